@@ -1,0 +1,1 @@
+//! Wire types shared by server, command line and agent.

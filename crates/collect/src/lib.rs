@@ -1,0 +1,1 @@
+//! Discovery sources, connectors and checks: the ways to look at assets.

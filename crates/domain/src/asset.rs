@@ -1,0 +1,76 @@
+//! What we protect.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AssetId, CredentialId};
+use crate::inventory::{Identity, Platform};
+
+/// One thing to protect, as the store keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asset {
+    pub id: AssetId,
+    /// Shown to people; unique.
+    pub name: String,
+    /// How to look inside. `None`: only seen from outside so far (an unmanaged asset).
+    pub way: Option<Way>,
+    pub identity: Identity,
+    /// `None`: never inspected.
+    pub platform: Option<Platform>,
+    pub tags: Vec<String>,
+    pub services: Vec<Service>,
+    pub first_seen_at: Timestamp,
+    pub last_seen_at: Timestamp,
+    /// Last inspection that read the package list. `None`: never inspected, so its state is unknown.
+    pub last_inspected_at: Option<Timestamp>,
+    /// Why the latest inspection failed. `None`: it did not.
+    pub last_error: Option<String>,
+    pub retired_at: Option<Timestamp>,
+}
+
+/// The connector that looks inside an asset, with what it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Way {
+    /// The machine that Vigie runs on.
+    Local,
+    Ssh(SshTarget),
+}
+
+/// Where to connect by SSH and with which sealed credential.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SshTarget {
+    pub user: String,
+    pub host: String,
+    pub port: u16,
+    /// `None`: the operator's own key files, command line only.
+    pub credential: Option<CredentialId>,
+    /// A host to go through first.
+    pub jump: Option<Box<SshTarget>>,
+}
+
+/// A service seen from the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    pub address: IpAddr,
+    pub port: u16,
+    /// `ssh`, `tls`, `http`, or `None` where the banner told nothing.
+    pub protocol: Option<String>,
+    /// What the service says of itself, bounded and printable.
+    pub banner: Option<String>,
+    pub seen_at: Timestamp,
+}
+
+/// A record of one discovery source having seen one address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// The discovery source: `net`.
+    pub source: String,
+    pub address: IpAddr,
+    pub services: Vec<Service>,
+    /// SHA-256 of the SSH host key, which joins a sighting with an inspected host. `None`: no SSH seen.
+    pub ssh_host_key: Option<String>,
+    pub observed_at: Timestamp,
+}

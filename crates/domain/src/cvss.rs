@@ -1,0 +1,1 @@
+//! CVSS: vectors in, exact scores out (methods.md §1).

@@ -1,0 +1,99 @@
+//! What brings knowledge, and how far it can be trusted right now.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// The last good snapshot of one feed, and what went wrong since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedSnapshot {
+    /// Feed id: `debian`, `nvd`, `kev`, `epss` …
+    pub id: String,
+    /// Last successful fetch (a conditional request that changed nothing counts). `None`: never.
+    pub fetched_at: Option<Timestamp>,
+    /// The instant that the publisher gives for its data. `None`: it gives none.
+    pub published_at: Option<Timestamp>,
+    /// The publisher's version, catalogue or model. Empty: none.
+    pub version: String,
+    pub record_count: u64,
+    /// Records that could not be read: kept out, counted, shown.
+    pub problem_count: u64,
+    /// The first problems, for people: source, record, reason.
+    pub problems: Vec<String>,
+    /// The snapshot holds only a part of what the publisher has.
+    pub partial: bool,
+    /// Why the latest attempt failed. `None`: it did not.
+    pub last_error: Option<String>,
+    /// SHA-256 of the snapshot's bytes, in hex. Empty: no snapshot.
+    pub sha256: String,
+}
+
+/// How far a feed can be trusted at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FeedState {
+    /// Complete, and young enough.
+    Fresh,
+    /// Older than the feed may be.
+    Stale,
+    /// Fetched, and without a record: a broken feed, not a clean world.
+    Empty,
+    /// A part of what the publisher has, by the mirror's own word or because records could not be read.
+    Partial,
+    /// The latest attempt failed; the last good snapshot, if there is one, stays in use.
+    Failed,
+    /// Never fetched.
+    Never,
+}
+
+impl FeedState {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Stale => "stale",
+            Self::Empty => "empty",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Never => "never",
+        }
+    }
+}
+
+/// A feed is stale when its data is older than this (methods.md §1.7, rank 0).
+pub const STALE_AFTER: SignedDuration = SignedDuration::from_hours(48);
+
+impl FeedSnapshot {
+    /// A feed of which nothing was ever fetched.
+    pub fn never(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            fetched_at: None,
+            published_at: None,
+            version: String::new(),
+            record_count: 0,
+            problem_count: 0,
+            problems: Vec::new(),
+            partial: false,
+            last_error: None,
+            sha256: String::new(),
+        }
+    }
+
+    /// The state at an instant, worst news first.
+    pub fn state(&self, at: Timestamp) -> FeedState {
+        let Some(fetched_at) = self.fetched_at else {
+            return if self.last_error.is_some() { FeedState::Failed } else { FeedState::Never };
+        };
+        let as_of = self.published_at.unwrap_or(fetched_at);
+        if self.last_error.is_some() {
+            FeedState::Failed
+        } else if self.record_count == 0 {
+            FeedState::Empty
+        } else if self.partial || self.problem_count > 0 {
+            FeedState::Partial
+        } else if at.duration_since(as_of) > STALE_AFTER {
+            FeedState::Stale
+        } else {
+            FeedState::Fresh
+        }
+    }
+}

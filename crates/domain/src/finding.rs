@@ -1,0 +1,403 @@
+//! The finding: one (asset, package, vulnerability) for its whole life, and the machine that moves it.
+//!
+//! Detection is what evidence says (methods.md §4.6 and §4.7, machine D). What people decide and what is being done are
+//! other machines and live elsewhere. A finding is never deleted, and its state is the fold of its evidence:
+//! [`Finding::apply`] is the only way to change one.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::component::Package;
+use crate::ids::{AssetId, FindingId};
+use crate::vulnerability::VulnerabilityId;
+
+/// What a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FindingKey {
+    pub asset: AssetId,
+    pub package: Package,
+    pub vulnerability: VulnerabilityId,
+}
+
+impl FindingKey {
+    /// The public identifier, the same after every replay: a version 8 UUID over the key's parts.
+    pub fn id(&self) -> FindingId {
+        let package = &self.package;
+        let mut hash = Sha256::new();
+        hash.update(self.asset.uuid().as_bytes());
+        for part in [
+            package.ecosystem.as_str(),
+            &package.release.distribution,
+            &package.release.name,
+            &package.name,
+            &package.place,
+            self.vulnerability.as_str(),
+        ] {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        FindingId::from_uuid(Uuid::new_v8(bytes))
+    }
+}
+
+/// Where the evidence has brought the finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Detection {
+    /// Live positive evidence.
+    Open,
+    /// A fix is claimed or installed, and not yet active or verified.
+    Pending { since: Timestamp, cause: PendingCause },
+    /// Absence is proven.
+    Fixed { at: Timestamp, cause: FixedCause },
+    /// The asset has not been seen in its window; nobody knows.
+    Stale { since: Timestamp },
+    /// Ended without remediation.
+    Closed { at: Timestamp, cause: ClosedCause },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PendingCause {
+    /// A remediation run or a person says that it is done.
+    FixClaimed,
+    /// The new code is installed and the old one still runs.
+    RestartNeeded,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FixedCause {
+    Upgraded,
+    Removed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClosedCause {
+    AssetRetired,
+    Reimaged,
+    Merged,
+    /// The advisory was withdrawn or the vulnerability rejected.
+    Withdrawn,
+    /// The advisory was corrected; the installed version was never affected.
+    RangeCorrected,
+}
+
+/// How an episode began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpenedBy {
+    /// First detection on this asset.
+    Detected,
+    /// The same package is back at the affected or a lower version.
+    Regressed,
+    /// The package had been removed and was installed again.
+    Reintroduced,
+    /// The advisory now covers a version that counted as fixed.
+    RangeWidened,
+    /// The asset had been retired and is back.
+    Resurrected,
+    /// A withdrawn advisory was reinstated.
+    Reinstated,
+}
+
+/// How strong a method is: a finding closes only by one at least as strong as the one that found it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strength {
+    /// Seen from the network.
+    Remote,
+    /// Read from the package database on the asset.
+    PackageDatabase,
+}
+
+/// From first detection to proven absence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Episode {
+    pub number: u32,
+    pub opened_by: OpenedBy,
+    /// First positive evidence.
+    pub detected_at: Timestamp,
+    /// Latest positive evidence that changed something here; the asset's last inspection says more.
+    pub confirmed_at: Timestamp,
+    /// First negative evidence, or the closing event. `None`: still going on.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    pub key: FindingKey,
+    pub detection: Detection,
+    /// Source version of the latest positive evidence.
+    pub version: String,
+    /// Strongest method that has found it in the current episode.
+    pub strength: Strength,
+    /// Every episode, oldest first. Never empty.
+    pub episodes: Vec<Episode>,
+    /// Claims that a later inspection disproved.
+    pub failed_fixes: u32,
+    /// The latest evidence that moved the state: older evidence never flips it.
+    pub moved_at: Timestamp,
+}
+
+/// One thing learnt about one finding, observed at an instant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    pub observed_at: Timestamp,
+    pub fact: Fact,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    /// The affected code is there, at this source version; `cause` counts where the finding had ended.
+    Detected { version: String, strength: Strength, cause: OpenedBy },
+    /// The affected code is not there.
+    Absent { cause: FixedCause, strength: Strength },
+    /// The fixed code is installed, the affected code still runs.
+    RestartNeeded { strength: Strength },
+    /// A remediation run or a person says that it is done.
+    FixClaimed,
+    /// Nobody verified the claim in time.
+    VerificationTimedOut,
+    /// The asset was not seen within its window.
+    Unseen,
+    /// An authoritative event ended the finding without remediation.
+    Ended { cause: ClosedCause },
+}
+
+/// What a piece of evidence did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Nothing: repeated, too weak, or impossible here. Such evidence is not kept.
+    None,
+    /// Dates or version only.
+    Noted,
+    /// The state moved.
+    Moved,
+}
+
+impl Detection {
+    /// Whether the finding counts as risk today: open, pending and stale do.
+    pub const fn is_active(self) -> bool {
+        match self {
+            Self::Open | Self::Pending { .. } | Self::Stale { .. } => true,
+            Self::Fixed { .. } | Self::Closed { .. } => false,
+        }
+    }
+
+    /// The state's word, without its details.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Pending { .. } => "pending",
+            Self::Fixed { .. } => "fixed",
+            Self::Stale { .. } => "stale",
+            Self::Closed { .. } => "closed",
+        }
+    }
+}
+
+impl Finding {
+    /// Opens a finding on its first positive evidence; no other evidence can begin one.
+    pub fn open(key: FindingKey, evidence: &Evidence) -> Option<Self> {
+        let Fact::Detected { version, strength, .. } = &evidence.fact else { return None };
+        let at = evidence.observed_at;
+        Some(Self {
+            key,
+            detection: Detection::Open,
+            version: version.clone(),
+            strength: *strength,
+            episodes: vec![Episode {
+                number: 1,
+                opened_by: OpenedBy::Detected,
+                detected_at: at,
+                confirmed_at: at,
+                ended_at: None,
+            }],
+            failed_fixes: 0,
+            moved_at: at,
+        })
+    }
+
+    /// Rebuilds a finding from all of its evidence, in the order in which it was kept.
+    pub fn replay<'a>(key: FindingKey, evidence: impl IntoIterator<Item = &'a Evidence>) -> Option<Self> {
+        let mut evidence = evidence.into_iter();
+        let mut finding = Self::open(key, evidence.next()?)?;
+        for piece in evidence {
+            finding.apply(piece);
+        }
+        Some(finding)
+    }
+
+    /// Takes one piece of evidence in.
+    pub fn apply(&mut self, evidence: &Evidence) -> Change {
+        if evidence.observed_at < self.moved_at {
+            return self.apply_late(evidence);
+        }
+        let at = evidence.observed_at;
+        match &evidence.fact {
+            Fact::Detected { version, strength, cause } => self.detected(at, version, *strength, *cause),
+            Fact::Absent { cause, strength } => self.absent(at, *cause, *strength),
+            Fact::RestartNeeded { strength } => self.restart_needed(at, *strength),
+            Fact::FixClaimed => match self.detection {
+                Detection::Open => self.move_to(at, Detection::Pending { since: at, cause: PendingCause::FixClaimed }),
+                Detection::Pending { .. } | Detection::Fixed { .. } => Change::None,
+                Detection::Stale { .. } | Detection::Closed { .. } => Change::None,
+            },
+            Fact::VerificationTimedOut => match self.detection {
+                Detection::Pending { .. } => self.move_to(at, Detection::Open),
+                Detection::Open | Detection::Fixed { .. } => Change::None,
+                Detection::Stale { .. } | Detection::Closed { .. } => Change::None,
+            },
+            Fact::Unseen => match self.detection {
+                Detection::Open | Detection::Pending { .. } => self.move_to(at, Detection::Stale { since: at }),
+                Detection::Fixed { .. } | Detection::Stale { .. } | Detection::Closed { .. } => Change::None,
+            },
+            Fact::Ended { cause } => self.ended(at, *cause),
+        }
+    }
+
+    /// The episode that is going on, or the last one that did.
+    pub fn episode(&self) -> &Episode {
+        self.episodes.last().expect("a finding is opened with an episode and none is ever removed")
+    }
+
+    /// First positive evidence of all.
+    pub fn first_detected_at(&self) -> Timestamp {
+        self.episodes[0].detected_at
+    }
+
+    /// How long the asset was exposed: the sum over the episodes, the running one up to `now`.
+    pub fn exposure_time(&self, now: Timestamp) -> SignedDuration {
+        self.episodes.iter().fold(SignedDuration::ZERO, |sum, episode| {
+            let end = episode.ended_at.unwrap_or(now);
+            sum + end.duration_since(episode.detected_at).max(SignedDuration::ZERO)
+        })
+    }
+
+    fn detected(&mut self, at: Timestamp, version: &str, strength: Strength, cause: OpenedBy) -> Change {
+        match self.detection {
+            Detection::Open => self.confirm(at, version, strength),
+            Detection::Pending { since, cause } => {
+                if at <= since {
+                    return self.confirm(at, version, strength);
+                }
+                if cause == PendingCause::FixClaimed {
+                    self.failed_fixes += 1;
+                }
+                self.confirm(at, version, strength);
+                self.move_to(at, Detection::Open)
+            }
+            Detection::Stale { .. } => {
+                self.confirm(at, version, strength);
+                self.move_to(at, Detection::Open)
+            }
+            Detection::Fixed { at: ended, .. } | Detection::Closed { at: ended, .. } => {
+                let reopens = match self.detection {
+                    Detection::Closed { cause: ClosedCause::Merged | ClosedCause::Reimaged, .. } => false,
+                    _ => at > ended,
+                };
+                if !reopens {
+                    return Change::None;
+                }
+                let number = self.episode().number + 1;
+                self.episodes.push(Episode {
+                    number,
+                    opened_by: cause,
+                    detected_at: at,
+                    confirmed_at: at,
+                    ended_at: None,
+                });
+                version.clone_into(&mut self.version);
+                self.strength = strength;
+                self.move_to(at, Detection::Open)
+            }
+        }
+    }
+
+    fn absent(&mut self, at: Timestamp, cause: FixedCause, strength: Strength) -> Change {
+        if strength < self.strength {
+            return Change::None;
+        }
+        match self.detection {
+            Detection::Open | Detection::Pending { .. } | Detection::Stale { .. } => {
+                // Positive and negative evidence of the same instant: the positive one stands.
+                if at <= self.episode().confirmed_at {
+                    return Change::None;
+                }
+                self.end_episode(at);
+                self.move_to(at, Detection::Fixed { at, cause })
+            }
+            Detection::Fixed { .. } | Detection::Closed { .. } => Change::None,
+        }
+    }
+
+    fn restart_needed(&mut self, at: Timestamp, strength: Strength) -> Change {
+        if strength < self.strength {
+            return Change::None;
+        }
+        let pending = Detection::Pending { since: at, cause: PendingCause::RestartNeeded };
+        match self.detection {
+            Detection::Open | Detection::Stale { .. } => self.move_to(at, pending),
+            Detection::Pending { cause: PendingCause::FixClaimed, .. } => self.move_to(at, pending),
+            Detection::Pending { cause: PendingCause::RestartNeeded, .. } => Change::None,
+            Detection::Fixed { .. } | Detection::Closed { .. } => Change::None,
+        }
+    }
+
+    fn ended(&mut self, at: Timestamp, cause: ClosedCause) -> Change {
+        match self.detection {
+            Detection::Open | Detection::Pending { .. } | Detection::Stale { .. } => {
+                self.end_episode(at);
+                self.move_to(at, Detection::Closed { at, cause })
+            }
+            Detection::Fixed { .. } | Detection::Closed { .. } => Change::None,
+        }
+    }
+
+    /// Evidence older than the last move edits dates only.
+    fn apply_late(&mut self, evidence: &Evidence) -> Change {
+        let Fact::Detected { .. } = evidence.fact else { return Change::None };
+        let at = evidence.observed_at;
+        let first = &mut self.episodes[0];
+        if at < first.detected_at {
+            first.detected_at = at;
+            return Change::Noted;
+        }
+        Change::None
+    }
+
+    fn confirm(&mut self, at: Timestamp, version: &str, strength: Strength) -> Change {
+        let news = self.version != version || strength > self.strength;
+        if news {
+            version.clone_into(&mut self.version);
+            self.strength = self.strength.max(strength);
+            if let Some(episode) = self.episodes.last_mut() {
+                episode.confirmed_at = episode.confirmed_at.max(at);
+            }
+            return Change::Noted;
+        }
+        Change::None
+    }
+
+    fn end_episode(&mut self, at: Timestamp) {
+        if let Some(episode) = self.episodes.last_mut() {
+            episode.ended_at = Some(at);
+        }
+    }
+
+    fn move_to(&mut self, at: Timestamp, detection: Detection) -> Change {
+        self.detection = detection;
+        self.moved_at = at;
+        Change::Moved
+    }
+}

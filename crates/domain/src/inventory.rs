@@ -1,0 +1,92 @@
+//! What one inspection read from one asset.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::component::{Component, Release};
+
+/// Everything one inspection learnt. A value that could not be read is `None` and has a [`Gap`]: never an empty list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inventory {
+    pub identity: Identity,
+    pub platform: Platform,
+    /// `None`: the package database could not be read, so nothing is known about the software.
+    pub components: Option<Vec<Component>>,
+    /// `uname -r`. `None`: not a running system (a root directory), or unreadable.
+    pub running_kernel: Option<String>,
+    /// `None`: not a running system, or unreadable.
+    pub listeners: Option<Vec<Listener>>,
+    /// The system asks for a restart. `None`: not a running system, or unreadable.
+    pub reboot_required: Option<bool>,
+    /// Binary packages of which running processes still use replaced files. `None`: unknown.
+    pub stale_packages: Option<Vec<String>>,
+    pub gaps: Vec<Gap>,
+}
+
+/// What tells this asset from another (methods.md §7.1).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    pub hostname: Option<String>,
+    pub machine_id: Option<String>,
+    pub addresses: Vec<IpAddr>,
+}
+
+/// The operating system, from os-release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Platform {
+    /// `PRETTY_NAME`, or the best that can be said.
+    pub name: String,
+    /// `None`: no os-release, or one without a release.
+    pub release: Option<Release>,
+    pub architecture: Option<String>,
+}
+
+/// A socket that waits for connections.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Listener {
+    pub protocol: Protocol,
+    pub address: IpAddr,
+    pub port: u16,
+    /// The program's name. `None`: not visible without more rights.
+    pub process: Option<String>,
+    /// The binary package that owns the program. `None`: unknown, or owned by none.
+    pub package: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    Tcp,
+    Udp,
+}
+
+/// Something the inspection should have read and could not: shown, counted, never taken for "nothing there".
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Gap {
+    pub area: Area,
+    /// Where: a file, a command, a record of a file.
+    pub subject: String,
+    /// What went wrong, in a sentence without a full stop.
+    pub reason: String,
+}
+
+/// Which part of an inventory a gap leaves open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Area {
+    Platform,
+    /// The package database: what it lists is right, what it lacks is unknown, so nothing may close.
+    Packages,
+    Kernel,
+    Listeners,
+    Restart,
+    Identity,
+}
+
+impl Inventory {
+    /// Whether the package list is whole: only then may a package that is not listed count as gone.
+    pub fn packages_complete(&self) -> bool {
+        self.components.is_some() && !self.gaps.iter().any(|gap| gap.area == Area::Packages)
+    }
+}

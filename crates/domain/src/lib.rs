@@ -1,0 +1,21 @@
+//! The nouns of Vigie and their rules.
+//!
+//! Nothing here reads a file, a socket, a clock or a source of randomness: the same arguments give the same answer,
+//! so every verdict can be replayed. Read the modules in this order.
+
+pub mod ids;
+pub mod component;
+pub mod inventory;
+pub mod asset;
+pub mod exposure;
+pub mod scope;
+pub mod advisory;
+pub mod vulnerability;
+pub mod feed;
+pub mod cvss;
+pub mod priority;
+pub mod finding;
+pub mod remediation;
+pub mod command;
+pub mod record;
+pub mod credential;

@@ -1,0 +1,1 @@
+//! What to do first, here, and why.

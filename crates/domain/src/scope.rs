@@ -1,0 +1,158 @@
+//! Selected assets and their rules.
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::asset::Asset;
+use crate::exposure::Exposure;
+use crate::ids::ScopeId;
+
+/// A perimeter that matches the business.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scope {
+    pub id: ScopeId,
+    pub name: String,
+    pub selector: Selector,
+    pub confidentiality: Requirement,
+    pub integrity: Requirement,
+    pub availability: Requirement,
+    /// `None`: the scope says nothing about exposure.
+    pub exposure: Option<Exposure>,
+    /// Inspect at least this often. `None`: the scope asks for nothing.
+    pub cadence_seconds: Option<u32>,
+    /// Contextual score in tenths (70 = 7.0) from which a finding is at least P3. `None`: the default, 70.
+    pub threshold_tenths: Option<u8>,
+}
+
+/// Which assets a scope holds: any of its parts selects. An empty selector selects nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Selector {
+    #[serde(default)]
+    pub cidrs: Vec<IpNet>,
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Name patterns in which `*` stands for any run of characters and `?` for one.
+    #[serde(default)]
+    pub names: Vec<String>,
+}
+
+/// A security requirement of CVSS: how much the business needs this property here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Requirement {
+    #[default]
+    NotSet,
+    Low,
+    Medium,
+    High,
+}
+
+/// What all scopes of an asset together say about it (methods.md §1.8, "Merge").
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Context {
+    pub confidentiality: Requirement,
+    pub integrity: Requirement,
+    pub availability: Requirement,
+    pub exposure: Exposure,
+    /// Lowest threshold of the scopes, in tenths.
+    pub threshold_tenths: u8,
+    /// Names of the scopes that said so, sorted.
+    pub scopes: Vec<String>,
+}
+
+/// Threshold where no scope sets one.
+pub const DEFAULT_THRESHOLD_TENTHS: u8 = 70;
+
+impl Selector {
+    /// Whether the selector holds the asset.
+    pub fn selects(&self, asset: &Asset) -> bool {
+        self.names.iter().any(|pattern| matches_pattern(pattern, &asset.name))
+            || self.tags.iter().any(|tag| asset.tags.contains(tag))
+            || self.cidrs.iter().any(|cidr| asset.identity.addresses.iter().any(|address| cidr.contains(address)))
+    }
+}
+
+impl Context {
+    /// The context of an asset in no scope: nothing set, exposure unknown.
+    pub fn none() -> Self {
+        Self {
+            confidentiality: Requirement::NotSet,
+            integrity: Requirement::NotSet,
+            availability: Requirement::NotSet,
+            exposure: Exposure::Unknown,
+            threshold_tenths: DEFAULT_THRESHOLD_TENTHS,
+            scopes: Vec::new(),
+        }
+    }
+
+    /// Merges the scopes that hold one asset: the highest requirement, the most exposed class, the lowest threshold.
+    pub fn merge<'a>(scopes: impl IntoIterator<Item = &'a Scope>) -> Self {
+        let mut merged = Self::none();
+        let mut exposure: Option<Exposure> = None;
+        let mut threshold: Option<u8> = None;
+        for scope in scopes {
+            merged.confidentiality = merged.confidentiality.max(scope.confidentiality);
+            merged.integrity = merged.integrity.max(scope.integrity);
+            merged.availability = merged.availability.max(scope.availability);
+            // `Exposure` is ordered from the most exposed class on, so the minimum is the cautious choice.
+            exposure = exposure.into_iter().chain(scope.exposure).min();
+            threshold = threshold.into_iter().chain(scope.threshold_tenths).min();
+            merged.scopes.push(scope.name.clone());
+        }
+        merged.exposure = exposure.unwrap_or(Exposure::Unknown);
+        merged.threshold_tenths = threshold.unwrap_or(DEFAULT_THRESHOLD_TENTHS);
+        merged.scopes.sort();
+        merged
+    }
+}
+
+/// Matches `*` and `?`, case-insensitively, in time proportional to the product of the lengths.
+fn matches_pattern(pattern: &str, text: &str) -> bool {
+    let pattern: Vec<char> = pattern.to_lowercase().chars().collect();
+    let text: Vec<char> = text.to_lowercase().chars().collect();
+    let (mut p, mut t) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                retry = Some((p, t));
+                p += 1;
+            }
+            Some(c) if *c == '?' || *c == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => match retry {
+                Some((star, from)) => {
+                    retry = Some((star, from + 1));
+                    p = star + 1;
+                    t = from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_names() {
+        for (pattern, text, expected) in [
+            ("web*", "web01.example", true),
+            ("web*", "db01", false),
+            ("*.example", "web01.example", true),
+            ("web0?", "web01", true),
+            ("web0?", "web012", false),
+            ("*a*b", "xxaxxbxb", true),
+            ("*", "", true),
+            ("", "x", false),
+            ("WEB01", "web01", true),
+        ] {
+            assert_eq!(matches_pattern(pattern, text), expected, "{pattern} on {text}");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Systems that Vigie hands work to: patch tools, later tickets and messages.

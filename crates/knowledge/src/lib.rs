@@ -1,0 +1,1 @@
+//! The compiled knowledge base: build, open, look up, match.

@@ -1,0 +1,1 @@
+//! Development only: builders, databases, the test mirror, the lab.
