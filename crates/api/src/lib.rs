@@ -1,1 +1,15 @@
 //! Wire types shared by server, command line and agent.
+//!
+//! They are neither the domain's types nor the store's rows: a field here is a promise to people's scripts. Instants are
+//! RFC 3339 in UTC. A value that is not known is `null` and never zero.
+
+pub mod scan;
+pub mod finding;
+pub mod asset;
+pub mod vulnerability;
+pub mod feed;
+pub mod scope;
+pub mod credential;
+pub mod remediation;
+pub mod session;
+pub mod status;

@@ -1,0 +1,111 @@
+//! An asset on the wire.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::finding::Finding;
+use crate::scan::Unknown;
+
+/// The asset of a scan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ScannedAsset {
+    pub name: String,
+    pub machine_id: Option<String>,
+    pub addresses: Vec<String>,
+    /// The operating system's name for people.
+    pub platform: Option<String>,
+    /// `debian`, `ubuntu` …
+    pub distribution: Option<String>,
+    /// Codename or number.
+    pub release: Option<String>,
+    pub architecture: Option<String>,
+    pub running_kernel: Option<String>,
+    /// `null`: unknown.
+    pub reboot_required: Option<bool>,
+    /// Installed binary packages. `null`: unknown.
+    pub component_count: Option<u64>,
+    /// `null`: unknown.
+    pub listeners: Option<Vec<Listener>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Listener {
+    pub protocol: String,
+    pub address: String,
+    pub port: u16,
+    pub process: Option<String>,
+    pub package: Option<String>,
+}
+
+/// A row of the list of assets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Asset {
+    pub id: String,
+    pub name: String,
+    /// `local`, `ssh://user@host:port`, or `null` where it was only seen from outside.
+    pub way: Option<String>,
+    pub platform: Option<String>,
+    pub addresses: Vec<String>,
+    pub tags: Vec<String>,
+    pub scopes: Vec<String>,
+    pub exposure: String,
+    pub first_seen_at: String,
+    pub last_seen_at: String,
+    /// `null`: never inspected, so nothing is known about its software.
+    pub last_inspected_at: Option<String>,
+    pub last_error: Option<String>,
+    pub retired_at: Option<String>,
+    /// Active findings by tier. `null`: never inspected.
+    pub counts: Option<TierCounts>,
+    /// Undecided things of the last inspection. `null`: never inspected.
+    pub unknown_count: Option<u64>,
+}
+
+/// Active findings by tier.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TierCounts {
+    pub p0: u64,
+    pub p1: u64,
+    pub p2: u64,
+    pub p3: u64,
+    pub p4: u64,
+}
+
+/// A service seen from the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Service {
+    pub address: String,
+    pub port: u16,
+    pub protocol: Option<String>,
+    pub banner: Option<String>,
+    pub seen_at: String,
+}
+
+/// Everything about one asset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AssetDetail {
+    #[serde(flatten)]
+    pub asset: Asset,
+    /// What the last inspection read. `null`: never inspected.
+    pub scanned: Option<ScannedAsset>,
+    pub services: Vec<Service>,
+    pub unknown: Vec<Unknown>,
+    /// Findings, the active ones first, best first; the ended ones after them.
+    pub findings: Vec<Finding>,
+}
+
+/// Makes an asset known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewAsset {
+    /// `local` or `ssh://user@host[:port]`.
+    pub way: String,
+    /// Default: the host of `way`.
+    pub name: Option<String>,
+    /// Name of the credential to log in with.
+    pub credential: Option<String>,
+    /// `ssh://user@host[:port]` to go through first.
+    pub jump: Option<String>,
+    #[serde(default)]
+    pub tags: Vec<String>,
+}

@@ -1,0 +1,21 @@
+//! A feed on the wire.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A feed and how far it can be trusted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Feed {
+    pub id: String,
+    /// `fresh`, `stale`, `empty`, `partial`, `failed`, `never`.
+    pub state: String,
+    pub fetched_at: Option<String>,
+    /// The instant that the publisher gives for its data.
+    pub published_at: Option<String>,
+    pub version: Option<String>,
+    /// `null`: never fetched.
+    pub record_count: Option<u64>,
+    pub problem_count: u64,
+    pub problems: Vec<String>,
+    pub last_error: Option<String>,
+}
