@@ -137,6 +137,9 @@ pub struct Finding {
     pub detection: Detection,
     /// Source version of the latest positive evidence.
     pub version: String,
+    /// Source version that proved the absence, where the latest ending was an upgrade: tells a regression (older than
+    /// this) from a widened range.
+    pub fixed_version_seen: Option<String>,
     /// Strongest method that has found it in the current episode.
     pub strength: Strength,
     /// Every episode, oldest first. Never empty.
@@ -159,8 +162,8 @@ pub struct Evidence {
 pub enum Fact {
     /// The affected code is there, at this source version; `cause` counts where the finding had ended.
     Detected { version: String, strength: Strength, cause: OpenedBy },
-    /// The affected code is not there.
-    Absent { cause: FixedCause, strength: Strength },
+    /// The affected code is not there; `version` is the source version found instead, if the package still is.
+    Absent { cause: FixedCause, version: Option<String>, strength: Strength },
     /// The fixed code is installed, the affected code still runs.
     RestartNeeded { strength: Strength },
     /// A remediation run or a person says that it is done.
@@ -215,6 +218,7 @@ impl Finding {
             key,
             detection: Detection::Open,
             version: version.clone(),
+            fixed_version_seen: None,
             strength: *strength,
             episodes: vec![Episode {
                 number: 1,
@@ -246,7 +250,7 @@ impl Finding {
         let at = evidence.observed_at;
         match &evidence.fact {
             Fact::Detected { version, strength, cause } => self.detected(at, version, *strength, *cause),
-            Fact::Absent { cause, strength } => self.absent(at, *cause, *strength),
+            Fact::Absent { cause, version, strength } => self.absent(at, *cause, version.as_deref(), *strength),
             Fact::RestartNeeded { strength } => self.restart_needed(at, *strength),
             Fact::FixClaimed => match self.detection {
                 Detection::Open => self.move_to(at, Detection::Pending { since: at, cause: PendingCause::FixClaimed }),
@@ -324,7 +328,7 @@ impl Finding {
         }
     }
 
-    fn absent(&mut self, at: Timestamp, cause: FixedCause, strength: Strength) -> Change {
+    fn absent(&mut self, at: Timestamp, cause: FixedCause, version: Option<&str>, strength: Strength) -> Change {
         if strength < self.strength {
             return Change::None;
         }
@@ -335,6 +339,7 @@ impl Finding {
                     return Change::None;
                 }
                 self.end_episode(at);
+                self.fixed_version_seen = version.map(str::to_owned);
                 self.move_to(at, Detection::Fixed { at, cause })
             }
             Detection::Fixed { .. } | Detection::Closed { .. } => Change::None,

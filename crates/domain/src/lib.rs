@@ -14,6 +14,7 @@ pub mod vulnerability;
 pub mod feed;
 pub mod cvss;
 pub mod priority;
+pub mod verdict;
 pub mod finding;
 pub mod remediation;
 pub mod command;

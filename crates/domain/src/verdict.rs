@@ -1,0 +1,55 @@
+//! What one evaluation of one inventory says: the matches, and what could not be decided.
+
+use serde::{Deserialize, Serialize};
+
+use crate::advisory::VendorStatus;
+use crate::component::{Component, Package};
+use crate::vulnerability::VulnerabilityId;
+
+/// One source package that an advisory says is affected, with the proof.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Match {
+    pub package: Package,
+    pub vulnerability: VulnerabilityId,
+    /// Affected source version.
+    pub version: String,
+    /// The affected binaries.
+    pub places: Vec<Component>,
+    /// Feed id of the advisory.
+    pub source: String,
+    /// The publisher's identifier of the advisory.
+    pub advisory: String,
+    pub vendor_status: VendorStatus,
+    /// The vendor's own word for how bad it is. Empty: none.
+    pub urgency: String,
+    /// `None`: the vendor has no fix.
+    pub fixed_version: Option<String>,
+    /// A fixed version is installed and the affected one still runs.
+    pub restart_needed: bool,
+}
+
+/// Something that could not be decided: shown and counted, never taken for clean.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Undecided {
+    pub kind: UndecidedKind,
+    /// The feed, release, source package or file concerned.
+    pub subject: String,
+    /// The vulnerability, where one pair is undecided.
+    pub vulnerability: Option<VulnerabilityId>,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UndecidedKind {
+    /// A feed that the verdicts need is missing, empty, stale, partial or failed.
+    Feed,
+    /// The release or distribution has no feed.
+    Release,
+    /// A source package that a partial feed does not list, or code that no package accounts for.
+    Package,
+    /// A version that cannot be compared, or a statement that does not decide.
+    Verdict,
+    /// A part of the asset that could not be read.
+    Inventory,
+}
