@@ -406,3 +406,149 @@ impl Finding {
         Change::Moved
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::{Ecosystem, Release};
+
+    fn key() -> FindingKey {
+        FindingKey {
+            asset: AssetId::from_uuid(Uuid::from_u128(7)),
+            package: Package {
+                ecosystem: Ecosystem::Deb,
+                release: Release { distribution: "debian".to_owned(), name: "bookworm".to_owned() },
+                name: "openssl".to_owned(),
+                place: String::new(),
+            },
+            vulnerability: VulnerabilityId::new("CVE-2099-0001").unwrap(),
+        }
+    }
+
+    fn at(hour: i64) -> Timestamp {
+        Timestamp::from_second(4_000_000_000 + hour * 3600).unwrap()
+    }
+
+    fn evidence(hour: i64, fact: Fact) -> Evidence {
+        Evidence { observed_at: at(hour), fact }
+    }
+
+    fn detected() -> Fact {
+        Fact::Detected {
+            version: "1.0-1".to_owned(),
+            strength: Strength::PackageDatabase,
+            cause: OpenedBy::Regressed,
+        }
+    }
+
+    fn absent() -> Fact {
+        Fact::Absent {
+            cause: FixedCause::Upgraded,
+            version: Some("1.0-2".to_owned()),
+            strength: Strength::PackageDatabase,
+        }
+    }
+
+    /// The nine events of the model check (methods.md §4.7).
+    fn events() -> [Fact; 9] {
+        [
+            detected(),
+            absent(),
+            Fact::Absent { cause: FixedCause::Removed, version: None, strength: Strength::Remote },
+            Fact::RestartNeeded { strength: Strength::PackageDatabase },
+            Fact::FixClaimed,
+            Fact::VerificationTimedOut,
+            Fact::Unseen,
+            Fact::Ended { cause: ClosedCause::AssetRetired },
+            Fact::Ended { cause: ClosedCause::Withdrawn },
+        ]
+    }
+
+    fn check_invariants(finding: &Finding, seen: &[Evidence]) {
+        let running = finding.episodes.iter().filter(|e| e.ended_at.is_none()).count();
+        assert_eq!(running, usize::from(finding.detection.is_active()), "one running episode while active: {seen:?}");
+        for (index, episode) in finding.episodes.iter().enumerate() {
+            assert_eq!(episode.number as usize, index + 1);
+            assert!(episode.detected_at <= episode.confirmed_at, "{seen:?}");
+            assert!(episode.ended_at.is_none_or(|end| episode.confirmed_at < end), "{seen:?}");
+        }
+        if let Detection::Fixed { at, .. } = finding.detection {
+            let proof = seen.iter().any(|e| e.observed_at == at && matches!(e.fact, Fact::Absent { .. }));
+            assert!(proof, "fixed never without an absence: {seen:?}");
+        }
+    }
+
+    #[test]
+    fn every_sequence_of_six_events_keeps_the_invariants() {
+        fn walk(finding: &Finding, seen: &mut Vec<Evidence>, facts: &[Fact; 9], left: usize) {
+            if left == 0 {
+                return;
+            }
+            for fact in facts {
+                let piece = evidence(seen.len() as i64, fact.clone());
+                let mut next = finding.clone();
+                let change = next.apply(&piece);
+                assert_eq!(change == Change::None, next == *finding, "no change means no difference: {seen:?}");
+                seen.push(piece.clone());
+                check_invariants(&next, seen);
+                let mut again = next.clone();
+                if !matches!(piece.fact, Fact::Detected { .. }) || next.detection == Detection::Open {
+                    again.apply(&piece);
+                    assert_eq!(again, next, "evidence taken twice changes nothing: {seen:?}");
+                }
+                walk(&next, seen, facts, left - 1);
+                seen.pop();
+            }
+        }
+        let first = evidence(0, detected());
+        let finding = Finding::open(key(), &first).unwrap();
+        walk(&finding, &mut vec![first], &events(), 5);
+    }
+
+    #[test]
+    fn only_positive_evidence_begins_a_finding() {
+        for fact in events() {
+            let begins = matches!(fact, Fact::Detected { .. });
+            assert_eq!(Finding::open(key(), &evidence(0, fact)).is_some(), begins);
+        }
+    }
+
+    #[test]
+    fn a_regression_is_the_same_finding_with_a_new_episode() {
+        let history =
+            [evidence(0, detected()), evidence(24, absent()), evidence(48, detected()), evidence(60, absent())];
+        let finding = Finding::replay(key(), &history).unwrap();
+        assert_eq!(finding.key.id(), key().id());
+        assert_eq!(finding.episodes.len(), 2);
+        assert_eq!(finding.episodes[1].opened_by, OpenedBy::Regressed);
+        assert_eq!(finding.first_detected_at(), at(0));
+        assert_eq!(finding.exposure_time(at(1000)), SignedDuration::from_hours(24 + 12));
+    }
+
+    #[test]
+    fn weaker_evidence_never_closes() {
+        let mut finding = Finding::open(key(), &evidence(0, detected())).unwrap();
+        let weak = Fact::Absent { cause: FixedCause::Removed, version: None, strength: Strength::Remote };
+        assert_eq!(finding.apply(&evidence(1, weak)), Change::None);
+        assert_eq!(finding.detection, Detection::Open);
+    }
+
+    #[test]
+    fn late_evidence_edits_dates_and_never_flips_the_present() {
+        let mut finding = Finding::open(key(), &evidence(10, detected())).unwrap();
+        finding.apply(&evidence(20, absent()));
+        assert_eq!(finding.apply(&evidence(15, detected())), Change::None);
+        assert_eq!(finding.apply(&evidence(5, detected())), Change::Noted);
+        assert_eq!(finding.first_detected_at(), at(5));
+        assert!(matches!(finding.detection, Detection::Fixed { .. }));
+    }
+
+    #[test]
+    fn a_claim_that_an_inspection_disproves_counts_as_a_failed_fix() {
+        let mut finding = Finding::open(key(), &evidence(0, detected())).unwrap();
+        finding.apply(&evidence(1, Fact::FixClaimed));
+        assert!(matches!(finding.detection, Detection::Pending { cause: PendingCause::FixClaimed, .. }));
+        finding.apply(&evidence(2, detected()));
+        assert_eq!((finding.detection, finding.failed_fixes), (Detection::Open, 1));
+    }
+}
