@@ -1,1 +1,3 @@
 //! Discovery sources, connectors and checks: the ways to look at assets.
+
+pub mod connectors;

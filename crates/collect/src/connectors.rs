@@ -1,0 +1,96 @@
+//! Connectors: the ways to look inside one asset. Each fills a [`Capture`] from the same constant probes.
+//!
+//! To add one, write `connectors/<way>.rs` with a function from `&[Probe]` to [`Capture`]: a missing file is
+//! [`Reading::Missing`] only when the system said so; everything else that goes wrong is [`Reading::Failed`].
+
+pub mod local;
+pub mod root;
+
+mod files;
+mod process;
+
+use domain::command::Output;
+use ecosystems::capture::Reading;
+
+/// The name of a capture, of its probes and of what came of them, for the crates that use a connector.
+pub use ecosystems::capture::{Capture, FollowUp, Probe};
+
+/// Standard error beyond this is cut.
+pub(crate) const STDERR_BYTES_MAX: usize = 64 * 1024;
+
+/// Why a command left no output behind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The asset has no such program.
+    #[error("{program} is not installed")]
+    Missing { program: &'static str },
+    #[error("{program} did not end within {seconds} s and was stopped")]
+    TimedOut { program: &'static str, seconds: u32 },
+    #[error("{program} wrote more than {bytes} bytes and was stopped")]
+    TooLarge { program: &'static str, bytes: usize },
+    /// The rights do not suffice.
+    #[error("{program} needs root: {reason}")]
+    NeedsRoot { program: &'static str, reason: String },
+    #[error("{program} could not be run: {reason}")]
+    NotRun { program: &'static str, reason: String },
+}
+
+/// What a command's end means for its probe.
+pub(crate) fn reading(program: &str, result: Result<Output, CommandError>) -> Reading {
+    match result {
+        Ok(output) if output.status == Some(0) => Reading::Bytes(output.stdout),
+        Ok(output) => Reading::Failed(failure(program, &output)),
+        Err(CommandError::Missing { .. }) => Reading::Missing,
+        Err(error) => Reading::Failed(error.to_string()),
+    }
+}
+
+/// Says how a command failed, with the last thing it complained about.
+pub(crate) fn failure(program: &str, output: &Output) -> String {
+    let end = match output.status {
+        Some(status) => format!("{program} ended with status {status}"),
+        None => format!("{program} was killed"),
+    };
+    let complaint = output.stderr.rsplit(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty());
+    match complaint {
+        Some(line) => format!("{end}: {}", printable(line, 200)),
+        None => end,
+    }
+}
+
+/// Bytes from outside as one bounded printable line.
+pub(crate) fn printable(bytes: &[u8], chars_max: usize) -> String {
+    String::from_utf8_lossy(bytes)
+        .trim()
+        .chars()
+        .take(chars_max)
+        .map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(status: Option<i32>, stderr: &str) -> Output {
+        Output { status, stdout: Vec::new(), stderr: stderr.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn a_failure_ends_with_the_last_complaint() {
+        assert_eq!(
+            failure("dpkg-query", &output(Some(2), "warning\ndpkg-query: error: locked\x1b[31m\n\n")),
+            "dpkg-query ended with status 2: dpkg-query: error: locked\u{fffd}[31m"
+        );
+        assert_eq!(failure("ss", &output(None, "")), "ss was killed");
+    }
+
+    #[test]
+    fn only_a_missing_program_is_missing() {
+        assert_eq!(reading("ss", Err(CommandError::Missing { program: "ss" })), Reading::Missing);
+        assert_eq!(
+            reading("ss", Err(CommandError::TimedOut { program: "ss", seconds: 3 })),
+            Reading::Failed("ss did not end within 3 s and was stopped".to_owned())
+        );
+    }
+}

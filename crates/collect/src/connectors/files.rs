@@ -1,0 +1,138 @@
+//! Reads files below a root directory, bounded, with every link resolved inside it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use ecosystems::capture::Reading;
+use rustix::fd::OwnedFd;
+use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
+/// How often a walk is tried anew when the kernel says that the tree moved under it.
+const WALK_TRIES_MAX: u32 = 16;
+
+/// An open directory that nothing read through it can leave.
+#[derive(Debug)]
+pub(crate) struct Root(OwnedFd);
+
+impl Root {
+    pub(crate) fn open(path: &Path) -> Result<Self, Errno> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        rustix::fs::open(path, flags, Mode::empty()).map(Root)
+    }
+
+    /// Reads one regular file; anything else by that name is a failure, and is never opened for reading.
+    pub(crate) fn file(&self, path: &str, bytes_max: usize) -> Reading {
+        match self.regular_file(Path::new(path), bytes_max) {
+            Ok(bytes) => Reading::Bytes(bytes),
+            Err(reading) => reading,
+        }
+    }
+
+    /// Reads every regular file of a folder, links to regular files included; its subfolders are left out.
+    pub(crate) fn folder(&self, path: &str, files_max: usize, bytes_max: usize) -> Reading {
+        match self.regular_files(Path::new(path), files_max, bytes_max) {
+            Ok(files) => Reading::Files(files),
+            Err(reading) => reading,
+        }
+    }
+
+    fn regular_files(
+        &self,
+        folder: &Path,
+        files_max: usize,
+        bytes_max: usize,
+    ) -> Result<BTreeMap<String, Vec<u8>>, Reading> {
+        let directory = self
+            .walk(folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK)
+            .map_err(|error| unread("open", error))?;
+        let mut files = BTreeMap::new();
+        let mut bytes_left = bytes_max;
+        for entry in Dir::new(directory).map_err(|error| unread("list", error))? {
+            let entry = entry.map_err(|error| unread("list", error))?;
+            if !matches!(entry.file_type(), FileType::RegularFile | FileType::Symlink | FileType::Unknown) {
+                continue;
+            }
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let path = folder.join(bytes_path(entry.file_name().to_bytes()));
+            match self.kind(&path) {
+                Ok(FileType::RegularFile) => {}
+                // A link that leads nowhere, or to something else.
+                Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => continue,
+                Err(error) => return Err(unread(&format!("open {name}"), error)),
+            }
+            if files.len() == files_max {
+                return Err(Reading::Failed(format!("it has more than {files_max} files")));
+            }
+            let content = match self.regular_file(&path, bytes_left) {
+                Ok(content) => content,
+                // Removed since it was listed.
+                Err(Reading::Missing) => continue,
+                Err(Reading::Failed(reason)) => return Err(Reading::Failed(format!("{name}: {reason}"))),
+                Err(other) => return Err(other),
+            };
+            bytes_left -= content.len();
+            files.insert(name, content);
+        }
+        Ok(files)
+    }
+
+    fn regular_file(&self, path: &Path, bytes_max: usize) -> Result<Vec<u8>, Reading> {
+        let kind = self.kind(path).map_err(|error| unread("open", error))?;
+        if kind != FileType::RegularFile {
+            return Err(Reading::Failed("it is not a regular file".to_owned()));
+        }
+        // It may have been replaced since: without NONBLOCK, opening a fifo would wait for a writer.
+        let file = self
+            .walk(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
+            .map_err(|error| unread("open", error))?;
+        let stat = rustix::fs::fstat(&file).map_err(|error| unread("look at", error))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(Reading::Failed("it is not a regular file".to_owned()));
+        }
+        // Sizes are only hints: those of /proc are zero.
+        let size = usize::try_from(stat.st_size).unwrap_or(0).min(bytes_max);
+        let mut bytes = Vec::with_capacity(size + 1);
+        File::from(file)
+            .take(bytes_max as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| Reading::Failed(format!("could not read it: {error}")))?;
+        if bytes.len() > bytes_max {
+            return Err(Reading::Failed(format!("it is larger than {bytes_max} bytes")));
+        }
+        Ok(bytes)
+    }
+
+    fn kind(&self, path: &Path) -> Result<FileType, Errno> {
+        let file = self.walk(path, OFlags::PATH)?;
+        Ok(FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode))
+    }
+
+    /// Opens a path with `/`, `..` and links all ending at the root. There is no second way that could leave it.
+    fn walk(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let mut tries = 0;
+        loop {
+            match rustix::fs::openat2(&self.0, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
+                Err(Errno::AGAIN | Errno::INTR) if tries < WALK_TRIES_MAX => tries += 1,
+                result => return result,
+            }
+        }
+    }
+}
+
+fn bytes_path(bytes: &[u8]) -> &Path {
+    use std::os::unix::ffi::OsStrExt as _;
+    Path::new(std::ffi::OsStr::from_bytes(bytes))
+}
+
+fn unread(attempt: &str, error: Errno) -> Reading {
+    match error {
+        Errno::NOENT | Errno::NOTDIR => Reading::Missing,
+        Errno::LOOP => Reading::Failed("its links lead in a circle".to_owned()),
+        Errno::NOSYS => Reading::Failed("this kernel lacks openat2 (Linux 5.6), which keeps links inside".to_owned()),
+        error => Reading::Failed(format!("could not {attempt} it: {}", std::io::Error::from(error))),
+    }
+}

@@ -1,0 +1,172 @@
+//! A root directory: an unpacked image, a mounted disk, a `chroot`. Nothing in it is run, no link leaves it.
+
+use std::path::{Path, PathBuf};
+
+use ecosystems::capture::{Capture, Probe};
+
+use super::files::Root;
+
+/// Why a root directory could not be looked at.
+#[derive(Debug, thiserror::Error)]
+#[error("could not open the root directory {path}", path = path.display())]
+pub struct RootError {
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+/// Reads the probes below a root directory. Commands are left out: they belong to running systems.
+pub fn capture(root: &Path, probes: &[Probe]) -> Result<Capture, RootError> {
+    let directory = Root::open(root).map_err(|error| RootError { path: root.to_owned(), source: error.into() })?;
+    let mut capture = Capture { live: false, ..Capture::default() };
+    for probe in probes {
+        let reading = match *probe {
+            Probe::File { path, bytes_max } => directory.file(path, bytes_max),
+            Probe::Folder { path, files_max, bytes_max } => directory.folder(path, files_max, bytes_max),
+            Probe::Command(_) => continue,
+        };
+        capture.readings.insert(*probe, reading);
+    }
+    Ok(capture)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use ecosystems::capture::Reading;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    const OS_RELEASE: Probe = Probe::File { path: "etc/os-release", bytes_max: 16 };
+    const FOLDER: Probe = Probe::Folder { path: "var/lib/dpkg/status.d", files_max: 3, bytes_max: 16 };
+
+    fn check(build: impl FnOnce(&Path), probe: Probe) -> Reading {
+        let outer = tempfile::tempdir().unwrap();
+        fs::write(outer.path().join("secret"), "outside").unwrap();
+        let root = outer.path().join("root");
+        fs::create_dir_all(root.join("etc")).unwrap();
+        fs::create_dir_all(root.join("usr/lib")).unwrap();
+        build(&root);
+        capture(&root, &[probe]).unwrap().readings.remove(&probe).unwrap()
+    }
+
+    fn bytes(text: &str) -> Reading {
+        Reading::Bytes(text.as_bytes().to_vec())
+    }
+
+    fn fifo(path: &Path) {
+        mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    }
+
+    #[test]
+    fn links_are_resolved_inside_the_root() {
+        for target in ["../usr/lib/os-release", "/usr/lib/os-release", "../../../../../usr/lib/os-release"] {
+            let reading = check(
+                |root| {
+                    fs::write(root.join("usr/lib/os-release"), "ID=debian").unwrap();
+                    symlink(target, root.join("etc/os-release")).unwrap();
+                },
+                OS_RELEASE,
+            );
+            assert_eq!(reading, bytes("ID=debian"), "{target}");
+        }
+    }
+
+    #[test]
+    fn no_link_leaves_the_root() {
+        for target in ["../../secret", "/../secret", "../../../../secret"] {
+            let reading = check(|root| symlink(target, root.join("etc/os-release")).unwrap(), OS_RELEASE);
+            assert_eq!(reading, Reading::Missing, "{target}");
+        }
+    }
+
+    #[test]
+    fn a_linked_folder_stays_inside_too() {
+        let reading = check(
+            |root| {
+                fs::remove_dir(root.join("etc")).unwrap();
+                symlink("..", root.join("etc")).unwrap();
+                fs::write(root.parent().unwrap().join("os-release"), "outside").unwrap();
+            },
+            OS_RELEASE,
+        );
+        assert_eq!(reading, Reading::Missing);
+    }
+
+    #[test]
+    fn what_is_not_a_regular_file_fails_without_waiting() {
+        let not_regular = Reading::Failed("it is not a regular file".to_owned());
+        assert_eq!(check(|root| fifo(&root.join("etc/os-release")), OS_RELEASE), not_regular);
+        assert_eq!(check(|root| fs::create_dir(root.join("etc/os-release")).unwrap(), OS_RELEASE), not_regular);
+    }
+
+    #[test]
+    fn a_circle_of_links_fails() {
+        let reading = check(|root| symlink("os-release", root.join("etc/os-release")).unwrap(), OS_RELEASE);
+        assert_eq!(reading, Reading::Failed("its links lead in a circle".to_owned()));
+    }
+
+    #[test]
+    fn a_file_is_read_up_to_its_limit() {
+        let full = |count| move |root: &Path| fs::write(root.join("etc/os-release"), "x".repeat(count)).unwrap();
+        assert_eq!(check(full(16), OS_RELEASE), bytes(&"x".repeat(16)));
+        assert_eq!(check(full(17), OS_RELEASE), Reading::Failed("it is larger than 16 bytes".to_owned()));
+        assert_eq!(check(full(0), OS_RELEASE), bytes(""));
+    }
+
+    #[test]
+    fn a_folder_gives_its_regular_files() {
+        let reading = check(
+            |root| {
+                let folder = root.join(FOLDER_PATH);
+                fs::create_dir_all(folder.join("sub")).unwrap();
+                fs::write(folder.join("sub/inner"), "inner").unwrap();
+                fs::write(folder.join("base"), "base").unwrap();
+                fs::write(root.join("usr/lib/linked"), "linked").unwrap();
+                symlink("/usr/lib/linked", folder.join("linked")).unwrap();
+                symlink("/../../secret", folder.join("outside")).unwrap();
+                fifo(&folder.join("fifo"));
+            },
+            FOLDER,
+        );
+        let files = [("base", "base"), ("linked", "linked")];
+        let files = files.map(|(name, content)| (name.to_owned(), content.as_bytes().to_vec()));
+        assert_eq!(reading, Reading::Files(files.into()));
+    }
+
+    #[test]
+    fn a_folder_has_limits_of_files_and_of_bytes() {
+        let full = |names: &'static [&'static str], content: &'static str| {
+            move |root: &Path| {
+                fs::create_dir_all(root.join(FOLDER_PATH)).unwrap();
+                for name in names {
+                    fs::write(root.join(FOLDER_PATH).join(name), content).unwrap();
+                }
+            }
+        };
+        let failed = |reason: &str| Reading::Failed(reason.to_owned());
+        assert_eq!(check(full(&["a", "b", "c", "d"], "x"), FOLDER), failed("it has more than 3 files"));
+        let Reading::Failed(reason) = check(full(&["a", "b"], "123456789"), FOLDER) else { panic!("read it all") };
+        assert!(reason.ends_with("it is larger than 7 bytes"), "{reason}");
+        assert_eq!(check(|_| (), FOLDER), Reading::Missing);
+    }
+
+    const FOLDER_PATH: &str = "var/lib/dpkg/status.d";
+
+    #[test]
+    fn commands_are_not_run() {
+        let command =
+            domain::command::Command { words: &["true"], root: false, output_bytes_max: 1, timeout_seconds: 1 };
+        let outer = tempfile::tempdir().unwrap();
+        let capture = capture(outer.path(), &[Probe::Command(command)]).unwrap();
+        assert!(!capture.live && capture.readings.is_empty());
+    }
+
+    #[test]
+    fn a_root_that_is_not_there_is_an_error() {
+        let error = capture(Path::new("/does/not/exist"), &[]).unwrap_err();
+        assert_eq!(error.to_string(), "could not open the root directory /does/not/exist");
+    }
+}
