@@ -5,15 +5,13 @@
 
 pub mod local;
 pub mod root;
+pub mod ssh;
 
 mod files;
 mod process;
 
-use domain::command::Output;
-use ecosystems::capture::Reading;
-
-/// The name of a capture, of its probes and of what came of them, for the crates that use a connector.
-pub use ecosystems::capture::{Capture, FollowUp, Probe};
+use domain::command::{Command, Output};
+use ecosystems::capture::{Capture, FollowUp, Probe, Reading};
 
 /// Standard error beyond this is cut.
 pub(crate) const STDERR_BYTES_MAX: usize = 64 * 1024;
@@ -33,6 +31,68 @@ pub enum CommandError {
     NeedsRoot { program: &'static str, reason: String },
     #[error("{program} could not be run: {reason}")]
     NotRun { program: &'static str, reason: String },
+}
+
+/// A running asset that commands can be sent to.
+#[derive(Debug)]
+pub enum Connection {
+    Local,
+    Ssh(Box<ssh::Session>),
+}
+
+impl Connection {
+    /// Reads the probes.
+    pub async fn capture(&self, probes: &'static [Probe]) -> Capture {
+        match self {
+            Connection::Ssh(session) => session.capture(probes).await,
+            Connection::Local => tokio::task::spawn_blocking(|| local::capture(probes)).await.unwrap_or_else(|error| {
+                let failed = |probe: &Probe| (*probe, Reading::Failed(format!("reading it crashed: {error}")));
+                Capture { live: true, readings: probes.iter().map(failed).collect() }
+            }),
+        }
+    }
+
+    /// Runs a command that needs what was read before.
+    pub async fn follow_up(&self, follow_up: &FollowUp) -> Reading {
+        let FollowUp { command, stdin } = follow_up;
+        reading(program(*command), self.run(*command, stdin).await)
+    }
+
+    /// Runs a command with the rights it needs.
+    pub async fn run(&self, command: Command, stdin: &[u8]) -> Result<Output, CommandError> {
+        match self {
+            Connection::Ssh(session) => session.run(command, stdin).await,
+            Connection::Local => {
+                let stdin = stdin.to_vec();
+                let run = tokio::task::spawn_blocking(move || local::run(command, &stdin));
+                let crashed = |error: tokio::task::JoinError| {
+                    Err(CommandError::NotRun { program: program(command), reason: error.to_string() })
+                };
+                run.await.unwrap_or_else(crashed)
+            }
+        }
+    }
+
+    /// The SSH host key's fingerprint. `None`: not reached by SSH.
+    pub fn host_key_fingerprint(&self) -> Option<&str> {
+        match self {
+            Connection::Ssh(session) => Some(session.host_key_fingerprint()),
+            Connection::Local => None,
+        }
+    }
+
+    /// Says goodbye.
+    pub async fn close(self) {
+        match self {
+            Connection::Ssh(session) => session.close().await,
+            Connection::Local => {}
+        }
+    }
+}
+
+/// The program of a command, by which its failures are told.
+pub(crate) fn program(command: Command) -> &'static str {
+    command.words.first().copied().unwrap_or("an empty command")
 }
 
 /// What a command's end means for its probe.

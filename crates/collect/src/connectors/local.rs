@@ -6,7 +6,7 @@ use domain::command::{Command, Output};
 use ecosystems::capture::{Capture, FollowUp, Probe, Reading};
 
 use super::files::Root;
-use super::{CommandError, process, reading};
+use super::{CommandError, process, program, reading};
 
 /// Reads the probes on this machine; its commands run side by side.
 pub fn capture(probes: &[Probe]) -> Capture {
@@ -57,10 +57,6 @@ fn files(probes: &[Probe]) -> std::collections::BTreeMap<Probe, Reading> {
 
 fn run_to_reading(command: Command, stdin: &[u8]) -> Reading {
     reading(program(command), run(command, stdin))
-}
-
-fn program(command: Command) -> &'static str {
-    command.words.first().copied().unwrap_or("an empty command")
 }
 
 #[cfg(test)]
