@@ -1,0 +1,122 @@
+//! Files that are either the old ones or the new ones, whenever the power fails.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The ending of files that are not yet what they will be; whoever holds a folder's lock may remove them.
+pub const UNFINISHED: &str = ".unfinished";
+
+/// A file that takes the place of another one at [`AtomicFile::commit`], and vanishes without it.
+#[derive(Debug)]
+pub struct AtomicFile {
+    file: File,
+    unfinished: PathBuf,
+    target: PathBuf,
+    committed: bool,
+}
+
+impl AtomicFile {
+    /// Opens the new file beside the one that it will replace.
+    pub fn create(target: &Path) -> io::Result<Self> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let mut name = OsString::from(".");
+        name.push(target.file_name().ok_or_else(|| io::Error::other(format!("{} names no file", target.display())))?);
+        name.push(format!(".{}-{count}{UNFINISHED}", std::process::id()));
+        let unfinished = target.with_file_name(name);
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&unfinished)?;
+        Ok(Self { file, unfinished, target: target.to_owned(), committed: false })
+    }
+
+    /// The file under its working name, to be read back before it counts.
+    pub fn path(&self) -> &Path {
+        &self.unfinished
+    }
+
+    pub fn file_mut(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Puts the file in its place: content first, then the name, then the folder, each on disk before the next.
+    pub fn commit(mut self) -> io::Result<()> {
+        self.file.sync_all()?;
+        fs::rename(&self.unfinished, &self.target)?;
+        self.committed = true;
+        sync_folder(&self.target)
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for AtomicFile {
+    fn drop(&mut self) {
+        if !self.committed {
+            // Nothing is lost when this fails: the next holder of the folder's lock removes it.
+            let _ = fs::remove_file(&self.unfinished);
+        }
+    }
+}
+
+/// Replaces a file's content in one step.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(bytes)?;
+    file.commit()
+}
+
+/// Removes what an interrupted writer left in a folder. Only for who holds the folder's lock.
+pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(UNFINISHED) {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the folder's new name durable.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_uncommitted_file_changes_nothing_and_leaves_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("knowledge");
+        write_atomically(&path, b"old").expect("it writes");
+        let mut next = AtomicFile::create(&path).expect("it opens");
+        next.write_all(b"half of the n").expect("it writes");
+        drop(next);
+        assert_eq!(fs::read(&path).expect("it reads"), b"old");
+        assert_eq!(fs::read_dir(folder.path()).expect("it lists").count(), 1);
+        write_atomically(&path, b"new").expect("it writes");
+        assert_eq!(fs::read(&path).expect("it reads"), b"new");
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_is_removed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("knowledge");
+        std::mem::forget(AtomicFile::create(&path).expect("it opens"));
+        fs::write(&path, "kept").expect("it writes");
+        remove_unfinished(folder.path()).expect("it removes");
+        assert_eq!(fs::read_dir(folder.path()).expect("it lists").count(), 1);
+    }
+}

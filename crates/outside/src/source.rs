@@ -1,0 +1,137 @@
+//! Where feeds come from: the publishers themselves, or a mirror that stands in for them.
+
+use std::fs::File;
+use std::io;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::http::{Client, ClientOptions};
+use crate::mirror::{Mirror, MirrorError};
+
+/// Where to fetch from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    Publishers(Client),
+    Mirror(Mirror),
+}
+
+/// One conditional download.
+#[derive(Debug, Clone, Copy)]
+pub struct Fetch<'a> {
+    /// The publisher's URL, for a mirror too.
+    pub url: &'a str,
+    /// What the last good answer came with.
+    pub validators: &'a Validators,
+    /// Most bytes of the answer, still packed.
+    pub max_bytes: u64,
+}
+
+/// What makes the next request for the same thing conditional.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validators {
+    pub etag: Option<String>,
+    pub last_modified: Option<String>,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The same as last time.
+    NotModified,
+    /// The publisher or the mirror has no such thing.
+    Absent,
+    /// The file holds it, as it was stored: [`crate::unpack::reader`] knows gzip and zstd by their first bytes.
+    Body(Body),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    /// The name that the answer has in the end: the URL after redirects, or the mirror's file.
+    pub name: String,
+    pub bytes: u64,
+    /// SHA-256 in hex.
+    pub sha256: String,
+    pub validators: Validators,
+}
+
+/// Why nothing usable came.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    #[error("{url}: no answer: {reason}")]
+    NoAnswer { url: String, reason: String },
+    #[error("{url} answered {status}")]
+    Status { url: String, status: u16 },
+    #[error("{url} asks to come back in {seconds} s (status {status})")]
+    ComeBackLater { url: String, status: u16, seconds: u64 },
+    #[error("{url} holds more than {limit} bytes: refused")]
+    TooLarge { url: String, limit: u64 },
+    #[error("{url} stopped after {received} bytes: {reason}")]
+    Interrupted { url: String, received: u64, reason: String },
+    #[error("{url}: {0}", url = .1)]
+    Mirror(#[source] MirrorError, String),
+    #[error("cannot keep the answer of {url}: {source}")]
+    Keep { url: String, source: io::Error },
+}
+
+impl FetchError {
+    /// Tells whether the file holds the beginning of the answer.
+    pub const fn has_partial_body(&self) -> bool {
+        matches!(self, Self::Interrupted { received, .. } if *received > 0)
+    }
+}
+
+/// Why a source cannot be used at all.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    #[error("cannot set up the HTTP client: {0}")]
+    Client(String),
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+}
+
+impl Source {
+    /// The publishers over HTTPS.
+    pub fn publishers(options: ClientOptions) -> Result<Self, SourceError> {
+        Ok(Self::Publishers(Client::new(options)?))
+    }
+
+    /// A mirror: a folder, or a base URL.
+    pub async fn mirror(place: &str, options: ClientOptions) -> Result<Self, SourceError> {
+        Ok(Self::Mirror(Mirror::open(place, options).await?))
+    }
+
+    /// Downloads into an open file, from its start. `advance` gets the bytes so far and the size where it is known.
+    pub async fn fetch(
+        &self,
+        fetch: &Fetch<'_>,
+        into: &mut File,
+        advance: &(dyn Fn(u64, Option<u64>) + Sync),
+    ) -> Result<Answer, FetchError> {
+        match self {
+            Self::Publishers(client) => client.fetch(fetch, into, advance).await,
+            Self::Mirror(mirror) => mirror.fetch(fetch, into, advance).await,
+        }
+    }
+
+    /// Tells whether the mirror itself says that it holds only a part of this feed.
+    pub fn is_partial(&self, feed: &str) -> bool {
+        matches!(self, Self::Mirror(mirror) if mirror.manifest(feed).is_some_and(|m| m.partial))
+    }
+
+    /// The instant that the mirror gives for this feed's data.
+    pub fn as_of(&self, feed: &str) -> Option<Timestamp> {
+        match self {
+            Self::Publishers(_) => None,
+            Self::Mirror(mirror) => mirror.manifest(feed).and_then(|m| m.as_of),
+        }
+    }
+
+    /// The source in words: `the publishers`, or the mirror's place.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Publishers(_) => "the publishers",
+            Self::Mirror(mirror) => mirror.place(),
+        }
+    }
+}
