@@ -63,6 +63,17 @@ pub struct Context {
 /// Threshold where no scope sets one.
 pub const DEFAULT_THRESHOLD_TENTHS: u8 = 70;
 
+impl Requirement {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotSet => "not_set",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
 impl Selector {
     /// Whether the selector holds the asset.
     pub fn selects(&self, asset: &Asset) -> bool {

@@ -1,0 +1,107 @@
+//! Signal: exploit maturity from evidence (methods.md §1.7).
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::kev::Listing;
+use super::{Maturity, Reason};
+use crate::cvss::Version;
+use crate::vulnerability::{Exploitation, Ssvc};
+
+/// The strongest live evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rank {
+    /// A mandatory source is missing or too old, or the flaw is too young to have been looked for.
+    NotSearched,
+    /// Every mandatory source was searched.
+    NothingFound,
+    PublicProof,
+    /// A public tool that makes attacking simple.
+    Weaponised,
+    Reported,
+    /// Exploited on a large scale, or by ransomware.
+    Mass,
+}
+
+/// How to read "attacked": 4.0's text counts tools that simplify an attack, many practitioners count attacks only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Profile {
+    FirstText,
+    ReportedAttacksOnly,
+}
+
+/// Nobody has looked for exploits of a flaw younger than this.
+const SEARCHABLE_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// Ranks the evidence. One source that says "active" outweighs any that says "none": CISA's SSVC lags behind its list.
+pub fn rank(listing: &Listing<'_>, ssvc: Option<&Ssvc>, published_at: Option<Timestamp>, at: Timestamp) -> Rank {
+    match (listing, ssvc.map(|ssvc| ssvc.exploitation)) {
+        (Listing::Listed(kev), _) if kev.ransomware => Rank::Mass,
+        (Listing::Listed(_), _) | (_, Some(Exploitation::Active)) => Rank::Reported,
+        // A proof of concept says "no attack known", which is a claim of a search too.
+        (Listing::Unknown, _) => Rank::NotSearched,
+        _ if !is_searchable(published_at, at) => Rank::NotSearched,
+        (Listing::NotListed, Some(Exploitation::Poc)) => Rank::PublicProof,
+        (Listing::NotListed, _) => Rank::NothingFound,
+    }
+}
+
+/// Whether the flaw has been public long enough; one whose publication date nobody gives is not known to have been.
+fn is_searchable(published_at: Option<Timestamp>, at: Timestamp) -> bool {
+    published_at.is_some_and(|published| at.duration_since(published) >= SEARCHABLE_AFTER)
+}
+
+pub(super) fn explain(rank: Rank, listing: &Listing<'_>, profile: Profile, reasons: &mut Vec<Reason>) {
+    let why = match rank {
+        Rank::NotSearched if *listing == Listing::Unknown => {
+            "not searched, the KEV list cannot be asked; scored as attacked"
+        }
+        Rank::NotSearched => "not searched, not known to be public for 24 hours; scored as attacked",
+        Rank::NothingFound => "searched, nothing found",
+        Rank::PublicProof => "a proof of concept is public",
+        Rank::Weaponised => "a public tool attacks it",
+        Rank::Reported => "attacks are reported",
+        Rank::Mass => "ransomware or mass attacks are reported",
+    };
+    let letter = rank.metric(Version::V40, profile);
+    reasons.push(Reason::rule("maturity", format!("exploit maturity {letter}: {why} (profile {})", profile.as_str())));
+}
+
+impl Profile {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FirstText => "first-text",
+            Self::ReportedAttacksOnly => "reported-attacks-only",
+        }
+    }
+}
+
+impl Rank {
+    /// CVSS 4.0's word.
+    pub const fn maturity(self, profile: Profile) -> Maturity {
+        match (self, profile) {
+            (Self::NotSearched, _) => Maturity::NotDefined,
+            (Self::NothingFound, _) => Maturity::Unreported,
+            (Self::PublicProof, _) | (Self::Weaponised, Profile::ReportedAttacksOnly) => Maturity::ProofOfConcept,
+            (Self::Weaponised, Profile::FirstText) | (Self::Reported | Self::Mass, _) => Maturity::Attacked,
+        }
+    }
+
+    /// The value of metric `E`. 2.0 and 3.x have a value of their own for a working tool, whatever the profile.
+    pub const fn metric(self, version: Version, profile: Profile) -> &'static str {
+        match (version, self) {
+            (Version::V2, Self::NotSearched) => "ND",
+            (_, Self::NotSearched) => "X",
+            (_, Self::NothingFound) => "U",
+            (Version::V2, Self::PublicProof) => "POC",
+            (Version::V2 | Version::V30 | Version::V31, Self::Weaponised) => "F",
+            (Version::V2 | Version::V30 | Version::V31, Self::Reported | Self::Mass) => "H",
+            (Version::V30 | Version::V31, Self::PublicProof) => "P",
+            (Version::V40, _) => match self.maturity(profile) {
+                Maturity::NotDefined => "X",
+                Maturity::Unreported => "U",
+                Maturity::ProofOfConcept => "P",
+                Maturity::Attacked => "A",
+            },
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Signals: CISA's SSVC answers, published or derived, and the deployer tree (methods.md §1.9, §2.5, §2.6).
+
+use jiff::Timestamp;
+use jiff::tz::Offset;
+
+use super::Reason;
+use super::maturity::Rank;
+use crate::cvss::{Vector, Version};
+use crate::exposure::Exposure;
+use crate::scope::{Context, Requirement};
+use crate::vulnerability::{Exploitation, Ssvc, Vulnerability};
+
+const SOURCE: &str = "cisa-adp";
+
+/// Answers that the tables ask for. `None`: nobody has assessed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answers {
+    pub automatable: Option<bool>,
+    pub technical_impact_total: Option<bool>,
+}
+
+/// How bad an attack is for people and mission; CERT/CC's default is low.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HumanImpact {
+    Low,
+    Medium,
+    High,
+    VeryHigh,
+}
+
+/// What CERT/CC's deployer tree says to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    Defer,
+    Scheduled,
+    OutOfCycle,
+    Immediate,
+}
+
+/// CISA's answers, unless they are younger than the instant.
+pub fn published<'a>(vulnerability: &'a Vulnerability, at: Timestamp, reasons: &mut Vec<Reason>) -> Option<&'a Ssvc> {
+    let ssvc = vulnerability.ssvc.as_ref()?;
+    let date = Some(Offset::UTC.to_datetime(ssvc.at).date());
+    if ssvc.at > at {
+        let text = "SSVC published only after the instant judged: does not count";
+        reasons.push(Reason::input("ssvc.later", text, SOURCE, date));
+        return None;
+    }
+    let text = match ssvc.exploitation {
+        Exploitation::None => "SSVC exploitation: none",
+        Exploitation::Poc => "SSVC exploitation: public proof of concept",
+        Exploitation::Active => "SSVC exploitation: active",
+    };
+    reasons.push(Reason::input("ssvc.exploitation", text, SOURCE, date));
+    Some(ssvc)
+}
+
+/// Takes the published answers, else derives them from the vector, else leaves them open.
+pub fn answers(published: Option<&Ssvc>, vector: Option<&Vector>, reasons: &mut Vec<Reason>) -> Answers {
+    if let Some(ssvc) = published {
+        let text = match (ssvc.automatable, ssvc.technical_impact_total) {
+            (true, true) => "SSVC: automatable, technical impact total",
+            (true, false) => "SSVC: automatable, technical impact partial",
+            (false, true) => "SSVC: not automatable, technical impact total",
+            (false, false) => "SSVC: not automatable, technical impact partial",
+        };
+        let date = Some(Offset::UTC.to_datetime(ssvc.at).date());
+        reasons.push(Reason::input("ssvc.answers", text, SOURCE, date));
+        return Answers {
+            automatable: Some(ssvc.automatable),
+            technical_impact_total: Some(ssvc.technical_impact_total),
+        };
+    }
+    let Some(vector) = vector else {
+        let text = "no SSVC and no vector published: automatable and technical impact unknown";
+        reasons.push(Reason::rule("ssvc.unknown", text));
+        return Answers { automatable: None, technical_impact_total: None };
+    };
+    let (automatable, total) = derive(vector);
+    let text = match (automatable, total) {
+        (true, true) => "derived from the vector: automatable, technical impact total",
+        (true, false) => "derived from the vector: automatable, technical impact partial",
+        (false, true) => "derived from the vector: not automatable, technical impact total",
+        (false, false) => "derived from the vector: not automatable, technical impact partial",
+    };
+    reasons.push(Reason::rule("ssvc.derived", text));
+    Answers { automatable: Some(automatable), technical_impact_total: Some(total) }
+}
+
+/// Automatable and technical impact total, as a vector suggests them.
+pub fn derive(vector: &Vector) -> (bool, bool) {
+    let all = |wanted: &[(&str, &str)]| wanted.iter().all(|(metric, value)| vector.get(metric) == Some(*value));
+    match vector.version() {
+        Version::V2 => (all(&[("AV", "N"), ("AC", "L"), ("Au", "N")]), all(&[("C", "C"), ("I", "C")])),
+        Version::V30 | Version::V31 => {
+            (all(&[("AV", "N"), ("AC", "L"), ("PR", "N"), ("UI", "N")]), all(&[("C", "H"), ("I", "H")]))
+        }
+        Version::V40 => (
+            all(&[("AU", "Y")]) || all(&[("AV", "N"), ("AC", "L"), ("AT", "N"), ("PR", "N"), ("UI", "N")]),
+            all(&[("VC", "H"), ("VI", "H")]),
+        ),
+    }
+}
+
+/// The scope's highest requirement stands for the human impact, which only the business knows; not set is CERT/CC's default.
+pub fn human_impact(context: &Context) -> HumanImpact {
+    match context.confidentiality.max(context.integrity).max(context.availability) {
+        Requirement::NotSet | Requirement::Low => HumanImpact::Low,
+        Requirement::Medium => HumanImpact::Medium,
+        Requirement::High => HumanImpact::High,
+    }
+}
+
+/// The deployer tree. What is unknown takes CERT/CC's default: exposure open, automatable yes; "not searched" is read as a
+/// public proof of concept.
+pub fn deployer(rank: Rank, exposure: Exposure, automatable: Option<bool>, human_impact: HumanImpact) -> Outcome {
+    // A row for each exploitation and exposure; the columns are automatable no and yes, each with human impact low to very high.
+    const TREE: [[&[u8; 8]; 3]; 3] = [
+        [b"DDSSDSSS", b"DSSSSSSS", b"DSSSSSSO"],
+        [b"DSSSSSSS", b"DSSSSSSO", b"SSSOSSOO"],
+        [b"SSOOSOOO", b"SSOOOOOO", b"SOOIOOII"],
+    ];
+    let automatable = automatable.unwrap_or(true);
+    let exploitation = match rank {
+        Rank::NothingFound => 0,
+        Rank::NotSearched | Rank::PublicProof | Rank::Weaponised => 1,
+        Rank::Reported | Rank::Mass => 2,
+    };
+    let exposure = match exposure {
+        Exposure::Internet | Exposure::Unknown => 2,
+        Exposure::Partner | Exposure::Internal => 1,
+        Exposure::Restricted => usize::from(automatable),
+        Exposure::Isolated | Exposure::Offline => 0,
+    };
+    match TREE[exploitation][exposure][usize::from(automatable) * 4 + human_impact as usize] {
+        b'D' => Outcome::Defer,
+        b'S' => Outcome::Scheduled,
+        b'O' => Outcome::OutOfCycle,
+        _ => Outcome::Immediate,
+    }
+}
