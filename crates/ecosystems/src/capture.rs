@@ -18,7 +18,8 @@ pub enum Probe {
 /// What came of one probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reading {
-    /// A file's or a command's bytes.
+    /// A file's bytes, or what a command that ran printed, whatever its exit status: a search through `/proc` ends
+    /// in 1 when one process goes away. Empty where a command was refused before it ran is [`Reading::Failed`].
     Bytes(Vec<u8>),
     /// A folder's files by name.
     Files(BTreeMap<String, Vec<u8>>),

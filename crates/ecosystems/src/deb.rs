@@ -1,0 +1,124 @@
+//! Debian and its derivatives: the dpkg database, version order, kernel images.
+
+pub mod kernel;
+pub mod status;
+pub mod version;
+
+use std::collections::BTreeSet;
+
+use domain::command::Command;
+use domain::component::Component;
+use domain::inventory::{Area, Gap};
+
+use crate::capture::{Capture, FollowUp, Probe, Reading};
+use crate::host::processes;
+
+/// The package database.
+pub const STATUS: &str = "var/lib/dpkg/status";
+/// The package database of images without a package manager, one file for each package.
+pub const STATUS_FOLDER: &str = "var/lib/dpkg/status.d";
+
+const STATUS_PROBE: Probe = Probe::File { path: STATUS, bytes_max: 128 << 20 };
+const STATUS_FOLDER_PROBE: Probe = Probe::Folder { path: STATUS_FOLDER, files_max: 20_000, bytes_max: 1 << 20 };
+const REBOOT_REQUIRED: Probe = Probe::File { path: "run/reboot-required", bytes_max: 64 << 10 };
+
+static PROBES: [Probe; 3] = [STATUS_PROBE, STATUS_FOLDER_PROBE, REBOOT_REQUIRED];
+
+/// Asks which packages own the files whose paths come in by standard input.
+const OWNERS: Command = Command {
+    words: &["xargs", "-0", "-r", "dpkg-query", "-S", "--"],
+    root: false,
+    output_bytes_max: 8 << 20,
+    timeout_seconds: 60,
+};
+
+/// What to read of this package world.
+pub fn probes() -> &'static [Probe] {
+    &PROBES
+}
+
+/// Asks for the owners of listening programs and of replaced files in use.
+pub fn follow_ups(capture: &Capture) -> Vec<FollowUp> {
+    let mut paths = BTreeSet::new();
+    if capture.live && matches!(capture.get(&STATUS_PROBE), Reading::Bytes(_)) {
+        paths = processes::paths_in_use(capture);
+    }
+    if paths.is_empty() {
+        return Vec::new();
+    }
+    let mut stdin = Vec::new();
+    for path in paths.iter().flat_map(|path| spellings(path)) {
+        stdin.extend_from_slice(path.as_bytes());
+        stdin.push(0);
+    }
+    vec![FollowUp { command: OWNERS, stdin }]
+}
+
+/// What the package database holds. `None`: the host has none of this kind, or it could not be read (then with a gap).
+pub(crate) fn components(capture: &Capture, gaps: &mut Vec<Gap>) -> Option<Vec<Component>> {
+    let mut found = None;
+    match capture.get(&STATUS_PROBE) {
+        Reading::Bytes(bytes) => {
+            let parsed = status::parse(STATUS, bytes, status::Kind::Database);
+            gaps.extend(parsed.gaps);
+            found = Some(parsed.components);
+        }
+        Reading::Failed(reason) => gaps.push(gap(STATUS, reason.clone())),
+        Reading::Files(_) => gaps.push(gap(STATUS, "it is a folder".to_owned())),
+        Reading::Missing => {}
+    }
+    match capture.get(&STATUS_FOLDER_PROBE) {
+        Reading::Files(files) => {
+            let components = found.get_or_insert_default();
+            for (name, bytes) in files.iter().filter(|(name, _)| !name.ends_with(".md5sums")) {
+                let parsed = status::parse(&format!("{STATUS_FOLDER}/{name}"), bytes, status::Kind::Single);
+                gaps.extend(parsed.gaps);
+                components.extend(parsed.components);
+            }
+        }
+        Reading::Failed(reason) => gaps.push(gap(STATUS_FOLDER, reason.clone())),
+        Reading::Bytes(_) => gaps.push(gap(STATUS_FOLDER, "it is not a folder".to_owned())),
+        Reading::Missing => {}
+    }
+    found
+}
+
+/// Whether the system asks for a restart, by its own flag file. `None`: that could not be read.
+pub(crate) fn restart_flag(capture: &Capture) -> Option<bool> {
+    match capture.get(&REBOOT_REQUIRED) {
+        Reading::Bytes(_) => Some(true),
+        Reading::Missing => Some(false),
+        Reading::Files(_) | Reading::Failed(_) => None,
+    }
+}
+
+/// The owners of files, from the answer to [`follow_ups`]. `None`: nobody answered.
+pub(crate) fn owners(follow_ups: &[(FollowUp, Reading)]) -> Option<Vec<(String, String)>> {
+    let (_, reading) = follow_ups.iter().find(|(follow_up, _)| follow_up.command == OWNERS)?;
+    let Reading::Bytes(bytes) = reading else { return None };
+    Some(parse_owners(bytes))
+}
+
+/// Lines `package[:arch][, package …]: path`, to pairs of path and first package.
+fn parse_owners(bytes: &[u8]) -> Vec<(String, String)> {
+    let text = String::from_utf8_lossy(bytes);
+    let owner = |line: &str| {
+        let (packages, path) = line.split_once(": ")?;
+        let package = packages.split(", ").next()?.split(':').next()?;
+        let named = !package.is_empty() && !package.contains(' ');
+        (named && path.starts_with('/')).then(|| (path.to_owned(), package.to_owned()))
+    };
+    text.lines().filter_map(owner).collect()
+}
+
+/// The path as the kernel has it, and as a package from before the merge of `/usr` lists it.
+pub(crate) fn spellings(path: &str) -> impl Iterator<Item = &str> {
+    let unmerged = path.strip_prefix("/usr").filter(|rest| {
+        ["/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/"].iter().any(|folder| rest.starts_with(folder))
+    });
+    std::iter::once(path).chain(unmerged)
+}
+
+fn gap(subject: &str, reason: String) -> Gap {
+    Gap { area: Area::Packages, subject: subject.to_owned(), reason }
+}

@@ -1,0 +1,283 @@
+//! The dpkg database, a file of stanzas: which binaries are installed, from which sources.
+//!
+//! A stanza that makes no sense is a gap that names it, and the others are kept.
+
+use domain::component::{Component, Ecosystem};
+use domain::inventory::{Area, Gap};
+use memchr::memchr;
+
+use super::kernel;
+
+/// Longer lines than any package manager writes.
+const LINE_BYTES_MAX: usize = 1 << 20;
+/// Names, versions and the like.
+const VALUE_BYTES_MAX: usize = 512;
+/// More packages than any distribution has.
+const COMPONENTS_MAX: usize = 200_000;
+/// Gaps are for people: the rest is only counted.
+const GAPS_MAX: usize = 50;
+
+/// Which kind of file the stanzas are in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `status`: every stanza says in which state its package is.
+    Database,
+    /// A file of `status.d`: what it describes is installed.
+    Single,
+}
+
+/// What one file holds.
+#[derive(Debug, Default)]
+pub struct Parsed {
+    pub components: Vec<Component>,
+    pub gaps: Vec<Gap>,
+}
+
+/// Reads one file; `path` names it in components and gaps.
+pub fn parse(path: &str, bytes: &[u8], kind: Kind) -> Parsed {
+    let mut parser =
+        Parser { path, kind, parsed: Parsed::default(), described: false, records: 0, gap_count: 0, full: false };
+    let mut stanza = Stanza::default();
+    let mut rest = bytes;
+    let mut line_number = 0_usize;
+    while !rest.is_empty() && !parser.full {
+        let (line, next) = match memchr(b'\n', rest) {
+            Some(end) => (&rest[..end], &rest[end + 1..]),
+            None => (rest, &[][..]),
+        };
+        rest = next;
+        line_number += 1;
+        if line.iter().all(u8::is_ascii_whitespace) {
+            parser.finish(&stanza);
+            stanza = Stanza::default();
+        } else {
+            stanza.line(line, line_number);
+        }
+    }
+    parser.end(&stanza, bytes.last().is_some_and(|last| *last != b'\n'));
+    parser.parsed
+}
+
+/// The fields of one stanza that matter.
+#[derive(Default)]
+struct Stanza<'a> {
+    package: Option<&'a [u8]>,
+    status: Option<&'a [u8]>,
+    source: Option<&'a [u8]>,
+    version: Option<&'a [u8]>,
+    architecture: Option<&'a [u8]>,
+    described: bool,
+    /// Line of its first line. 0: there is none.
+    line: usize,
+    malformed: Option<&'static str>,
+}
+
+impl<'a> Stanza<'a> {
+    fn line(&mut self, line: &'a [u8], number: usize) {
+        if line.len() > LINE_BYTES_MAX {
+            self.malformed = Some("it has a line that is too long");
+        }
+        let first = self.line == 0;
+        if first {
+            self.line = number;
+        }
+        if matches!(line[0], b' ' | b'\t') {
+            if first {
+                self.malformed = Some("it begins with a continuation line");
+            }
+            return;
+        }
+        let Some(colon) = memchr(b':', line) else {
+            self.malformed = Some("it has a line that is no field");
+            return;
+        };
+        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+        let field = match name[..].first().map(u8::to_ascii_lowercase) {
+            Some(b'p') if name.eq_ignore_ascii_case(b"package") => &mut self.package,
+            Some(b's') if name.eq_ignore_ascii_case(b"status") => &mut self.status,
+            Some(b's') if name.eq_ignore_ascii_case(b"source") => &mut self.source,
+            Some(b'v') if name.eq_ignore_ascii_case(b"version") => &mut self.version,
+            Some(b'a') if name.eq_ignore_ascii_case(b"architecture") => &mut self.architecture,
+            Some(b'd') if name.eq_ignore_ascii_case(b"description") => {
+                self.described = true;
+                return;
+            }
+            None => {
+                self.malformed = Some("it has a field without a name");
+                return;
+            }
+            Some(_) => return,
+        };
+        if value.len() > VALUE_BYTES_MAX {
+            self.malformed = Some("it has a value that is too long");
+        } else if field.replace(value).is_some() {
+            self.malformed = Some("it has a field twice");
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.line == 0
+    }
+}
+
+struct Parser<'p> {
+    path: &'p str,
+    kind: Kind,
+    parsed: Parsed,
+    /// A complete stanza had a description, as all that dpkg writes have.
+    described: bool,
+    records: usize,
+    gap_count: usize,
+    full: bool,
+}
+
+impl Parser<'_> {
+    fn finish(&mut self, stanza: &Stanza<'_>) {
+        if stanza.is_empty() {
+            return;
+        }
+        self.records += 1;
+        self.described |= stanza.described;
+        match self.component(stanza) {
+            Ok(component) => self.parsed.components.extend(component),
+            Err(reason) => self.gap(stanza, reason),
+        }
+        // What a malformed stanza still says is kept: a lost package would look like a clean one.
+        if let Some(reason) = stanza.malformed {
+            self.gap(stanza, reason);
+        }
+        if self.parsed.components.len() >= COMPONENTS_MAX {
+            self.full = true;
+        }
+    }
+
+    /// `None`: not installed.
+    fn component(&self, stanza: &Stanza<'_>) -> Result<Option<Component>, &'static str> {
+        let package = text(stanza.package, "it has no Package field", "its Package field is not readable")?;
+        if !is_name(package) {
+            return Err("its Package field is no package name");
+        }
+        match (stanza.status, self.kind) {
+            (Some(status), _) if !is_installed(status)? => return Ok(None),
+            (None, Kind::Database) => return Err("it has no Status field"),
+            _ => {}
+        }
+        let version = text(stanza.version, "it has no Version field", "its Version field is not readable")?;
+        let arch = match stanza.architecture {
+            None => "",
+            Some(_) => text(stanza.architecture, "", "its Architecture field is not readable")?,
+        };
+        let source = match stanza.source {
+            None => None,
+            Some(_) => Some(text(stanza.source, "", "its Source field is not readable")?),
+        };
+        let (source, source_version) = source_of(package, version, source)?;
+        Ok(Some(Component {
+            ecosystem: Ecosystem::Deb,
+            kernel: kernel::boots_as(package).unwrap_or_default().to_owned(),
+            source,
+            source_version,
+            name: package.to_owned(),
+            version: version.to_owned(),
+            arch: arch.to_owned(),
+            path: self.path.to_owned(),
+        }))
+    }
+
+    fn gap(&mut self, stanza: &Stanza<'_>, reason: &str) {
+        let name = stanza.package.and_then(|name| std::str::from_utf8(name).ok()).filter(|name| is_name(name));
+        let record = match name {
+            Some(name) => format!("{} (line {})", name, stanza.line),
+            None => format!("record {} (line {})", self.records, stanza.line),
+        };
+        self.push(format!("{}: {record}", self.path), reason.to_owned());
+    }
+
+    fn push(&mut self, subject: String, reason: String) {
+        self.gap_count += 1;
+        if self.gap_count <= GAPS_MAX {
+            self.parsed.gaps.push(Gap { area: Area::Packages, subject, reason });
+        }
+    }
+
+    /// Takes the last stanza, and says where the file seems to be cut.
+    fn end(&mut self, last: &Stanza<'_>, cut: bool) {
+        let undescribed = !last.is_empty() && self.described && !last.described;
+        if self.full {
+            self.push(self.path.to_owned(), format!("it has more than {COMPONENTS_MAX} packages"));
+        } else if cut || undescribed {
+            // Its last values may be cut short, so nothing in it can be believed.
+            self.push(self.path.to_owned(), format!("it is cut off after {} records", self.records));
+        } else {
+            self.finish(last);
+            if self.records == 0 {
+                self.push(self.path.to_owned(), "it is empty".to_owned());
+            }
+        }
+        if self.gap_count > GAPS_MAX {
+            let reason = format!("{} more records cannot be read", self.gap_count - GAPS_MAX);
+            self.parsed.gaps.push(Gap { area: Area::Packages, subject: self.path.to_owned(), reason });
+        }
+    }
+}
+
+fn text<'a>(
+    value: Option<&'a [u8]>,
+    missing: &'static str,
+    unreadable: &'static str,
+) -> Result<&'a str, &'static str> {
+    let value = value.filter(|value| !value.is_empty()).ok_or(missing)?;
+    std::str::from_utf8(value).ok().filter(|text| !text.chars().any(char::is_control)).ok_or(unreadable)
+}
+
+fn is_name(text: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '_' | ':');
+    !text.is_empty() && text.chars().all(legal)
+}
+
+/// The third word decides: a package selected for removal is still there until it is removed.
+fn is_installed(status: &[u8]) -> Result<bool, &'static str> {
+    let mut words = status.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let (Some(_want), Some(_flag), Some(state), None) = (words.next(), words.next(), words.next(), words.next()) else {
+        return Err("its Status field does not have three words");
+    };
+    match state {
+        b"installed" | b"half-configured" | b"half-installed" | b"unpacked" | b"triggers-awaited"
+        | b"triggers-pending" => Ok(true),
+        b"not-installed" | b"config-files" => Ok(false),
+        _ => Err("its Status field has an unknown state"),
+    }
+}
+
+/// Source name and version: `Source: name (version)`, or the binary's own without its rebuild number.
+fn source_of(package: &str, version: &str, source: Option<&str>) -> Result<(String, String), &'static str> {
+    let (name, given) = match source {
+        None => (package, None),
+        Some(source) => match source.split_once('(') {
+            None => (source.trim_end(), None),
+            Some((name, rest)) => {
+                let version = rest.strip_suffix(')').ok_or("its Source field has no closing parenthesis")?.trim();
+                (name.trim_end(), Some(version))
+            }
+        },
+    };
+    if !is_name(name) {
+        return Err("its Source field is no package name");
+    }
+    if given == Some("") {
+        return Err("its Source field has an empty version");
+    }
+    // A signed kernel is built from the unsigned one and carries its version.
+    if let Some(unsigned) = kernel::unsigned_source(name) {
+        return Ok((unsigned, without_rebuild(version).to_owned()));
+    }
+    Ok((name.to_owned(), given.unwrap_or_else(|| without_rebuild(version)).to_owned()))
+}
+
+/// Strips `+b1`, the mark of a rebuild without a new source.
+fn without_rebuild(version: &str) -> &str {
+    match version.rsplit_once("+b") {
+        Some((source, number)) if !number.is_empty() && number.bytes().all(|c| c.is_ascii_digit()) => source,
+        _ => version,
+    }
+}
