@@ -13,6 +13,9 @@ mod process;
 use domain::command::{Command, Output};
 use ecosystems::capture::{Capture, FollowUp, Probe, Reading};
 
+/// Files of one folder together; each has its own limit too.
+pub(crate) const FOLDER_BYTES_MAX: usize = 256 << 20;
+
 /// Standard error beyond this is cut.
 pub(crate) const STDERR_BYTES_MAX: usize = 64 * 1024;
 
@@ -95,10 +98,14 @@ pub(crate) fn program(command: Command) -> &'static str {
     command.words.first().copied().unwrap_or("an empty command")
 }
 
-/// What a command's end means for its probe.
+/// What a command's end means for its probe. Status 1 with an answer is an answer with a complaint (`find` about a
+/// process that ended meanwhile), as is 123 from `xargs` (one path among many that no package owns); the parser judges it.
 pub(crate) fn reading(program: &str, result: Result<Output, CommandError>) -> Reading {
     match result {
         Ok(output) if output.status == Some(0) => Reading::Bytes(output.stdout),
+        Ok(output) if matches!(output.status, Some(1 | 123)) && !output.stdout.is_empty() => {
+            Reading::Bytes(output.stdout)
+        }
         Ok(output) => Reading::Failed(failure(program, &output)),
         Err(CommandError::Missing { .. }) => Reading::Missing,
         Err(error) => Reading::Failed(error.to_string()),
@@ -152,5 +159,15 @@ mod tests {
             reading("ss", Err(CommandError::TimedOut { program: "ss", seconds: 3 })),
             Reading::Failed("ss did not end within 3 s and was stopped".to_owned())
         );
+    }
+
+    #[test]
+    fn an_answer_with_a_complaint_is_an_answer_and_no_answer_is_a_failure() {
+        let answer = |status, stdout: &str| reading("find", Ok(Output { stdout: stdout.into(), ..output(status, "") }));
+        assert_eq!(answer(Some(0), ""), Reading::Bytes(Vec::new()));
+        assert_eq!(answer(Some(1), "one"), Reading::Bytes(b"one".to_vec()));
+        assert_eq!(answer(Some(1), ""), Reading::Failed("find ended with status 1".to_owned()));
+        assert_eq!(answer(Some(2), "one"), Reading::Failed("find ended with status 2".to_owned()));
+        assert_eq!(answer(None, "one"), Reading::Failed("find was killed".to_owned()));
     }
 }

@@ -10,6 +10,8 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
+use super::FOLDER_BYTES_MAX;
+
 /// How often a walk is tried anew when the kernel says that the tree moved under it.
 const WALK_TRIES_MAX: u32 = 16;
 
@@ -49,7 +51,7 @@ impl Root {
             .walk(folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK)
             .map_err(|error| unread("open", error))?;
         let mut files = BTreeMap::new();
-        let mut bytes_left = bytes_max;
+        let mut bytes_left = FOLDER_BYTES_MAX;
         for entry in Dir::new(directory).map_err(|error| unread("list", error))? {
             let entry = entry.map_err(|error| unread("list", error))?;
             if !matches!(entry.file_type(), FileType::RegularFile | FileType::Symlink | FileType::Unknown) {
@@ -66,7 +68,7 @@ impl Root {
             if files.len() == files_max {
                 return Err(Reading::Failed(format!("it has more than {files_max} files")));
             }
-            let content = match self.regular_file(&path, bytes_left) {
+            let content = match self.regular_file(&path, bytes_max.min(bytes_left)) {
                 Ok(content) => content,
                 // Removed since it was listed.
                 Err(Reading::Missing) => continue,

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use domain::command::{Command, Output};
 use ecosystems::capture::{Capture, FollowUp, Probe, Reading};
+use outside::never_touch::{Forbidden, NeverTouch};
 use russh::client::{self, Handle};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -59,14 +60,11 @@ impl fmt::Display for Destination {
     }
 }
 
-/// Says whether an address may be sent packets, and if not, which rule forbids it.
-pub type Permit<'a> = &'a (dyn Fn(IpAddr) -> Result<(), String> + Send + Sync);
-
 /// Why no session came about.
 #[derive(Debug, thiserror::Error)]
 pub enum SshError {
-    #[error("{destination} must not be touched: {reason}")]
-    NeverTouch { destination: Destination, reason: String },
+    #[error("no connection to {destination}")]
+    NeverTouch { destination: Destination, source: Forbidden },
     #[error("the name in {destination} has no address")]
     Unresolved { destination: Destination, source: Option<std::io::Error> },
     #[error("{destination} cannot be reached")]
@@ -104,7 +102,7 @@ pub struct Session {
 }
 
 /// Connects through all jump hosts and logs in. A host key seen for the first time is pinned before any secret is sent.
-pub async fn connect(target: &Target, keys: &dyn HostKeys, permit: Permit<'_>) -> Result<Session, SshError> {
+pub async fn connect(target: &Target, keys: &dyn HostKeys, never_touch: &NeverTouch) -> Result<Session, SshError> {
     let mut route: Vec<&Target> = vec![target];
     while let Some(jump) = &route[route.len() - 1].jump {
         route.push(jump);
@@ -116,7 +114,7 @@ pub async fn connect(target: &Target, keys: &dyn HostKeys, permit: Permit<'_>) -
     for target in route.into_iter().rev() {
         let destination = destination(target);
         let seconds = CONNECT_TIMEOUT.as_secs();
-        session = tokio::time::timeout(CONNECT_TIMEOUT, hop(target, session, keys, permit))
+        session = tokio::time::timeout(CONNECT_TIMEOUT, hop(target, session, keys, never_touch))
             .await
             .map_err(|_| SshError::TimedOut { destination, seconds })?
             .map(Some)?;
@@ -170,10 +168,10 @@ async fn hop(
     target: &Target,
     jump: Option<Session>,
     keys: &dyn HostKeys,
-    permit: Permit<'_>,
+    never_touch: &NeverTouch,
 ) -> Result<Session, SshError> {
     let destination = destination(target);
-    let addresses = resolve(&destination, permit).await?;
+    let addresses = resolve(&destination, never_touch).await?;
     let unpinnable = |source| SshError::HostKeys { destination: destination.clone(), source };
     let pinned = keys.pinned(&destination).await.map_err(unpinnable)?;
     let stream: Box<dyn Stream> = match &jump {
@@ -210,7 +208,7 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// The addresses of a destination. One forbidden address forbids the name: another look may give another order.
-async fn resolve(destination: &Destination, permit: Permit<'_>) -> Result<Vec<IpAddr>, SshError> {
+async fn resolve(destination: &Destination, never_touch: &NeverTouch) -> Result<Vec<IpAddr>, SshError> {
     let unresolved = |source| SshError::Unresolved { destination: destination.clone(), source };
     let addresses: Vec<IpAddr> = match destination.host.parse() {
         Ok(address) => vec![address],
@@ -224,7 +222,9 @@ async fn resolve(destination: &Destination, permit: Permit<'_>) -> Result<Vec<Ip
         return Err(unresolved(None));
     }
     for address in &addresses {
-        permit(*address).map_err(|reason| SshError::NeverTouch { destination: destination.clone(), reason })?;
+        never_touch
+            .check(*address)
+            .map_err(|source| SshError::NeverTouch { destination: destination.clone(), source })?;
     }
     Ok(addresses)
 }

@@ -8,7 +8,7 @@ use domain::command::{Command, Output};
 use ecosystems::capture::{Capture, Probe, Reading};
 use futures_util::StreamExt as _;
 
-use super::super::{CommandError, failure, program, reading};
+use super::super::{CommandError, FOLDER_BYTES_MAX, failure, printable, program, reading};
 use super::Session;
 use super::exec::{self, Limits, Rights};
 
@@ -50,8 +50,8 @@ async fn file(session: &Session, path: &str, bytes_max: usize) -> Reading {
 async fn folder(session: &Session, path: &str, files_max: usize, bytes_max: usize) -> Reading {
     let path = format!("/{path}");
     let words = ["find", "-L", &path, "-maxdepth", "1", "-type", "f", "-exec", "tar", "-chPf", "-", "{}", "+"];
-    let archive_bytes_max =
-        bytes_max.saturating_add(files_max.saturating_mul(TAR_BYTES_PER_FILE)).saturating_add(65_536);
+    let archive_bytes_max = files_max.saturating_mul(bytes_max.saturating_add(TAR_BYTES_PER_FILE));
+    let archive_bytes_max = archive_bytes_max.min(FOLDER_BYTES_MAX).saturating_add(65_536);
     let result = read_as_needed(session, "find", &words, archive_bytes_max).await;
     let archive = match read_result("find", result) {
         Ok(archive) => archive,
@@ -115,7 +115,6 @@ fn unpack(archive: &[u8], files_max: usize, bytes_max: usize) -> Result<BTreeMap
     // `find` starts `tar` anew when there are very many files.
     archive.set_ignore_zeros(true);
     let mut files = BTreeMap::new();
-    let mut bytes_left = bytes_max;
     for entry in archive.entries().map_err(unreadable)? {
         let mut entry = entry.map_err(unreadable)?;
         if !entry.header().entry_type().is_file() {
@@ -128,9 +127,10 @@ fn unpack(archive: &[u8], files_max: usize, bytes_max: usize) -> Result<BTreeMap
         let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         let name = String::from_utf8_lossy(name).into_owned();
         let mut content = Vec::new();
-        entry.by_ref().take(bytes_left as u64 + 1).read_to_end(&mut content).map_err(unreadable)?;
-        bytes_left =
-            bytes_left.checked_sub(content.len()).ok_or_else(|| format!("it is larger than {bytes_max} bytes"))?;
+        entry.by_ref().take(bytes_max as u64 + 1).read_to_end(&mut content).map_err(unreadable)?;
+        if content.len() > bytes_max {
+            return Err(format!("{}: it is larger than {bytes_max} bytes", printable(name.as_bytes(), 200)));
+        }
         files.insert(name, content);
     }
     Ok(files)
@@ -170,9 +170,9 @@ mod tests {
     fn a_packed_folder_is_bounded() {
         let packed = archive(&[("etc/a", "1"), ("etc/b", "22")]);
         let files = BTreeMap::from([("a".to_owned(), b"1".to_vec()), ("b".to_owned(), b"22".to_vec())]);
-        assert_eq!(unpack(&packed, 2, 3), Ok(files.clone()));
+        assert_eq!(unpack(&packed, 2, 2), Ok(files.clone()));
         assert_eq!(unpack(&packed, 1, 3), Err("it has more than 1 files".to_owned()));
-        assert_eq!(unpack(&packed, 2, 2), Err("it is larger than 2 bytes".to_owned()));
+        assert_eq!(unpack(&packed, 2, 1), Err("b: it is larger than 1 bytes".to_owned()));
         let twice = [archive(&[("etc/a", "1")]), archive(&[("etc/b", "22")])].concat();
         assert_eq!(unpack(&twice, 2, 3), Ok(files));
         assert_eq!(unpack(&[], 2, 3), Ok(BTreeMap::new()));
