@@ -1,5 +1,7 @@
 //! What one evaluation of one inventory says: the matches, and what could not be decided.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::advisory::VendorStatus;
@@ -13,8 +15,8 @@ pub struct Match {
     pub vulnerability: VulnerabilityId,
     /// Affected source version.
     pub version: String,
-    /// The affected binaries.
-    pub places: Vec<Component>,
+    /// The affected binaries; the matches of one package share them.
+    pub places: Arc<[Component]>,
     /// Feed id of the advisory.
     pub source: String,
     /// The publisher's identifier of the advisory.
