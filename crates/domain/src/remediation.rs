@@ -83,6 +83,10 @@ pub struct Run {
 pub enum PlanRefusal {
     #[error("the plan would remove {0}")]
     Removes(String),
+    #[error("the plan would downgrade {0}")]
+    Downgrades(String),
+    #[error("the plan would change {0}, which is held back")]
+    ChangesHeld(String),
     #[error("the plan is empty: the package manager has no newer version of {0}")]
     Nothing(String),
     #[error("the plan has changed since it was shown; look at it again")]
