@@ -1,1 +1,17 @@
 //! The compiled knowledge base: build, open, look up, match.
+//!
+//! [`Builder`] compiles the feeds' records into one content-addressed file, [`Knowledge`] maps it and reads it in place.
+//! A damaged file gives an error or an undecided entry, never a clean verdict.
+
+mod builder;
+mod error;
+mod format;
+mod image;
+mod lookup;
+mod map;
+mod matching;
+
+pub use builder::Builder;
+pub use error::{Damaged, KnowledgeError, TooLarge};
+pub use lookup::{Coverage, Knowledge, write_atomically};
+pub use matching::Matches;

@@ -1,0 +1,81 @@
+//! Every string once.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::error::TooLarge;
+use crate::format::Text;
+
+/// A string of the builder, by the order in which it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Word(u32);
+
+impl Word {
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Strings {
+    words: Vec<Rc<str>>,
+    numbers: HashMap<Rc<str>, u32>,
+}
+
+impl Strings {
+    pub(super) fn intern(&mut self, text: &str) -> Word {
+        if let Some(number) = self.numbers.get(text) {
+            return Word(*number);
+        }
+        let number = u32::try_from(self.words.len()).expect("four thousand million strings do not fit in memory");
+        let text: Rc<str> = text.into();
+        self.words.push(Rc::clone(&text));
+        self.numbers.insert(text, number);
+        Word(number)
+    }
+
+    pub(super) fn get(&self, word: Word) -> &str {
+        &self.words[word.index()]
+    }
+
+    /// Sorts the strings: what does not depend on the order in which they came.
+    pub(super) fn sort(self) -> Result<Sorted, TooLarge> {
+        drop(self.numbers);
+        let mut order: Vec<u32> = (0..u32::try_from(self.words.len()).unwrap_or(u32::MAX)).collect();
+        order.sort_unstable_by(|a, b| self.words[*a as usize].cmp(&self.words[*b as usize]));
+        let mut ranks = vec![0; order.len()];
+        let mut places = vec![Text::default(); order.len()];
+        let mut pool = Vec::with_capacity(self.words.iter().map(|word| word.len()).sum());
+        for (rank, number) in (0_u32..).zip(&order) {
+            let word = &self.words[*number as usize];
+            let place = |number: usize| u32::try_from(number).map_err(|_| TooLarge("4 GiB of strings"));
+            ranks[*number as usize] = rank;
+            places[*number as usize] = Text { offset: place(pool.len())?.into(), bytes: place(word.len())?.into() };
+            pool.extend_from_slice(word.as_bytes());
+        }
+        Ok(Sorted { ranks, places, pool })
+    }
+}
+
+/// The strings with their places in the file.
+#[derive(Debug)]
+pub(super) struct Sorted {
+    ranks: Vec<u32>,
+    places: Vec<Text>,
+    pub(super) pool: Vec<u8>,
+}
+
+impl Sorted {
+    pub(super) fn count(&self) -> usize {
+        self.ranks.len()
+    }
+
+    /// Position among all strings: compares as the strings do.
+    pub(super) fn rank(&self, word: Word) -> u32 {
+        self.ranks[word.index()]
+    }
+
+    pub(super) fn place(&self, word: Word) -> Text {
+        self.places[word.index()]
+    }
+}

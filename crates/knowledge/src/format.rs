@@ -1,0 +1,225 @@
+//! The knowledge file, byte by byte (docs/adr/0004-knowledge-file.md).
+//!
+//! A header, sections of fixed-size rows with a pool of strings, and a checksum for each block of 4 KiB. Numbers are
+//! little-endian and unaligned, so a mapped file is read in place on every machine.
+
+use zerocopy::little_endian::{I32, I64, U32, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+pub(crate) const MAGIC: [u8; 8] = *b"VIGIEKB\n";
+pub(crate) const VERSION: u32 = 1;
+
+/// Bytes that one checksum covers, counted from the end of the header.
+pub(crate) const BLOCK_BYTES: usize = 4096;
+
+/// The sections, in the order of the file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Section {
+    /// Every string, sorted, without separators.
+    Strings,
+    /// `Vec<FeedSnapshot>` as JSON.
+    Feeds,
+    /// [`Text`]: feed ids.
+    FeedIds,
+    /// [`ReleaseRow`], sorted by ecosystem, distribution, name.
+    Releases,
+    /// [`CoverageRow`], sorted.
+    Coverage,
+    /// [`PackageRow`], sorted by name within a release.
+    Packages,
+    /// [`StatementRow`], sorted by vulnerability within a package.
+    Statements,
+    /// [`SourceRow`], sorted by ecosystem, distribution, name, feed.
+    Sources,
+    /// [`VulnerabilityRow`], sorted by id.
+    Vulnerabilities,
+    /// [`VectorRow`].
+    Vectors,
+    /// [`Text`]: aliases and weaknesses, which vulnerabilities point to.
+    Words,
+    /// [`AliasRow`], sorted by alias.
+    Aliases,
+}
+
+pub(crate) const SECTION_COUNT: usize = Section::Aliases as usize + 1;
+
+/// Where bytes are, counted from the beginning of the file.
+#[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct Extent {
+    pub offset: U64,
+    pub bytes: U64,
+}
+
+#[derive(Debug, Clone, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct Header {
+    pub magic: [u8; 8],
+    pub version: U32,
+    /// CRC-32 of the table of block checksums.
+    pub checks_crc: U32,
+    pub file_bytes: U64,
+    pub sections: [Extent; SECTION_COUNT],
+    /// CRC-32 of each block, the last thing in the file.
+    pub checks: Extent,
+    /// SHA-256 of everything above and of everything below the header: the file's content address.
+    pub hash: [u8; 32],
+    /// CRC-32 of everything above.
+    pub header_crc: U32,
+}
+
+pub(crate) const HEADER_BYTES: usize = size_of::<Header>();
+
+/// A string, by its place in the pool.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct Text {
+    pub offset: U32,
+    pub bytes: U32,
+}
+
+/// Rows of another section.
+#[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct Span {
+    pub start: U32,
+    pub count: U32,
+}
+
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct ReleaseRow {
+    pub ecosystem: Text,
+    pub distribution: Text,
+    pub name: Text,
+    pub packages: Span,
+}
+
+/// A feed speaks for a release.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct CoverageRow {
+    pub release: U32,
+    pub feed: U32,
+}
+
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct PackageRow {
+    pub name: Text,
+    pub statements: Span,
+}
+
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct StatementRow {
+    pub vulnerability: U32,
+    pub feed: U32,
+    /// One of [`status`].
+    pub status: U32,
+    /// Fixed version; empty unless the status is `FIXED_IN`.
+    pub version: Text,
+    pub urgency: Text,
+    pub advisory: Text,
+}
+
+/// Codes of what a vendor says.
+pub(crate) mod status {
+    pub(crate) const FIXED_IN: u32 = 1;
+    pub(crate) const OPEN: u32 = 2;
+    pub(crate) const POSTPONED: u32 = 3;
+    pub(crate) const IGNORED: u32 = 4;
+    pub(crate) const END_OF_LIFE: u32 = 5;
+    pub(crate) const NOT_AFFECTED: u32 = 6;
+    pub(crate) const UNDETERMINED: u32 = 7;
+}
+
+/// A feed lists a source package.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct SourceRow {
+    pub ecosystem: Text,
+    pub distribution: Text,
+    pub name: Text,
+    pub feed: U32,
+}
+
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct VulnerabilityRow {
+    pub id: Text,
+    /// Bits of [`flag`].
+    pub flags: U32,
+    pub vectors: Span,
+    /// In the section of words.
+    pub aliases: Span,
+    /// In the section of words.
+    pub cwes: Span,
+    pub published: Instant,
+    pub ssvc_at: Instant,
+    /// The bits of an `f64`.
+    pub epss_probability: U64,
+    /// The bits of an `f64`.
+    pub epss_percentile: U64,
+    pub epss_date: Day,
+    pub kev_added: Day,
+    pub kev_due: Day,
+}
+
+/// What a vulnerability's row holds.
+pub(crate) mod flag {
+    pub(crate) const REJECTED: u32 = 1;
+    pub(crate) const PUBLISHED: u32 = 1 << 1;
+    pub(crate) const EPSS: u32 = 1 << 2;
+    pub(crate) const KEV: u32 = 1 << 3;
+    pub(crate) const KEV_DUE: u32 = 1 << 4;
+    pub(crate) const RANSOMWARE: u32 = 1 << 5;
+    pub(crate) const SSVC: u32 = 1 << 6;
+    pub(crate) const AUTOMATABLE: u32 = 1 << 7;
+    pub(crate) const TOTAL_IMPACT: u32 = 1 << 8;
+    pub(crate) const EXPLOIT_POC: u32 = 1 << 9;
+    pub(crate) const EXPLOIT_ACTIVE: u32 = 1 << 10;
+}
+
+/// Seconds since 1970 and the rest.
+#[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct Instant {
+    pub seconds: I64,
+    pub nanoseconds: I32,
+}
+
+/// A date.
+#[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct Day {
+    pub year: zerocopy::little_endian::I16,
+    pub month: i8,
+    pub day: i8,
+}
+
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct VectorRow {
+    pub vector: Text,
+    pub source: Text,
+    /// One of [`authority`].
+    pub authority: U32,
+}
+
+/// Codes of who published a vector.
+pub(crate) mod authority {
+    pub(crate) const OPERATOR: u32 = 1;
+    pub(crate) const CNA: u32 = 2;
+    pub(crate) const CISA_ADP: u32 = 3;
+    pub(crate) const VENDOR: u32 = 4;
+    pub(crate) const ECOSYSTEM: u32 = 5;
+    pub(crate) const NVD: u32 = 6;
+}
+
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct AliasRow {
+    pub alias: Text,
+    pub vulnerability: U32,
+}

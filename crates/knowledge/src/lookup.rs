@@ -1,0 +1,263 @@
+//! Opening the knowledge file and looking single things up.
+
+use std::cmp::Ordering;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use domain::component::{Ecosystem, Release};
+use domain::feed::FeedSnapshot;
+use domain::vulnerability::{
+    Authority, Epss, Exploitation, Kev, PublishedVector, Ssvc, Vulnerability, VulnerabilityId,
+};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
+
+use crate::error::{Damaged, KnowledgeError};
+use crate::format::{
+    AliasRow, CoverageRow, Day, Instant, ReleaseRow, Section, Span, Text, VectorRow, VulnerabilityRow, authority, flag,
+};
+use crate::image::Image;
+
+/// An open knowledge file.
+#[derive(Debug)]
+pub struct Knowledge {
+    pub(crate) image: Image,
+    feeds: Vec<FeedSnapshot>,
+    damage: OnceLock<Damaged>,
+}
+
+/// Which feeds speak for a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coverage {
+    /// Ids of the feeds, sorted. Never empty.
+    pub feeds: Vec<String>,
+    /// Those of which only a part is here: a source package that they do not list is unknown.
+    pub partial: Vec<String>,
+}
+
+impl Knowledge {
+    /// Maps a file. Takes the same time whatever its size.
+    pub fn open(path: &Path) -> Result<Self, KnowledgeError> {
+        Self::new(Image::open(path)?)
+    }
+
+    /// Takes a file's bytes.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, KnowledgeError> {
+        Self::new(Image::from_bytes(bytes)?)
+    }
+
+    fn new(image: Image) -> Result<Self, KnowledgeError> {
+        let feeds = serde_json::from_slice(image.section(Section::Feeds)?).map_err(|_| Damaged("its list of feeds"))?;
+        Ok(Self { image, feeds, damage: OnceLock::new() })
+    }
+
+    /// The content address, in hex.
+    pub fn hash(&self) -> String {
+        hex::encode(self.image.hash())
+    }
+
+    /// Reads the whole file and compares it with its content address: before it is put to use, not at each open.
+    pub fn verify(&self) -> Result<(), KnowledgeError> {
+        Ok(self.image.verify()?)
+    }
+
+    /// The snapshots that the file was compiled from, sorted by id.
+    pub fn feeds(&self) -> &[FeedSnapshot] {
+        &self.feeds
+    }
+
+    /// The first damage that a lookup met. Whoever shows an answer shows this too: what is missing may be damaged.
+    pub fn damage(&self) -> Option<Damaged> {
+        self.damage.get().copied()
+    }
+
+    /// Everything known of a flaw, by any identifier of its alias group. `None`: unknown, or damaged (then noted).
+    pub fn vulnerability(&self, id: &str) -> Option<Vulnerability> {
+        let found = self.vulnerability_row(id).and_then(|row| row.map(|row| self.read_vulnerability(row)).transpose());
+        found.unwrap_or_else(|damaged| {
+            self.note(damaged);
+            None
+        })
+    }
+
+    /// The feeds that speak for a release. `None`: none, so nothing about it is known, or damaged (then noted).
+    pub fn coverage(&self, ecosystem: Ecosystem, release: &Release) -> Option<Coverage> {
+        let found = self.release(ecosystem, release).and_then(|row| match row {
+            Some((index, _)) => self.coverage_of(index),
+            None => Ok(None),
+        });
+        found.unwrap_or_else(|damaged| {
+            self.note(damaged);
+            None
+        })
+    }
+
+    pub(crate) fn note(&self, damaged: Damaged) {
+        let _already_noted = self.damage.set(damaged);
+    }
+
+    pub(crate) fn release(
+        &self,
+        ecosystem: Ecosystem,
+        release: &Release,
+    ) -> Result<Option<(u32, &ReleaseRow)>, Damaged> {
+        let wanted = [ecosystem.as_str(), release.distribution.as_str(), release.name.as_str()];
+        let all = self.all::<ReleaseRow>(Section::Releases);
+        let found = self.search(Section::Releases, all, |row: &ReleaseRow| {
+            let key = [self.image.text(row.ecosystem)?, self.image.text(row.distribution)?, self.image.text(row.name)?];
+            Ok(key.cmp(&wanted))
+        })?;
+        found.map(|index| Ok((index, self.image.row(Section::Releases, index)?))).transpose()
+    }
+
+    /// `None`: no feed speaks for the release.
+    pub(crate) fn coverage_of(&self, release: u32) -> Result<Option<Coverage>, Damaged> {
+        let mut feeds = Vec::new();
+        let rows = self.all::<CoverageRow>(Section::Coverage);
+        for row in self.image.rows::<CoverageRow>(Section::Coverage, rows)? {
+            if row.release.get() == release {
+                feeds.push(self.feed_id(row.feed.get())?.to_owned());
+            }
+        }
+        let whole = |id: &String| self.feeds.iter().find(|feed| feed.id == *id).is_some_and(is_whole);
+        let partial = feeds.iter().filter(|id| !whole(id)).cloned().collect();
+        Ok((!feeds.is_empty()).then_some(Coverage { feeds, partial }))
+    }
+
+    pub(crate) fn feed_id(&self, index: u32) -> Result<&str, Damaged> {
+        self.image.text(*self.image.row::<Text>(Section::FeedIds, index)?)
+    }
+
+    pub(crate) fn all<T>(&self, section: Section) -> Span {
+        Span { start: 0.into(), count: self.image.count::<T>(section).into() }
+    }
+
+    /// Number of the row that `order` finds equal, in rows that are sorted by it.
+    pub(crate) fn search<T: FromBytes + KnownLayout + Immutable + Unaligned>(
+        &self,
+        section: Section,
+        span: Span,
+        order: impl Fn(&T) -> Result<Ordering, Damaged>,
+    ) -> Result<Option<u32>, Damaged> {
+        let mut low = span.start.get();
+        let mut high = low.checked_add(span.count.get()).ok_or(Damaged("a row outside of its section"))?;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match order(self.image.row(section, middle)?)? {
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+                Ordering::Equal => return Ok(Some(middle)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn vulnerability_row(&self, id: &str) -> Result<Option<&VulnerabilityRow>, Damaged> {
+        let all = self.all::<VulnerabilityRow>(Section::Vulnerabilities);
+        let mut found =
+            self.search(Section::Vulnerabilities, all, |row: &VulnerabilityRow| Ok(self.image.text(row.id)?.cmp(id)))?;
+        if found.is_none() {
+            let all = self.all::<AliasRow>(Section::Aliases);
+            let alias = self.search(Section::Aliases, all, |row: &AliasRow| Ok(self.image.text(row.alias)?.cmp(id)))?;
+            if let Some(alias) = alias {
+                found = Some(self.image.row::<AliasRow>(Section::Aliases, alias)?.vulnerability.get());
+            }
+        }
+        found.map(|index| self.image.row(Section::Vulnerabilities, index)).transpose()
+    }
+
+    fn read_vulnerability(&self, row: &VulnerabilityRow) -> Result<Vulnerability, Damaged> {
+        let flags = row.flags.get();
+        let has = |bit: u32| flags & bit != 0;
+        let vectors = self.image.rows::<VectorRow>(Section::Vectors, row.vectors)?;
+        let epss = || {
+            Ok(Epss {
+                probability: f64::from_bits(row.epss_probability.get()),
+                percentile: f64::from_bits(row.epss_percentile.get()),
+                date: date(row.epss_date)?,
+            })
+        };
+        let kev = || {
+            let due = has(flag::KEV_DUE).then(|| date(row.kev_due)).transpose()?;
+            Ok(Kev { added: date(row.kev_added)?, due, ransomware: has(flag::RANSOMWARE) })
+        };
+        let ssvc = || {
+            let exploitation = match (has(flag::EXPLOIT_ACTIVE), has(flag::EXPLOIT_POC)) {
+                (true, _) => Exploitation::Active,
+                (false, true) => Exploitation::Poc,
+                (false, false) => Exploitation::None,
+            };
+            Ok(Ssvc {
+                exploitation,
+                automatable: has(flag::AUTOMATABLE),
+                technical_impact_total: has(flag::TOTAL_IMPACT),
+                at: timestamp(row.ssvc_at)?,
+            })
+        };
+        Ok(Vulnerability {
+            id: self.vulnerability_id(row)?,
+            aliases: self.words(row.aliases)?,
+            rejected: has(flag::REJECTED),
+            published_at: has(flag::PUBLISHED).then(|| timestamp(row.published)).transpose()?,
+            vectors: vectors.iter().map(|vector| self.vector(vector)).collect::<Result<_, _>>()?,
+            epss: has(flag::EPSS).then(epss).transpose()?,
+            kev: has(flag::KEV).then(kev).transpose()?,
+            ssvc: has(flag::SSVC).then(ssvc).transpose()?,
+            cwes: self.words(row.cwes)?,
+        })
+    }
+
+    pub(crate) fn vulnerability_id(&self, row: &VulnerabilityRow) -> Result<VulnerabilityId, Damaged> {
+        VulnerabilityId::new(self.image.text(row.id)?).map_err(|_| Damaged("an identifier that is none"))
+    }
+
+    fn vector(&self, row: &VectorRow) -> Result<PublishedVector, Damaged> {
+        Ok(PublishedVector {
+            vector: self.image.text(row.vector)?.to_owned(),
+            source: self.image.text(row.source)?.to_owned(),
+            authority: match row.authority.get() {
+                authority::OPERATOR => Authority::Operator,
+                authority::CNA => Authority::Cna,
+                authority::CISA_ADP => Authority::CisaAdp,
+                authority::VENDOR => Authority::Vendor,
+                authority::ECOSYSTEM => Authority::Ecosystem,
+                authority::NVD => Authority::Nvd,
+                _ => return Err(Damaged("an unknown authority")),
+            },
+        })
+    }
+
+    fn words(&self, span: Span) -> Result<Vec<String>, Damaged> {
+        let words = self.image.rows::<Text>(Section::Words, span)?;
+        words.iter().map(|word| Ok(self.image.text(*word)?.to_owned())).collect()
+    }
+}
+
+/// A complete snapshot was fetched and read without a problem. A later failed attempt leaves it complete.
+fn is_whole(feed: &FeedSnapshot) -> bool {
+    feed.fetched_at.is_some() && feed.record_count > 0 && !feed.partial && feed.problem_count == 0
+}
+
+fn date(day: Day) -> Result<Date, Damaged> {
+    Date::new(day.year.get(), day.month, day.day).map_err(|_| Damaged("a date that is none"))
+}
+
+fn timestamp(instant: Instant) -> Result<Timestamp, Damaged> {
+    Timestamp::new(instant.seconds.get(), instant.nanoseconds.get()).map_err(|_| Damaged("an instant that is none"))
+}
+
+/// Puts a finished file in place in one step: whoever reads has the old one or the new one.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), KnowledgeError> {
+    let failed = |source| KnowledgeError::Write { path: path.to_owned(), source };
+    let part = path.with_extension("part");
+    let mut file = File::create(&part).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
+    fs::rename(&part, path).map_err(failed)?;
+    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => File::open(parent).and_then(|folder| folder.sync_all()).map_err(failed),
+        None => Ok(()),
+    }
+}
