@@ -1,1 +1,3 @@
 //! Systems that Vigie hands work to: patch tools, later tickets and messages.
+
+pub mod patching;
