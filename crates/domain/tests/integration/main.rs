@@ -1,0 +1,6 @@
+//! What users of the domain rely on.
+
+mod cvss_properties;
+mod cvss_vectors;
+mod priority;
+mod priority_properties;
