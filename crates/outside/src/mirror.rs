@@ -78,8 +78,11 @@ impl Mirror {
         };
         let text = store.read_text(TABLE).await.map_err(|reason| no_table(place, &reason))?;
         let text = text.ok_or_else(|| no_table(place, &"there is none"))?;
-        let table = Table::parse(&text)
-            .map_err(|(line, reason)| MirrorError::Table { place: place.to_owned(), line, reason })?;
+        let table = Table::parse(&text).map_err(|(line, reason)| MirrorError::Table {
+            place: place.to_owned(),
+            line,
+            reason,
+        })?;
         let manifest_error = |reason| MirrorError::Manifest { place: place.to_owned(), reason };
         let manifest = match store.read_text(MANIFEST).await.map_err(manifest_error)? {
             Some(text) => Manifest::parse(&text).map_err(manifest_error)?,
@@ -120,7 +123,8 @@ impl Mirror {
                 Answer::NotModified => return Ok(Answer::NotModified),
                 Answer::Body(body) => {
                     let body = Body { name: path.clone(), ..body };
-                    return derive_answer(&located, body, fetch, into).map_err(|e| FetchError::Mirror(e, fetch.url.to_owned()));
+                    return derive_answer(&located, body, fetch, into)
+                        .map_err(|e| FetchError::Mirror(e, fetch.url.to_owned()));
                 }
             }
         }

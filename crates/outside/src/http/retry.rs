@@ -19,11 +19,11 @@ pub(super) fn pause(error: &FetchError, url: &str, attempt: u32, options: &Clien
             let asked = Duration::from_secs(*seconds);
             (asked <= options.longest_pause).then(|| asked.max(backoff(url, attempt, options.first_pause)))
         }
-        FetchError::Status { status, .. } => {
-            matches!(status, 403 | 408 | 425 | 429 | 500 | 502 | 503 | 504)
-                .then(|| backoff(url, attempt, options.first_pause))
+        FetchError::Status { status, .. } => matches!(status, 403 | 408 | 425 | 429 | 500 | 502 | 503 | 504)
+            .then(|| backoff(url, attempt, options.first_pause)),
+        FetchError::NoAnswer { .. } | FetchError::Interrupted { .. } => {
+            Some(backoff(url, attempt, options.first_pause))
         }
-        FetchError::NoAnswer { .. } | FetchError::Interrupted { .. } => Some(backoff(url, attempt, options.first_pause)),
         FetchError::TooLarge { .. } | FetchError::Mirror(..) | FetchError::Keep { .. } => None,
     }
 }

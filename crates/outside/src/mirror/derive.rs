@@ -28,12 +28,7 @@ pub(super) fn page(path: &str, file: &mut File, url: &str, max_bytes: u64) -> Re
 }
 
 /// Unpacks one member of a zip; `None`: it has no such member.
-pub(super) fn member(
-    path: &str,
-    file: &mut File,
-    name: &str,
-    max_bytes: u64,
-) -> Result<Option<Vec<u8>>, MirrorError> {
+pub(super) fn member(path: &str, file: &mut File, name: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, MirrorError> {
     let derive = |reason: String| MirrorError::Derive { path: path.to_owned(), reason };
     file.rewind().map_err(|e: io::Error| derive(e.to_string()))?;
     let mut zip = zip::ZipArchive::new(BufReader::new(&*file)).map_err(|e| derive(e.to_string()))?;

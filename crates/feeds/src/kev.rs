@@ -1,0 +1,99 @@
+//! CISA KEV: vulnerabilities known to be exploited.
+
+use std::io::BufRead;
+
+use domain::record::Record;
+use domain::vulnerability::{Kev, VulnerabilityId};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use outside::unpack::Limits;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::json::{instant, stream_list};
+use crate::{Asked, Edition, Feed, MIB, ParseError, Problems, Request};
+
+const URL: &str = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json";
+
+pub(crate) const FEED: Feed = Feed {
+    id: "kev",
+    title: "CISA Known Exploited Vulnerabilities",
+    licence: "CC0-1.0",
+    attribution: "Known exploited vulnerabilities by CISA (https://www.cisa.gov/kev), CC0.",
+    requests,
+    parse,
+};
+
+fn requests(_now: Timestamp) -> Vec<Request> {
+    vec![Request {
+        name: "known_exploited_vulnerabilities.json".to_owned(),
+        url: URL.to_owned(),
+        asked: Asked::Always,
+        max_bytes: 64 * MIB,
+        limits: Limits::bytes(128 * MIB),
+    }]
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(rename = "cveID")]
+    id: VulnerabilityId,
+    #[serde(rename = "dateAdded")]
+    added: Date,
+    #[serde(rename = "dueDate", default)]
+    due: Option<Date>,
+    #[serde(rename = "knownRansomwareCampaignUse", default)]
+    ransomware: Option<String>,
+}
+
+/// What can be said of an entry that cannot be read.
+#[derive(Deserialize)]
+struct Named {
+    #[serde(rename = "cveID")]
+    id: String,
+}
+
+fn parse(
+    name: &str,
+    reader: &mut dyn BufRead,
+    sink: &mut dyn FnMut(Record),
+    problems: &mut Problems,
+) -> Result<Edition, ParseError> {
+    let mut edition = Edition::default();
+    let (mut listed, mut announced) = (0_u64, None);
+    stream_list(
+        name,
+        reader,
+        "vulnerabilities",
+        &mut |member, value| match member {
+            "catalogVersion" => edition.version = serde_json::from_str(value.get()).unwrap_or_default(),
+            "dateReleased" => {
+                let text: String = serde_json::from_str(value.get()).unwrap_or_default();
+                edition.published_at = instant(&text);
+            }
+            "count" => announced = serde_json::from_str::<u64>(value.get()).ok(),
+            _ => {}
+        },
+        &mut |raw| {
+            listed += 1;
+            read_entry(raw, sink, problems);
+        },
+    )?;
+    if let Some(announced) = announced.filter(|announced| *announced > listed) {
+        problems.add("count", &format_args!("{announced} entries announced, {listed} listed"));
+    }
+    Ok(edition)
+}
+
+fn read_entry(raw: &RawValue, sink: &mut dyn FnMut(Record), problems: &mut Problems) {
+    match serde_json::from_str::<Entry>(raw.get()) {
+        Ok(entry) => {
+            let ransomware = entry.ransomware.is_some_and(|word| word.eq_ignore_ascii_case("known"));
+            sink(Record::Kev { id: entry.id, kev: Kev { added: entry.added, due: entry.due, ransomware } });
+        }
+        Err(error) => {
+            let id = serde_json::from_str::<Named>(raw.get()).map(|named| named.id).unwrap_or_default();
+            problems.add(&id, &error);
+        }
+    }
+}
