@@ -1,0 +1,58 @@
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+
+import { answer, client } from "./client";
+
+/** Which findings the queue shows. */
+export interface Filter {
+  tier?: string;
+  asset?: string;
+  text?: string;
+}
+
+const PAGE_ROWS = 50;
+const STATUS_EVERY_MS = 60_000;
+
+/** The installation's state, asked again while a page is open. */
+export const statusQuery = queryOptions({
+  queryKey: ["status"],
+  queryFn: ({ signal }) => answer(client.GET("/api/v1/status", { signal })),
+  refetchInterval: STATUS_EVERY_MS,
+});
+
+/** Who is signed in. */
+export const sessionQuery = queryOptions({
+  queryKey: ["session"],
+  queryFn: ({ signal }) => answer(client.GET("/api/v1/session", { signal })),
+});
+
+/** The queue, best first, by keyset pages. */
+export const findingsQuery = (filter: Filter) =>
+  infiniteQueryOptions({
+    queryKey: ["findings", filter],
+    queryFn: ({ pageParam, signal }) =>
+      answer(
+        client.GET("/api/v1/findings", {
+          params: { query: { ...filter, limit: PAGE_ROWS, ...(pageParam ? { cursor: pageParam } : {}) } },
+          signal,
+        }),
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.next_cursor ?? null,
+  });
+
+export const assetsQuery = queryOptions({
+  queryKey: ["assets"],
+  queryFn: ({ signal }) => answer(client.GET("/api/v1/assets", { signal })),
+});
+
+export const assetQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["asset", id],
+    queryFn: ({ signal }) => answer(client.GET("/api/v1/assets/{id}", { params: { path: { id } }, signal })),
+  });
+
+export const vulnerabilityQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["vulnerability", id],
+    queryFn: ({ signal }) => answer(client.GET("/api/v1/vulnerabilities/{id}", { params: { path: { id } }, signal })),
+  });

@@ -1,0 +1,68 @@
+import type { Wire } from "../api/client";
+import css from "../pages/page.module.css";
+import { texts } from "../texts";
+import { Moment } from "./Moment";
+import { Table } from "./Table";
+import { Unknown } from "./Unknown";
+
+const t = texts.asset;
+
+/** What the asset listens on, read inside, beside what the network shows of it. */
+export function AssetNetwork({ asset }: { asset: Wire<"AssetDetail"> }) {
+  return (
+    <section className={css.section}>
+      <header>
+        <h2>{t.services}</h2>
+      </header>
+      <div className={css.two}>
+        <div>
+          <h3>{t.listeners}</h3>
+          <Listeners asset={asset} />
+        </div>
+        <div>
+          <h3>{t.seen}</h3>
+          {asset.services.length === 0 ? (
+            <p>{t.seenNone}</p>
+          ) : (
+            <Table
+              caption={t.seen}
+              head={[t.address, t.port, t.protocol, t.banner, t.seenAt]}
+              rows={asset.services.map((service) => ({
+                key: `${service.address} ${service.port}`,
+                cells: [
+                  <code key="address">{service.address}</code>,
+                  service.port,
+                  service.protocol ?? <Unknown key="protocol" />,
+                  service.banner == null ? <Unknown key="banner" /> : <bdi key="banner">{service.banner}</bdi>,
+                  <Moment key="seen" value={service.seen_at} distance />,
+                ],
+              }))}
+            />
+          )}
+        </div>
+      </div>
+    </section>
+  );
+}
+
+function Listeners({ asset }: { asset: Wire<"AssetDetail"> }) {
+  const listeners = asset.scanned?.listeners;
+  if (!asset.scanned) return <p>{t.listenersNever}</p>;
+  if (listeners == null) return <p>{t.listenersUnknown}</p>;
+  if (listeners.length === 0) return <p>{t.listenersNone}</p>;
+  return (
+    <Table
+      caption={t.listeners}
+      head={[t.address, t.port, t.process, t.package]}
+      rows={listeners.map((listener, index) => ({
+        key: String(index),
+        cells: [
+          <code key="address">{listener.address}</code>,
+          `${listener.port}/${listener.protocol}`,
+          listener.process == null ? <Unknown key="process" /> : <bdi key="process">{listener.process}</bdi>,
+          listener.package == null ? <Unknown key="package" /> : <bdi key="package">{listener.package}</bdi>,
+        ],
+      }))}
+    />
+  );
+}

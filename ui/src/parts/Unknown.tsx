@@ -1,0 +1,11 @@
+import { texts } from "../texts";
+import css from "./Unknown.module.css";
+
+/** The mark of what nobody knows: it looks like no value at all, and never like a good one. */
+export function Unknown({ text = texts.unknown, why }: { text?: string; why?: string }) {
+  return (
+    <span className={css.unknown} title={why}>
+      {text}
+    </span>
+  );
+}
