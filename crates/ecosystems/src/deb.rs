@@ -122,3 +122,25 @@ pub(crate) fn spellings(path: &str) -> impl Iterator<Item = &str> {
 fn gap(subject: &str, reason: String) -> Gap {
     Gap { area: Area::Packages, subject: subject.to_owned(), reason }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owners_by_path() {
+        let text = b"libc6:amd64: /lib/x86_64-linux-gnu/libc.so.6\ncoreutils, other: /bin/ls\ndiversion by x from: /bin/sh\nodd\n";
+        let expected = [("/lib/x86_64-linux-gnu/libc.so.6", "libc6"), ("/bin/ls", "coreutils")];
+        let owners = parse_owners(text);
+        let owners: Vec<(&str, &str)> =
+            owners.iter().map(|(path, package)| (path.as_str(), package.as_str())).collect();
+        assert_eq!(owners, expected);
+    }
+
+    #[test]
+    fn paths_have_a_spelling_from_before_the_merge_of_usr() {
+        assert_eq!(spellings("/usr/lib/a.so").collect::<Vec<_>>(), ["/usr/lib/a.so", "/lib/a.so"]);
+        assert_eq!(spellings("/usr/share/a").collect::<Vec<_>>(), ["/usr/share/a"]);
+        assert_eq!(spellings("/opt/a").collect::<Vec<_>>(), ["/opt/a"]);
+    }
+}

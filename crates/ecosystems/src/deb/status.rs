@@ -70,6 +70,8 @@ struct Stanza<'a> {
     /// Line of its first line. 0: there is none.
     line: usize,
     malformed: Option<&'static str>,
+    /// Its latest line is a field that matters: cut short, it would be a wrong value.
+    ends_in_value: bool,
 }
 
 impl<'a> Stanza<'a> {
@@ -77,6 +79,7 @@ impl<'a> Stanza<'a> {
         if line.len() > LINE_BYTES_MAX {
             self.malformed = Some("it has a line that is too long");
         }
+        self.ends_in_value = false;
         let first = self.line == 0;
         if first {
             self.line = number;
@@ -108,6 +111,7 @@ impl<'a> Stanza<'a> {
             }
             Some(_) => return,
         };
+        self.ends_in_value = true;
         if value.len() > VALUE_BYTES_MAX {
             self.malformed = Some("it has a value that is too long");
         } else if field.replace(value).is_some() {
@@ -206,8 +210,10 @@ impl Parser<'_> {
         if self.full {
             self.push(self.path.to_owned(), format!("it has more than {COMPONENTS_MAX} packages"));
         } else if cut || undescribed {
-            // Its last values may be cut short, so nothing in it can be believed.
             self.push(self.path.to_owned(), format!("it is cut off after {} records", self.records));
+            if last.version.is_some() && !last.ends_in_value {
+                self.finish(last);
+            }
         } else {
             self.finish(last);
             if self.records == 0 {
@@ -221,11 +227,7 @@ impl Parser<'_> {
     }
 }
 
-fn text<'a>(
-    value: Option<&'a [u8]>,
-    missing: &'static str,
-    unreadable: &'static str,
-) -> Result<&'a str, &'static str> {
+fn text<'a>(value: Option<&'a [u8]>, missing: &'static str, unreadable: &'static str) -> Result<&'a str, &'static str> {
     let value = value.filter(|value| !value.is_empty()).ok_or(missing)?;
     std::str::from_utf8(value).ok().filter(|text| !text.chars().any(char::is_control)).ok_or(unreadable)
 }
@@ -279,5 +281,147 @@ fn without_rebuild(version: &str) -> &str {
     match version.rsplit_once("+b") {
         Some((source, number)) if !number.is_empty() && number.bytes().all(|c| c.is_ascii_digit()) => source,
         _ => version,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database(text: &str) -> Parsed {
+        parse("status", text.as_bytes(), Kind::Database)
+    }
+
+    fn stanza(fields: &str) -> String {
+        format!("{fields}\nDescription: x\n\n")
+    }
+
+    /// `source version` of the one package, or the one gap.
+    fn read(fields: &str) -> String {
+        let parsed = database(&stanza(fields));
+        match (&parsed.components[..], &parsed.gaps[..]) {
+            ([], []) => "not installed".to_owned(),
+            ([one], []) => format!("{} {} {}", one.source, one.source_version, one.kernel).trim_end().to_owned(),
+            ([], [gap]) => format!("{}: {}", gap.subject, gap.reason),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn sources_and_their_versions() {
+        for (fields, expected) in [
+            ("Package: zlib1g\nVersion: 1:1.2.13.dfsg-1\nSource: zlib", "zlib 1:1.2.13.dfsg-1"),
+            ("Package: bash\nVersion: 5.2.15-2+b2", "bash 5.2.15-2"),
+            ("Package: perl-base\nSource: perl\nVersion: 5.36.0-7+b10", "perl 5.36.0-7"),
+            ("Package: libfoo\nSource: foo (1.0-1)\nVersion: 2.0-1+b1", "foo 1.0-1"),
+            ("Package: libbar\nVersion: 1.0+b", "libbar 1.0+b"),
+            ("Package: libbaz\nVersion: 1.0+build1", "libbaz 1.0+build1"),
+            (
+                "Package: linux-image-6.1.0-18-amd64\nSource: linux-signed-amd64 (6.1.76+1)\nVersion: 6.1.76-1",
+                "linux 6.1.76-1 6.1.0-18-amd64",
+            ),
+            ("Package: linux-image-amd64\nSource: linux-signed-amd64 (6.1.76+1)\nVersion: 6.1.76-1", "linux 6.1.76-1"),
+            (
+                "Package: linux-image-6.1.0-0.deb11.21-cloud-amd64\nSource: linux-signed-6.1-amd64 (6.1.90+1~deb11u1)\nVersion: 6.1.90-1~deb11u1",
+                "linux-6.1 6.1.90-1~deb11u1 6.1.0-0.deb11.21-cloud-amd64",
+            ),
+            (
+                "Package: linux-image-6.1-amd64\nSource: linux-signed-6.1-amd64 (6.1.90+1)\nVersion: 6.1.90-1",
+                "linux-6.1 6.1.90-1",
+            ),
+            (
+                "Package: linux-image-6.1.0-18-amd64-unsigned\nSource: linux\nVersion: 6.1.76-1",
+                "linux 6.1.76-1 6.1.0-18-amd64",
+            ),
+            ("Package: linux-image-6.1.0-18-amd64-dbg\nSource: linux\nVersion: 6.1.76-1", "linux 6.1.76-1"),
+            (
+                "Package: linux-image-6.8.0-40-generic\nSource: linux-signed-hwe-6.8 (6.8.0-40.40)\nVersion: 6.8.0-40.40",
+                "linux-hwe-6.8 6.8.0-40.40 6.8.0-40-generic",
+            ),
+            (
+                "Package: linux-image-5.15.0-91-generic\nSource: linux-signed\nVersion: 5.15.0-91.101",
+                "linux 5.15.0-91.101 5.15.0-91-generic",
+            ),
+            ("Package: linux-libc-dev\nSource: linux\nVersion: 6.1.76-1", "linux 6.1.76-1"),
+        ] {
+            assert_eq!(
+                read(&format!("{fields}\nStatus: install ok installed\nArchitecture: amd64")),
+                expected,
+                "{fields}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_state_decides_what_is_installed() {
+        for (status, expected) in [
+            ("install ok installed", "a 1"),
+            ("hold ok installed", "a 1"),
+            ("deinstall ok installed", "a 1"),
+            ("install reinstreq half-configured", "a 1"),
+            ("install reinstreq half-installed", "a 1"),
+            ("install ok unpacked", "a 1"),
+            ("install ok triggers-awaited", "a 1"),
+            ("install ok triggers-pending", "a 1"),
+            ("deinstall ok config-files", "not installed"),
+            ("purge ok not-installed", "not installed"),
+            ("install ok", "status: a (line 1): its Status field does not have three words"),
+            ("install ok gone", "status: a (line 1): its Status field has an unknown state"),
+        ] {
+            assert_eq!(read(&format!("Package: a\nStatus: {status}\nVersion: 1")), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_stanza_is_a_gap_and_the_others_are_kept() {
+        let good = stanza("Package: good\nStatus: install ok installed\nVersion: 1");
+        for (bad, reason) in [
+            ("Status: install ok installed\nVersion: 1", "status: record 2 (line 6): it has no Package field"),
+            ("Package: bad\nVersion: 1", "status: bad (line 6): it has no Status field"),
+            ("Package: bad\nStatus: install ok installed", "status: bad (line 6): it has no Version field"),
+            (
+                "Package: bad one\nStatus: install ok installed\nVersion: 1",
+                "status: record 2 (line 6): its Package field is no package name",
+            ),
+            (
+                "Package: bad\nSource: x (1\nStatus: install ok installed\nVersion: 1",
+                "status: bad (line 6): its Source field has no closing parenthesis",
+            ),
+        ] {
+            let parsed = database(&format!("{good}{}{good}", stanza(bad)));
+            assert_eq!(parsed.components.len(), 2, "{bad}");
+            let gaps: Vec<String> = parsed.gaps.iter().map(|gap| format!("{}: {}", gap.subject, gap.reason)).collect();
+            assert_eq!(gaps, [reason], "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_odd_line_is_a_gap_and_its_package_is_kept() {
+        let parsed = database(&stanza("Package: a\nStatus: install ok installed\nVersion: 1\nno field"));
+        assert_eq!((parsed.components.len(), parsed.gaps.len()), (1, 1));
+    }
+
+    #[test]
+    fn bounds_hold() {
+        let long = format!("Package: {}\nStatus: install ok installed\nVersion: 1", "a".repeat(VALUE_BYTES_MAX + 1));
+        assert_eq!(database(&stanza(&long)).components.len(), 0);
+        let many = stanza("Package: a\nVersion: 1").repeat(GAPS_MAX + 7);
+        let gaps = database(&many).gaps;
+        assert_eq!(gaps.len(), GAPS_MAX + 1);
+        assert_eq!(gaps[GAPS_MAX].reason, "7 more records cannot be read");
+    }
+
+    #[test]
+    fn files_that_say_nothing_are_gaps() {
+        assert_eq!(database("").gaps[0].reason, "it is empty");
+        assert_eq!(database("\n\n").gaps[0].reason, "it is empty");
+        assert!(!database("\0\0\0\0").gaps.is_empty());
+    }
+
+    #[test]
+    fn a_single_stanza_needs_no_status() {
+        let parsed = parse("status.d/base", b"Package: base-files\nVersion: 12.4\nArchitecture: amd64\n", Kind::Single);
+        assert_eq!((parsed.components.len(), parsed.gaps.len()), (1, 0));
+        assert_eq!(parsed.components[0].path, "status.d/base");
     }
 }

@@ -29,12 +29,7 @@ const LISTENERS_MAX: usize = 20_000;
 const ADDRESSES_MAX: usize = 4_096;
 
 const fn listeners_command(root: bool) -> Command {
-    Command {
-        words: &["ss", "-H", "-l", "-n", "-t", "-u", "-p"],
-        root,
-        output_bytes_max: 4 << 20,
-        timeout_seconds: 30,
-    }
+    Command { words: &["ss", "-H", "-l", "-n", "-t", "-u", "-p"], root, output_bytes_max: 4 << 20, timeout_seconds: 30 }
 }
 
 #[derive(Deserialize)]
@@ -86,19 +81,14 @@ fn is_everywhere(address: IpAddr) -> bool {
 }
 
 /// Every listening socket, with the package of its program where `owners` (path, package) knows it.
-pub(crate) fn listeners(
-    capture: &Capture,
-    owners: &[(String, String)],
-    gaps: &mut Vec<Gap>,
-) -> Option<Vec<Listener>> {
+pub(crate) fn listeners(capture: &Capture, owners: &[(String, String)], gaps: &mut Vec<Gap>) -> Option<Vec<Listener>> {
     let programs = processes::programs(capture);
     let mut listeners: Vec<Listener> = sockets(capture, gaps)?
         .into_iter()
         .map(|socket| {
             let path = socket.pid.and_then(|pid| programs.get(&pid));
-            let package = path.and_then(|path| {
-                deb::spellings(path).find_map(|path| owners.iter().find(|(owned, _)| owned == path))
-            });
+            let package = path
+                .and_then(|path| deb::spellings(path).find_map(|path| owners.iter().find(|(owned, _)| owned == path)));
             Listener { package: package.map(|(_, package)| package.clone()), ..socket.listener }
         })
         .collect();
@@ -171,4 +161,45 @@ fn parse_address(text: &str) -> Option<IpAddr> {
     }
     let bare = text.split('%').next()?;
     bare.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_of_every_kind() {
+        for (line, expected) in [
+            (
+                "tcp   LISTEN 0      128          0.0.0.0:22        0.0.0.0:*    users:((\"sshd\",pid=1234,fd=3))",
+                Some("Tcp 0.0.0.0 22 sshd 1234"),
+            ),
+            (
+                "tcp LISTEN 0 4096 [::]:443 [::]:* users:((\"nginx\",pid=7,fd=9),(\"nginx\",pid=8,fd=9))",
+                Some("Tcp :: 443 nginx 7"),
+            ),
+            ("udp UNCONN 0 0 127.0.0.53%lo:53 0.0.0.0:*", Some("Udp 127.0.0.53 53 - 0")),
+            ("udp UNCONN 0 0 [fe80::1]%eth0:546 [::]:*", Some("Udp fe80::1 546 - 0")),
+            ("tcp LISTEN 0 5 *:8080 *:* users:((\"a b\",pid=2,fd=1))", Some("Tcp :: 8080 a b 2")),
+            ("tcp LISTEN 0 5 1.2.3.4:99999 *:*", None),
+            ("nl UNCONN 0 0 0:1 *", None),
+            ("tcp", None),
+        ] {
+            let read = parse_socket(line).map(|socket| {
+                let Listener { protocol, address, port, process, .. } = socket.listener;
+                let process = process.unwrap_or_else(|| "-".to_owned());
+                format!("{protocol:?} {address} {port} {process} {}", socket.pid.unwrap_or(0))
+            });
+            assert_eq!(read.as_deref(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn addresses_without_those_of_every_host() {
+        let json = br#"[{"ifname":"lo","addr_info":[{"local":"127.0.0.1"},{"local":"::1"}]},
+            {"ifname":"eth0","addr_info":[{"local":"192.0.2.7"},{"local":"fe80::1"},{"local":"2001:db8::7"},{}]},{}]"#;
+        let addresses: Vec<String> = parse_addresses(json).unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(addresses, ["192.0.2.7", "2001:db8::7"]);
+        assert!(parse_addresses(b"[{").is_err());
+    }
 }

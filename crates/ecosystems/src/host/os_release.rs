@@ -109,3 +109,52 @@ fn unquote(value: &str) -> Option<String> {
     }
     quote.is_none().then_some(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> (String, Option<String>, usize) {
+        let mut capture = Capture::default();
+        capture.readings.insert(USR_LIB, Reading::Bytes(text.as_bytes().to_vec()));
+        let mut gaps = Vec::new();
+        let platform = platform(&capture, &mut gaps);
+        (platform.name, platform.release.map(|release| release.to_string()), gaps.len())
+    }
+
+    #[test]
+    fn releases() {
+        for (text, name, release) in [
+            (
+                "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n",
+                "Debian GNU/Linux 12 (bookworm)",
+                Some("debian bookworm"),
+            ),
+            ("NAME='Alpine Linux'\nID=alpine\nVERSION_ID=3.19.1\n", "Alpine Linux", Some("alpine 3.19.1")),
+            ("ID=debian\nPRETTY_NAME=\"Debian GNU/Linux trixie/sid\"\n", "Debian GNU/Linux trixie/sid", None),
+            ("# comment\nVERSION_CODENAME=x\n", "unknown", None),
+            ("ID=\"debian\nVERSION_ID=12\n", "unknown", None),
+            ("ID=\"de\\\"b\"\nVERSION_ID=12\n", "unknown", None),
+            ("ID=old\nID=new\nVERSION_ID=1\nNAME=\"a \\$b \\x\"\n", "a $b \\x", Some("new 1")),
+        ] {
+            let read = read(text);
+            assert_eq!((read.0.as_str(), read.1.as_deref()), (name, release), "{text}");
+            assert_eq!(read.2 == 0, release.is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_file_in_etc_comes_first() {
+        let mut capture = Capture::default();
+        capture.readings.insert(USR_LIB, Reading::Bytes(b"ID=lib\nVERSION_ID=1\n".to_vec()));
+        capture.readings.insert(ETC, Reading::Bytes(b"ID=etc\nVERSION_ID=1\n".to_vec()));
+        assert_eq!(platform(&capture, &mut Vec::new()).release.map(|r| r.distribution), Some("etc".to_owned()));
+    }
+
+    #[test]
+    fn no_file_is_a_gap() {
+        let mut gaps = Vec::new();
+        assert_eq!(platform(&Capture::default(), &mut gaps).release, None);
+        assert_eq!(gaps.len(), 1);
+    }
+}

@@ -20,7 +20,20 @@ pub const PROGRAMS: Probe = Probe::Command(Command {
 /// Deleted files in use. Each process maps the kernel's `[vdso]` too: an answer without it is no answer.
 pub const REPLACED: Probe = Probe::Command(Command {
     words: &[
-        "find", "/proc", "-maxdepth", "2", "-name", "maps", "-exec", "grep", "-h", "-e", "deleted", "-e", "vdso", "{}",
+        "find",
+        "/proc",
+        "-maxdepth",
+        "2",
+        "-name",
+        "maps",
+        "-exec",
+        "grep",
+        "-h",
+        "-e",
+        "deleted",
+        "-e",
+        "vdso",
+        "{}",
         "+",
     ],
     root: true,
@@ -113,5 +126,52 @@ pub(crate) fn stale_packages(
             gaps.push(Gap { area: Area::Restart, subject: "replaced files in use".to_owned(), reason });
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_by_process() {
+        for (line, expected) in [
+            (
+                "  38862      0 lrwxrwxrwx   1 root root 0 Nov 25 03:36 /proc/14493/exe -> /usr/sbin/sshd",
+                Some((14493, "/usr/sbin/sshd")),
+            ),
+            ("  39022 0 lrwxrwxrwx 1 a a 0 Nov 25 03:36 /proc/7/exe -> /opt/a\\ b\\ (deleted)", Some((7, "/opt/a b"))),
+            ("  39022 0 lrwxrwxrwx 1 a a 0 Nov 25 03:36 /proc/7/exe -> /home/a/x", None),
+            ("  39022 0 lrwxrwxrwx 1 a a 0 Nov 25 03:36 /proc/2/exe", None),
+            ("  39022 0 lrwxrwxrwx 1 a a 0 Nov 25 03:36 /proc/7/exe -> /usr/bin/a\\nb", None),
+        ] {
+            let read = parse_program(line);
+            assert_eq!(read, expected.map(|(pid, path)| (pid, path.to_owned())), "{line}");
+        }
+    }
+
+    #[test]
+    fn replaced_code_counts_and_data_does_not() {
+        for (line, expected) in [
+            (
+                "7f-80 r-xp 00001000 fe:01 42                         /usr/lib/x86_64-linux-gnu/libssl.so.3 (deleted)",
+                Some("/usr/lib/x86_64-linux-gnu/libssl.so.3"),
+            ),
+            ("7f-80 r--p 00001000 fe:01 42 /usr/lib/libssl.so.3 (deleted)", None),
+            ("7f-80 r-xp 00001000 00:01 42 /memfd:sealed (deleted)", None),
+            ("7f-80 r-xp 00001000 fe:01 42 /usr/lib/deleted.so", None),
+            ("7f-80 r-xp 00001000 fe:01 42 /usr/lib/* (deleted)", None),
+        ] {
+            assert_eq!(parse_mapping(line).as_deref(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_any_process_is_none() {
+        let mut capture = Capture { live: true, ..Capture::default() };
+        capture.readings.insert(REPLACED, Reading::Bytes(Vec::new()));
+        let mut gaps = Vec::new();
+        assert_eq!(stale_packages(&capture, None, &mut gaps), None);
+        assert_eq!(gaps[0].reason, "no process let itself be read");
     }
 }

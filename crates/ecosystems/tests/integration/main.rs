@@ -1,0 +1,5 @@
+//! The order of versions against dpkg itself, and every parser against hostile bytes.
+
+mod hostile;
+mod inventory;
+mod versions;
