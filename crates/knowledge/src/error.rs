@@ -12,7 +12,10 @@ pub enum KnowledgeError {
     Write { path: PathBuf, source: io::Error },
     #[error("this is no knowledge file; build one with `vigie feeds sync`")]
     Foreign,
-    #[error("the knowledge file has format {found} and this program reads {}; build it again with `vigie feeds sync`", crate::format::VERSION)]
+    #[error(
+        "the knowledge file has format {found} and this program reads {}; build it again with `vigie feeds sync`",
+        crate::format::VERSION
+    )]
     Version { found: u32 },
     #[error(transparent)]
     Damaged(#[from] Damaged),

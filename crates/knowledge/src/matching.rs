@@ -144,26 +144,20 @@ impl<'a> Finder<'a> {
             return Ok(Outcome { decided: true });
         }
         let mut decided = self.is_listed(source, rows)?;
-        let mut installed = Installed::of(self.ecosystem, &judged.components);
+        let mut installed = Installed::of(self.ecosystem, judged);
         let compared = rows.iter().any(|row| row.status.get() == status::FIXED_IN);
         for unparsable in installed.unparsable().filter(|_| compared) {
             decided = false;
             self.undecided(UndecidedKind::Verdict, source, None, unparsable);
         }
         for rows in rows.chunk_by(|a, b| a.vulnerability == b.vulnerability) {
-            self.pair(source, rows, &mut installed, judged.newest.as_ref())?;
+            self.pair(source, rows, &mut installed)?;
         }
         Ok(Outcome { decided })
     }
 
     /// Judges one source package and one vulnerability.
-    fn pair(
-        &mut self,
-        source: &str,
-        rows: &[StatementRow],
-        installed: &mut Installed<'_>,
-        newest: Option<&Version<'_>>,
-    ) -> Result<(), Damaged> {
+    fn pair(&mut self, source: &str, rows: &[StatementRow], installed: &mut Installed<'_>) -> Result<(), Damaged> {
         let mut best: Option<(Affected, &StatementRow)> = None;
         let mut open: Option<String> = None;
         for row in rows {
@@ -178,14 +172,15 @@ impl<'a> Finder<'a> {
         if best.is_none() && open.is_none() {
             return Ok(());
         }
-        let flaw = self.knowledge.image.row::<VulnerabilityRow>(Section::Vulnerabilities, rows[0].vulnerability.get())?;
+        let flaw =
+            self.knowledge.image.row::<VulnerabilityRow>(Section::Vulnerabilities, rows[0].vulnerability.get())?;
         if flaw.flags.get() & crate::format::flag::REJECTED != 0 {
             return Ok(());
         }
         let id = self.knowledge.vulnerability_id(flaw)?;
         match (best, open) {
             (Some((affected, row)), _) => {
-                let matched = self.matched(source, id, row, installed, affected, newest)?;
+                let matched = self.matched(source, id, row, installed, affected)?;
                 self.matches.matched.push(matched);
             }
             (None, Some(reason)) => self.undecided(UndecidedKind::Verdict, source, Some(id), reason),
@@ -222,16 +217,11 @@ impl<'a> Finder<'a> {
         row: &StatementRow,
         installed: &mut Installed<'_>,
         affected: Affected,
-        newest: Option<&Version<'_>>,
     ) -> Result<Match, Damaged> {
         let image = &self.knowledge.image;
         let fixed = (row.status.get() == status::FIXED_IN).then(|| image.text(row.version)).transpose()?;
-        let restart_needed = match (fixed, newest) {
-            (Some(fixed), Some(newest)) => {
-                Version::parse(self.ecosystem, fixed).is_ok_and(|fixed| newest.compare(&fixed).is_ge())
-            }
-            _ => false,
-        };
+        let restart = |fixed| Version::parse(self.ecosystem, fixed).is_ok_and(|fixed| installed.restart_fixes(&fixed));
+        let restart_needed = fixed.is_some_and(restart);
         Ok(Match {
             package: self.key(source),
             vulnerability,
@@ -274,7 +264,8 @@ impl<'a> Finder<'a> {
         let all = knowledge.all::<SourceRow>(Section::Sources);
         let found = knowledge.search(Section::Sources, all, |row: &SourceRow| {
             let text = |text| knowledge.image.text(text);
-            let key = [text(row.ecosystem)?, text(row.distribution)?, text(row.name)?, knowledge.feed_id(row.feed.get())?];
+            let key =
+                [text(row.ecosystem)?, text(row.distribution)?, text(row.name)?, knowledge.feed_id(row.feed.get())?];
             Ok(key.cmp(&wanted))
         })?;
         Ok(found.is_some())

@@ -106,9 +106,8 @@ fn vulnerability_ids(builder: &Builder, layout: &Layout) -> Vec<Word> {
 
 /// Releases, coverage, packages and statements.
 fn write_statements(file: &mut File, builder: &mut Builder, layout: &Layout) -> Result<(), TooLarge> {
-    let key = |release: &ReleaseKey| {
-        [release.ecosystem, release.distribution, release.name].map(|word| layout.rank(word))
-    };
+    let key =
+        |release: &ReleaseKey| [release.ecosystem, release.distribution, release.name].map(|word| layout.rank(word));
     let mut order: Vec<usize> = (0..builder.releases.len()).collect();
     order.sort_unstable_by_key(|index| key(&builder.releases[*index]));
     let mut position = vec![0; order.len()];
@@ -197,12 +196,7 @@ fn write_sources(file: &mut File, mut sources: Vec<SourceEntry>, layout: &Layout
 }
 
 /// Vulnerabilities, with their vectors, aliases and weaknesses.
-fn write_vulnerabilities(
-    file: &mut File,
-    mut builder: Builder,
-    ids: &[Word],
-    layout: &Layout,
-) -> Result<(), TooLarge> {
+fn write_vulnerabilities(file: &mut File, mut builder: Builder, ids: &[Word], layout: &Layout) -> Result<(), TooLarge> {
     builder.flaws.sort_unstable_by_key(|flaw| layout.canonical_rank(flaw.id));
     builder.epss.sort_unstable_by_key(|(id, _)| layout.canonical_rank(*id));
     builder.kev.sort_unstable_by_key(|(id, _)| layout.canonical_rank(*id));

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use domain::component::{Component, Ecosystem};
 use ecosystems::Version;
 
+use super::kernel::Judged;
+
 /// How many of the installed versions are affected, from the lowest on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Affected(usize);
@@ -17,6 +19,8 @@ pub(super) struct Installed<'a> {
     comparable: usize,
     /// The binaries of the first versions, made when first asked for.
     places: Vec<Option<Arc<[Component]>>>,
+    /// The newest version, where it is installed and does not run.
+    newest: Option<Version<'a>>,
 }
 
 struct Entry<'a> {
@@ -26,9 +30,9 @@ struct Entry<'a> {
 }
 
 impl<'a> Installed<'a> {
-    pub(super) fn of(ecosystem: Ecosystem, components: &[&'a Component]) -> Self {
+    pub(super) fn of(ecosystem: Ecosystem, judged: &Judged<'a>) -> Self {
         let mut versions: Vec<Entry<'a>> = Vec::new();
-        for component in components {
+        for component in &judged.components {
             match versions.iter_mut().find(|entry| entry.text == component.source_version) {
                 Some(entry) => entry.components.push(component),
                 None => versions.push(Entry {
@@ -47,14 +51,16 @@ impl<'a> Installed<'a> {
         let count = comparable.len();
         comparable.append(&mut rest);
         let places = vec![None; comparable.len() + 1];
-        Self { versions: comparable, comparable: count, places }
+        Self { versions: comparable, comparable: count, places, newest: judged.newest }
     }
 
     /// Why versions cannot be compared.
     pub(super) fn unparsable(&self) -> impl Iterator<Item = String> + use<> {
         let reasons: Vec<String> = self.versions[self.comparable..]
             .iter()
-            .filter_map(|entry| entry.version.as_ref().err().map(|e| format!("the installed version cannot be compared: {e}")))
+            .filter_map(|entry| {
+                entry.version.as_ref().err().map(|e| format!("the installed version cannot be compared: {e}"))
+            })
             .collect();
         reasons.into_iter()
     }
@@ -69,6 +75,11 @@ impl<'a> Installed<'a> {
         let lower = |entry: &Entry<'_>| entry.version.as_ref().is_ok_and(|version| version.compare(fixed).is_lt());
         let count = self.versions[..self.comparable].partition_point(lower);
         (count > 0).then_some(Affected(count))
+    }
+
+    /// Whether a restart alone would bring the fixed version into use.
+    pub(super) fn restart_fixes(&self, fixed: &Version<'_>) -> bool {
+        self.newest.is_some_and(|newest| newest.compare(fixed).is_ge())
     }
 
     /// The lowest version.

@@ -34,7 +34,8 @@ impl<'a> Kernels<'a> {
             }
             return Self::Unknown {
                 subject: format!("kernel {running}"),
-                reason: "the running kernel is of no installed package, so nothing says what it is affected by".to_owned(),
+                reason: "the running kernel is of no installed package, so nothing says what it is affected by"
+                    .to_owned(),
             };
         }
         if let Some(gap) = inventory.gaps.iter().find(|gap| gap.area == Area::Kernel) {
@@ -83,9 +84,9 @@ fn newest<'a>(images: &[&'a Component]) -> Result<Option<(&'a Component, Version
     let mut newest: Option<(&'a Component, Version<'a>)> = None;
     for image in images {
         let version = Version::parse(image.ecosystem, &image.source_version)?;
-        let newer = newest.as_ref().is_none_or(|(known, best)| {
-            version.compare(best).then_with(|| image.kernel.cmp(&known.kernel)).is_gt()
-        });
+        let newer = newest
+            .as_ref()
+            .is_none_or(|(known, best)| version.compare(best).then_with(|| image.kernel.cmp(&known.kernel)).is_gt());
         if newer {
             newest = Some((image, version));
         }

@@ -1,0 +1,155 @@
+use domain::advisory::Statement;
+use domain::component::Release;
+use domain::feed::FeedSnapshot;
+use domain::record::{Flaw, Record};
+
+use crate::samples::{
+    advisory, bookworm, covers, decided, fixed, flaw, inventory, knowledge, matched, snapshot, source, undecided,
+};
+
+fn every_status() -> Vec<Record> {
+    vec![
+        covers(bookworm()),
+        advisory("demo", "CVE-2099-0001", fixed("1.5-1")),
+        advisory("demo", "CVE-2099-0002", Statement::Open),
+        advisory("demo", "CVE-2099-0003", Statement::Postponed),
+        advisory("demo", "CVE-2099-0004", Statement::Ignored),
+        advisory("demo", "CVE-2099-0005", Statement::EndOfLife),
+        advisory("demo", "CVE-2099-0006", Statement::NotAffected),
+        advisory("demo", "CVE-2099-0007", Statement::Undetermined),
+    ]
+}
+
+#[test]
+fn every_statement_has_its_verdict() {
+    let matches = knowledge(every_status(), snapshot("debian")).find(&inventory(&["demo 1.4-1", "other 1"]));
+    assert_eq!(
+        matched(&matches),
+        [
+            "demo CVE-2099-0001 1.4-1 1.5-1",
+            "demo CVE-2099-0002 1.4-1 -",
+            "demo CVE-2099-0003 1.4-1 -",
+            "demo CVE-2099-0004 1.4-1 -",
+            "demo CVE-2099-0005 1.4-1 -",
+        ]
+    );
+    assert_eq!(undecided(&matches), ["Verdict demo CVE-2099-0007"]);
+    assert_eq!(decided(&matches), ["demo", "other"]);
+    assert_eq!(matches.matched[0].source, "debian");
+    assert_eq!(matches.matched[0].advisory, "CVE-2099-0001");
+}
+
+#[test]
+fn the_fixed_version_itself_is_not_affected() {
+    let knowledge = knowledge(every_status(), snapshot("debian"));
+    for (version, affected) in [("1.4-9", true), ("1.5-1~deb12u1", true), ("1.5-1", false), ("1:0", false)] {
+        let matches = knowledge.find(&inventory(&[&format!("demo {version}")]));
+        let hit = matched(&matches).iter().any(|line| line.contains("CVE-2099-0001"));
+        assert_eq!(hit, affected, "{version}");
+    }
+}
+
+#[test]
+fn one_finding_for_all_binaries_at_the_lowest_affected_version() {
+    let knowledge = knowledge(every_status(), snapshot("debian"));
+    let matches = knowledge.find(&inventory(&["demo 1.5-1", "demo 1.4-1", "demo 1.3-1", "demo 1.10-1"]));
+    let versions = |index: usize| {
+        let versions: Vec<&str> = matches.matched[index].places.iter().map(|c| c.source_version.as_str()).collect();
+        (matches.matched[index].version.as_str(), versions)
+    };
+    assert_eq!(versions(0), ("1.3-1", vec!["1.3-1", "1.4-1"]));
+    assert_eq!(versions(1).1.len(), 4);
+}
+
+#[test]
+fn a_version_that_cannot_be_compared_is_undecided() {
+    let matches = knowledge(every_status(), snapshot("debian")).find(&inventory(&["demo 1_0"]));
+    assert_eq!(matched(&matches).len(), 4, "what needs no comparison still matches");
+    assert_eq!(undecided(&matches), ["Verdict demo -", "Verdict demo CVE-2099-0007"]);
+    assert!(decided(&matches).is_empty());
+
+    let records = vec![covers(bookworm()), advisory("demo", "CVE-2099-0001", fixed("1_0"))];
+    let matches = knowledge_of(records).find(&inventory(&["demo 1.0"]));
+    assert_eq!(undecided(&matches), ["Verdict demo CVE-2099-0001"]);
+}
+
+fn knowledge_of(records: Vec<Record>) -> knowledge::Knowledge {
+    knowledge(records, snapshot("debian"))
+}
+
+#[test]
+fn a_release_without_a_feed_is_unknown() {
+    let mut host = inventory(&["demo 1.4-1"]);
+    host.platform.release = Some(Release { distribution: "debian".to_owned(), name: "trixie".to_owned() });
+    let matches = knowledge_of(every_status()).find(&host);
+    assert_eq!(undecided(&matches), ["Release debian trixie -"]);
+    assert!(matches.matched.is_empty() && matches.decided.is_empty());
+
+    host.platform.release = None;
+    assert_eq!(undecided(&knowledge_of(every_status()).find(&host)), ["Release Debian -"]);
+}
+
+#[test]
+fn statements_without_a_feed_that_speaks_for_the_release_prove_nothing() {
+    let records = every_status().into_iter().skip(1).collect();
+    let matches = knowledge_of(records).find(&inventory(&["demo 1.4-1"]));
+    assert_eq!(matches.matched.len(), 5);
+    assert!(matches.decided.is_empty());
+    assert!(undecided(&matches).contains(&"Release debian bookworm -".to_owned()));
+}
+
+#[test]
+fn a_partial_feed_leaves_what_it_does_not_list_undecided() {
+    let partial = FeedSnapshot { partial: true, ..snapshot("debian") };
+    let damaged = FeedSnapshot { problem_count: 1, ..snapshot("debian") };
+    let failed = FeedSnapshot { last_error: Some("refused".to_owned()), ..FeedSnapshot::never("debian") };
+    let empty = FeedSnapshot { record_count: 0, ..snapshot("debian") };
+    for state in [partial, damaged, failed, empty, FeedSnapshot::never("debian"), snapshot("another")] {
+        let mut records = every_status();
+        records.push(source("listed"));
+        let matches = knowledge(records, state.clone()).find(&inventory(&["demo 2", "listed 1", "other 1"]));
+        assert!(undecided(&matches).contains(&"Package other -".to_owned()), "{state:?}");
+        assert_eq!(decided(&matches), ["demo", "listed"], "{state:?}");
+    }
+}
+
+#[test]
+fn a_whole_feed_that_failed_later_is_still_whole() {
+    let failed = FeedSnapshot { last_error: Some("refused".to_owned()), ..snapshot("debian") };
+    let matches = knowledge(every_status(), failed).find(&inventory(&["other 1"]));
+    assert_eq!(decided(&matches), ["other"]);
+    assert!(undecided(&matches).is_empty());
+}
+
+#[test]
+fn a_rejected_vulnerability_matches_nothing() {
+    let mut records = every_status();
+    records.extend(["CVE-2099-0001", "CVE-2099-0007"].map(|id| Record::Flaw(Flaw { rejected: true, ..flaw(id) })));
+    let matches = knowledge_of(records).find(&inventory(&["demo 1.4-1"]));
+    assert_eq!(matches.matched.len(), 4);
+    assert!(undecided(&matches).is_empty());
+    assert_eq!(decided(&matches), ["demo"]);
+}
+
+#[test]
+fn two_identifiers_of_one_flaw_are_one_finding() {
+    let mut temporary = flaw("CVE-2099-0002");
+    temporary.aliases = vec!["TEMP-0000001-ABCDEF".to_owned()];
+    let records = vec![
+        covers(bookworm()),
+        advisory("demo", "TEMP-0000001-ABCDEF", Statement::Open),
+        advisory("demo", "CVE-2099-0002", fixed("2")),
+        Record::Flaw(temporary),
+    ];
+    let matches = knowledge_of(records).find(&inventory(&["demo 1"]));
+    assert_eq!(matches.matched.len(), 1);
+    assert_eq!(matches.matched[0].vulnerability.as_str(), "CVE-2099-0002");
+}
+
+#[test]
+fn software_that_could_not_be_read_is_not_clean() {
+    let mut host = inventory(&[]);
+    host.components = None;
+    let matches = knowledge_of(every_status()).find(&host);
+    assert!(matches.decided.is_empty() && matches.matched.is_empty());
+}
