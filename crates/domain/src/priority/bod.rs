@@ -72,3 +72,57 @@ impl Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOOLS: [bool; 2] = [false, true];
+
+    #[test]
+    fn every_row_is_as_published() {
+        let published = "0000 upgrade, 0001 upgrade, 0010 60, 0011 60, 0100 60, 0101 14, 0110 14, 0111 3, \
+                         1000 14, 1001 14, 1010 14, 1011 3+, 1100 14, 1101 3+, 1110 3, 1111 3+";
+        let mut rows = 0;
+        for row in published.split(", ") {
+            let (inputs, word) = row.split_once(' ').expect("inputs and outcome");
+            let bits: Vec<bool> = inputs.chars().map(|c| c == '1').collect();
+            let expected = match word {
+                "upgrade" => SystemUpgrade,
+                "60" => SixtyDays,
+                "14" => FourteenDays,
+                "3" => ThreeDays,
+                _ => ThreeDaysWithTriage,
+            };
+            assert_eq!(outcome(bits[0], bits[1], bits[2], bits[3]), expected, "{row}");
+            rows += 1;
+        }
+        assert_eq!(rows, 16);
+    }
+
+    #[test]
+    fn an_unknown_exposure_lies_between_internal_and_internet() {
+        for listed in BOOLS {
+            for automatable in [None, Some(false), Some(true)] {
+                for technical_impact_total in [None, Some(false), Some(true)] {
+                    for network in [None, Some(false), Some(true)] {
+                        let answers = Answers { automatable, technical_impact_total };
+                        let unknown = judge(listed, Exposure::Unknown, network, answers);
+                        assert!(judge(listed, Exposure::Internet, network, answers) <= unknown);
+                        assert!(unknown <= judge(listed, Exposure::Internal, network, answers));
+                        assert!(listed || unknown >= FourteenDays, "three days need a listing or known exposure");
+                        assert!(!listed || unknown <= FourteenDays);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_local_flaw_is_not_exposed_by_an_unknown_exposure() {
+        let answers = Answers { automatable: Some(false), technical_impact_total: Some(true) };
+        assert_eq!(judge(false, Exposure::Unknown, Some(false), answers), SystemUpgrade);
+        assert_eq!(judge(false, Exposure::Unknown, Some(true), answers), FourteenDays);
+        assert_eq!(judge(false, Exposure::Unknown, None, answers), FourteenDays);
+    }
+}

@@ -69,3 +69,24 @@ pub fn read(vulnerability: &Vulnerability, state: FeedState, today: Date, reason
     reasons.push(Reason::input(rule, text, SOURCE, Some(epss.date)));
     Some(Scored { probability: epss.probability, at_threshold })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_threshold_belongs_to_the_model_of_the_day() {
+        for (day, model) in [
+            (date(2021, 1, 1), "v1"),
+            (date(2022, 2, 3), "v1"),
+            (date(2024, 1, 13), "v2023.03.01"),
+            (date(2025, 3, 16), "v2023.03.01"),
+            (date(2025, 3, 17), "v2025.03.14"),
+            (date(2026, 6, 14), "v2025.03.14"),
+            (date(2026, 6, 15), "v2026.06.15"),
+            (date(2030, 1, 1), "v2026.06.15"),
+        ] {
+            assert_eq!(threshold(day).model, model, "{day}");
+        }
+    }
+}

@@ -105,3 +105,61 @@ impl Rank {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::vulnerability::Kev;
+
+    const AT: Timestamp = Timestamp::constant(1_705_104_000, 0);
+
+    fn ssvc(exploitation: Exploitation) -> Ssvc {
+        Ssvc { exploitation, automatable: false, technical_impact_total: false, at: AT }
+    }
+
+    #[test]
+    fn the_strongest_live_evidence_ranks() {
+        let listed = Kev { added: date(2024, 1, 2), due: None, ransomware: false };
+        let ransomware = Kev { ransomware: true, ..listed.clone() };
+        let old = Some(AT - SEARCHABLE_AFTER);
+        let young = Some(AT - SEARCHABLE_AFTER + SignedDuration::from_secs(1));
+        use Exploitation::{Active, None as Nothing, Poc};
+        for (listing, exploitation, published_at, expected) in [
+            (Listing::Listed(&ransomware), Some(Nothing), young, Rank::Mass),
+            (Listing::Listed(&listed), Some(Nothing), old, Rank::Reported),
+            (Listing::NotListed, Some(Active), old, Rank::Reported),
+            (Listing::Unknown, Some(Active), None, Rank::Reported),
+            (Listing::NotListed, Some(Poc), old, Rank::PublicProof),
+            (Listing::NotListed, Some(Nothing), old, Rank::NothingFound),
+            (Listing::NotListed, None, old, Rank::NothingFound),
+            (Listing::NotListed, None, young, Rank::NotSearched),
+            (Listing::NotListed, Some(Poc), young, Rank::NotSearched),
+            (Listing::NotListed, None, None, Rank::NotSearched),
+            (Listing::Unknown, None, old, Rank::NotSearched),
+            (Listing::Unknown, Some(Poc), old, Rank::NotSearched),
+        ] {
+            let ssvc = exploitation.map(ssvc);
+            assert_eq!(rank(&listing, ssvc.as_ref(), published_at, AT), expected, "{listing:?} {exploitation:?}");
+        }
+    }
+
+    #[test]
+    fn words_of_each_version_and_profile() {
+        let letters = |profile| {
+            let ranks = [
+                Rank::NotSearched,
+                Rank::NothingFound,
+                Rank::PublicProof,
+                Rank::Weaponised,
+                Rank::Reported,
+                Rank::Mass,
+            ];
+            Version::ALL.map(|version| ranks.map(|rank| rank.metric(version, profile)).join(" "))
+        };
+        let three = "X U P F H H";
+        assert_eq!(letters(Profile::FirstText), ["ND U POC F H H", three, three, "X U P A A A"]);
+        assert_eq!(letters(Profile::ReportedAttacksOnly), ["ND U POC F H H", three, three, "X U P P A A"]);
+    }
+}

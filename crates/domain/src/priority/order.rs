@@ -22,7 +22,6 @@ pub(super) fn key(tier: Tier, due_days: Option<u16>, facts: &Facts, id: &Vulnera
     format!("{}-{due:05}-{:03}-{:07}-{id}", tier.as_str(), 999 - score, 9_999_999 - epss)
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0 to 1 before")]
 fn millionths(probability: f64) -> u32 {
     (probability.clamp(0.0, 1.0) * 1_000_000.0) as u32
 }

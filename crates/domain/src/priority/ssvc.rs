@@ -10,7 +10,7 @@ use crate::exposure::Exposure;
 use crate::scope::{Context, Requirement};
 use crate::vulnerability::{Exploitation, Ssvc, Vulnerability};
 
-const SOURCE: &str = "cisa-adp";
+const SOURCE: &str = "vulnrichment";
 
 /// Answers that the tables ask for. `None`: nobody has assessed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,5 +137,69 @@ pub fn deployer(rank: Rank, exposure: Exposure, automatable: Option<bool>, human
         b'S' => Outcome::Scheduled,
         b'O' => Outcome::OutOfCycle,
         _ => Outcome::Immediate,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RANKS: [Rank; 3] = [Rank::NothingFound, Rank::PublicProof, Rank::Reported];
+    const EXPOSURES: [Exposure; 3] = [Exposure::Isolated, Exposure::Internal, Exposure::Internet];
+    const IMPACTS: [HumanImpact; 4] = [HumanImpact::Low, HumanImpact::Medium, HumanImpact::High, HumanImpact::VeryHigh];
+
+    fn row(rank: Rank, exposure: Exposure) -> String {
+        [false, true]
+            .into_iter()
+            .flat_map(|automatable| IMPACTS.map(|impact| deployer(rank, exposure, Some(automatable), impact)))
+            .map(|outcome| match outcome {
+                Outcome::Defer => 'D',
+                Outcome::Scheduled => 'S',
+                Outcome::OutOfCycle => 'O',
+                Outcome::Immediate => 'I',
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_72_rows_are_as_published_and_monotone() {
+        let rows = RANKS.map(|rank| EXPOSURES.map(|exposure| row(rank, exposure)));
+        assert_eq!(rows[0], ["DDSSDSSS", "DSSSSSSS", "DSSSSSSO"]);
+        assert_eq!(rows[1], ["DSSSSSSS", "DSSSSSSO", "SSSOSSOO"]);
+        assert_eq!(rows[2], ["SSOOSOOO", "SSOOOOOO", "SOOIOOII"]);
+        for (r, rank) in RANKS.into_iter().enumerate() {
+            for (e, exposure) in EXPOSURES.into_iter().enumerate() {
+                for automatable in [false, true] {
+                    for (i, impact) in IMPACTS.into_iter().enumerate() {
+                        let here = deployer(rank, exposure, Some(automatable), impact);
+                        assert!(deployer(RANKS[r.saturating_sub(1)], exposure, Some(automatable), impact) <= here);
+                        assert!(deployer(rank, EXPOSURES[e.saturating_sub(1)], Some(automatable), impact) <= here);
+                        assert!(deployer(rank, exposure, Some(automatable), IMPACTS[i.saturating_sub(1)]) <= here);
+                        assert!(deployer(rank, exposure, Some(false), impact) <= here);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_restricted_asset_counts_as_controlled_where_the_attack_is_automatable() {
+        assert_eq!(row(Rank::NothingFound, Exposure::Restricted), "DDSSSSSS");
+    }
+
+    #[test]
+    fn answers_derived_from_vectors() {
+        for (text, expected) in [
+            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:N", (true, true)),
+            ("CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:H/I:L/A:H", (false, false)),
+            ("CVSS:3.0/AV:N/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H", (false, true)),
+            ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:L/VA:H/SC:N/SI:N/SA:N", (true, false)),
+            ("CVSS:4.0/AV:N/AC:L/AT:P/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", (false, true)),
+            ("CVSS:4.0/AV:L/AC:L/AT:P/PR:N/UI:N/VC:L/VI:L/VA:H/SC:N/SI:N/SA:N/AU:Y", (true, false)),
+            ("AV:N/AC:L/Au:N/C:C/I:C/A:C", (true, true)),
+            ("AV:N/AC:M/Au:N/C:P/I:P/A:P", (false, false)),
+        ] {
+            assert_eq!(derive(&Vector::parse(text).expect("a legal vector")), expected, "{text}");
+        }
     }
 }

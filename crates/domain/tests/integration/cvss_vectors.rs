@@ -45,7 +45,7 @@ fn random_vectors_score_as_an_independent_calculator_says() {
 fn three_x_temporal_rounds_exactly() {
     // In binary fractions 2.5 × 0.92 comes to a little more than 2.3, and rounding up makes it 2.4.
     for version in ["3.0", "3.1"] {
-        let text = format!("CVSS:{version}/AV:P/AC:H/PR:L/UI:N/S:U/C:L/I:L/A:N/RC:U");
+        let text = format!("CVSS:{version}/AV:L/AC:H/PR:N/UI:R/S:U/C:L/I:N/A:N/RC:U");
         let vector = parse(&text);
         assert_eq!((vector.base().to_string(), show(vector.temporal())), ("2.5".to_owned(), "2.3".to_owned()));
     }
