@@ -1,0 +1,220 @@
+//! The open database, and the transaction: the unit of work.
+
+use std::path::Path;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+use crate::dialect::Dialect;
+use crate::error::StoreError;
+use crate::migrate;
+
+/// An open database. Copies share its connections.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pub(crate) engine: Engine,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Engine {
+    /// SQLite has one writer at a time, so there is one connection for it, and readers never wait for it.
+    Sqlite {
+        read: SqlitePool,
+        write: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// A transaction. Dropped without [`Tx::commit`] it leaves no trace.
+#[derive(Debug)]
+pub struct Tx {
+    pub(crate) engine: TxEngine,
+}
+
+#[derive(Debug)]
+pub(crate) enum TxEngine {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Where a read happens: on the database, or inside a transaction that must see its own writes.
+#[derive(Debug)]
+pub enum On<'a> {
+    Db(&'a Db),
+    Tx(&'a mut Tx),
+}
+
+const READERS_MAX: u32 = 8;
+const POSTGRES_CONNECTIONS_MAX: u32 = 16;
+
+impl Db {
+    /// Opens `sqlite:PATH`, a bare path, or `postgres://…`, and brings the schema up to date.
+    pub async fn open(place: &str) -> Result<Self, StoreError> {
+        let db = Self { engine: connect(place).await? };
+        migrate::up(&db).await?;
+        Ok(db)
+    }
+
+    /// Begins a transaction that may write.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        let text = self.dialect().begin_write();
+        let begun = match &self.engine {
+            Engine::Sqlite { write, .. } => write.begin_with(text).await.map(TxEngine::Sqlite),
+            Engine::Postgres(pool) => pool.begin_with(text).await.map(TxEngine::Postgres),
+        };
+        Ok(Tx { engine: begun.map_err(|source| StoreError::query("begin a transaction", source))? })
+    }
+
+    /// Begins a transaction that sees one state of the database however long it reads.
+    pub(crate) async fn begin_snapshot(&self) -> Result<Tx, StoreError> {
+        let text = self.dialect().begin_snapshot();
+        let begun = match &self.engine {
+            Engine::Sqlite { read, .. } => read.begin_with(text).await.map(TxEngine::Sqlite),
+            Engine::Postgres(pool) => pool.begin_with(text).await.map(TxEngine::Postgres),
+        };
+        Ok(Tx { engine: begun.map_err(|source| StoreError::query("begin to read", source))? })
+    }
+
+    /// Closes every connection, after what is running has ended.
+    pub async fn close(&self) {
+        match &self.engine {
+            Engine::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Engine::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    pub(crate) const fn dialect(&self) -> Dialect {
+        match &self.engine {
+            Engine::Sqlite { .. } => Dialect::Sqlite,
+            Engine::Postgres(_) => Dialect::Postgres,
+        }
+    }
+}
+
+impl Tx {
+    /// Makes everything that was written here true, at once.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self.engine {
+            TxEngine::Sqlite(tx) => tx.commit().await,
+            TxEngine::Postgres(tx) => tx.commit().await,
+        }
+        .map_err(|source| StoreError::query("commit", source))
+    }
+
+    pub(crate) const fn dialect(&self) -> Dialect {
+        match &self.engine {
+            TxEngine::Sqlite(_) => Dialect::Sqlite,
+            TxEngine::Postgres(_) => Dialect::Postgres,
+        }
+    }
+}
+
+impl On<'_> {
+    /// The same place for one more read.
+    pub(crate) fn again(&mut self) -> On<'_> {
+        match self {
+            Self::Db(db) => On::Db(db),
+            Self::Tx(tx) => On::Tx(tx),
+        }
+    }
+
+    pub(crate) const fn dialect(&self) -> Dialect {
+        match self {
+            Self::Db(db) => db.dialect(),
+            Self::Tx(tx) => tx.dialect(),
+        }
+    }
+}
+
+impl<'a> From<&'a Db> for On<'a> {
+    fn from(db: &'a Db) -> Self {
+        Self::Db(db)
+    }
+}
+
+impl<'a> From<&'a mut Tx> for On<'a> {
+    fn from(tx: &'a mut Tx) -> Self {
+        Self::Tx(tx)
+    }
+}
+
+async fn connect(place: &str) -> Result<Engine, StoreError> {
+    if place.starts_with("postgres://") || place.starts_with("postgresql://") {
+        return connect_postgres(place).await;
+    }
+    let path = place.strip_prefix("sqlite:").unwrap_or(place);
+    if path.is_empty() || path.contains("://") {
+        return Err(StoreError::UnknownPlace(without_password(place)));
+    }
+    connect_sqlite(Path::new(path)).await
+}
+
+async fn connect_sqlite(path: &Path) -> Result<Engine, StoreError> {
+    create_private(path).map_err(|source| StoreError::File { path: path.to_owned(), source })?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A remediation that was begun must be remembered through a power cut, so every commit reaches the disk.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5));
+    let failed = |source| StoreError::Open { place: path.display().to_string(), source };
+    // The writer comes first: it sets write-ahead logging up, which readers cannot.
+    let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;
+    let read =
+        SqlitePoolOptions::new().max_connections(READERS_MAX).connect_lazy_with(options.pragma("query_only", "on"));
+    Ok(Engine::Sqlite { read, write })
+}
+
+async fn connect_postgres(url: &str) -> Result<Engine, StoreError> {
+    let failed = |source| StoreError::Open { place: without_password(url), source };
+    let options = PgConnectOptions::from_str(url).map_err(failed)?;
+    let pool = PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS_MAX)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(options)
+        .await
+        .map_err(failed)?;
+    Ok(Engine::Postgres(pool))
+}
+
+/// Makes the file readable by its owner only; SQLite gives its companions the same rights.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
+}
+
+/// The address without the password between `:` and `@`.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (login, host) = rest.rsplit_once('@').map_or(("", rest), |(login, host)| (login, host));
+    let host = host.split('?').next().unwrap_or(host);
+    match login.split_once(':') {
+        Some((user, _)) => format!("{scheme}://{user}:…@{host}"),
+        None if login.is_empty() => format!("{scheme}://{host}"),
+        None => format!("{scheme}://{login}@{host}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_never_show_a_password() {
+        for (url, shown) in [
+            ("postgres://vigie:gh:ei@m@db/vigie", "postgres://vigie:…@db/vigie"),
+            ("postgres://vigie@db/vigie?password=geheim", "postgres://vigie@db/vigie"),
+            ("postgres://db/vigie", "postgres://db/vigie"),
+            ("vigie.db", "vigie.db"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Inspections: what was read from an asset, as compressed parts that equal readings share.
+
+use std::collections::HashMap;
+
+use domain::asset::Way;
+use domain::component::Component;
+use domain::ids::{AssetId, InspectionId};
+use domain::inventory::Inventory;
+use domain::verdict::Undecided;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
+
+use crate::asset::{identifiers, note_identifiers};
+use crate::db::{On, Tx};
+use crate::error::StoreError;
+use crate::sql::{Row, json, query};
+use crate::{codec, intern};
+
+/// What to record of one reading.
+#[derive(Debug, Clone, Copy)]
+pub struct NewInspection<'a> {
+    pub asset: AssetId,
+    pub inventory: &'a Inventory,
+    /// What could not be decided, read and matched with `knowledge`.
+    pub undecided: &'a [Undecided],
+    /// Hash of the knowledge that it was matched with. Empty: none.
+    pub knowledge: &'a str,
+    /// The connector used.
+    pub way: Option<&'a Way>,
+    pub observed_at: Timestamp,
+    pub recorded_at: Timestamp,
+}
+
+/// An inspection without its contents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    pub id: InspectionId,
+    pub asset: AssetId,
+    pub observed_at: Timestamp,
+    pub recorded_at: Timestamp,
+    pub way: Option<Way>,
+    /// Whether the package list was whole.
+    pub complete: bool,
+    pub knowledge: String,
+    pub undecided_count: u64,
+}
+
+/// A recorded inspection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    pub summary: Summary,
+    pub inventory: Inventory,
+    pub undecided: Vec<Undecided>,
+}
+
+macro_rules! select {
+    ($tail:literal) => {
+        concat!(
+            "select asset_id, id, observed_at, recorded_at, way, complete, knowledge, components, facts, undecided, ",
+            "undecided_count from inspection ",
+            $tail
+        )
+    };
+}
+
+/// Records an inspection and brings the asset up to date with it: identity, platform, when it was seen.
+pub async fn record(tx: &mut Tx, new: &NewInspection<'_>) -> Result<InspectionId, StoreError> {
+    let NewInspection { asset, inventory, .. } = *new;
+    let id = InspectionId::from_uuid(crate::new_id(new.recorded_at));
+    let components = match &inventory.components {
+        None => None,
+        Some(components) => {
+            let ids = intern::components(tx, &components.iter().collect::<Vec<_>>()).await?;
+            Some(keep(tx, asset, &codec::pack(&ids)).await?)
+        }
+    };
+    let facts = Inventory { components: inventory.components.as_ref().map(|_| Vec::new()), ..inventory.clone() };
+    let facts = keep_json(tx, asset, &facts).await?;
+    let undecided = keep_json(tx, asset, new.undecided).await?;
+    query(
+        "record the inspection",
+        "insert into inspection (asset_id, id, observed_at, recorded_at, way, complete, knowledge, components, facts,
+             undecided, undecided_count)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    .bind(asset)
+    .bind(id)
+    .bind(new.observed_at)
+    .bind(new.recorded_at)
+    .bind(new.way.map(json))
+    .bind(inventory.packages_complete())
+    .bind(new.knowledge)
+    .bind(components)
+    .bind(facts)
+    .bind(undecided)
+    .bind(new.undecided.len())
+    .execute(tx)
+    .await?;
+    touch_asset(tx, new).await?;
+    Ok(id)
+}
+
+/// The latest inspection of an asset, as observed. `None`: never inspected.
+pub async fn latest<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<Option<Stored>, StoreError> {
+    let mut on = on.into();
+    let text = select!("where asset_id = $1 order by observed_at desc, id desc limit 1");
+    match query("read the latest inspection", text).bind(asset).optional(on.again()).await? {
+        Some(row) => stored(on, &row).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// One inspection.
+pub async fn get<'a>(on: impl Into<On<'a>>, asset: AssetId, id: InspectionId) -> Result<Option<Stored>, StoreError> {
+    let mut on = on.into();
+    let text = select!("where asset_id = $1 and id = $2");
+    match query("read the inspection", text).bind(asset).bind(id).optional(on.again()).await? {
+        Some(row) => stored(on, &row).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The inspections of an asset without their contents, latest first.
+pub async fn history<'a>(on: impl Into<On<'a>>, asset: AssetId, limit: usize) -> Result<Vec<Summary>, StoreError> {
+    query("list inspections", select!("where asset_id = $1 order by observed_at desc, id desc limit $2"))
+        .bind(asset)
+        .bind(limit)
+        .all(on)
+        .await?
+        .iter()
+        .map(summary)
+        .collect()
+}
+
+/// The latest inspection of each asset that is not retired, by asset: one page, after the asset given.
+pub async fn latest_of_all<'a>(
+    on: impl Into<On<'a>>,
+    after: Option<AssetId>,
+    limit: usize,
+) -> Result<Vec<Summary>, StoreError> {
+    // The smallest UUID stands before all others.
+    let after = after.unwrap_or(AssetId::from_uuid(uuid::Uuid::nil()));
+    let text = select!(
+        "where asset_id > $1
+           and asset_id in (select asset.id from asset where asset.retired_at is null)
+           and id = (select latest.id from inspection latest where latest.asset_id = inspection.asset_id
+                     order by latest.observed_at desc, latest.id desc limit 1)
+         order by asset_id limit $2"
+    );
+    query("list the latest inspections", text).bind(after).bind(limit).all(on).await?.iter().map(summary).collect()
+}
+
+/// Replaces what could not be decided, after the same inventory was matched with other knowledge.
+pub async fn set_undecided(
+    tx: &mut Tx,
+    asset: AssetId,
+    id: InspectionId,
+    undecided: &[Undecided],
+    knowledge: &str,
+) -> Result<(), StoreError> {
+    let part = keep_json(tx, asset, undecided).await?;
+    let changed = query(
+        "note what is undecided",
+        "update inspection set undecided = $1, undecided_count = $2, knowledge = $3 where asset_id = $4 and id = $5",
+    )
+    .bind(part)
+    .bind(undecided.len())
+    .bind(knowledge)
+    .bind(asset)
+    .bind(id)
+    .execute(tx)
+    .await?;
+    if changed == 0 { Err(StoreError::missing("inspection", id)) } else { Ok(()) }
+}
+
+/// An older inspection that arrives late says nothing about the asset of today.
+async fn touch_asset(tx: &mut Tx, new: &NewInspection<'_>) -> Result<(), StoreError> {
+    let inventory = new.inventory;
+    let inspected_at = inventory.components.as_ref().map(|_| new.observed_at);
+    let changed = query(
+        "note the inspection at its asset",
+        "update asset set identity = $1, platform = $2, last_error = null,
+             last_inspected_at = coalesce($3, last_inspected_at),
+             last_seen_at = case when last_seen_at < $4 then $4 else last_seen_at end
+         where id = $5 and (last_inspected_at is null or last_inspected_at <= $4)",
+    )
+    .bind(json(&inventory.identity))
+    .bind(json(&inventory.platform))
+    .bind(inspected_at)
+    .bind(new.observed_at)
+    .bind(new.asset)
+    .execute(tx)
+    .await?;
+    if changed == 0 {
+        tracing::info!(asset.id = %new.asset, "recorded an inspection older than the latest");
+    }
+    note_identifiers(tx, new.asset, &identifiers(&inventory.identity), new.observed_at).await
+}
+
+async fn stored(mut on: On<'_>, row: &Row) -> Result<Stored, StoreError> {
+    let summary = summary(row)?;
+    let digests = [row.get::<Option<String>>("components")?, Some(row.text("facts")?), Some(row.text("undecided")?)];
+    let parts = parts(on.again(), summary.asset, digests.iter().flatten()).await?;
+    let part = |digest: &String| {
+        parts.get(digest).ok_or_else(|| row.corrupt(format!("part {digest} of inspection {} is gone", summary.id)))
+    };
+    let [components, facts, undecided] = &digests;
+    let mut inventory: Inventory = parse(row, facts.as_ref().map(part).transpose()?)?;
+    if let Some(digest) = components {
+        let ids = codec::unpack(part(digest)?).ok_or_else(|| row.corrupt("the components cannot be unpacked"))?;
+        let found = intern::components_by_id(on, &ids).await?;
+        let mut listed: Vec<Component> = found.into_values().collect();
+        if listed.len() != ids.len() {
+            return Err(row.corrupt(format!("{} of {} components are gone", ids.len() - listed.len(), ids.len())));
+        }
+        listed.sort();
+        inventory.components = Some(listed);
+    }
+    let undecided = parse(row, undecided.as_ref().map(part).transpose()?)?;
+    Ok(Stored { summary, inventory, undecided })
+}
+
+fn summary(row: &Row) -> Result<Summary, StoreError> {
+    Ok(Summary {
+        id: InspectionId::from_uuid(row.uuid("id")?),
+        asset: AssetId::from_uuid(row.uuid("asset_id")?),
+        observed_at: row.instant("observed_at")?,
+        recorded_at: row.instant("recorded_at")?,
+        way: row.json_opt("way")?,
+        complete: row.get("complete")?,
+        knowledge: row.text("knowledge")?,
+        undecided_count: row.number("undecided_count")?,
+    })
+}
+
+fn parse<T: DeserializeOwned>(row: &Row, part: Option<&Vec<u8>>) -> Result<T, StoreError> {
+    let bytes = part.map(Vec::as_slice).unwrap_or_default();
+    serde_json::from_slice(bytes).map_err(|error| row.corrupt(error.to_string()))
+}
+
+async fn keep_json<T: Serialize + ?Sized>(tx: &mut Tx, asset: AssetId, value: &T) -> Result<String, StoreError> {
+    keep(tx, asset, json(value).as_bytes()).await
+}
+
+/// Keeps bytes once for each asset; the answer is their digest.
+async fn keep(tx: &mut Tx, asset: AssetId, bytes: &[u8]) -> Result<String, StoreError> {
+    const DOING: &str = "keep a part of the inspection";
+    let digest = hex::encode(&Sha256::digest(bytes)[..16]);
+    let packed =
+        codec::compress(bytes).map_err(|error| StoreError::refused(DOING, format!("it does not compress: {error}")))?;
+    query(
+        DOING,
+        "insert into inspection_part (asset_id, digest, bytes) values ($1, $2, $3)
+         on conflict (asset_id, digest) do nothing",
+    )
+    .bind(asset)
+    .bind(digest.as_str())
+    .bind(packed)
+    .execute(tx)
+    .await?;
+    Ok(digest)
+}
+
+async fn parts(
+    on: On<'_>,
+    asset: AssetId,
+    digests: impl Iterator<Item = &String>,
+) -> Result<HashMap<String, Vec<u8>>, StoreError> {
+    let wanted: Vec<&String> = digests.collect();
+    let rows = query(
+        "read the parts of the inspection",
+        "select digest, bytes from inspection_part
+         where asset_id = $1 and digest in (select item.value from {texts $2})",
+    )
+    .bind(asset)
+    .bind(json(&wanted))
+    .all(on)
+    .await?;
+    let unpack = |row: &Row| {
+        let packed: Vec<u8> = row.get("bytes")?;
+        let bytes = codec::decompress(&packed).map_err(|error| row.corrupt(error.to_string()))?;
+        Ok((row.text("digest")?, bytes))
+    };
+    rows.iter().map(unpack).collect()
+}

@@ -1,0 +1,159 @@
+//! What estates repeat is kept once and referred to by a number: components, packages, vulnerabilities.
+
+use std::collections::{BTreeSet, HashMap};
+
+use domain::component::{Component, Package};
+use domain::vulnerability::VulnerabilityId;
+use sha2::{Digest as _, Sha256};
+
+use crate::db::{On, Tx};
+use crate::error::StoreError;
+use crate::sql::{Row, Value, insert_rows, json, query, word};
+
+/// Keys looked up in one statement.
+const KEYS_MAX: usize = 1000;
+
+/// How one table interns: by a text key that stands for all parts.
+struct Table {
+    /// Rows `id`, `key` for the keys in `$1`.
+    find: &'static str,
+    head: &'static str,
+    tail: &'static str,
+}
+
+const COMPONENT: Table = Table {
+    find: "select id, digest as key from component where digest in (select item.value from {texts $1})",
+    head: "insert into component (digest, ecosystem, source, source_version, name, version, arch, path, kernel) values",
+    tail: "on conflict (digest) do nothing",
+};
+
+const PACKAGE: Table = Table {
+    find: "select id, digest as key from package where digest in (select item.value from {texts $1})",
+    head: "insert into package (digest, ecosystem, distribution, release, name, place) values",
+    tail: "on conflict (digest) do nothing",
+};
+
+const VULNERABILITY: Table = Table {
+    find: "select id, public_id as key from vulnerability where public_id in (select item.value from {texts $1})",
+    head: "insert into vulnerability (public_id) values",
+    tail: "on conflict (public_id) do nothing",
+};
+
+/// The numbers of components, in the order given.
+pub(crate) async fn components(tx: &mut Tx, components: &[&Component]) -> Result<Vec<i64>, StoreError> {
+    let keyed = components.iter().map(|component| {
+        let parts = component_parts(component);
+        (digest(&parts), parts)
+    });
+    intern(tx, &COMPONENT, keyed.collect()).await
+}
+
+/// The numbers of packages, in the order given.
+pub(crate) async fn packages(tx: &mut Tx, packages: &[&Package]) -> Result<Vec<i64>, StoreError> {
+    let keyed = packages.iter().map(|package| {
+        let parts = package_parts(package);
+        (digest(&parts), parts)
+    });
+    intern(tx, &PACKAGE, keyed.collect()).await
+}
+
+/// The numbers of vulnerabilities, in the order given.
+pub(crate) async fn vulnerabilities(tx: &mut Tx, ids: &[&VulnerabilityId]) -> Result<Vec<i64>, StoreError> {
+    let keyed = ids.iter().map(|id| (id.as_str().to_owned(), Vec::new()));
+    intern(tx, &VULNERABILITY, keyed.collect()).await
+}
+
+/// The components behind numbers.
+pub(crate) async fn components_by_id(mut on: On<'_>, ids: &[i64]) -> Result<HashMap<i64, Component>, StoreError> {
+    let mut found = HashMap::with_capacity(ids.len());
+    for chunk in ids.chunks(KEYS_MAX) {
+        let rows = query(
+            "read components",
+            "select id, ecosystem, source, source_version, name, version, arch, path, kernel from component
+             where id in (select cast(item.value as bigint) from {texts $1})",
+        )
+        .bind(json(chunk))
+        .all(on.again())
+        .await?;
+        for row in rows {
+            found.insert(row.int("id")?, component(&row)?);
+        }
+    }
+    Ok(found)
+}
+
+fn component(row: &Row) -> Result<Component, StoreError> {
+    Ok(Component {
+        ecosystem: row.word("ecosystem")?,
+        source: row.text("source")?,
+        source_version: row.text("source_version")?,
+        name: row.text("name")?,
+        version: row.text("version")?,
+        arch: row.text("arch")?,
+        path: row.text("path")?,
+        kernel: row.text("kernel")?,
+    })
+}
+
+fn component_parts(component: &Component) -> Vec<String> {
+    vec![
+        word(component.ecosystem),
+        component.source.clone(),
+        component.source_version.clone(),
+        component.name.clone(),
+        component.version.clone(),
+        component.arch.clone(),
+        component.path.clone(),
+        component.kernel.clone(),
+    ]
+}
+
+fn package_parts(package: &Package) -> Vec<String> {
+    vec![
+        word(package.ecosystem),
+        package.release.distribution.clone(),
+        package.release.name.clone(),
+        package.name.clone(),
+        package.place.clone(),
+    ]
+}
+
+/// 128 bits over all parts: enough that two different components never meet.
+fn digest(parts: &[String]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hex::encode(&hash.finalize()[..16])
+}
+
+async fn intern(tx: &mut Tx, table: &Table, keyed: Vec<(String, Vec<String>)>) -> Result<Vec<i64>, StoreError> {
+    let keys: BTreeSet<&str> = keyed.iter().map(|(key, _)| key.as_str()).collect();
+    let mut known = find(tx, table, &keys.iter().copied().collect::<Vec<_>>()).await?;
+    // Sorted, so that two transactions that intern the same things wait for each other in one order.
+    let missing: Vec<&str> = keys.into_iter().filter(|key| !known.contains_key(*key)).collect();
+    if !missing.is_empty() {
+        let parts: HashMap<&str, &Vec<String>> = keyed.iter().map(|(key, parts)| (key.as_str(), parts)).collect();
+        let rows = missing.iter().map(|key| {
+            let parts = parts[key].iter().map(|part| Value::from(part.as_str()));
+            std::iter::once(Value::from(*key)).chain(parts).collect()
+        });
+        insert_rows(tx, "intern", table.head, table.tail, rows.collect()).await?;
+        known.extend(find(tx, table, &missing).await?);
+    }
+    keyed
+        .iter()
+        .map(|(key, _)| known.get(key).copied().ok_or_else(|| StoreError::corrupt("intern", format!("{key} is gone"))))
+        .collect()
+}
+
+async fn find(tx: &mut Tx, table: &Table, keys: &[&str]) -> Result<HashMap<String, i64>, StoreError> {
+    let mut found = HashMap::with_capacity(keys.len());
+    for chunk in keys.chunks(KEYS_MAX) {
+        for row in query("look interned things up", table.find).bind(json(chunk)).all(&mut *tx).await? {
+            found.insert(row.text("key")?, row.int("id")?);
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,40 @@
+//! Brings the schema up to date, in one transaction, before anything else is done.
+
+use crate::db::{Db, Tx};
+use crate::error::StoreError;
+use crate::sql::{query, script};
+
+/// Every step, oldest first: its number is its place in the list. A step that was released is never edited.
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_start.sql")];
+
+/// The schema that this program writes.
+pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Applies the missing steps; refuses a schema that a newer program made.
+pub(crate) async fn up(db: &Db) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    if let Some(lock) = db.dialect().schema_lock() {
+        query("lock the schema", lock).execute(&mut tx).await?;
+    }
+    query("look at the schema", "create table if not exists schema_version (version bigint primary key)")
+        .execute(&mut tx)
+        .await?;
+    let found = version(&mut tx).await?;
+    if found > VERSION {
+        return Err(StoreError::NewerSchema { found, known: VERSION });
+    }
+    let done = usize::try_from(found).unwrap_or(0);
+    for (index, text) in MIGRATIONS.iter().enumerate().skip(done) {
+        script(&mut tx, "change the schema", (*text).to_owned()).await?;
+        query("note the schema", "insert into schema_version (version) values ($1)")
+            .bind(index + 1)
+            .execute(&mut tx)
+            .await?;
+    }
+    tx.commit().await
+}
+
+async fn version(tx: &mut Tx) -> Result<i64, StoreError> {
+    let newest = "select coalesce(max(version), 0) as version from schema_version";
+    query("read the schema's version", newest).one(tx).await?.int("version")
+}

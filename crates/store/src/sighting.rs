@@ -1,0 +1,77 @@
+//! Sightings: what a discovery source saw at an address, attached to the asset that it was taken for.
+
+use std::net::IpAddr;
+
+use domain::asset::Sighting;
+use domain::ids::AssetId;
+
+use crate::asset::{Identifier, IdentifierKind, note_identifiers};
+use crate::db::{On, Tx};
+use crate::error::StoreError;
+use crate::sql::{Row, json, query};
+
+macro_rules! select {
+    ($tail:literal) => {
+        concat!(
+            "select asset_id, source, address, services, ssh_host_key, observed_at, first_observed_at from sighting ",
+            $tail
+        )
+    };
+}
+
+/// Records a sighting of an asset: the latest of each source and address is kept, with the instant of the first.
+pub async fn record(tx: &mut Tx, asset: AssetId, sighting: &Sighting) -> Result<(), StoreError> {
+    query(
+        "record the sighting",
+        "insert into sighting (asset_id, source, address, services, ssh_host_key, first_observed_at, observed_at)
+         values ($1, $2, $3, $4, $5, $6, $6)
+         on conflict (asset_id, source, address) do update set services = excluded.services,
+             ssh_host_key = excluded.ssh_host_key, observed_at = excluded.observed_at
+         where sighting.observed_at <= excluded.observed_at",
+    )
+    .bind(asset)
+    .bind(sighting.source.as_str())
+    .bind(sighting.address.to_string())
+    .bind(json(&sighting.services))
+    .bind(sighting.ssh_host_key.as_deref())
+    .bind(sighting.observed_at)
+    .execute(tx)
+    .await?;
+    let address = Identifier { kind: IdentifierKind::Address, value: sighting.address.to_string() };
+    let key = sighting.ssh_host_key.clone().map(|value| Identifier { kind: IdentifierKind::SshHostKey, value });
+    let identifiers: Vec<Identifier> = std::iter::once(address).chain(key).collect();
+    note_identifiers(tx, asset, &identifiers, sighting.observed_at).await
+}
+
+/// The sightings of one asset, latest first.
+pub async fn of_asset<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<Vec<Sighting>, StoreError> {
+    query("read sightings", select!("where asset_id = $1 order by observed_at desc, source, address"))
+        .bind(asset)
+        .all(on)
+        .await?
+        .iter()
+        .map(from_row)
+        .collect()
+}
+
+/// Which assets were seen at an address, latest first.
+pub async fn at_address<'a>(on: impl Into<On<'a>>, address: IpAddr) -> Result<Vec<(AssetId, Sighting)>, StoreError> {
+    query("read sightings", select!("where address = $1 order by observed_at desc, source, asset_id"))
+        .bind(address.to_string())
+        .all(on)
+        .await?
+        .iter()
+        .map(|row| Ok((AssetId::from_uuid(row.uuid("asset_id")?), from_row(row)?)))
+        .collect()
+}
+
+fn from_row(row: &Row) -> Result<Sighting, StoreError> {
+    let address = row.text("address")?;
+    Ok(Sighting {
+        source: row.text("source")?,
+        address: address.parse().map_err(|_| row.corrupt(format!("{address:?} is no address")))?,
+        services: row.json("services")?,
+        ssh_host_key: row.get("ssh_host_key")?,
+        observed_at: row.instant("observed_at")?,
+    })
+}

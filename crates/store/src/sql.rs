@@ -1,0 +1,443 @@
+//! Statements, parameters and rows: the only place that knows the two drivers.
+//!
+//! Five kinds of value cross the border, because these five behave alike in both engines.
+
+use std::borrow::Cow;
+
+use domain::ids::{AssetId, CredentialId, FindingId, InspectionId, JobId, RunId, ScopeId, SessionId, UserId};
+use futures_util::TryStreamExt as _;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{AssertSqlSafe, Decode, Postgres, Row as _, Sqlite, Type};
+use uuid::Uuid;
+
+use crate::db::{Db, Engine, On, Tx, TxEngine};
+use crate::error::StoreError;
+
+/// Begins a statement. `doing` completes the sentence "could not …".
+pub(crate) const fn query(doing: &'static str, text: &'static str) -> Query {
+    Query { doing, text: Cow::Borrowed(text), values: Vec::new(), prepared: true }
+}
+
+/// One statement with its parameters.
+#[derive(Debug)]
+pub(crate) struct Query {
+    doing: &'static str,
+    text: Cow<'static, str>,
+    values: Vec<Value>,
+    prepared: bool,
+}
+
+/// A parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Value {
+    Int(Option<i64>),
+    Text(Option<String>),
+    Bytes(Option<Vec<u8>>),
+    Uuid(Option<Uuid>),
+    Bool(Option<bool>),
+}
+
+/// One row of an answer.
+#[derive(Debug)]
+pub(crate) struct Row {
+    doing: &'static str,
+    row: EngineRow,
+}
+
+#[derive(Debug)]
+enum EngineRow {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+/// Parameters in one statement, below the smaller limit of the two engines (32,766).
+const VALUES_MAX: usize = 16_000;
+
+/// Runs a statement for each driver: the arms differ in type only.
+macro_rules! fetch {
+    ($query:expr, $on:expr, $method:ident, $map:expr) => {{
+        let doing = $query.doing;
+        let result = match $on {
+            On::Db(Db { engine: Engine::Sqlite { read, .. } }) => {
+                let rows = $query.for_sqlite().$method(read).await;
+                rows.map(|rows| $map(rows, &|row| Row { doing, row: EngineRow::Sqlite(row) }))
+            }
+            On::Tx(Tx { engine: TxEngine::Sqlite(tx) }) => {
+                let rows = $query.for_sqlite().$method(&mut **tx).await;
+                rows.map(|rows| $map(rows, &|row| Row { doing, row: EngineRow::Sqlite(row) }))
+            }
+            On::Db(Db { engine: Engine::Postgres(pool) }) => {
+                let rows = $query.for_postgres().$method(pool).await;
+                rows.map(|rows| $map(rows, &|row| Row { doing, row: EngineRow::Postgres(row) }))
+            }
+            On::Tx(Tx { engine: TxEngine::Postgres(tx) }) => {
+                let rows = $query.for_postgres().$method(&mut **tx).await;
+                rows.map(|rows| $map(rows, &|row| Row { doing, row: EngineRow::Postgres(row) }))
+            }
+        };
+        result.map_err(|source| StoreError::query(doing, source))
+    }};
+}
+
+/// Binds every value to a driver's statement.
+macro_rules! bind_all {
+    ($statement:expr, $values:expr) => {
+        $values.into_iter().fold($statement, |statement, value| match value {
+            Value::Int(value) => statement.bind(value),
+            Value::Text(value) => statement.bind(value),
+            Value::Bytes(value) => statement.bind(value),
+            Value::Uuid(value) => statement.bind(value),
+            Value::Bool(value) => statement.bind(value),
+        })
+    };
+}
+
+impl Query {
+    pub(crate) fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// Every row.
+    pub(crate) async fn all(self, on: impl Into<On<'_>>) -> Result<Vec<Row>, StoreError> {
+        let on = on.into();
+        let query = self.render(&on);
+        fn map<R>(rows: Vec<R>, row: &dyn Fn(R) -> Row) -> Vec<Row> {
+            rows.into_iter().map(row).collect()
+        }
+        fetch!(query, on, fetch_all, map)
+    }
+
+    /// The first row, if there is one.
+    pub(crate) async fn optional(self, on: impl Into<On<'_>>) -> Result<Option<Row>, StoreError> {
+        let on = on.into();
+        let query = self.render(&on);
+        fn map<R>(found: Option<R>, row: &dyn Fn(R) -> Row) -> Option<Row> {
+            found.map(row)
+        }
+        fetch!(query, on, fetch_optional, map)
+    }
+
+    /// The one row of a statement that always has one.
+    pub(crate) async fn one(self, on: impl Into<On<'_>>) -> Result<Row, StoreError> {
+        let on = on.into();
+        let query = self.render(&on);
+        fn map<R>(found: R, row: &dyn Fn(R) -> Row) -> Row {
+            row(found)
+        }
+        fetch!(query, on, fetch_one, map)
+    }
+
+    /// Writes; the answer is the number of rows.
+    pub(crate) async fn execute(self, tx: &mut Tx) -> Result<u64, StoreError> {
+        let doing = self.doing;
+        let query = self.render(&On::Tx(tx));
+        match &mut tx.engine {
+            TxEngine::Sqlite(tx) => query.for_sqlite().execute(&mut **tx).await.map(|done| done.rows_affected()),
+            TxEngine::Postgres(tx) => query.for_postgres().execute(&mut **tx).await.map(|done| done.rows_affected()),
+        }
+        .map_err(|source| StoreError::query(doing, source))
+    }
+
+    /// Hands over one row after another without keeping them.
+    pub(crate) async fn each(
+        self,
+        tx: &mut Tx,
+        mut take: impl FnMut(Row) -> Result<(), StoreError> + Send,
+    ) -> Result<(), StoreError> {
+        let doing = self.doing;
+        let query = self.render(&On::Tx(tx));
+        let failed = |source| StoreError::query(doing, source);
+        match &mut tx.engine {
+            TxEngine::Sqlite(tx) => {
+                let mut rows = query.for_sqlite().fetch(&mut **tx);
+                while let Some(row) = rows.try_next().await.map_err(failed)? {
+                    take(Row { doing, row: EngineRow::Sqlite(row) })?;
+                }
+            }
+            TxEngine::Postgres(tx) => {
+                let mut rows = query.for_postgres().fetch(&mut **tx);
+                while let Some(row) = rows.try_next().await.map_err(failed)? {
+                    take(Row { doing, row: EngineRow::Postgres(row) })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn render(self, on: &On<'_>) -> Self {
+        Self { text: on.dialect().render(self.text), ..self }
+    }
+
+    fn for_sqlite(self) -> sqlx::query::Query<'static, Sqlite, SqliteArguments> {
+        bind_all!(sqlx::query(AssertSqlSafe(self.text)).persistent(self.prepared), self.values)
+    }
+
+    fn for_postgres(self) -> sqlx::query::Query<'static, Postgres, PgArguments> {
+        bind_all!(sqlx::query(AssertSqlSafe(self.text)).persistent(self.prepared), self.values)
+    }
+}
+
+/// Writes many rows in few statements: `head` is `insert into t (…) values`, `tail` what follows the rows.
+pub(crate) async fn insert_rows(
+    tx: &mut Tx,
+    doing: &'static str,
+    head: &str,
+    tail: &str,
+    mut rows: Vec<Vec<Value>>,
+) -> Result<(), StoreError> {
+    let Some(columns) = rows.first().map(Vec::len) else { return Ok(()) };
+    let chunk = (VALUES_MAX / columns.max(1)).max(1);
+    while !rows.is_empty() {
+        let rest = rows.split_off(chunk.min(rows.len()));
+        let text = format!("{head} {} {tail}", placeholders(rows.len(), columns));
+        let values = rows.into_iter().flatten().collect();
+        // Its length changes from call to call: not worth a place among the prepared statements.
+        Query { doing, text: Cow::Owned(text), values, prepared: false }.execute(tx).await?;
+        rows = rest;
+    }
+    Ok(())
+}
+
+/// Runs a whole script, as migrations are.
+pub(crate) async fn script(tx: &mut Tx, doing: &'static str, text: String) -> Result<(), StoreError> {
+    let text = tx.dialect().render(Cow::Owned(text)).into_owned();
+    match &mut tx.engine {
+        TxEngine::Sqlite(tx) => sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut **tx).await.map(drop),
+        TxEngine::Postgres(tx) => sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut **tx).await.map(drop),
+    }
+    .map_err(|source| StoreError::query(doing, source))
+}
+
+/// A statement made of our own constants at run time.
+pub(crate) fn query_built(doing: &'static str, text: String) -> Query {
+    Query { doing, text: Cow::Owned(text), values: Vec::new(), prepared: false }
+}
+
+fn placeholders(rows: usize, columns: usize) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(rows * columns * 6);
+    for row in 0..rows {
+        text.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..columns {
+            let comma = if column == 0 { "" } else { ", " };
+            let _ = write!(text, "{comma}${}", row * columns + column + 1);
+        }
+        text.push(')');
+    }
+    text
+}
+
+impl Row {
+    /// A column's value.
+    pub(crate) fn get<T>(&self, column: &str) -> Result<T, StoreError>
+    where
+        T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>,
+    {
+        match &self.row {
+            EngineRow::Sqlite(row) => row.try_get(column),
+            EngineRow::Postgres(row) => row.try_get(column),
+        }
+        .map_err(|source| StoreError::query(self.doing, source))
+    }
+
+    pub(crate) fn text(&self, column: &str) -> Result<String, StoreError> {
+        self.get(column)
+    }
+
+    pub(crate) fn uuid(&self, column: &str) -> Result<Uuid, StoreError> {
+        self.get(column)
+    }
+
+    pub(crate) fn int(&self, column: &str) -> Result<i64, StoreError> {
+        self.get(column)
+    }
+
+    /// A count, a size or another number that fits the type asked for.
+    pub(crate) fn number<T: TryFrom<i64>>(&self, column: &str) -> Result<T, StoreError> {
+        let value = self.int(column)?;
+        T::try_from(value).map_err(|_| self.corrupt(format!("{column} is {value}")))
+    }
+
+    pub(crate) fn instant(&self, column: &str) -> Result<Timestamp, StoreError> {
+        self.to_instant(column, self.int(column)?)
+    }
+
+    pub(crate) fn instant_opt(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
+        self.get::<Option<i64>>(column)?.map(|value| self.to_instant(column, value)).transpose()
+    }
+
+    /// A value kept as JSON.
+    pub(crate) fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
+        let text = self.text(column)?;
+        serde_json::from_str(&text).map_err(|error| self.corrupt(format!("{column}: {error}")))
+    }
+
+    pub(crate) fn json_opt<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>, StoreError> {
+        let text: Option<String> = self.get(column)?;
+        let parse = |text: String| serde_json::from_str(&text);
+        text.map(parse).transpose().map_err(|error| self.corrupt(format!("{column}: {error}")))
+    }
+
+    /// An enumeration kept as its word.
+    pub(crate) fn word<T: DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
+        let text = self.text(column)?;
+        from_word(&text).map_err(|error| self.corrupt(format!("{column} is {text:?}: {error}")))
+    }
+
+    pub(crate) fn word_opt<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>, StoreError> {
+        let Some(text) = self.get::<Option<String>>(column)? else { return Ok(None) };
+        from_word(&text).map(Some).map_err(|error| self.corrupt(format!("{column} is {text:?}: {error}")))
+    }
+
+    pub(crate) fn corrupt(&self, detail: impl Into<String>) -> StoreError {
+        StoreError::corrupt(self.doing, detail)
+    }
+
+    fn to_instant(&self, column: &str, value: i64) -> Result<Timestamp, StoreError> {
+        Timestamp::from_millisecond(value).map_err(|error| self.corrupt(format!("{column}: {error}")))
+    }
+}
+
+fn from_word<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned()))
+}
+
+/// JSON as a parameter.
+pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).expect("domain types have text keys and serialise without failing")
+}
+
+/// An enumeration's word as a parameter: what serde calls it.
+pub(crate) fn word<T: Serialize>(value: T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        other => unreachable!("only enumerations without data are kept as words, not {other:?}"),
+    }
+}
+
+/// PostgreSQL has no NUL in text, so neither engine gets one: hostile input must not decide which engine works.
+fn storable(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Int(Some(value))
+    }
+}
+
+impl From<u32> for Value {
+    fn from(value: u32) -> Self {
+        Self::Int(Some(value.into()))
+    }
+}
+
+impl From<usize> for Value {
+    fn from(value: usize) -> Self {
+        Self::Int(Some(i64::try_from(value).unwrap_or(i64::MAX)))
+    }
+}
+
+impl From<Option<i64>> for Value {
+    fn from(value: Option<i64>) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(Some(value))
+    }
+}
+
+impl From<Option<bool>> for Value {
+    fn from(value: Option<bool>) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(Some(storable(value)))
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::from(value.to_owned())
+    }
+}
+
+impl From<Option<String>> for Value {
+    fn from(value: Option<String>) -> Self {
+        Self::Text(value.map(storable))
+    }
+}
+
+impl From<Option<&str>> for Value {
+    fn from(value: Option<&str>) -> Self {
+        Self::from(value.map(str::to_owned))
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Bytes(Some(value))
+    }
+}
+
+impl From<Option<Vec<u8>>> for Value {
+    fn from(value: Option<Vec<u8>>) -> Self {
+        Self::Bytes(value)
+    }
+}
+
+impl From<Uuid> for Value {
+    fn from(value: Uuid) -> Self {
+        Self::Uuid(Some(value))
+    }
+}
+
+impl From<Timestamp> for Value {
+    fn from(value: Timestamp) -> Self {
+        Self::Int(Some(value.as_millisecond()))
+    }
+}
+
+impl From<Option<Timestamp>> for Value {
+    fn from(value: Option<Timestamp>) -> Self {
+        Self::Int(value.map(Timestamp::as_millisecond))
+    }
+}
+
+macro_rules! ids {
+    ($($id:ty),+) => {$(
+        impl From<$id> for Value {
+            fn from(id: $id) -> Self {
+                Self::Uuid(Some(id.uuid()))
+            }
+        }
+    )+};
+}
+
+ids!(AssetId, CredentialId, FindingId, InspectionId, JobId, RunId, ScopeId, SessionId, UserId);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_count_through_the_rows() {
+        assert_eq!(placeholders(2, 3), "($1, $2, $3), ($4, $5, $6)");
+    }
+
+    #[test]
+    fn text_never_holds_a_nul() {
+        assert_eq!(Value::from("a\0b"), Value::Text(Some("a\u{fffd}b".to_owned())));
+    }
+}
