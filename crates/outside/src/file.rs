@@ -77,9 +77,20 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Removes what an interrupted writer left in a folder. Only for who holds the folder's lock.
 pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    remove_where(folder, |name| name.ends_with(UNFINISHED))
+}
+
+/// Removes what an interrupted writer of this one file left beside it. Only for who holds the file's lock.
+pub fn remove_unfinished_of(target: &Path) -> io::Result<()> {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let begins = format!(".{name}.");
+    remove_where(folder_of(target), |name| name.starts_with(&begins) && name.ends_with(UNFINISHED))
+}
+
+fn remove_where(folder: &Path, is_left_over: impl Fn(&str) -> bool) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.to_string_lossy().ends_with(UNFINISHED) {
+        if path.file_name().is_some_and(|name| is_left_over(&name.to_string_lossy())) {
             fs::remove_file(path)?;
         }
     }
@@ -88,8 +99,11 @@ pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
 
 /// Makes the folder's new name durable.
 fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    File::open(folder)?.sync_all()
+    File::open(folder_of(path))?.sync_all()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
 #[cfg(test)]

@@ -1,0 +1,177 @@
+//! Ingest: bring the knowledge up to date.
+//!
+//! Each feed is fetched if it changed, parsed into records beside its last good ones, and switched in one step. What one
+//! feed suffers stops no other. Then the knowledge file is compiled anew from all records, tested, and switched in one
+//! step too: a kill at any point leaves the old state or the new one.
+
+mod compile;
+mod fetch;
+mod records;
+mod state;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use domain::feed::FeedSnapshot;
+use feeds::{FEEDS, Feed};
+use futures_util::StreamExt as _;
+use jiff::Timestamp;
+use outside::{Client, ClientOptions, Source, SourceError};
+
+use self::state::{FeedFolder, Lock};
+
+/// The compiled knowledge in the data folder.
+pub const KNOWLEDGE_FILE: &str = "knowledge.vkb";
+
+/// Feeds that are fetched at the same time; each publisher is asked for one file at a time.
+const AT_ONCE: usize = 4;
+
+/// What to bring up to date, and from where.
+pub struct SyncOptions<'a> {
+    pub data_dir: &'a Path,
+    pub source: Source,
+    /// Feed ids. `None`: all.
+    pub only: Option<Vec<String>>,
+    pub now: Timestamp,
+    pub progress: &'a dyn Progress,
+}
+
+/// Hears how a synchronisation goes on.
+pub trait Progress: Send + Sync {
+    fn step(&self, step: Step<'_>);
+}
+
+/// Progress that nobody looks at.
+impl Progress for () {
+    fn step(&self, _: Step<'_>) {}
+}
+
+/// Where a synchronisation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step<'a> {
+    Fetching { feed: &'a str, file: &'a str, bytes: u64, size: Option<u64> },
+    Parsing { feed: &'a str, file: &'a str },
+    /// The feed's new records are in place.
+    Switched { feed: &'a str },
+    Finished { feed: &'a str, outcome: &'a Outcome },
+    Compiling,
+    /// The new knowledge file is complete and tested, and not yet in place.
+    Compiled,
+}
+
+/// What came of one feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Updated,
+    Unchanged,
+    /// The mirror lacks it: whatever was there stays.
+    Absent,
+    /// Some or all of it failed; the last good records stay in use.
+    Failed(String),
+}
+
+/// What came of a synchronisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncReport {
+    /// Each feed that was asked for, in the order of the guide.
+    pub feeds: Vec<(&'static str, Outcome)>,
+    /// Every feed as it is known now.
+    pub snapshots: Vec<FeedSnapshot>,
+    /// The knowledge file was compiled anew.
+    pub compiled: bool,
+}
+
+impl SyncReport {
+    pub fn has_failure(&self) -> bool {
+        self.feeds.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(_)))
+    }
+}
+
+/// Why nothing, or not everything, could be brought up to date. What one feed suffers is in [`Outcome`] instead.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    #[error("unknown feed {id:?} (known: {known})")]
+    UnknownFeed { id: String, known: String },
+    #[error("another synchronisation of {} is running: try again when it has ended", .0.display())]
+    Busy(PathBuf),
+    #[error("cannot use {}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("the stored records {} are damaged ({reason}): remove the file and synchronise again", path.display())]
+    Records { path: PathBuf, reason: String },
+    #[error("the new knowledge file is not put to use: {0}")]
+    Compile(String),
+}
+
+/// Fetches what changed, compiles it, puts it to use.
+pub async fn sync(options: &SyncOptions<'_>) -> Result<SyncReport, SyncError> {
+    let wanted = wanted(options.only.as_deref())?;
+    let root = feeds_dir(options.data_dir);
+    fs::create_dir_all(&root).map_err(|source| SyncError::Io { path: root.clone(), source })?;
+    let _lock = Lock::take(&root)?;
+    let one_feed = async |feed: &'static Feed| {
+        let outcome = match FeedFolder::open(&root, feed.id) {
+            Ok(folder) => fetch::feed(feed, &folder, options).await,
+            Err(error) => Outcome::Failed(error.to_string()),
+        };
+        options.progress.step(Step::Finished { feed: feed.id, outcome: &outcome });
+        (feed.id, outcome)
+    };
+    let running = futures_util::stream::iter(wanted).map(one_feed).buffered(AT_ONCE);
+    let feeds: Vec<_> = running.collect().await;
+    let changed = feeds.iter().any(|(_, outcome)| *outcome == Outcome::Updated);
+    let snapshots = snapshots(options.data_dir);
+    let compiled = compile::knowledge(options, &snapshots, changed).await?;
+    Ok(SyncReport { feeds, snapshots, compiled })
+}
+
+/// Every feed as it is known in a data folder; what was never fetched is there as such.
+pub fn snapshots(data_dir: &Path) -> Vec<FeedSnapshot> {
+    let root = feeds_dir(data_dir);
+    let stored: Vec<_> = FEEDS.iter().filter_map(|feed| state::read(&root.join(feed.id), feed.id)).collect();
+    known(&stored.into_iter().map(|state| state.snapshot).collect::<Vec<_>>())
+}
+
+/// These snapshots, and `never` for each feed that has none, in the order of the guide.
+pub fn known(snapshots: &[FeedSnapshot]) -> Vec<FeedSnapshot> {
+    let by_id: BTreeMap<&str, &FeedSnapshot> = snapshots.iter().map(|s| (s.id.as_str(), s)).collect();
+    let one = |feed: &Feed| by_id.get(feed.id).map_or_else(|| FeedSnapshot::never(feed.id), |found| (*found).clone());
+    FEEDS.iter().map(one).collect()
+}
+
+/// Tells whether any publisher answers within the time: else a bundled sample is better than nothing.
+pub async fn probe_publishers(now: Timestamp, within: Duration) -> Result<bool, SourceError> {
+    let options = ClientOptions { connect_timeout: within, ..ClientOptions::default() };
+    let client = Client::new(options)?;
+    let urls = FEEDS.iter().filter_map(|feed| (feed.requests)(now).pop()).map(|request| request.url);
+    let answers = urls.map(|url| {
+        let client = &client;
+        async move { client.answers(&url).await }
+    });
+    let mut answers: futures_util::stream::FuturesUnordered<_> = answers.collect();
+    let any = async {
+        while let Some(answered) = answers.next().await {
+            if answered {
+                return true;
+            }
+        }
+        false
+    };
+    Ok(tokio::time::timeout(within, any).await.unwrap_or(false))
+}
+
+fn wanted(only: Option<&[String]>) -> Result<Vec<&'static Feed>, SyncError> {
+    let Some(only) = only else { return Ok(FEEDS.iter().collect()) };
+    for id in only {
+        if feeds::feed(id).is_none() {
+            return Err(SyncError::UnknownFeed { id: id.clone(), known: feeds::known_ids() });
+        }
+    }
+    Ok(FEEDS.iter().filter(|feed| only.iter().any(|id| id == feed.id)).collect())
+}
+
+fn feeds_dir(data_dir: &Path) -> PathBuf {
+    data_dir.join("feeds")
+}

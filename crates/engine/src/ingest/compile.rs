@@ -1,0 +1,139 @@
+//! The knowledge file: compiled from all records, tested, and put in its place in one step.
+
+use std::collections::HashSet;
+use std::io::Write as _;
+use std::path::Path;
+
+use domain::component::{Ecosystem, Release};
+use domain::feed::FeedSnapshot;
+use domain::record::Record;
+use feeds::FEEDS;
+use knowledge::{Builder, Knowledge};
+use outside::file::{AtomicFile, remove_unfinished_of};
+
+use super::state::{self, FileState};
+use super::{KNOWLEDGE_FILE, Step, SyncError, SyncOptions, feeds_dir, records};
+
+/// Compiles the knowledge file if it is not up to date; tells whether it did.
+pub(super) async fn knowledge(
+    options: &SyncOptions<'_>,
+    snapshots: &[FeedSnapshot],
+    changed: bool,
+) -> Result<bool, SyncError> {
+    let path = options.data_dir.join(KNOWLEDGE_FILE);
+    let io = |source| SyncError::Io { path: path.clone(), source };
+    remove_unfinished_of(&path).map_err(io)?;
+    if !changed && is_current(&path, snapshots) {
+        return Ok(false);
+    }
+    options.progress.step(Step::Compiling);
+    let (data_dir, target, snapshots) = (options.data_dir.to_owned(), path.clone(), snapshots.to_vec());
+    let compiled = tokio::task::spawn_blocking(move || compile(&data_dir, &target, &snapshots))
+        .await
+        .map_err(|e| SyncError::Compile(format!("the compiler broke: {e}")))??;
+    options.progress.step(Step::Compiled);
+    compiled.commit().map_err(io)?;
+    Ok(true)
+}
+
+/// Tells whether the file in use holds these snapshots: an interrupted run is made up for.
+fn is_current(path: &Path, snapshots: &[FeedSnapshot]) -> bool {
+    let Ok(knowledge) = Knowledge::open(path) else { return false };
+    let mut sorted = snapshots.to_vec();
+    sorted.sort_by(|a, b| a.id.cmp(&b.id));
+    knowledge.feeds() == sorted
+}
+
+fn compile(data_dir: &Path, target: &Path, snapshots: &[FeedSnapshot]) -> Result<AtomicFile, SyncError> {
+    let io = |source| SyncError::Io { path: target.to_owned(), source };
+    let mut builder = Builder::new();
+    let mut expected = Expected::default();
+    for snapshot in snapshots {
+        builder.feed(snapshot.clone());
+    }
+    for feed in FEEDS {
+        let folder = feeds_dir(data_dir).join(feed.id);
+        let files = state::read(&folder, feed.id).map(|state| state.files).unwrap_or_default();
+        read_feed(&folder, &files, &mut |record| {
+            expected.note(feed.id, &record);
+            builder.record(feed.id, record);
+        })?;
+    }
+    let bytes = builder.finish().map_err(|e| SyncError::Compile(e.to_string()))?;
+    let mut file = AtomicFile::create(target).map_err(io)?;
+    file.write_all(&bytes).and_then(|()| file.file_mut().sync_all()).map_err(io)?;
+    drop(bytes);
+    expected.check(file.path(), snapshots).map_err(SyncError::Compile)?;
+    Ok(file)
+}
+
+/// Reads a feed's records. Of several files that describe one vulnerability, the last one speaks.
+fn read_feed(folder: &Path, files: &[FileState], sink: &mut dyn FnMut(Record)) -> Result<(), SyncError> {
+    let mut described: HashSet<String> = HashSet::new();
+    for file in files.iter().rev() {
+        let path = folder.join(&file.records);
+        let mut here = Vec::new();
+        let read = records::read(&path, &mut |record| {
+            if let (Record::Flaw(flaw), true) = (&record, files.len() > 1) {
+                if described.contains(flaw.id.as_str()) {
+                    return;
+                }
+                here.push(flaw.id.as_str().to_owned());
+            }
+            sink(record);
+        });
+        read.map_err(|error| SyncError::Records { path, reason: error.to_string() })?;
+        described.extend(here);
+    }
+    Ok(())
+}
+
+/// A little of what went in, to be found again before the file is put to use.
+#[derive(Default)]
+struct Expected {
+    vulnerabilities: Vec<(&'static str, String)>,
+    releases: Vec<(Ecosystem, Release)>,
+}
+
+impl Expected {
+    /// Remembers the releases, and the first vulnerability of each feed.
+    fn note(&mut self, feed: &'static str, record: &Record) {
+        let id = match record {
+            Record::Release { ecosystem, release } => {
+                self.releases.push((*ecosystem, release.clone()));
+                return;
+            }
+            Record::Source { .. } => return,
+            Record::Advisory(advisory) => &advisory.vulnerability,
+            Record::Flaw(flaw) => &flaw.id,
+            Record::Epss { id, .. } | Record::Kev { id, .. } => id,
+        };
+        if !self.vulnerabilities.iter().any(|(known, _)| *known == feed) {
+            self.vulnerabilities.push((feed, id.as_str().to_owned()));
+        }
+    }
+
+    fn check(&self, path: &Path, snapshots: &[FeedSnapshot]) -> Result<(), String> {
+        let knowledge = Knowledge::open(path).map_err(|e| e.to_string())?;
+        knowledge.verify().map_err(|e| e.to_string())?;
+        for snapshot in snapshots {
+            if !knowledge.feeds().contains(snapshot) {
+                return Err(format!("the feed {} is not in it", snapshot.id));
+            }
+        }
+        for (feed, id) in &self.vulnerabilities {
+            if knowledge.vulnerability(id).is_none() {
+                return Err(format!("{id} of the feed {feed} is not found in it"));
+            }
+        }
+        for (ecosystem, release) in &self.releases {
+            if knowledge.coverage(*ecosystem, release).is_none() {
+                return Err(format!("the release {release} is not found in it"));
+            }
+        }
+        match knowledge.damage() {
+            Some(damage) => Err(damage.to_string()),
+            None => Ok(()),
+        }
+    }
+}

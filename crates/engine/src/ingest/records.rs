@@ -1,0 +1,106 @@
+//! Records on disk: one frame each, packed, with their number at the end.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::Path;
+
+use domain::record::Record;
+use outside::file::AtomicFile;
+
+/// Most bytes of one record; nothing that a parser yields comes near.
+const MAX_FRAME_BYTES: u32 = 16 * 1024 * 1024;
+/// Fast, and a fifth of the size.
+const LEVEL: i32 = 1;
+
+/// Writes records; nothing counts before [`RecordsWriter::finish`].
+pub(super) struct RecordsWriter<'a> {
+    encoder: zstd::stream::write::Encoder<'static, BufWriter<&'a mut AtomicFile>>,
+    frame: Vec<u8>,
+    count: u64,
+}
+
+impl<'a> RecordsWriter<'a> {
+    pub(super) fn new(file: &'a mut AtomicFile) -> io::Result<Self> {
+        let mut encoder = zstd::stream::write::Encoder::new(BufWriter::new(file), LEVEL)?;
+        encoder.include_checksum(true)?;
+        Ok(Self { encoder, frame: Vec::new(), count: 0 })
+    }
+
+    pub(super) fn write(&mut self, record: &Record) -> io::Result<()> {
+        self.frame.clear();
+        postcard::to_io(record, &mut self.frame).map_err(io::Error::other)?;
+        let size = u32::try_from(self.frame.len()).ok().filter(|size| *size <= MAX_FRAME_BYTES);
+        let size = size.ok_or_else(|| io::Error::other("a record is too large to be stored"))?;
+        self.encoder.write_all(&size.to_le_bytes())?;
+        self.encoder.write_all(&self.frame)?;
+        self.count += 1;
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        // A frame cannot be empty: this one says that only the number follows.
+        self.encoder.write_all(&0_u32.to_le_bytes())?;
+        self.encoder.write_all(&self.count.to_le_bytes())?;
+        self.encoder.finish()?.flush()
+    }
+}
+
+/// Reads all records of a file. An error means that the file is not the one that was written.
+pub(super) fn read(path: &Path, sink: &mut dyn FnMut(Record)) -> io::Result<()> {
+    let mut reader = BufReader::with_capacity(128 * 1024, zstd::stream::read::Decoder::new(File::open(path)?)?);
+    let mut frame = Vec::new();
+    let mut count: u64 = 0;
+    loop {
+        let mut size = [0; 4];
+        reader.read_exact(&mut size)?;
+        let size = u32::from_le_bytes(size);
+        if size == 0 {
+            break;
+        }
+        if size > MAX_FRAME_BYTES {
+            return Err(io::Error::other("a record is too large"));
+        }
+        frame.resize(usize::try_from(size).map_err(io::Error::other)?, 0);
+        reader.read_exact(&mut frame)?;
+        sink(postcard::from_bytes(&frame).map_err(io::Error::other)?);
+        count += 1;
+    }
+    let mut written = [0; 8];
+    reader.read_exact(&mut written)?;
+    // The check sum of the frame is read with its end.
+    let rest = reader.read(&mut [0; 1])?;
+    if rest != 0 || u64::from_le_bytes(written) != count {
+        return Err(io::Error::other("the number of records is wrong"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::vulnerability::{Epss, VulnerabilityId};
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_and_a_cut_file_is_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("epss.records");
+        let id = |n: u32| VulnerabilityId::new(format!("CVE-2099-{n}")).expect("an identifier");
+        let epss = Epss { probability: 0.5, percentile: 0.75, date: date(2024, 1, 13) };
+        let records: Vec<Record> = (1000..1100).map(|n| Record::Epss { id: id(n), epss }).collect();
+        let mut file = AtomicFile::create(&path).expect("it opens");
+        let mut writer = RecordsWriter::new(&mut file).expect("it starts");
+        records.iter().try_for_each(|record| writer.write(record)).expect("it writes");
+        writer.finish().expect("it ends");
+        file.commit().expect("it is kept");
+        let mut seen = Vec::new();
+        read(&path, &mut |record| seen.push(record)).expect("it reads");
+        assert_eq!(seen, records);
+        let bytes = std::fs::read(&path).expect("it reads");
+        for cut in [0, 1, bytes.len() / 2, bytes.len() - 1] {
+            std::fs::write(&path, &bytes[..cut]).expect("it writes");
+            assert!(read(&path, &mut |_| {}).is_err(), "cut to {cut} bytes");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What is stored of a feed: its folder, the list of its files, and the one step that switches them.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use domain::feed::FeedSnapshot;
+use jiff::Timestamp;
+use outside::Validators;
+use outside::file::{remove_unfinished, write_atomically};
+use serde::{Deserialize, Serialize};
+
+use super::SyncError;
+
+/// Names the records in use; replacing it is what switches a feed.
+const STATE_FILE: &str = "snapshot.json";
+const RECORDS: &str = ".records";
+
+/// A feed as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FeedState {
+    pub(super) snapshot: FeedSnapshot,
+    /// In the order of the feed's requests.
+    pub(super) files: Vec<FileState>,
+}
+
+/// One file of a feed, and the records that were read from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FileState {
+    pub(super) name: String,
+    /// Where it came from: another source's validators say nothing.
+    pub(super) source: String,
+    pub(super) validators: Validators,
+    /// Of the bytes as they came.
+    pub(super) sha256: String,
+    pub(super) parser: u32,
+    /// It was read to its end.
+    pub(super) complete: bool,
+    /// Its mirror says that it is only a part.
+    pub(super) partial: bool,
+    pub(super) version: String,
+    pub(super) published_at: Option<Timestamp>,
+    pub(super) record_count: u64,
+    pub(super) problem_count: u64,
+    pub(super) problems: Vec<String>,
+    /// File of the records in the feed's folder.
+    pub(super) records: String,
+}
+
+impl FileState {
+    /// Can be taken over as it is when the source's bytes are the same.
+    pub(super) fn is_current(&self) -> bool {
+        self.complete && self.parser == feeds::PARSER_VERSION
+    }
+}
+
+/// The folder of one feed.
+#[derive(Debug)]
+pub(super) struct FeedFolder {
+    pub(super) path: PathBuf,
+    pub(super) old: Option<FeedState>,
+}
+
+impl FeedFolder {
+    /// Opens a feed's folder and clears what an interrupted run left; the caller holds the lock.
+    pub(super) fn open(root: &Path, id: &str) -> io::Result<Self> {
+        let path = root.join(id);
+        fs::create_dir_all(&path)?;
+        remove_unfinished(&path)?;
+        let mut old = read(&path, id);
+        // Records that somebody removed are fetched again.
+        if let Some(state) = &mut old {
+            state.files.retain(|file| path.join(&file.records).is_file());
+        }
+        Ok(Self { path, old })
+    }
+
+    pub(super) fn old_file(&self, name: &str) -> Option<&FileState> {
+        self.old.as_ref()?.files.iter().find(|file| file.name == name)
+    }
+
+    /// The place of a file's records: another content or another parser is another file.
+    pub(super) fn records_name(name: &str, sha256: &str) -> String {
+        let short = sha256.get(..16).unwrap_or(sha256);
+        format!("{name}.{short}.v{}{RECORDS}", feeds::PARSER_VERSION)
+    }
+
+    /// Switches the feed to this state, then removes the records that it no longer names.
+    pub(super) fn switch(&self, state: &FeedState) -> io::Result<()> {
+        let text = serde_json::to_vec_pretty(state).map_err(io::Error::other)?;
+        write_atomically(&self.path.join(STATE_FILE), &text)
+    }
+
+    /// Removes records that no state names.
+    pub(super) fn clear(&self, state: &FeedState) -> io::Result<()> {
+        let named: BTreeSet<&str> = state.files.iter().map(|file| file.records.as_str()).collect();
+        for entry in fs::read_dir(&self.path)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.ends_with(RECORDS) && !named.contains(name.as_ref()) {
+                fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads the stored state. An unreadable one counts as a failure, with its reason, never as nothing.
+pub(super) fn read(folder: &Path, id: &str) -> Option<FeedState> {
+    let failed = |reason: String| {
+        let last_error = Some(format!("cannot read {}: {reason}", folder.join(STATE_FILE).display()));
+        FeedState { snapshot: FeedSnapshot { last_error, ..FeedSnapshot::never(id) }, files: Vec::new() }
+    };
+    match fs::read(folder.join(STATE_FILE)) {
+        Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap_or_else(|error| failed(error.to_string()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => Some(failed(error.to_string())),
+    }
+}
+
+/// Keeps a second synchronisation of the same data folder out, for as long as it lives.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    pub(super) fn take(root: &Path) -> Result<Self, SyncError> {
+        let path = root.join(".lock");
+        let failed = |source| SyncError::Io { path: path.clone(), source };
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(fs::TryLockError::WouldBlock) => Err(SyncError::Busy(root.to_owned())),
+            Err(fs::TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+}
