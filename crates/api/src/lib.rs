@@ -13,3 +13,4 @@ pub mod credential;
 pub mod remediation;
 pub mod session;
 pub mod status;
+pub mod convert;

@@ -176,3 +176,174 @@ impl<'a> Absence<'a> {
         Some(Fact::Absent { cause: FixedCause::Upgraded, version, strength })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use domain::advisory::VendorStatus;
+    use domain::component::{Ecosystem, Release};
+    use domain::inventory::{Area, Gap, Identity, Platform};
+    use domain::verdict::{Undecided, UndecidedKind};
+    use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
+    use uuid::Uuid;
+
+    use super::*;
+
+    const FLAWS: [&str; 2] = ["CVE-2099-0001", "CVE-2099-0002"];
+
+    /// What the world looks like at one inspection of a host with one package.
+    #[derive(Debug, Clone)]
+    struct World {
+        /// Installed version, 1 to 4. 0: not installed.
+        installed: u8,
+        /// Version that fixes each flaw. 0: no fix. `None`: the vendor does not know.
+        fixed: [Option<u8>; 2],
+        /// The package list was read whole.
+        whole: bool,
+        /// The feed decides about the package.
+        decided: bool,
+        rejected: bool,
+        /// Old files are still in use after an upgrade.
+        stale: bool,
+    }
+
+    fn worlds() -> impl Strategy<Value = Vec<World>> {
+        let fixed = || prop_oneof![4 => (0_u8..=4).prop_map(Some), 1 => proptest::strategy::Just(None)];
+        let world = (0_u8..=4, [fixed(), fixed()], any::<[bool; 4]>(), 0_u8..6).prop_map(
+            |(installed, fixed, [whole, decided, stale, _], rejected)| World {
+                installed,
+                fixed,
+                whole: whole || decided,
+                decided,
+                rejected: rejected == 0,
+                stale,
+            },
+        );
+        proptest::collection::vec(world, 1..12)
+    }
+
+    fn release() -> Release {
+        Release { distribution: "debian".to_owned(), name: "bookworm".to_owned() }
+    }
+
+    fn package() -> Package {
+        Package { ecosystem: Ecosystem::Deb, release: release(), name: "demo".to_owned(), place: String::new() }
+    }
+
+    fn inventory(world: &World) -> Inventory {
+        let component = Component {
+            ecosystem: Ecosystem::Deb,
+            source: "demo".to_owned(),
+            source_version: format!("{}-1", world.installed),
+            name: "demo-bin".to_owned(),
+            version: format!("{}-1", world.installed),
+            arch: "amd64".to_owned(),
+            path: "var/lib/dpkg/status".to_owned(),
+            kernel: String::new(),
+        };
+        let gap =
+            Gap { area: Area::Packages, subject: "var/lib/dpkg/status".to_owned(), reason: "truncated".to_owned() };
+        Inventory {
+            identity: Identity::default(),
+            platform: Platform { name: "Debian".to_owned(), release: Some(release()), architecture: None },
+            components: Some(if world.installed == 0 { Vec::new() } else { vec![component] }),
+            running_kernel: None,
+            listeners: None,
+            reboot_required: None,
+            stale_packages: Some(if world.stale { vec!["demo-bin".to_owned()] } else { Vec::new() }),
+            gaps: if world.whole { Vec::new() } else { vec![gap] },
+        }
+    }
+
+    fn affected(world: &World, flaw: usize) -> bool {
+        let fixed = world.fixed[flaw];
+        world.installed > 0
+            && world.decided
+            && !world.rejected
+            && fixed.is_some_and(|fixed| fixed == 0 || world.installed < fixed)
+    }
+
+    fn matches(world: &World) -> Matches {
+        let mut matches = Matches::default();
+        if world.decided {
+            matches.decided.insert(package());
+        }
+        for (index, flaw) in FLAWS.iter().enumerate() {
+            let vulnerability = VulnerabilityId::new(*flaw).unwrap();
+            if affected(world, index) {
+                let fixed = world.fixed[index].filter(|fixed| *fixed > 0);
+                matches.matched.push(Match {
+                    package: package(),
+                    vulnerability,
+                    version: format!("{}-1", world.installed),
+                    places: inventory(world).components.unwrap().into(),
+                    source: "debian".to_owned(),
+                    advisory: (*flaw).to_owned(),
+                    vendor_status: if fixed.is_some() { VendorStatus::FixedIn } else { VendorStatus::Open },
+                    urgency: String::new(),
+                    fixed_version: fixed.map(|fixed| format!("{fixed}-1")),
+                    restart_needed: false,
+                });
+            } else if world.fixed[index].is_none() && world.installed > 0 {
+                matches.undecided.push(Undecided {
+                    kind: UndecidedKind::Verdict,
+                    subject: "demo".to_owned(),
+                    vulnerability: Some(vulnerability),
+                    reason: "undetermined".to_owned(),
+                });
+            }
+        }
+        matches
+    }
+
+    fn at(hour: usize) -> Timestamp {
+        Timestamp::from_second(4_000_000_000 + i64::try_from(hour).unwrap() * 3600).unwrap()
+    }
+
+    type State = BTreeMap<FindingKey, Finding>;
+
+    fn step(state: &State, world: &World, hour: usize) -> Vec<Moved> {
+        let asset = AssetId::from_uuid(Uuid::from_u128(1));
+        let prior = state.values().cloned().collect();
+        detect(asset, prior, &inventory(world), &matches(world), &|_| world.rejected, at(hour))
+    }
+
+    proptest! {
+        #[test]
+        fn any_history_is_honest_idempotent_and_replayable(worlds in worlds()) {
+            let mut state = State::new();
+            let mut log: BTreeMap<FindingKey, Vec<Evidence>> = BTreeMap::new();
+            for (hour, world) in worlds.iter().enumerate() {
+                let before = state.clone();
+                for moved in step(&state, world, hour) {
+                    let kept = log.entry(moved.finding.key.clone()).or_default();
+                    kept.extend(moved.evidence.iter().map(|(evidence, _)| evidence.clone()));
+                    state.insert(moved.finding.key.clone(), moved.finding);
+                }
+                // Inspecting again, at once or later, changes nothing.
+                for later in [hour, hour + 1] {
+                    let again = step(&state, world, later);
+                    prop_assert!(again.iter().all(|moved| moved.evidence.is_empty()), "{again:?}");
+                }
+                for (index, flaw) in FLAWS.iter().enumerate() {
+                    let found = state.values().find(|finding| finding.key.vulnerability.as_str() == *flaw);
+                    let active = found.is_some_and(|finding| finding.detection.is_active());
+                    if affected(world, index) {
+                        prop_assert!(active, "affected and not active: {flaw} at {hour}");
+                    } else if !(world.whole && (world.decided || world.installed == 0)) {
+                        // Nothing is proven, so nothing that was active may end.
+                        let was = before.values().find(|f| f.key.vulnerability.as_str() == *flaw);
+                        let was_active = was.is_some_and(|finding| finding.detection.is_active());
+                        prop_assert_eq!(active, was_active, "ended without proof: {} at {}", flaw, hour);
+                    } else if world.installed == 0 || (world.fixed[index].is_some() && !world.stale) {
+                        prop_assert!(!active, "proven absent and still active: {flaw} at {hour}");
+                    }
+                }
+            }
+            for (key, finding) in &state {
+                prop_assert_eq!(&Finding::replay(key.clone(), &log[key]).unwrap(), finding);
+            }
+        }
+    }
+}

@@ -1,1 +1,91 @@
 //! The verbs of the loop, one file each.
+//!
+//! Read them in the order of the loop: ingest brings knowledge, discover finds assets, inspect looks inside one, assign
+//! says which scopes hold it, detect moves its findings, prioritize ranks them, mobilize fixes them, and the next
+//! inspection validates. [`Engine`] holds what they share; the pure parts take everything as arguments.
+
+pub mod ingest;
+pub mod discover;
+pub mod inspect;
+pub mod assign;
+pub mod detect;
+pub mod prioritize;
+pub mod evaluate;
+pub mod mobilize;
+pub mod schedule;
+pub mod views;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use knowledge::Knowledge;
+use outside::NeverTouch;
+use store::Db;
+
+/// Tells the time: the clock belongs to the program, not to the verbs.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What the verbs share.
+pub struct Engine {
+    pub db: Db,
+    pub data_dir: PathBuf,
+    pub never_touch: NeverTouch,
+    pub clock: Clock,
+    knowledge: RwLock<Option<Loaded>>,
+}
+
+/// The knowledge file in use, and how to tell that another one has taken its place.
+struct Loaded {
+    knowledge: Arc<Knowledge>,
+    stamp: Stamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    modified: std::time::SystemTime,
+    size: u64,
+}
+
+impl Engine {
+    /// Opens the engine over a migrated store.
+    pub fn new(db: Db, data_dir: PathBuf, never_touch: NeverTouch, clock: Clock) -> Self {
+        Self { db, data_dir, never_touch, clock, knowledge: RwLock::new(None) }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    pub fn knowledge_path(&self) -> PathBuf {
+        self.data_dir.join(ingest::KNOWLEDGE_FILE)
+    }
+
+    /// The knowledge in use, opened again if another process has activated a newer file. `None`: there is none yet.
+    pub fn knowledge(&self) -> anyhow::Result<Option<Arc<Knowledge>>> {
+        let path = self.knowledge_path();
+        let Some(stamp) = stamp(&path)? else { return Ok(None) };
+        if let Some(loaded) = self.knowledge.read().unwrap_or_else(PoisonError::into_inner).as_ref()
+            && loaded.stamp == stamp
+        {
+            return Ok(Some(Arc::clone(&loaded.knowledge)));
+        }
+        let knowledge = Arc::new(
+            Knowledge::open(&path).with_context(|| format!("open the knowledge file {}", path.display()))?,
+        );
+        let loaded = Loaded { knowledge: Arc::clone(&knowledge), stamp };
+        *self.knowledge.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
+        Ok(Some(knowledge))
+    }
+}
+
+fn stamp(path: &Path) -> anyhow::Result<Option<Stamp>> {
+    use std::os::unix::fs::MetadataExt as _;
+    match std::fs::metadata(path) {
+        Ok(meta) => Ok(Some(Stamp { inode: meta.ino(), modified: meta.modified()?, size: meta.len() })),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("look at {}", path.display())),
+    }
+}

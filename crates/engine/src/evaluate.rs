@@ -1,0 +1,63 @@
+//! One evaluation: an inventory against the knowledge, without the store. What `vigie scan` prints is this.
+
+use domain::component::Component;
+use domain::inventory::Inventory;
+use domain::scope::Context;
+use domain::verdict::{Undecided, UndecidedKind};
+use jiff::Timestamp;
+use knowledge::{Knowledge, Matches};
+
+use crate::prioritize::{Judge, Judged, undecided};
+
+/// Findings in the order of the queue, and everything that could not be decided.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    pub judged: Vec<Judged>,
+    pub undecided: Vec<Undecided>,
+}
+
+/// Matches and judges one inventory. Without a knowledge file everything is undecided.
+pub fn evaluate(
+    knowledge: Option<&Knowledge>,
+    inventory: &Inventory,
+    context: &Context,
+    at: Timestamp,
+) -> Evaluation {
+    let Some(knowledge) = knowledge else {
+        let mut undecided = undecided(&[], inventory, &Matches::default(), at);
+        undecided.insert(0, nothing_known());
+        return Evaluation { judged: Vec::new(), undecided };
+    };
+    let matches = knowledge.find(inventory);
+    let undecided = undecided(knowledge.feeds(), inventory, &matches, at);
+    let mut judge = Judge::new(Some(knowledge), at);
+    let mut judged: Vec<Judged> =
+        matches.matched.into_iter().map(|matched| judge.judge(matched, context)).collect();
+    sort(&mut judged);
+    Evaluation { judged, undecided }
+}
+
+/// The order of the queue (methods.md §2.11): tier, due, contextual score, EPSS; then names, so that it is total.
+pub fn sort(judged: &mut [Judged]) {
+    judged.sort_by(|a, b| {
+        a.priority
+            .order_key
+            .cmp(&b.priority.order_key)
+            .then_with(|| a.matched.vulnerability.cmp(&b.matched.vulnerability))
+            .then_with(|| a.matched.package.cmp(&b.matched.package))
+    });
+}
+
+/// Number of binary packages. `None`: the package database could not be read.
+pub fn component_count(inventory: &Inventory) -> Option<u64> {
+    inventory.components.as_ref().map(|components: &Vec<Component>| components.len() as u64)
+}
+
+fn nothing_known() -> Undecided {
+    Undecided {
+        kind: UndecidedKind::Feed,
+        subject: "knowledge".to_owned(),
+        vulnerability: None,
+        reason: "there is no knowledge file, so nothing can be judged: run `vigie feeds sync`".to_owned(),
+    }
+}

@@ -1,0 +1,243 @@
+//! Inspect: one reading of one asset, whatever the way in, kept together with what it proves.
+
+mod access;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+use collect::connectors;
+use domain::asset::Asset;
+use domain::finding::{Change, Finding, FindingKey};
+use domain::ids::AssetId;
+use domain::inventory::{Area, Inventory};
+use domain::verdict::Undecided;
+use domain::vulnerability::VulnerabilityId;
+use ecosystems::capture::{Capture, FollowUp, Probe, Reading};
+use jiff::Timestamp;
+use knowledge::{Knowledge, Matches};
+use store::Tx;
+use store::finding::{Recording, Save};
+use store::inspection::NewInspection;
+
+pub use access::{Access, Keys, Login};
+
+use crate::Engine;
+use crate::detect::{Moved, detect};
+use crate::prioritize::undecided;
+
+/// What one inspection, or one new knowledge file, did to one asset.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Findings that are new or back.
+    pub opened: u32,
+    /// Findings whose absence is proven now.
+    pub ended: u32,
+    /// Findings that are active after it.
+    pub active: u32,
+    pub undecided: Vec<Undecided>,
+}
+
+/// Reads the machine that this program runs on.
+pub fn local() -> Inventory {
+    let capture = connectors::local::capture(&probes());
+    let answers: Vec<(FollowUp, Reading)> = ecosystems::follow_ups(&capture)
+        .into_iter()
+        .map(|ask| {
+            let answer = connectors::local::follow_up(&ask);
+            (ask, answer)
+        })
+        .collect();
+    ecosystems::inventory(&capture, &answers)
+}
+
+/// Reads a root directory. Nothing runs there, so nothing is asked of running programs.
+pub fn root(dir: &Path) -> Result<Inventory, connectors::root::RootError> {
+    let capture: Capture = connectors::root::capture(dir, &probes())?;
+    Ok(ecosystems::inventory(&capture, &[]))
+}
+
+/// Everything to read, as connectors take it.
+fn probes() -> Vec<Probe> {
+    ecosystems::probes().copied().collect()
+}
+
+impl Engine {
+    /// Inspects an asset now and keeps what it proves. A failure is noted on the asset: it is unknown, not clean.
+    pub async fn inspect(&self, id: AssetId) -> anyhow::Result<Outcome> {
+        self.inspect_at(id, self.now()).await
+    }
+
+    /// Inspects an asset, as observed at an instant.
+    pub async fn inspect_at(&self, id: AssetId, at: Timestamp) -> anyhow::Result<Outcome> {
+        let asset =
+            store::asset::get(&self.db, id).await?.ok_or_else(|| anyhow!("there is no asset {id}"))?;
+        match self.read(&asset).await {
+            Ok(inventory) => self.keep(&asset, &inventory, at).await,
+            Err(error) => {
+                let reason = format!("{error:#}");
+                let mut tx = self.db.begin().await?;
+                store::asset::record_error(&mut tx, id, &reason).await?;
+                tx.commit().await?;
+                Err(error.context(format!("inspect {}", asset.name)))
+            }
+        }
+    }
+
+    /// Matches the last inventory of every asset with the knowledge in use, where that is newer than what it was matched
+    /// with. No asset is touched. Returns how many assets were matched again.
+    pub async fn rematch(&self) -> anyhow::Result<u32> {
+        let Some(knowledge) = self.knowledge()? else { return Ok(0) };
+        let (mut after, mut count) = (None, 0);
+        loop {
+            let page = store::inspection::latest_of_all(&self.db, after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(count) };
+            after = Some(last.asset);
+            for summary in page.iter().filter(|summary| summary.knowledge != knowledge.hash()) {
+                self.rematch_one(&knowledge, summary.asset).await?;
+                count += 1;
+            }
+        }
+    }
+
+    async fn read(&self, asset: &Asset) -> anyhow::Result<Inventory> {
+        let access = self.access(asset).await?;
+        let inventory = access.read().await;
+        access.close().await;
+        inventory
+    }
+
+    /// Keeps an inventory, and moves the findings by what it proves, in one transaction.
+    async fn keep(&self, asset: &Asset, inventory: &Inventory, at: Timestamp) -> anyhow::Result<Outcome> {
+        let knowledge = self.knowledge()?;
+        let hash = knowledge.as_ref().map(|knowledge| knowledge.hash()).unwrap_or_default();
+        let judged = Judgement::of(knowledge.as_deref(), inventory, at);
+        let mut tx = self.db.begin().await?;
+        let locked = store::asset::lock(&mut tx, asset.id).await?;
+        let inspection = store::inspection::record(
+            &mut tx,
+            &NewInspection {
+                asset: asset.id,
+                inventory,
+                undecided: &judged.undecided,
+                knowledge: &hash,
+                way: asset.way.as_ref(),
+                observed_at: at,
+                recorded_at: at,
+            },
+        )
+        .await?;
+        // A reading older than one already kept adds to the past and never opens anything in the present.
+        let late = locked.last_inspected_at.is_some_and(|last| at < last);
+        let cause = format!("inspection {inspection}");
+        let outcome = self.take_in(&mut tx, asset.id, inventory, &judged, late, Recording { at, cause: &cause }).await?;
+        if let Some(reason) = unreadable(inventory) {
+            store::asset::record_error(&mut tx, asset.id, &reason).await?;
+        }
+        tx.commit().await.context("keep the inspection")?;
+        Ok(outcome)
+    }
+
+    async fn rematch_one(&self, knowledge: &Knowledge, asset: AssetId) -> anyhow::Result<()> {
+        let now = self.now();
+        let mut tx = self.db.begin().await?;
+        store::asset::lock(&mut tx, asset).await?;
+        let Some(stored) = store::inspection::latest(&mut tx, asset).await? else { return Ok(()) };
+        let judged = Judgement::of(Some(knowledge), &stored.inventory, now);
+        let cause = format!("knowledge {}", knowledge.hash());
+        let at = now.max(stored.summary.observed_at);
+        self.take_in(&mut tx, asset, &stored.inventory, &judged, false, Recording { at, cause: &cause }).await?;
+        let (id, hash) = (stored.summary.id, knowledge.hash());
+        store::inspection::set_undecided(&mut tx, asset, id, &judged.undecided, &hash).await?;
+        tx.commit().await.context("keep the new verdicts")
+    }
+
+    async fn take_in(
+        &self,
+        tx: &mut Tx,
+        asset: AssetId,
+        inventory: &Inventory,
+        judged: &Judgement<'_>,
+        late: bool,
+        recording: Recording<'_>,
+    ) -> anyhow::Result<Outcome> {
+        let stored = store::finding::of_asset(&mut *tx, asset).await?;
+        let known: BTreeSet<FindingKey> = stored.iter().map(|stored| stored.finding.key.clone()).collect();
+        let was_active =
+            stored.iter().filter(|stored| stored.finding.detection.is_active()).map(|s| s.finding.key.clone());
+        let mut active: BTreeSet<FindingKey> = was_active.collect();
+        let prior: Vec<Finding> = stored.iter().map(|stored| stored.finding.clone()).collect();
+        let rejected = |id: &VulnerabilityId| judged.is_rejected(id);
+        let mut moved = detect(asset, prior, inventory, &judged.matches, &rejected, recording.at);
+        if late {
+            moved.retain(|moved| known.contains(&moved.finding.key));
+        }
+        moved.retain(|moved| {
+            let old = stored.iter().find(|stored| stored.finding.key == moved.finding.key);
+            !moved.evidence.is_empty() || old.is_none_or(|old| old.matched.as_ref() != moved.matched.as_ref())
+        });
+        let mut outcome = Outcome { undecided: judged.undecided.clone(), ..Outcome::default() };
+        for moved in &moved {
+            count(&mut outcome, &mut active, moved);
+        }
+        outcome.active = u32::try_from(active.len()).unwrap_or(u32::MAX);
+        let saves: Vec<Save<'_>> = moved
+            .iter()
+            .map(|moved| Save {
+                finding: &moved.finding,
+                matched: moved.matched.as_ref(),
+                evidence: &moved.evidence,
+            })
+            .collect();
+        store::finding::save_all(tx, &saves, recording).await?;
+        Ok(outcome)
+    }
+}
+
+/// Assets that are read at once.
+const PAGE: usize = 256;
+
+/// What the knowledge says of one inventory.
+struct Judgement<'k> {
+    knowledge: Option<&'k Knowledge>,
+    matches: Matches,
+    undecided: Vec<Undecided>,
+}
+
+impl<'k> Judgement<'k> {
+    fn of(knowledge: Option<&'k Knowledge>, inventory: &Inventory, at: Timestamp) -> Self {
+        let matches = knowledge.map_or_else(Matches::default, |knowledge| knowledge.find(inventory));
+        let feeds = crate::ingest::known(knowledge.map(Knowledge::feeds).unwrap_or_default());
+        let undecided = undecided(&feeds, inventory, &matches, at);
+        Self { knowledge, matches, undecided }
+    }
+
+    /// Whether the vulnerability was withdrawn by its publisher.
+    fn is_rejected(&self, id: &VulnerabilityId) -> bool {
+        self.knowledge.and_then(|knowledge| knowledge.vulnerability(id.as_str())).is_some_and(|known| known.rejected)
+    }
+}
+
+fn count(outcome: &mut Outcome, active: &mut BTreeSet<FindingKey>, moved: &Moved) {
+    if !moved.evidence.iter().any(|(_, change)| *change == Change::Moved) {
+        return;
+    }
+    let key = moved.finding.key.clone();
+    if moved.finding.detection.is_active() {
+        outcome.opened += u32::from(active.insert(key));
+    } else {
+        outcome.ended += u32::from(active.remove(&key));
+    }
+}
+
+/// Why an inventory says nothing of the software.
+fn unreadable(inventory: &Inventory) -> Option<String> {
+    if inventory.components.is_some() {
+        return None;
+    }
+    let gap = inventory.gaps.iter().find(|gap| gap.area == Area::Packages);
+    Some(gap.map_or_else(
+        || "the package database could not be read".to_owned(),
+        |gap| format!("{}: {}", gap.subject, gap.reason),
+    ))
+}

@@ -1,0 +1,148 @@
+//! An open way into one asset: this machine, or a session by SSH.
+
+use anyhow::{Context as _, anyhow, bail};
+use collect::connectors::ssh::{self, Destination, HostKey, HostKeys, HostKeysAnswer, Key, Session, Target};
+use collect::connectors::{self};
+use domain::asset::{Asset, SshTarget, Way};
+use domain::command::{Command, Output};
+use domain::credential::CredentialKind;
+use domain::inventory::Inventory;
+use jiff::Timestamp;
+use outside::NeverTouch;
+use store::Db;
+use store::credential::Opened;
+use store::seal::MasterKey;
+
+use super::probes;
+use crate::Engine;
+
+pub use collect::connectors::ssh::Login;
+
+/// An open way into one asset.
+pub enum Access {
+    Local,
+    Ssh(Box<Session>),
+}
+
+impl Access {
+    /// Connects by SSH.
+    pub async fn ssh(target: &Target, keys: &dyn HostKeys, never_touch: &NeverTouch) -> anyhow::Result<Self> {
+        Ok(Self::Ssh(Box::new(ssh::connect(target, keys, never_touch).await?)))
+    }
+
+    /// Reads everything that an inventory needs.
+    pub async fn read(&self) -> anyhow::Result<Inventory> {
+        match self {
+            Self::Local => tokio::task::spawn_blocking(super::local).await.context("read this machine"),
+            Self::Ssh(session) => {
+                let capture = session.capture(&probes()).await;
+                let mut answers = Vec::new();
+                for ask in ecosystems::follow_ups(&capture) {
+                    let answer = session.follow_up(&ask).await;
+                    answers.push((ask, answer));
+                }
+                Ok(ecosystems::inventory(&capture, &answers))
+            }
+        }
+    }
+
+    /// Runs a command; its data goes in by standard input.
+    pub async fn run(&self, command: Command, stdin: &[u8]) -> anyhow::Result<Output> {
+        match self {
+            Self::Local => {
+                let stdin = stdin.to_vec();
+                let ran = tokio::task::spawn_blocking(move || connectors::local::run(command, &stdin)).await;
+                Ok(ran.context("run a command here")??)
+            }
+            Self::Ssh(session) => Ok(session.run(command, stdin).await?),
+        }
+    }
+
+    /// The fingerprint of the host's key. `None`: no host key was needed.
+    pub fn host_key(&self) -> Option<&str> {
+        match self {
+            Self::Local => None,
+            Self::Ssh(session) => Some(session.host_key_fingerprint()),
+        }
+    }
+
+    pub async fn close(self) {
+        if let Self::Ssh(session) = self {
+            session.close().await;
+        }
+    }
+}
+
+/// Host keys pinned in the store.
+pub struct Keys<'a> {
+    pub db: &'a Db,
+    pub now: Timestamp,
+}
+
+impl HostKeys for Keys<'_> {
+    fn pinned<'a>(&'a self, destination: &'a Destination) -> HostKeysAnswer<'a, Option<HostKey>> {
+        Box::pin(async move {
+            match store::host_key::pinned(self.db, &destination.to_string()).await? {
+                Some(key) => Ok(Some(key.parse()?)),
+                None => Ok(None),
+            }
+        })
+    }
+
+    fn pin<'a>(&'a self, destination: &'a Destination, key: &'a HostKey) -> HostKeysAnswer<'a, ()> {
+        Box::pin(async move {
+            let mut tx = self.db.begin().await?;
+            store::host_key::pin(&mut tx, &destination.to_string(), &key.to_string(), self.now).await?;
+            tx.commit().await?;
+            Ok(())
+        })
+    }
+}
+
+impl Engine {
+    /// Opens the way into an asset that its record names.
+    pub async fn access(&self, asset: &Asset) -> anyhow::Result<Access> {
+        match &asset.way {
+            None => bail!(
+                "{} was only seen from outside so far: say how to look inside with `vigie asset add ssh://user@{}`",
+                asset.name,
+                asset.name,
+            ),
+            Some(Way::Local) => Ok(Access::Local),
+            Some(Way::Ssh(target)) => {
+                let target = self.target(target).await?;
+                let keys = Keys { db: &self.db, now: self.now() };
+                Access::ssh(&target, &keys, &self.never_touch).await
+            }
+        }
+    }
+
+    /// Opens the sealed credentials along the route.
+    pub async fn target(&self, record: &SshTarget) -> anyhow::Result<Target> {
+        let id = record.credential.ok_or_else(|| {
+            anyhow!("no credential for ssh://{}@{}:{}: name one with --credential", record.user, record.host, record.port)
+        })?;
+        let key = MasterKey::load_or_create(&self.data_dir.join("master.key"))?;
+        let Opened { credential, secret, passphrase } =
+            store::credential::open(&self.db, &key, id, &record.host).await?;
+        let login = match credential.kind {
+            CredentialKind::Password => Login::Password(secret),
+            CredentialKind::SshKey => Login::Keys(vec![
+                Key::parse(&secret, passphrase.as_ref())
+                    .with_context(|| format!("use the key of the credential {}", credential.name))?,
+            ]),
+        };
+        let jump = match &record.jump {
+            Some(jump) => Some(Box::new(Box::pin(self.target(jump)).await?)),
+            None => None,
+        };
+        Ok(Target {
+            user: record.user.clone(),
+            host: record.host.clone(),
+            port: record.port,
+            login,
+            sudo: credential.sudo,
+            jump,
+        })
+    }
+}

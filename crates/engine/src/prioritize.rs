@@ -1,0 +1,131 @@
+//! Prioritize: joins a match with what is known of the flaw and of the asset, and judges.
+//!
+//! Pure: a verdict depends on the knowledge file, the context and the instant, and on nothing else.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use domain::advisory::VendorStatus;
+use domain::feed::{FeedSnapshot, FeedState};
+use domain::inventory::Inventory;
+use domain::priority::{EvidenceState, Priority, Signals, prioritize};
+use domain::scope::Context;
+use domain::verdict::{Match, Undecided, UndecidedKind};
+use domain::vulnerability::{Vulnerability, VulnerabilityId};
+use jiff::Timestamp;
+use knowledge::{Knowledge, Matches};
+
+/// One match with its flaw and its priority.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    pub matched: Match,
+    pub vulnerability: Arc<Vulnerability>,
+    pub priority: Arc<Priority>,
+    /// Whether the list of exploited vulnerabilities is there at all: without it "not listed" is not known.
+    pub kev_known: bool,
+    /// Where people read the advisory.
+    pub url: String,
+}
+
+/// Everything that a verdict depends on within one knowledge file and one instant.
+type VerdictKey = (VulnerabilityId, String, VendorStatus, String, Context);
+
+/// Judges many matches; verdicts on the same flaw in the same context are made once.
+pub struct Judge<'a> {
+    knowledge: Option<&'a Knowledge>,
+    evidence: EvidenceState,
+    at: Timestamp,
+    flaws: HashMap<VulnerabilityId, Arc<Vulnerability>>,
+    verdicts: HashMap<VerdictKey, Arc<Priority>>,
+}
+
+impl<'a> Judge<'a> {
+    /// Without a knowledge file nothing is known of any flaw, which is a normal state.
+    pub fn new(knowledge: Option<&'a Knowledge>, at: Timestamp) -> Self {
+        let feeds = knowledge.map(Knowledge::feeds).unwrap_or_default();
+        let state = |id: &str| state_of(feeds, id, at);
+        let evidence = EvidenceState { kev: state("kev"), epss: state("epss") };
+        Self { knowledge, evidence, at, flaws: HashMap::new(), verdicts: HashMap::new() }
+    }
+
+    pub fn judge(&mut self, matched: Match, context: &Context) -> Judged {
+        let vulnerability = self.flaw(&matched.vulnerability);
+        let key = (
+            matched.vulnerability.clone(),
+            matched.source.clone(),
+            matched.vendor_status,
+            matched.urgency.clone(),
+            context.clone(),
+        );
+        let priority = match self.verdicts.get(&key) {
+            Some(priority) => Arc::clone(priority),
+            None => {
+                let signals = Signals {
+                    vulnerability: &vulnerability,
+                    advisory_source: &matched.source,
+                    vendor_status: matched.vendor_status,
+                    urgency: &matched.urgency,
+                    evidence: self.evidence,
+                };
+                let priority = Arc::new(prioritize(&signals, context, self.at));
+                self.verdicts.insert(key, Arc::clone(&priority));
+                priority
+            }
+        };
+        let kev_known = !matches!(self.evidence.kev, FeedState::Never | FeedState::Empty);
+        let url = feeds::advisory_url(&matched.source, &matched.advisory);
+        Judged { matched, vulnerability, priority, kev_known, url }
+    }
+
+    /// Everything known of a flaw; an unknown one is bare, which is a normal state.
+    pub fn flaw(&mut self, id: &VulnerabilityId) -> Arc<Vulnerability> {
+        if let Some(flaw) = self.flaws.get(id) {
+            return Arc::clone(flaw);
+        }
+        let known = self.knowledge.and_then(|knowledge| knowledge.vulnerability(id.as_str()));
+        let flaw = Arc::new(known.unwrap_or_else(|| Vulnerability::bare(id.clone())));
+        self.flaws.insert(id.clone(), Arc::clone(&flaw));
+        flaw
+    }
+}
+
+/// The state of one feed at an instant; a feed without a snapshot was never fetched.
+pub fn state_of(feeds: &[FeedSnapshot], id: &str, at: Timestamp) -> FeedState {
+    feeds.iter().find(|feed| feed.id == id).map_or(FeedState::Never, |feed| feed.state(at))
+}
+
+/// Everything that keeps this evaluation from proving an asset clean, worst first.
+pub fn undecided(feeds: &[FeedSnapshot], inventory: &Inventory, matches: &Matches, at: Timestamp) -> Vec<Undecided> {
+    let mut entries = feed_entries(feeds, inventory, at);
+    entries.extend(matches.undecided.iter().cloned());
+    entries.extend(inventory.gaps.iter().map(|gap| Undecided {
+        kind: UndecidedKind::Inventory,
+        subject: gap.subject.clone(),
+        vulnerability: None,
+        reason: gap.reason.clone(),
+    }));
+    entries.sort();
+    entries.dedup();
+    entries
+}
+
+/// The feeds that this inventory's verdicts need and that cannot be fully trusted.
+fn feed_entries(feeds: &[FeedSnapshot], inventory: &Inventory, at: Timestamp) -> Vec<Undecided> {
+    let Some(release) = &inventory.platform.release else { return Vec::new() };
+    let Some(id) = feeds::advisory_feed(&release.distribution) else { return Vec::new() };
+    let state = state_of(feeds, id, at);
+    let reason = match state {
+        FeedState::Fresh => return Vec::new(),
+        FeedState::Never => "the feed was never fetched, so no package can be judged: run `vigie feeds sync`",
+        FeedState::Empty => "the feed holds no record, so no package can be judged",
+        FeedState::Failed => "the latest fetch failed; newer advisories may be missing",
+        FeedState::Partial => "the feed holds only a part of what its publisher has",
+        FeedState::Stale => "the feed is older than 48 hours; newer advisories may be missing",
+    };
+    vec![Undecided {
+        kind: UndecidedKind::Feed,
+        subject: id.to_owned(),
+        vulnerability: None,
+        reason: format!("{}: {reason}", state.as_str()),
+    }]
+}

@@ -1,0 +1,399 @@
+//! What people look at: the queue, one asset, one vulnerability, the state of the installation.
+//!
+//! Computed from the store and the knowledge file at the moment of asking; nothing here is kept.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use domain::asset::{Asset, Way};
+use domain::feed::{FeedSnapshot, FeedState};
+use domain::finding::Finding;
+use domain::ids::{AssetId, FindingId};
+use domain::inventory::Inventory;
+use domain::priority::Tier;
+use domain::scope::{Context, Scope};
+use domain::verdict::Undecided;
+use domain::vulnerability::{Vulnerability, VulnerabilityId};
+use jiff::Timestamp;
+use knowledge::{Knowledge, Matches};
+use store::finding::StoredFinding;
+
+use crate::Engine;
+use crate::assign::context_of;
+use crate::prioritize::{Judge, Judged, undecided};
+
+/// Rows on one page at most.
+pub const PAGE_ROWS_MAX: usize = 500;
+
+/// Rows that are read from the store at once.
+const READ_ROWS: usize = 2000;
+
+/// One finding with all that is needed to show it.
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub asset: Arc<Asset>,
+    pub finding: Finding,
+    pub judged: Judged,
+}
+
+/// Which findings of the queue to show.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub tier: Option<Tier>,
+    /// Name of a scope.
+    pub scope: Option<String>,
+    pub asset: Option<AssetId>,
+    pub vulnerability: Option<VulnerabilityId>,
+    /// Part of a package, vulnerability or asset name.
+    pub text: Option<String>,
+}
+
+/// One page of the queue.
+#[derive(Debug, Clone)]
+pub struct Page {
+    pub rows: Vec<Row>,
+    pub total: usize,
+    /// Position of the next page's first row, as [`Engine::queue`] takes it. `None`: this is the last page.
+    pub next: Option<Position>,
+    pub warnings: Vec<String>,
+}
+
+/// A place in the queue that survives changes around it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    pub order_key: String,
+    pub finding: FindingId,
+}
+
+/// One asset with everything about it.
+#[derive(Debug, Clone)]
+pub struct AssetView {
+    pub summary: AssetSummary,
+    /// `None`: never inspected.
+    pub inventory: Option<Inventory>,
+    pub undecided: Vec<Undecided>,
+    /// The active ones first, best first; the ended ones after them.
+    pub rows: Vec<Row>,
+}
+
+/// A row of the list of assets.
+#[derive(Debug, Clone)]
+pub struct AssetSummary {
+    pub asset: Arc<Asset>,
+    pub context: Context,
+    /// Active findings by tier. `None`: never inspected, so nobody knows.
+    pub counts: Option<[u64; 5]>,
+    /// `None`: never inspected.
+    pub undecided_count: Option<u64>,
+}
+
+/// One vulnerability with where it is.
+#[derive(Debug, Clone)]
+pub struct VulnerabilityView {
+    pub vulnerability: Arc<Vulnerability>,
+    pub rows: Vec<Row>,
+    pub warnings: Vec<String>,
+}
+
+/// How the installation is doing.
+#[derive(Debug, Clone)]
+pub struct StatusView {
+    pub sample: bool,
+    pub warnings: Vec<String>,
+    pub feeds: Vec<FeedSnapshot>,
+    pub asset_count: u64,
+    pub asset_unknown_count: u64,
+    /// `None`: no asset was ever inspected.
+    pub counts: Option<[u64; 5]>,
+    pub undecided_count: Option<u64>,
+}
+
+impl Engine {
+    /// One page of the queue: the active findings, best first.
+    pub async fn queue(&self, filter: &Filter, from: Option<&Position>, limit: usize) -> anyhow::Result<Page> {
+        let now = self.now();
+        let world = self.world().await?;
+        let stored = match (&filter.asset, &filter.vulnerability) {
+            (Some(asset), _) => store::finding::of_asset(&self.db, *asset).await?,
+            (None, Some(vulnerability)) => store::finding::of_vulnerability(&self.db, vulnerability).await?,
+            (None, None) => self.active().await?,
+        };
+        let mut rows = world.rows(stored, now);
+        rows.retain(|row| row.finding.detection.is_active() && world.keeps(filter, row));
+        sort(&mut rows);
+        let total = rows.len();
+        let limit = limit.clamp(1, PAGE_ROWS_MAX);
+        let start = from.map_or(0, |from| rows.partition_point(|row| position(row) < *from));
+        let next = rows.get(start + limit).map(position);
+        let rows = rows.into_iter().skip(start).take(limit).collect();
+        let warnings = self.warnings(&world, now).await?;
+        Ok(Page { rows, total, next, warnings })
+    }
+
+    /// Every asset, by name.
+    pub async fn assets(&self) -> anyhow::Result<Vec<AssetSummary>> {
+        let now = self.now();
+        let world = self.world().await?;
+        let rows = world.rows(self.active().await?, now);
+        let mut counts: HashMap<AssetId, [u64; 5]> = HashMap::new();
+        for row in &rows {
+            counts.entry(row.asset.id).or_default()[row.judged.priority.tier as usize] += 1;
+        }
+        let undecided = self.undecided_counts().await?;
+        let mut summaries: Vec<AssetSummary> = world
+            .assets
+            .values()
+            .map(|asset| world.summary(asset, counts.get(&asset.id).copied(), undecided.get(&asset.id).copied()))
+            .collect();
+        summaries.sort_by(|a, b| a.asset.name.cmp(&b.asset.name));
+        Ok(summaries)
+    }
+
+    /// Everything about one asset. `None`: there is no such asset.
+    pub async fn asset(&self, id: AssetId) -> anyhow::Result<Option<AssetView>> {
+        let now = self.now();
+        let world = self.world().await?;
+        let Some(asset) = world.assets.get(&id) else { return Ok(None) };
+        let mut rows = world.rows(store::finding::of_asset(&self.db, id).await?, now);
+        sort(&mut rows);
+        rows.sort_by_key(|row| !row.finding.detection.is_active());
+        let mut counts = [0; 5];
+        for row in rows.iter().filter(|row| row.finding.detection.is_active()) {
+            counts[row.judged.priority.tier as usize] += 1;
+        }
+        let inventory = store::inspection::latest(&self.db, id).await?.map(|inspection| inspection.inventory);
+        let undecided = self.undecided_of(&world, id, now).await?;
+        let summary = world.summary(asset, Some(counts), undecided.as_ref().map(|list| list.len() as u64));
+        Ok(Some(AssetView { summary, inventory, undecided: undecided.unwrap_or_default(), rows }))
+    }
+
+    /// Everything about one vulnerability. `None`: neither the feeds nor any finding knows it.
+    pub async fn vulnerability(&self, id: &VulnerabilityId) -> anyhow::Result<Option<VulnerabilityView>> {
+        let now = self.now();
+        let world = self.world().await?;
+        let known = world.knowledge.as_ref().and_then(|knowledge| knowledge.vulnerability(id.as_str()));
+        let id = known.as_ref().map_or(id, |known| &known.id).clone();
+        let mut rows = world.rows(store::finding::of_vulnerability(&self.db, &id).await?, now);
+        if known.is_none() && rows.is_empty() {
+            return Ok(None);
+        }
+        sort(&mut rows);
+        rows.sort_by_key(|row| !row.finding.detection.is_active());
+        let vulnerability = Arc::new(known.unwrap_or_else(|| Vulnerability::bare(id)));
+        let warnings = feed_warnings(&world.feeds, now);
+        Ok(Some(VulnerabilityView { vulnerability, rows, warnings }))
+    }
+
+    /// One finding. `None`: there is no such finding.
+    pub async fn finding(&self, id: FindingId) -> anyhow::Result<Option<Row>> {
+        let now = self.now();
+        let world = self.world().await?;
+        let stored = store::finding::get(&self.db, id).await?;
+        Ok(world.rows(stored.into_iter().collect(), now).pop())
+    }
+
+    /// How the installation is doing.
+    pub async fn status(&self) -> anyhow::Result<StatusView> {
+        let now = self.now();
+        let world = self.world().await?;
+        let rows = world.rows(self.active().await?, now);
+        let inspected = world.assets.values().any(|asset| asset.last_inspected_at.is_some());
+        let mut counts = [0; 5];
+        for row in &rows {
+            counts[row.judged.priority.tier as usize] += 1;
+        }
+        let undecided_count = self.undecided_counts().await?.values().sum();
+        Ok(StatusView {
+            sample: self.is_sample().await?,
+            warnings: self.warnings(&world, now).await?,
+            asset_count: world.assets.len() as u64,
+            asset_unknown_count: world.assets.values().filter(|asset| is_unknown(asset)).count() as u64,
+            counts: inspected.then_some(counts),
+            undecided_count: inspected.then_some(undecided_count),
+            feeds: world.feeds,
+        })
+    }
+
+    /// Everything that views join, read once for each answer.
+    pub(crate) async fn world(&self) -> anyhow::Result<World> {
+        let knowledge = self.knowledge()?;
+        let feeds = crate::ingest::known(knowledge.as_ref().map(|k| k.feeds()).unwrap_or_default());
+        let (mut assets, mut after) = (BTreeMap::new(), None);
+        loop {
+            let page = store::asset::list(&self.db, after, READ_ROWS).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            assets.extend(page.into_iter().map(|asset| (asset.id, Arc::new(asset))));
+        }
+        Ok(World {
+            assets,
+            scopes: store::scope::list(&self.db).await?,
+            knowledge,
+            feeds,
+        })
+    }
+
+    /// Every active finding, read page by page.
+    async fn active(&self) -> anyhow::Result<Vec<StoredFinding>> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let (mut page, next) = store::finding::active(&self.db, after, READ_ROWS).await?;
+            all.append(&mut page);
+            if next.is_none() {
+                return Ok(all);
+            }
+            after = next;
+        }
+    }
+
+    /// How many things are undecided, for each asset that was inspected.
+    async fn undecided_counts(&self) -> anyhow::Result<HashMap<AssetId, u64>> {
+        let (mut counts, mut after) = (HashMap::new(), None);
+        loop {
+            let page = store::inspection::latest_of_all(&self.db, after, READ_ROWS).await?;
+            let Some(last) = page.last() else { return Ok(counts) };
+            after = Some(last.asset);
+            counts.extend(page.iter().map(|summary| (summary.asset, summary.undecided_count)));
+        }
+    }
+
+    /// What is undecided about one asset now: the last inventory against the knowledge in use.
+    async fn undecided_of(
+        &self,
+        world: &World,
+        asset: AssetId,
+        now: Timestamp,
+    ) -> anyhow::Result<Option<Vec<Undecided>>> {
+        let Some(inspection) = store::inspection::latest(&self.db, asset).await? else { return Ok(None) };
+        let matches = world.knowledge.as_ref().map_or_else(Matches::default, |k| k.find(&inspection.inventory));
+        Ok(Some(undecided(&world.feeds, &inspection.inventory, &matches, now)))
+    }
+
+    async fn warnings(&self, world: &World, now: Timestamp) -> anyhow::Result<Vec<String>> {
+        let mut warnings = Vec::new();
+        if self.is_sample().await? {
+            warnings.push(
+                "No publisher of vulnerability data answered, so a small bundled sample is in use: \
+                 most vulnerabilities are missing here."
+                    .to_owned(),
+            );
+        }
+        warnings.extend(feed_warnings(&world.feeds, now));
+        let unknown: Vec<&str> =
+            world.assets.values().filter(|asset| is_unknown(asset)).map(|asset| asset.name.as_str()).collect();
+        if !unknown.is_empty() {
+            let some = unknown.iter().take(5).copied().collect::<Vec<_>>().join(", ");
+            let more = if unknown.len() > 5 { " …" } else { "" };
+            warnings.push(format!(
+                "{} of {} assets are unknown (never inspected, or the last inspection failed): {some}{more}",
+                unknown.len(),
+                world.assets.len(),
+            ));
+        }
+        Ok(warnings)
+    }
+
+    async fn is_sample(&self) -> anyhow::Result<bool> {
+        Ok(store::meta::flag(&self.db, SAMPLE).await?)
+    }
+
+    /// Notes whether the feeds come from the bundled sample.
+    pub async fn set_sample(&self, sample: bool) -> anyhow::Result<()> {
+        let mut tx = self.db.begin().await?;
+        store::meta::set_flag(&mut tx, SAMPLE, sample).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The asset that is reached in this way. `None`: there is none.
+    pub async fn find_way(&self, way: &Way) -> anyhow::Result<Option<Arc<Asset>>> {
+        let world = self.world().await?;
+        Ok(world.assets.into_values().find(|asset| asset.way.as_ref() == Some(way) && asset.retired_at.is_none()))
+    }
+}
+
+/// Whether the feeds come from the bundled sample.
+const SAMPLE: &str = "sample";
+
+/// What views join.
+pub(crate) struct World {
+    pub(crate) assets: BTreeMap<AssetId, Arc<Asset>>,
+    pub(crate) scopes: Vec<Scope>,
+    pub(crate) knowledge: Option<Arc<Knowledge>>,
+    pub(crate) feeds: Vec<FeedSnapshot>,
+}
+
+impl World {
+    /// Judges stored findings as of `now`, each in the context of its asset.
+    pub(crate) fn rows(&self, stored: Vec<StoredFinding>, now: Timestamp) -> Vec<Row> {
+        let mut judge = Judge::new(self.knowledge.as_deref(), now);
+        let mut contexts: HashMap<AssetId, Context> = HashMap::new();
+        stored
+            .into_iter()
+            .filter_map(|stored| {
+                let asset = self.assets.get(&stored.finding.key.asset)?;
+                let context = contexts.entry(asset.id).or_insert_with(|| context_of(asset, &self.scopes));
+                let judged = judge.judge(stored.matched?, context);
+                Some(Row { asset: Arc::clone(asset), finding: stored.finding, judged })
+            })
+            .collect()
+    }
+
+    fn keeps(&self, filter: &Filter, row: &Row) -> bool {
+        let in_scope = |name: &String| {
+            self.scopes.iter().any(|scope| scope.name == *name && scope.selector.selects(&row.asset))
+        };
+        let has_text = |text: &String| {
+            let text = text.to_lowercase();
+            [row.asset.name.as_str(), &row.judged.matched.package.name, row.judged.matched.vulnerability.as_str()]
+                .iter()
+                .any(|value| value.to_lowercase().contains(&text))
+        };
+        filter.tier.is_none_or(|tier| row.judged.priority.tier == tier)
+            && filter.scope.as_ref().is_none_or(in_scope)
+            && filter.asset.is_none_or(|asset| row.asset.id == asset)
+            && filter.vulnerability.as_ref().is_none_or(|id| row.finding.key.vulnerability == *id)
+            && filter.text.as_ref().is_none_or(has_text)
+    }
+
+    fn summary(&self, asset: &Arc<Asset>, counts: Option<[u64; 5]>, undecided: Option<u64>) -> AssetSummary {
+        let inspected = asset.last_inspected_at.is_some();
+        AssetSummary {
+            asset: Arc::clone(asset),
+            context: context_of(asset, &self.scopes),
+            counts: inspected.then(|| counts.unwrap_or_default()),
+            undecided_count: undecided,
+        }
+    }
+}
+
+fn sort(rows: &mut [Row]) {
+    rows.sort_by_cached_key(position);
+}
+
+fn position(row: &Row) -> Position {
+    Position { order_key: row.judged.priority.order_key.clone(), finding: row.finding.key.id() }
+}
+
+fn is_unknown(asset: &Asset) -> bool {
+    asset.retired_at.is_none() && (asset.last_inspected_at.is_none() || asset.last_error.is_some())
+}
+
+fn feed_warnings(feeds: &[FeedSnapshot], now: Timestamp) -> Vec<String> {
+    feeds
+        .iter()
+        .filter_map(|feed| {
+            let what = match feed.state(now) {
+                FeedState::Fresh => return None,
+                FeedState::Never => "was never fetched".to_owned(),
+                FeedState::Empty => "holds no record".to_owned(),
+                FeedState::Partial => "holds only a part of what its publisher has".to_owned(),
+                FeedState::Stale => "is older than 48 hours".to_owned(),
+                FeedState::Failed => {
+                    format!("could not be fetched: {}", feed.last_error.as_deref().unwrap_or("no reason given"))
+                }
+            };
+            Some(format!("The feed {} {what}.", feed.id))
+        })
+        .collect()
+}

@@ -1,0 +1,178 @@
+//! Synchronisation against the test mirror: what breaks, what stays, and what a kill leaves.
+
+mod broken;
+mod http;
+mod kill;
+
+use std::path::{Path, PathBuf};
+
+use domain::feed::{FeedSnapshot, FeedState};
+use engine::ingest::{self, Outcome, Progress, Step, SyncError, SyncOptions, SyncReport};
+use jiff::Timestamp;
+use knowledge::Knowledge;
+use outside::{ClientOptions, Source};
+use testkit::mirror::{TestMirror, VendorState};
+
+pub(crate) const AS_OF: &str = "2024-01-12T06:00:00Z";
+
+/// A mirror and a data folder beside it.
+pub(crate) struct Site {
+    folder: tempfile::TempDir,
+}
+
+impl Site {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder can be made") }
+    }
+
+    pub(crate) fn mirror(&self) -> PathBuf {
+        self.folder.path().join("mirror")
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub(crate) async fn sync(&self, mirror: &TestMirror, at: &str) -> SyncReport {
+        mirror.write(&self.mirror()).expect("the mirror can be written");
+        sync(&self.mirror().to_string_lossy(), &self.data(), at, None, &()).await.expect("it synchronises")
+    }
+
+    pub(crate) fn knowledge(&self) -> Knowledge {
+        let knowledge = Knowledge::open(&self.data().join(ingest::KNOWLEDGE_FILE)).expect("there is knowledge");
+        knowledge.verify().expect("the knowledge is whole");
+        knowledge
+    }
+
+    pub(crate) fn snapshot(&self, feed: &str) -> FeedSnapshot {
+        let mut all = ingest::snapshots(&self.data()).into_iter();
+        all.find(|snapshot| snapshot.id == feed).expect("every feed has a snapshot")
+    }
+
+    pub(crate) fn state(&self, feed: &str, at: &str) -> FeedState {
+        self.snapshot(feed).state(instant(at))
+    }
+}
+
+pub(crate) fn instant(text: &str) -> Timestamp {
+    text.parse().expect("an instant")
+}
+
+pub(crate) async fn sync(
+    mirror: &str,
+    data_dir: &Path,
+    at: &str,
+    only: Option<Vec<String>>,
+    progress: &dyn Progress,
+) -> Result<SyncReport, SyncError> {
+    let source = Source::mirror(mirror, ClientOptions::default()).await.expect("the mirror opens");
+    let options = SyncOptions { data_dir, source, only, now: instant(at), progress };
+    ingest::sync(&options).await
+}
+
+#[tokio::test]
+async fn a_good_mirror_gives_fresh_feeds_and_knowledge_that_finds_everything() {
+    let site = Site::new();
+    let report = site.sync(&TestMirror::demo(AS_OF, &["bookworm"]), AS_OF).await;
+    assert!(report.feeds.iter().all(|(_, outcome)| *outcome == Outcome::Updated), "{report:?}");
+    assert!(report.snapshots.iter().all(|s| s.state(instant(AS_OF)) == FeedState::Fresh), "{report:?}");
+    let knowledge = site.knowledge();
+    assert_eq!(knowledge.feeds().len(), feeds::FEEDS.len());
+    let worst = knowledge.vulnerability("CVE-2099-10001").expect("it is known");
+    assert!(worst.kev.is_some() && worst.epss.is_some() && worst.ssvc.is_some() && worst.vectors.len() == 1);
+    assert!(knowledge.vulnerability("CVE-2099-10012").expect("it is known").rejected);
+}
+
+#[tokio::test]
+async fn the_same_again_changes_nothing_but_the_time_of_fetching() {
+    let site = Site::new();
+    let mirror = TestMirror::demo(AS_OF, &["bookworm"]);
+    site.sync(&mirror, AS_OF).await;
+    let hash = site.knowledge().hash();
+    let again = site.sync(&mirror, AS_OF).await;
+    assert!(again.feeds.iter().all(|(_, outcome)| *outcome == Outcome::Unchanged), "{again:?}");
+    assert!(!again.compiled);
+    assert_eq!(site.knowledge().hash(), hash);
+    let later = site.sync(&mirror, "2024-01-12T07:00:00Z").await;
+    assert!(later.compiled, "the time of fetching is a part of what every verdict carries");
+    assert_eq!(site.snapshot("debian").fetched_at, Some(instant("2024-01-12T07:00:00Z")));
+}
+
+#[tokio::test]
+async fn a_new_advisory_arrives_and_a_removed_one_goes() {
+    let site = Site::new();
+    let first = TestMirror::demo(AS_OF, &["bookworm"]);
+    site.sync(&first, AS_OF).await;
+    let second = first
+        .advisory("trixie", "vigie-demo-new", "CVE-2099-20000", VendorState::Open)
+        .without_advisory("bookworm", "vigie-demo-old", "TEMP-2099001-ABCDEF");
+    let report = site.sync(&second, AS_OF).await;
+    assert_eq!(report.feeds[0], ("debian", Outcome::Updated));
+    assert_eq!(report.feeds[2], ("kev", Outcome::Unchanged));
+    let knowledge = site.knowledge();
+    assert!(knowledge.vulnerability("CVE-2099-20000").is_some());
+    assert!(knowledge.vulnerability("TEMP-2099001-ABCDEF").is_none());
+}
+
+#[tokio::test]
+async fn only_what_is_asked_for_is_fetched_and_an_unknown_feed_is_an_error() {
+    let site = Site::new();
+    TestMirror::demo(AS_OF, &["bookworm"]).write(&site.mirror()).expect("it is written");
+    let mirror = site.mirror().to_string_lossy().into_owned();
+    let only = |ids: &[&str]| Some(ids.iter().map(|id| (*id).to_owned()).collect());
+    sync(&mirror, &site.data(), AS_OF, only(&["kev", "epss"]), &()).await.expect("it synchronises");
+    let states: Vec<_> = feeds::FEEDS.iter().map(|feed| site.state(feed.id, AS_OF)).collect();
+    assert_eq!(states, [FeedState::Never, FeedState::Never, FeedState::Fresh, FeedState::Fresh, FeedState::Never]);
+    let error = sync(&mirror, &site.data(), AS_OF, only(&["kev", "cev"]), &()).await.expect_err("there is no such feed");
+    assert_eq!(error.to_string(), "unknown feed \"cev\" (known: debian, nvd, kev, epss, vulnrichment)");
+}
+
+#[tokio::test]
+async fn what_the_mirror_lacks_is_never_fetched_and_what_it_calls_partial_is_partial() {
+    let site = Site::new();
+    let mirror = TestMirror::demo(AS_OF, &["bookworm"]).without("nvd").partial("debian");
+    let report = site.sync(&mirror, AS_OF).await;
+    assert_eq!(report.feeds[1], ("nvd", Outcome::Absent));
+    assert!(!report.has_failure());
+    assert_eq!(site.state("nvd", AS_OF), FeedState::Never);
+    assert_eq!(site.state("debian", AS_OF), FeedState::Partial);
+    let in_file = site.knowledge();
+    assert!(in_file.feeds().iter().any(|feed| feed.id == "nvd" && feed.fetched_at.is_none()));
+}
+
+#[tokio::test]
+async fn a_second_synchronisation_at_the_same_time_is_turned_away() {
+    /// Starts a second synchronisation in the middle of the first.
+    struct Second(tokio::sync::mpsc::UnboundedSender<()>);
+    impl Progress for Second {
+        fn step(&self, step: Step<'_>) {
+            if step == Step::Compiling {
+                self.0.send(()).expect("somebody waits");
+            }
+        }
+    }
+    let site = Site::new();
+    TestMirror::demo(AS_OF, &["bookworm"]).write(&site.mirror()).expect("it is written");
+    let mirror = site.mirror().to_string_lossy().into_owned();
+    let (send, mut compiling) = tokio::sync::mpsc::unbounded_channel();
+    let (progress, data) = (Second(send), site.data());
+    let first = sync(&mirror, &data, AS_OF, None, &progress);
+    let second = async {
+        compiling.recv().await.expect("the first one compiles");
+        sync(&mirror, &data, AS_OF, None, &()).await
+    };
+    let (first, second) = tokio::join!(first, second);
+    first.expect("the first one ends");
+    assert!(matches!(second, Err(SyncError::Busy(_))), "{second:?}");
+}
+
+#[tokio::test]
+async fn knowledge_that_was_lost_is_compiled_again() {
+    let site = Site::new();
+    let mirror = TestMirror::demo(AS_OF, &["bookworm"]);
+    site.sync(&mirror, AS_OF).await;
+    let hash = site.knowledge().hash();
+    std::fs::write(site.data().join(ingest::KNOWLEDGE_FILE), "noise").expect("it is written");
+    assert!(site.sync(&mirror, AS_OF).await.compiled);
+    assert_eq!(site.knowledge().hash(), hash, "the same records give the same bytes");
+}
