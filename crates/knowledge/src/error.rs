@@ -8,8 +8,6 @@ use std::path::PathBuf;
 pub enum KnowledgeError {
     #[error("cannot open the knowledge file {path}: {source}")]
     Open { path: PathBuf, source: io::Error },
-    #[error("cannot write the knowledge file {path}: {source}")]
-    Write { path: PathBuf, source: io::Error },
     #[error("this is no knowledge file; build one with `vigie feeds sync`")]
     Foreign,
     #[error(

@@ -13,5 +13,5 @@ mod matching;
 
 pub use builder::Builder;
 pub use error::{Damaged, KnowledgeError, TooLarge};
-pub use lookup::{Coverage, Knowledge, write_atomically};
+pub use lookup::{Coverage, Knowledge};
 pub use matching::Matches;

@@ -1,8 +1,6 @@
 //! Opening the knowledge file and looking single things up.
 
 use std::cmp::Ordering;
-use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -247,17 +245,4 @@ fn date(day: Day) -> Result<Date, Damaged> {
 
 fn timestamp(instant: Instant) -> Result<Timestamp, Damaged> {
     Timestamp::new(instant.seconds.get(), instant.nanoseconds.get()).map_err(|_| Damaged("an instant that is none"))
-}
-
-/// Puts a finished file in place in one step: whoever reads has the old one or the new one.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), KnowledgeError> {
-    let failed = |source| KnowledgeError::Write { path: path.to_owned(), source };
-    let part = path.with_extension("part");
-    let mut file = File::create(&part).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-    fs::rename(&part, path).map_err(failed)?;
-    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) => File::open(parent).and_then(|folder| folder.sync_all()).map_err(failed),
-        None => Ok(()),
-    }
 }

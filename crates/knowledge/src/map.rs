@@ -12,7 +12,7 @@ impl Map {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         // SAFETY: a knowledge file is never written in place: it is replaced by renaming a finished one over it, which
-        // leaves mapped bytes as they are. Nothing but this crate's `write_atomically` makes one. The bytes are only
+        // leaves mapped bytes as they are. The bytes are only
         // ever read as plain bytes, so a change by someone else could give a wrong answer, which the checksums notice,
         // but no invalid value.
         #[expect(unsafe_code, reason = "mapping a file is unsafe by nature; see the comment above")]
