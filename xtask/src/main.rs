@@ -1,1 +1,55 @@
-fn main() {}
+//! Chores of the project: `cargo xtask --help`.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
+
+mod arch;
+mod tidy;
+mod deny;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "xtask", about = "Chores of the project")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check who imports whom, and who speaks SQL, opens sockets and reads the environment
+    Arch,
+    /// Check lengths, words, registrations and documents
+    Tidy,
+    /// Check licences, banned crates and sources of dependencies
+    Deny,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let root = repository();
+    match Args::parse().command {
+        Command::Arch => Ok(report("arch", &arch::problems(&root)?)),
+        Command::Tidy => Ok(report("tidy", &tidy::problems(&root)?)),
+        Command::Deny => Ok(report("deny", &deny::problems(&root)?)),
+    }
+}
+
+/// The root of the repository.
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the repository").to_owned()
+}
+
+/// Says what is wrong, one sentence a line.
+fn report(check: &str, problems: &[String]) -> ExitCode {
+    if problems.is_empty() {
+        println!("{check}: nothing to complain about");
+        return ExitCode::SUCCESS;
+    }
+    for problem in problems {
+        eprintln!("{check}: {problem}");
+    }
+    ExitCode::FAILURE
+}

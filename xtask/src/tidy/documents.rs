@@ -1,0 +1,185 @@
+//! What documents promise: links lead somewhere, and the commands that they name exist.
+
+use super::sources::Source;
+
+const SUMMARY: &str = "docs/book/src/SUMMARY.md";
+const COMMANDS: &str = "docs/book/src/cli.md";
+/// Where the command line is defined.
+const ARGUMENTS: &str = "crates/cli/src/args.rs";
+const DECISION_PARTS: &[&str] = &["## Context", "## Decision", "## What it makes harder"];
+
+pub(super) fn problems(sources: &[Source], paths: &[String]) -> Vec<String> {
+    let text_of = |path: &str| sources.iter().find(|source| source.path == path).map_or("", |source| &source.text);
+    let targets = make_targets(text_of("Makefile"));
+    let commands = subcommands(text_of(ARGUMENTS));
+    let documents: Vec<&Source> = sources.iter().filter(|source| source.path.ends_with(".md")).collect();
+    let mut problems = Vec::new();
+    for document in &documents {
+        problems.extend(dead_links(document, paths));
+        problems.extend(unknown_words(document, "make ", &targets));
+        problems.extend(unknown_words(document, "vigie ", &commands));
+    }
+    problems.extend(undescribed(&commands, text_of(COMMANDS)));
+    problems.extend(pages_without_entry(&documents, text_of(SUMMARY)));
+    problems.extend(decisions(&documents));
+    problems
+}
+
+/// Targets that `make help` lists.
+fn make_targets(makefile: &str) -> Vec<String> {
+    let lines = makefile.lines().filter(|line| line.contains("## "));
+    lines.filter_map(|line| line.split_once(':')).map(|(target, _)| target.to_owned()).collect()
+}
+
+/// Variants of the command line's `enum Command`, as they are typed.
+fn subcommands(arguments: &str) -> Vec<String> {
+    let body = arguments.lines().skip_while(|line| !line.contains("enum Command {")).skip(1);
+    body.take_while(|line| *line != "}")
+        .filter_map(|line| line.strip_prefix("    ").filter(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase())))
+        .map(|variant| {
+            let name: String = variant.chars().take_while(char::is_ascii_alphanumeric).collect();
+            kebab(&name)
+        })
+        .collect()
+}
+
+fn kebab(name: &str) -> String {
+    let mut kebab = String::new();
+    for (place, letter) in name.char_indices() {
+        if letter.is_ascii_uppercase() && place > 0 {
+            kebab.push('-');
+        }
+        kebab.push(letter.to_ascii_lowercase());
+    }
+    kebab
+}
+
+/// Words after `make ` or `vigie ` in code that name nothing.
+fn unknown_words(document: &Source, program: &str, known: &[String]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (number, line) in code_lines(&document.text) {
+        for code in line {
+            let code = code.trim_start_matches("$ ").trim_start_matches("sudo ");
+            let Some(rest) = code.strip_prefix(program) else { continue };
+            let word: String = rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
+            if !word.is_empty() && !word.starts_with('-') && !known.contains(&word) {
+                problems.push(format!("{}:{number}: there is no `{program}{word}`", document.path));
+            }
+        }
+    }
+    problems
+}
+
+/// The pieces of code of each line: lines of fenced blocks, and spans between back-quotes.
+fn code_lines(text: &str) -> impl Iterator<Item = (usize, Vec<&str>)> {
+    let mut fenced = false;
+    (1..).zip(text.lines()).map(move |(number, line)| {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+            return (number, Vec::new());
+        }
+        let pieces = if fenced { vec![line.trim()] } else { line.split('`').skip(1).step_by(2).collect() };
+        (number, pieces)
+    })
+}
+
+fn dead_links(document: &Source, paths: &[String]) -> Vec<String> {
+    let folder = document.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut problems = Vec::new();
+    for (number, line) in (1..).zip(document.text.lines()) {
+        for link in line.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
+            let target = link.split('#').next().unwrap_or(link);
+            if target.is_empty() || target.contains("://") || target.starts_with("mailto:") {
+                continue;
+            }
+            let target = resolve(folder, target);
+            let inside = format!("{target}/");
+            if !paths.iter().any(|path| *path == target || path.starts_with(&inside)) {
+                problems.push(format!("{}:{number}: the link to {link} leads nowhere", document.path));
+            }
+        }
+    }
+    problems
+}
+
+fn resolve(folder: &str, target: &str) -> String {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in target.trim_end_matches('/').split('/') {
+        match part {
+            "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+fn undescribed(commands: &[String], guide: &str) -> Vec<String> {
+    let described = |command: &&String| {
+        guide.lines().any(|line| line.starts_with("## ") && line.contains(&format!("vigie {command}")))
+    };
+    commands
+        .iter()
+        .filter(|command| !described(command))
+        .map(|command| format!("{COMMANDS}: `vigie {command}` has no heading"))
+        .collect()
+}
+
+fn pages_without_entry(documents: &[&Source], summary: &str) -> Vec<String> {
+    let pages = documents.iter().filter_map(|document| document.path.strip_prefix("docs/book/src/"));
+    pages
+        .filter(|page| *page != "SUMMARY.md" && !summary.contains(&format!("({page})")))
+        .map(|page| format!("{SUMMARY}: the page {page} is not listed"))
+        .collect()
+}
+
+/// Decisions have a number of their own and say what they cost.
+fn decisions(documents: &[&Source]) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut last = String::new();
+    for document in documents.iter().filter(|document| document.path.starts_with("docs/adr/")) {
+        let number = document.path.trim_start_matches("docs/adr/").chars().take(4).collect::<String>();
+        if number == last {
+            problems.push(format!("{}: another decision has the number {number}", document.path));
+        }
+        last = number;
+        for part in DECISION_PARTS.iter().filter(|part| !document.text.lines().any(|line| line == **part)) {
+            problems.push(format!("{}: a decision has a part \"{part}\"", document.path));
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(path: &str, text: &str) -> Source {
+        Source { path: path.to_owned(), text: text.to_owned() }
+    }
+
+    #[test]
+    fn commands_are_read_from_the_command_line_itself() {
+        let arguments = "enum Command {\n    /// Scan\n    Scan(Scan),\n    Backup {\n        /// To\n        to: PathBuf,\n    },\n    VersionCompare {\n    },\n    Cvss,\n}\n";
+        assert_eq!(subcommands(arguments), ["scan", "backup", "version-compare", "cvss"]);
+    }
+
+    #[test]
+    fn a_command_that_does_not_exist_is_found() {
+        let page =
+            document("README.md", "Run `vigie scan local`, `vigie --help` or `make tea`.\n```\n$ vigie fly\n```\n");
+        let known = ["scan".to_owned()];
+        assert_eq!(unknown_words(&page, "vigie ", &known), ["README.md:3: there is no `vigie fly`"]);
+        assert_eq!(unknown_words(&page, "make ", &known), ["README.md:1: there is no `make tea`"]);
+    }
+
+    #[test]
+    fn links_are_followed_from_their_page() {
+        let page =
+            document("docs/book/src/a.md", "[b](b.md#part) [c](../../../README.md) [d](d.md) [e](https://e.example)\n");
+        let paths = ["docs/book/src/b.md".to_owned(), "README.md".to_owned()];
+        assert_eq!(dead_links(&page, &paths), ["docs/book/src/a.md:1: the link to d.md leads nowhere"]);
+    }
+}
