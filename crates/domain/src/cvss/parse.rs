@@ -48,9 +48,11 @@ pub(super) fn parse(text: &str) -> Result<Vector, CvssError> {
             return Err(CvssError::EmptyField);
         }
         let (name, value) = field.split_once(':').ok_or_else(|| CvssError::MalformedField(field.to_owned()))?;
-        let index = table
-            .iter()
-            .position(|metric| metric.name == name)
+        // Most vectors are in order, so the next metric is tried first.
+        let next = last.map_or(0, |last| last + 1);
+        let index = (next..table.len())
+            .chain(0..next)
+            .find(|index| table[*index].name == name)
             .ok_or_else(|| CvssError::UnknownMetric { version, metric: name.to_owned() })?;
         let metric = &table[index];
         if values[index] != ABSENT {

@@ -109,8 +109,13 @@ const fn multiply(a: i128, b: i128) -> i128 {
     a * b / ONE
 }
 
+/// By squaring: division at this width is what a score's time goes into.
 fn power(base: i128, exponent: u32) -> i128 {
-    (0..exponent).fold(ONE, |product, _| multiply(product, base))
+    match exponent {
+        0 => ONE,
+        _ if exponent.is_multiple_of(2) => power(multiply(base, base), exponent / 2),
+        _ => multiply(base, power(base, exponent - 1)),
+    }
 }
 
 /// Rounds up to a whole number. On exact operands this is `Roundup` of both versions: the integer form of 3.1 only
