@@ -87,18 +87,10 @@ impl Lab {
     /// Starts a lab. `None`: there can be none here, and the test is to be skipped.
     pub fn start(hosts: usize) -> Option<Lab> {
         let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let folder =
-            std::env::var_os("VIGIE_LAB_DIR").map_or_else(|| repository.join("target/lab"), PathBuf::from);
-        let missing = if !rustix::process::geteuid().is_root() {
-            Some("it needs root")
-        } else if !folder.join("stamp").exists() {
-            Some("it is not built: run lab/build")
-        } else {
-            None
-        };
-        if let Some(reason) = missing {
+        let folder = std::env::var_os("VIGIE_LAB_DIR").map_or_else(|| repository.join("target/lab"), PathBuf::from);
+        if let Some(reason) = missing(&folder) {
             assert!(std::env::var_os("CI").is_none(), "NO LAB: {reason}");
-            eprintln!("SKIPPED, NO LAB: {reason}");
+            skip(reason);
             return None;
         }
         let mut process = Command::new(repository.join("lab/lab"))
@@ -167,6 +159,21 @@ impl Lab {
         let result = std::thread::scope(|scope| scope.spawn(enter).join());
         result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
+}
+
+fn missing(folder: &Path) -> Option<&'static str> {
+    if !rustix::process::geteuid().is_root() {
+        Some("it needs root")
+    } else if !folder.join("stamp").exists() {
+        Some("it is not built: run lab/build")
+    } else {
+        None
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a skipped test must say so")]
+fn skip(reason: &str) {
+    eprintln!("SKIPPED, NO LAB: {reason}");
 }
 
 impl Drop for Lab {

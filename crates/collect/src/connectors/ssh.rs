@@ -23,6 +23,7 @@ pub use login::{Key, KeyUnreadable, Login};
 
 use super::CommandError;
 use host_key::KeyCheck;
+pub(crate) use host_key::config;
 
 /// Connecting, checking the key and logging in take no longer, for each host on the way.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -72,21 +73,30 @@ pub enum SshError {
     #[error("{destination} did not answer within {seconds} s")]
     TimedOut { destination: Destination, seconds: u64 },
     #[error("{destination} and Vigie could not agree on a secure connection")]
-    Handshake { destination: Destination, source: russh::Error },
-    #[error(
-        "THE HOST KEY OF {destination} HAS CHANGED: {pinned} was pinned, {seen} was shown. \
-         Someone may be listening in, or the asset was set up anew; nothing was sent. \
-         If the change is known, remove the pinned key and connect again"
-    )]
-    HostKeyChanged { destination: Destination, pinned: HostKey, seen: HostKey },
+    Handshake { destination: Destination, source: Box<russh::Error> },
+    #[error(transparent)]
+    HostKeyChanged(Box<HostKeyChange>),
     #[error("the pinned host key of {destination} could not be read or written")]
     HostKeys { destination: Destination, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("{destination} refused to log in {user}: {reason}")]
     Refused { destination: Destination, user: String, reason: String },
     #[error("{jump} does not forward connections to {destination}")]
-    JumpRefused { jump: Destination, destination: Destination, source: russh::Error },
+    JumpRefused { jump: Destination, destination: Destination, source: Box<russh::Error> },
     #[error("more than {JUMPS_MAX} jump hosts before {destination}")]
     TooManyJumps { destination: Destination },
+}
+
+/// A host that shows another key than before.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "THE HOST KEY OF {destination} HAS CHANGED: {pinned} was pinned, {seen} was shown. \
+     Someone may be listening in, or the asset was set up anew; nothing was sent. \
+     If the change is known, remove the pinned key and connect again"
+)]
+pub struct HostKeyChange {
+    pub destination: Destination,
+    pub pinned: HostKey,
+    pub seen: HostKey,
 }
 
 /// An open, logged-in connection to one asset.
@@ -180,16 +190,21 @@ async fn hop(
     };
     let seen = Arc::new(OnceLock::new());
     let check = KeyCheck { pinned: pinned.clone(), seen: Arc::clone(&seen) };
-    let mut handle = match client::connect_stream(host_key::config(pinned.as_ref()), stream, check).await {
+    let mut handle = match client::connect_stream(config(pinned.as_ref()), stream, check).await {
         Ok(handle) => handle,
         Err(source) => {
             return Err(match (pinned, seen.get().cloned()) {
-                (Some(pinned), Some(seen)) if seen != pinned => SshError::HostKeyChanged { destination, pinned, seen },
-                _ => SshError::Handshake { destination, source },
+                (Some(pinned), Some(seen)) if seen != pinned => {
+                    SshError::HostKeyChanged(Box::new(HostKeyChange { destination, pinned, seen }))
+                }
+                _ => SshError::Handshake { destination, source: Box::new(source) },
             });
         }
     };
-    let inconsistent = || SshError::Handshake { destination: destination.clone(), source: russh::Error::Inconsistent };
+    let inconsistent = || {
+        let source = Box::new(russh::Error::Inconsistent);
+        SshError::Handshake { destination: destination.clone(), source }
+    };
     let host_key = seen.get().cloned().ok_or_else(inconsistent)?;
     if pinned.is_none() {
         keys.pin(&destination, &host_key).await.map_err(unpinnable)?;
@@ -256,7 +271,7 @@ async fn tunnel(
         .map_err(|source| SshError::JumpRefused {
             jump: jump.destination.clone(),
             destination: destination.clone(),
-            source,
+            source: Box::new(source),
         })?;
     Ok(channel.into_stream())
 }
