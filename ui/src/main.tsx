@@ -9,18 +9,18 @@ import { createRoot } from "react-dom/client";
 
 import { makeQueryClient } from "./query-client";
 import { makeRouter } from "./router";
-import { theme } from "./theme";
+import { theme, variables } from "./theme";
 
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no element with the id root");
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? "";
-const queryClient = makeQueryClient((next) => router.navigate({ to: "/sign-in", search: { next, expired: "1" } }));
+const queryClient = makeQueryClient((next) => router.navigate({ to: "/sign-in", search: { next } }));
 const router = makeRouter(queryClient);
 
 createRoot(root).render(
   <StrictMode>
-    <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => nonce}>
+    <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto" getStyleNonce={() => nonce}>
       <QueryClientProvider client={queryClient}>
         <RouterProvider router={router} />
       </QueryClientProvider>

@@ -59,7 +59,7 @@ const vulnerability = createRoute({
 const signIn = createRoute({
   getParentRoute: () => root,
   path: "/sign-in",
-  validateSearch: (search): { next?: string; expired?: string } => texts(search, ["next", "expired"]),
+  validateSearch: (search): { next?: string } => texts(search, ["next"]),
   component: lazyRouteComponent(() => import("./pages/SignIn"), "SignIn"),
 });
 

@@ -1,4 +1,4 @@
-import { createTheme, type MantineColorsTuple } from "@mantine/core";
+import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from "@mantine/core";
 
 const petrol: MantineColorsTuple = [
   "#eaf6f9", "#d3eaf0", "#a5d4e1", "#74bdd1", "#4daac4", "#3199b6", "#1f7f9b", "#12647a", "#0d5163", "#083d4b",
@@ -14,9 +14,23 @@ export const theme = createTheme({
   fontFamilyMonospace: "ui-monospace, SFMono-Regular, 'Cascadia Mono', 'Liberation Mono', Menlo, Consolas, monospace",
   colors: { petrol, dark: slate },
   primaryColor: "petrol",
-  primaryShade: { light: 7, dark: 4 },
-  autoContrast: true,
+  primaryShade: 7,
   defaultRadius: "md",
   cursorType: "pointer",
   respectReducedMotion: true,
 });
+
+const own = {
+  "--mantine-color-body": "var(--ground)",
+  "--mantine-color-text": "var(--text)",
+  "--mantine-color-dimmed": "var(--muted)",
+  "--mantine-color-placeholder": "var(--muted)",
+  "--mantine-color-error": "var(--danger)",
+  "--mantine-color-default": "var(--surface)",
+  "--mantine-color-default-hover": "var(--raised)",
+  "--mantine-color-default-color": "var(--text)",
+  "--mantine-color-default-border": "var(--line-strong)",
+};
+
+/** Gives Mantine the colours of styles.css, which come in pairs themselves. */
+export const variables: CSSVariablesResolver = () => ({ variables: {}, light: own, dark: own });

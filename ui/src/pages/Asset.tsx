@@ -13,6 +13,7 @@ import { FindingTable } from "../parts/FindingTable";
 import { InspectNow } from "../parts/InspectNow";
 import { MomentOrNever } from "../parts/Moment";
 import { PageTitle } from "../parts/PageTitle";
+import { Section } from "../parts/Section";
 import { Failure, Loading } from "../parts/States";
 import { TierLine } from "../parts/Tier";
 import { texts } from "../texts";
@@ -20,7 +21,7 @@ import css from "./page.module.css";
 
 const route = getRouteApi("/shell/assets/$id");
 const t = texts.asset;
-const ROWS = 100;
+const ROWS = 50;
 
 /** Everything known about one asset, and what is not. */
 export function Asset() {
@@ -32,6 +33,7 @@ export function Asset() {
 }
 
 function AssetPage({ asset }: { asset: Wire<"AssetDetail"> }) {
+  const inspected = asset.last_inspected_at != null;
   const active = asset.findings.filter((finding) => isActive(finding));
   const ended = asset.findings.filter((finding) => !isActive(finding));
   return (
@@ -51,12 +53,12 @@ function AssetPage({ asset }: { asset: Wire<"AssetDetail"> }) {
         </div>
         <InspectNow asset={asset} />
       </div>
-      {asset.last_inspected_at == null ? (
+      {inspected ? null : (
         <div className={css.gap}>
           <h2>{t.neverTitle}</h2>
           <p>{t.neverDetail}</p>
         </div>
-      ) : null}
+      )}
       {asset.last_error ? (
         <div className={css.alarm}>
           <h2>{t.lastError}</h2>
@@ -65,29 +67,33 @@ function AssetPage({ asset }: { asset: Wire<"AssetDetail"> }) {
           </p>
         </div>
       ) : null}
+      {inspected ? (
+        <nav aria-label={t.onPage} className={css.onPage}>
+          <a href="#undecided">{`${t.unknown} (${texts.count(asset.unknown.length)})`}</a>
+          <a href="#active">{`${t.active} (${texts.count(active.length)})`}</a>
+          <a href="#ended">{`${t.ended} (${texts.count(ended.length)})`}</a>
+          <a href="#network">{t.services}</a>
+        </nav>
+      ) : null}
       <AssetIdentity asset={asset} />
       <AssetUnknown asset={asset} />
-      {asset.last_inspected_at == null && asset.findings.length === 0 ? null : (
+      {inspected || asset.findings.length > 0 ? (
         <>
-          <Findings title={t.active} none={t.activeNone} columns={OF_ASSET} findings={active} />
-          <Findings title={t.ended} none={t.endedNone} columns={ENDED} findings={ended} />
+          <Findings id="active" title={t.active} none={t.activeNone} columns={OF_ASSET} findings={active} />
+          <Findings id="ended" title={t.ended} none={t.endedNone} columns={ENDED} findings={ended} />
         </>
-      )}
+      ) : null}
       <AssetNetwork asset={asset} />
     </>
   );
 }
 
-function Findings(props: { title: string; none: string; columns: readonly Column[]; findings: Wire<"Finding">[] }) {
-  const { title, none, columns, findings } = props;
+function Findings(props: { id: string; title: string; none: string; columns: readonly Column[]; findings: Wire<"Finding">[] }) {
+  const { id, title, none, columns, findings } = props;
   const [rows, setRows] = useState(ROWS);
   const hidden = findings.length - rows;
   return (
-    <section className={css.section}>
-      <header>
-        <h2>{title}</h2>
-        <p>{findings.length === 0 ? none : t.lead(findings.length)}</p>
-      </header>
+    <Section id={id} title={title} lead={findings.length === 0 ? none : t.lead(findings.length)}>
       {findings.length > 0 ? <FindingTable caption={title} columns={columns} findings={findings.slice(0, rows)} /> : null}
       {hidden > 0 ? (
         <div className={css.more}>
@@ -96,7 +102,7 @@ function Findings(props: { title: string; none: string; columns: readonly Column
           </Button>
         </div>
       ) : null}
-    </section>
+    </Section>
   );
 }
 

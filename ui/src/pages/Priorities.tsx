@@ -24,20 +24,18 @@ export function Priorities() {
   const status = useQuery(statusQuery);
   const findings = pages.data?.pages.flatMap((page) => page.findings) ?? [];
   const first = pages.data?.pages[0];
+  // What holds for the whole installation stands in the banner already.
+  const notes = (first?.warnings ?? []).filter((note) => !status.data?.warnings.includes(note));
   return (
     <>
-      <div className={css.head}>
-        <div>
-          <PageTitle title={t.title} />
-          <p className={css.lead}>{t.lead}</p>
-        </div>
-      </div>
+      <PageTitle title={t.title} />
+      <p className={css.lead}>{t.lead}</p>
       <TierFilter counts={status.data?.counts} />
       <FindingFilters />
       <p className={css.total} aria-live="polite">
         {first ? t.shown(findings.length, first.total) : texts.state.loading}
       </p>
-      {first ? <Notes title={t.warnings} notes={first.warnings} /> : null}
+      <Notes title={t.warnings} notes={notes} />
       {pages.isPending ? <Loading rows={9} /> : null}
       {pages.isError ? <Failure error={pages.error} retry={() => void pages.refetch()} /> : null}
       {first && first.total === 0 ? <NoFindings filtered={Object.keys(filter).length > 0} status={status.data} /> : null}

@@ -15,7 +15,7 @@ const t = texts.session;
 
 /** Asks who is there. */
 export function SignIn() {
-  const { next, expired } = route.useSearch();
+  const { next } = route.useSearch();
   const queryClient = useQueryClient();
   const router = useRouter();
   const [name, setName] = useState("");
@@ -34,7 +34,7 @@ export function SignIn() {
   };
   return (
     <Doorstep title={t.signIn} lead={t.signInLead}>
-      {expired ? <p className={css.note}>{texts.state.expired}</p> : null}
+      {next ? <p className={css.note}>{t.signInBack}</p> : null}
       <form onSubmit={submit} className={css.form}>
         <TextInput
           label={t.name}

@@ -2,6 +2,7 @@ import type { Wire } from "../api/client";
 import css from "../pages/page.module.css";
 import { texts } from "../texts";
 import { Moment } from "./Moment";
+import { Section } from "./Section";
 import { Table } from "./Table";
 import { Unknown } from "./Unknown";
 
@@ -10,10 +11,7 @@ const t = texts.asset;
 /** What the asset listens on, read inside, beside what the network shows of it. */
 export function AssetNetwork({ asset }: { asset: Wire<"AssetDetail"> }) {
   return (
-    <section className={css.section}>
-      <header>
-        <h2>{t.services}</h2>
-      </header>
+    <Section id="network" title={t.services}>
       <div className={css.two}>
         <div>
           <h3>{t.listeners}</h3>
@@ -41,7 +39,7 @@ export function AssetNetwork({ asset }: { asset: Wire<"AssetDetail"> }) {
           )}
         </div>
       </div>
-    </section>
+    </Section>
   );
 }
 

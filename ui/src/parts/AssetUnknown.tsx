@@ -1,56 +1,68 @@
-import { Button } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
 
 import type { Wire } from "../api/client";
+import { groupUndecided, type UndecidedGroup } from "../format/undecided";
 import css from "../pages/page.module.css";
 import { texts } from "../texts";
+import { Section } from "./Section";
 import { Table } from "./Table";
 
 const t = texts.asset;
-const ROWS = 20;
+const THINGS = 12;
 
-/** What the last inspection could not decide, each with its reason. */
+/** What the last inspection could not decide, by reason. */
 export function AssetUnknown({ asset }: { asset: Wire<"AssetDetail"> }) {
-  const [rows, setRows] = useState(ROWS);
   if (asset.last_inspected_at == null && asset.unknown.length === 0) return null;
-  const hidden = asset.unknown.length - rows;
   return (
-    <section className={css.section}>
-      <header>
-        <h2>
-          {t.unknown} {asset.unknown.length > 0 ? `(${texts.count(asset.unknown.length)})` : null}
-        </h2>
-        <p>{asset.unknown.length === 0 ? t.unknownNone : t.unknownLead}</p>
-      </header>
+    <Section id="undecided" title={t.unknown} lead={asset.unknown.length === 0 ? t.unknownNone : t.unknownLead}>
       {asset.unknown.length > 0 ? (
         <Table
           caption={t.unknown}
-          head={[t.kind, t.subject, texts.finding.vulnerability, t.reason]}
-          rows={asset.unknown.slice(0, rows).map((unknown) => ({
-            key: `${unknown.kind} ${unknown.subject} ${unknown.vulnerability ?? ""} ${unknown.reason}`,
+          head={[t.kind, t.reason, t.subject]}
+          rows={groupUndecided(asset.unknown).map((group) => ({
+            key: `${group.kind} ${group.reason}`,
             cells: [
-              t.unknownKinds[unknown.kind] ?? unknown.kind,
-              <bdi key="subject">{unknown.subject}</bdi>,
-              unknown.vulnerability ? (
-                <Link key="vulnerability" to="/vulnerabilities/$id" params={{ id: unknown.vulnerability }}>
-                  {unknown.vulnerability}
-                </Link>
-              ) : (
-                "–"
-              ),
-              <bdi key="reason">{unknown.reason}</bdi>,
+              <span key="kind" className={css.short}>
+                {t.unknownKinds[group.kind] ?? group.kind}
+              </span>,
+              <bdi key="reason">{group.reason}</bdi>,
+              <Things key="things" things={group.things} />,
             ],
           }))}
         />
       ) : null}
-      {hidden > 0 ? (
-        <div className={css.more}>
-          <Button variant="default" onClick={() => setRows(rows + 10 * ROWS)}>
-            {t.more(Math.min(hidden, 10 * ROWS))}
-          </Button>
-        </div>
+    </Section>
+  );
+}
+
+function Things({ things }: { things: UndecidedGroup["things"] }) {
+  const rest = things.slice(THINGS);
+  return (
+    <>
+      <ThingList things={things.slice(0, THINGS)} />
+      {rest.length > 0 ? (
+        <details className={css.rest}>
+          <summary>{t.rest(rest.length)}</summary>
+          <ThingList things={rest} />
+        </details>
       ) : null}
-    </section>
+    </>
+  );
+}
+
+function ThingList({ things }: { things: UndecidedGroup["things"] }) {
+  return (
+    <ul className={css.tags}>
+      {things.map(({ subject, vulnerability }) => (
+        <li key={`${subject} ${vulnerability ?? ""}`}>
+          <bdi>{subject}</bdi>{" "}
+          {vulnerability ? (
+            <Link to="/vulnerabilities/$id" params={{ id: vulnerability }}>
+              <bdi>{vulnerability}</bdi>
+            </Link>
+          ) : null}
+        </li>
+      ))}
+    </ul>
   );
 }

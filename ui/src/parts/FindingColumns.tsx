@@ -27,6 +27,9 @@ export interface Column {
 
 const t = texts.finding;
 
+/** A name or version of up to this many characters stays on one line. */
+const SHORT = 22;
+
 const priority: Column = { name: "priority", title: t.priority, cell: (finding) => <Tier tier={finding.priority} /> };
 
 const vulnerability: Column = {
@@ -47,8 +50,8 @@ const asset: Column = {
   title: t.asset,
   cell: ({ asset }) =>
     asset ? (
-      <Link to="/assets/$id" params={{ id: asset.id }} className={css.main}>
-        <bdi>{asset.name}</bdi>
+      <Link to="/assets/$id" params={{ id: asset.id }} className={css.main} title={asset.name}>
+        <Short text={asset.name} className={css.clamp} />
       </Link>
     ) : (
       <Unknown />
@@ -60,8 +63,8 @@ const component: Column = {
   title: t.package,
   cell: ({ component }) => (
     <>
-      <bdi className={css.package}>{component.name}</bdi>
-      <bdi className={css.version}>{component.version}</bdi>
+      <bdi className={`${css.package} ${css.clamp}`}>{component.name}</bdi>
+      <Short text={component.version} className={css.version} />
     </>
   ),
 };
@@ -97,7 +100,7 @@ const kev: Column = {
   hint: t.kevTitle,
   cell: (finding) => {
     if (finding.kev == null) return <Unknown why={t.unknownKev} />;
-    if (!finding.kev) return <span className={css.quiet}>{t.kevNot}</span>;
+    if (!finding.kev) return <span className={`${css.quiet} ${css.short}`}>{t.kevNot}</span>;
     const title = finding.kev_added ? `${t.kevSince} ${showInstant(finding.kev_added)}` : undefined;
     return (
       <span className={css.kev} title={title}>
@@ -116,7 +119,7 @@ const fix: Column = {
     finding.fixed_version == null ? (
       <span className={css.quiet}>{t.noFix[finding.vendor_status] ?? finding.vendor_status}</span>
     ) : (
-      <bdi className={css.fix}>{finding.fixed_version}</bdi>
+      <Short text={finding.fixed_version} className={css.fix} />
     ),
 };
 
@@ -164,6 +167,14 @@ function StateCell(finding: Finding) {
       {state(finding.life)}
       <Flags finding={finding} />
     </>
+  );
+}
+
+function Short({ text, className }: { text: string; className: string | undefined }) {
+  return (
+    <bdi className={className} data-short={text.length <= SHORT || undefined}>
+      {text}
+    </bdi>
   );
 }
 

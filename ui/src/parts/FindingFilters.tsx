@@ -38,7 +38,7 @@ export function FindingFilters() {
         value={typed}
         maxLength={200}
         leftSection={<Icon name="search" />}
-        rightSection={typed ? <CloseButton size="sm" aria-label={t.clear} onClick={() => type("")} /> : null}
+        rightSection={typed ? <CloseButton size="sm" aria-label={t.clearSearch} onClick={() => type("")} /> : null}
         onChange={(event) => type(event.currentTarget.value)}
       />
       <Select

@@ -30,7 +30,9 @@ export function ScoreSteps({ cvss }: { cvss: Wire<"Cvss"> | null | undefined }) 
               <abbr className={css.letters} title={t[step]}>
                 {t.letters[step]}
               </abbr>
-              <meter className={css.meter} min={0} max={10} value={score} aria-hidden="true" />
+              <span className={css.bar} aria-hidden="true">
+                <span style={{ width: `${score * 10}%` }} />
+              </span>
               <strong>{showScore(score)}</strong>
               <span className={css.words}>
                 {texts.finding.severity[level]}, {t[step].toLowerCase()}

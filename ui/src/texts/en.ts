@@ -48,7 +48,6 @@ export const en = {
     notFound: "There is no such page",
     notFoundDetail: "The address may be mistyped, or what it named is no longer kept.",
     toPriorities: "To the priorities",
-    expired: "Your session has ended. Sign in again and you come back to this page.",
   },
 
   banner: {
@@ -59,7 +58,7 @@ export const en = {
     unreadable: "The state of the feeds and assets could not be read: what follows may be incomplete or old.",
     title: "Not everything is known",
     feeds: (n: number) => `${plural(n, "feed", "feeds")} not fresh`,
-    assets: (n: number) => `${plural(n, "asset", "assets")} never inspected, or whose last inspection failed`,
+    assets: (n: number) => `${plural(n, "asset", "assets")} not inspected, or not successfully`,
     undecided: (n: number) => `${plural(n, "thing", "things")} undecided`,
     nothingInspected: "nothing inspected yet",
     details: "Details",
@@ -91,10 +90,11 @@ export const en = {
   priorities: {
     title: "Priorities",
     lead: "What to do first, over all assets. Open a row to see why it stands where it stands.",
-    search: "Search vulnerability or package",
+    search: "Search vulnerability, package or asset",
     assetFilter: "Asset",
     allAssets: "All assets",
     clear: "Clear filters",
+    clearSearch: "Clear the search",
     filters: "Filters",
     total: (n: number) => plural(n, "finding", "findings"),
     shown: (shown: number, total: number) => `${count(shown)} of ${plural(total, "finding", "findings")} shown`,
@@ -330,6 +330,8 @@ export const en = {
     activeNone: "No active finding among what could be decided.",
     endedNone: "No finding has ended yet.",
     more: (n: number) => `Show ${count(n)} more`,
+    rest: (n: number) => `and ${count(n)} more`,
+    onPage: "On this page",
     lead: (n: number) => plural(n, "finding", "findings"),
   },
 
@@ -372,6 +374,7 @@ export const en = {
   session: {
     signIn: "Sign in",
     signInLead: "Watch over what you run.",
+    signInBack: "Sign in to see this page; you come back to it. If you were signed in, your session has ended.",
     name: "Name",
     password: "Password",
     signInFirst: "First start? The terminal that runs “vigie serve” shows a one-time link that creates the administrator.",
