@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
 mod arch;
+mod bench;
 mod tidy;
 mod deny;
 
@@ -26,6 +27,8 @@ enum Command {
     Tidy,
     /// Check licences, banned crates and sources of dependencies
     Deny,
+    /// Measure; writes target/bench.json and docs/benchmarks.md
+    Bench(bench::Options),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -34,6 +37,10 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Arch => Ok(report("arch", &arch::problems(&root)?)),
         Command::Tidy => Ok(report("tidy", &tidy::problems(&root)?)),
         Command::Deny => Ok(report("deny", &deny::problems(&root)?)),
+        Command::Bench(options) => {
+            bench::run(&root, &options)?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

@@ -1,0 +1,204 @@
+//! Measures what the project promises: `target/bench.json` for machines, `docs/benchmarks.md` for people.
+//!
+//! Everything measured is a real run on real files: feeds come from a mirror that is written first, in the publishers'
+//! formats, and the process that is timed is the one that people start. Only what cannot be seen from outside
+//! (opening, a warm evaluation) is measured inside, by a bench target of the engine.
+
+mod generate;
+mod measure;
+mod mirror;
+mod report;
+mod workload;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, ensure};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use measure::Run;
+use workload::Workload;
+
+/// The instant that everything is judged at: the day of the evidence in the workload.
+const AT: &str = "2024-01-13T12:00:00Z";
+/// Size of the generated tracker file.
+const TRACKER_BYTES: u64 = 60_000_000;
+/// Runs of which the median counts.
+const RUNS: usize = 31;
+const COMPILE_RUNS: usize = 3;
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Workload to measure with (hosts, advisories); our own generator makes one where none is given
+    #[arg(long, value_name = "DIR")]
+    workload: Option<PathBuf>,
+    /// The `vigie` to measure, a release build; it is built where none is given
+    #[arg(long, value_name = "FILE")]
+    vigie: Option<PathBuf>,
+}
+
+/// One measured value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Value {
+    pub name: String,
+    pub value: f64,
+    pub unit: String,
+}
+
+impl Value {
+    fn new(name: &str, value: f64, unit: &str) -> Self {
+        Self { name: name.to_owned(), value, unit: unit.to_owned() }
+    }
+}
+
+/// Measures everything and writes both files.
+pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
+    let target = target_dir(root);
+    let work = target.join("bench-work");
+    if work.exists() {
+        fs::remove_dir_all(&work).with_context(|| format!("clear {}", work.display()))?;
+    }
+    fs::create_dir_all(&work)?;
+    let vigie = match &options.vigie {
+        Some(vigie) => vigie.clone(),
+        None => build(root, &target)?,
+    };
+    let workload = match &options.workload {
+        Some(folder) => Workload::read(folder)?,
+        None => generate::workload(),
+    };
+    println!("{}: {} packages, {} rows", workload.origin, workload.package_count, workload.rows.len());
+
+    let mut values = workload_facts(&workload);
+    let data = work.join("data");
+    let host = prepare(&work, &vigie, &data, &workload)?;
+    values.extend(matching(&work, &vigie, &data, &host, &workload)?);
+    values.extend(inside(root, &data, &host)?);
+    values.extend(compiling(&work, &vigie)?);
+    fs::write(target.join("bench.json"), serde_json::to_string_pretty(&values)? + "\n")?;
+    report::write(&root.join("docs/benchmarks.md"), &values, &workload.origin)?;
+    for value in &values {
+        println!("{:<22} {:>12} {}", value.name, report::number(value.value), value.unit);
+    }
+    fs::remove_dir_all(&work)?;
+    Ok(())
+}
+
+fn workload_facts(workload: &Workload) -> Vec<Value> {
+    #[expect(clippy::cast_precision_loss, reason = "counts of packages and rows are small")]
+    let count = |name: &str, count: usize| Value::new(name, count as f64, "count");
+    vec![count("w1_packages", workload.package_count), count("w1_rows", workload.rows.len())]
+}
+
+fn target_dir(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+fn build(root: &Path, target: &Path) -> anyhow::Result<PathBuf> {
+    let status = cargo().args(["build", "--release", "--locked", "--package", "cli"]).current_dir(root).status()?;
+    ensure!(status.success(), "the release build failed");
+    Ok(target.join("release/vigie"))
+}
+
+/// Writes the mirror, lets `vigie` compile it, and makes the host's root directory, which comes back.
+fn prepare(work: &Path, vigie: &Path, data: &Path, workload: &Workload) -> anyhow::Result<PathBuf> {
+    let mirror = work.join("mirror");
+    mirror::write(&mirror, &workload.rows)?;
+    sync(vigie, data, &mirror, "debian,epss,kev,nvd")?;
+    let host = work.join("host");
+    for folder in ["etc", "var/lib/dpkg"] {
+        fs::create_dir_all(host.join(folder))?;
+    }
+    let os_release = "PRETTY_NAME=\"Debian GNU/Linux 11 (bullseye)\"\nID=debian\nVERSION_CODENAME=bullseye\n";
+    fs::write(host.join("etc/os-release"), os_release)?;
+    fs::write(host.join("var/lib/dpkg/status"), &workload.status)?;
+    Ok(host)
+}
+
+/// Brings a data folder up to date from a mirror.
+fn sync(vigie: &Path, data: &Path, mirror: &Path, only: &str) -> anyhow::Result<Run> {
+    let mut command = Command::new(vigie);
+    command.arg("--data-dir").arg(data).args(["feeds", "sync", "--only", only, "--mirror"]).arg(mirror);
+    let run = measure::run(&mut command)?;
+    ensure!(!matches!(run.status, 64 | 70), "`vigie feeds sync` failed with {}: {}", run.status, run.errors);
+    Ok(run)
+}
+
+/// The whole process, and debsecan beside it where it is installed.
+fn matching(work: &Path, vigie: &Path, data: &Path, host: &Path, workload: &Workload) -> anyhow::Result<Vec<Value>> {
+    let scan = || {
+        let mut command = Command::new(vigie);
+        command.arg("--data-dir").arg(data).args(["--format", "json", "--at", AT, "scan", "root"]).arg(host);
+        command
+    };
+    let first = measure::run(&mut scan())?;
+    let report: serde_json::Value = serde_json::from_slice(&first.output)
+        .with_context(|| format!("`vigie scan` ended with {}: {}", first.status, first.errors))?;
+    let findings = report["findings"].as_array().map_or(0, Vec::len);
+    ensure!(findings > 0, "`vigie scan` found nothing, so there is nothing to measure");
+    let ours = measure::median_of(RUNS, &scan)?;
+    let floor = measure::median_of(RUNS, &|| Command::new("true"))?;
+    #[expect(clippy::cast_precision_loss, reason = "a few thousand findings")]
+    let mut values = vec![
+        Value::new("w1_findings", findings as f64, "count"),
+        Value::new("w1_process_ms", ours.milliseconds, "ms"),
+        Value::new("w1_process_mb", ours.megabytes, "MB"),
+        Value::new("floor_process_ms", floor.milliseconds, "ms"),
+    ];
+    let mirror = work.join("debsecan");
+    let status = work.join("host/var/lib/dpkg/status");
+    mirror::write_debsecan(&mirror, workload)?;
+    let debsecan = || {
+        let mut command = Command::new("debsecan");
+        command.args(["--suite", "bullseye", "--format", "summary"]);
+        command.arg("--source").arg(format!("file://{}", mirror.display())).arg("--status").arg(&status);
+        command
+    };
+    match measure::run(&mut debsecan()) {
+        Ok(run) if run.status == 0 => {
+            let theirs = measure::median_of(RUNS / 3, &debsecan)?;
+            values.push(Value::new("debsecan_process_ms", theirs.milliseconds, "ms"));
+            values.push(Value::new("debsecan_process_mb", theirs.megabytes, "MB"));
+        }
+        Ok(run) => eprintln!("debsecan failed with {}: {}; it is not beside ours", run.status, run.errors),
+        Err(_) => eprintln!("debsecan is not installed; it is not beside ours"),
+    }
+    Ok(values)
+}
+
+/// Opening and a warm evaluation, measured inside one process.
+fn inside(root: &Path, data: &Path, host: &Path) -> anyhow::Result<Vec<Value>> {
+    let output = cargo()
+        .args(["bench", "--locked", "--quiet", "--package", "engine", "--bench", "warm", "--"])
+        .arg(data)
+        .arg(host)
+        .arg(AT)
+        .current_dir(root)
+        .output()?;
+    ensure!(output.status.success(), "the bench target failed: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).context("the bench target prints its values as JSON")
+}
+
+/// A tracker file of the real one's size and shape, from the mirror to the finished knowledge file.
+fn compiling(work: &Path, vigie: &Path) -> anyhow::Result<Vec<Value>> {
+    let mirror = work.join("tracker");
+    let bytes = mirror::write_tracker(&mirror, TRACKER_BYTES)?;
+    let mut runs = Vec::with_capacity(COMPILE_RUNS);
+    for number in 0..COMPILE_RUNS {
+        runs.push(sync(vigie, &work.join(format!("compiled-{number}")), &mirror, "debian")?);
+    }
+    let median = measure::median(&mut runs)?;
+    #[expect(clippy::cast_precision_loss, reason = "megabytes, for people")]
+    let size = bytes as f64 / 1e6;
+    Ok(vec![
+        Value::new("debian_tracker_mb", size, "MB"),
+        Value::new("debian_compile_s", median.milliseconds / 1e3, "s"),
+        Value::new("debian_compile_mb", median.megabytes, "MB"),
+    ])
+}
