@@ -29,6 +29,7 @@ pub mod queue;
 pub mod schedule;
 pub mod meta;
 pub mod audit;
+pub mod backup;
 
 pub use db::{Db, On, Tx};
 pub use error::StoreError;

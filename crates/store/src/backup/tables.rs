@@ -1,0 +1,324 @@
+//! Every table and column of the schema, in an order in which rows may be written: what is referred to comes first.
+
+/// One table.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    pub(super) columns: &'static [(&'static str, Kind)],
+    /// Orders the rows, so that equal databases have equal backups.
+    key: &'static str,
+    /// The column that the engine numbers.
+    pub(super) identity: Option<&'static str>,
+}
+
+/// The kinds of value that behave alike in both engines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Int,
+    Text,
+    Bytes,
+    Uuid,
+    Bool,
+}
+
+use Kind::{Bool, Bytes, Int, Text, Uuid};
+
+pub(super) const TABLES: &[Table] = &[
+    Table { name: "meta", columns: &[("key", Text), ("value", Text)], key: "key", identity: None },
+    Table {
+        name: "asset",
+        columns: &[
+            ("id", Uuid),
+            ("name", Text),
+            ("way", Text),
+            ("identity", Text),
+            ("platform", Text),
+            ("tags", Text),
+            ("services", Text),
+            ("first_seen_at", Int),
+            ("last_seen_at", Int),
+            ("last_inspected_at", Int),
+            ("last_error", Text),
+            ("retired_at", Int),
+        ],
+        key: "id",
+        identity: None,
+    },
+    Table {
+        name: "asset_identifier",
+        columns: &[("asset_id", Uuid), ("kind", Text), ("value", Text), ("first_seen_at", Int), ("last_seen_at", Int)],
+        key: "asset_id, kind, value",
+        identity: None,
+    },
+    Table {
+        name: "sighting",
+        columns: &[
+            ("asset_id", Uuid),
+            ("source", Text),
+            ("address", Text),
+            ("services", Text),
+            ("ssh_host_key", Text),
+            ("first_observed_at", Int),
+            ("observed_at", Int),
+        ],
+        key: "asset_id, source, address",
+        identity: None,
+    },
+    Table {
+        name: "component",
+        columns: &[
+            ("id", Int),
+            ("digest", Text),
+            ("ecosystem", Text),
+            ("source", Text),
+            ("source_version", Text),
+            ("name", Text),
+            ("version", Text),
+            ("arch", Text),
+            ("path", Text),
+            ("kernel", Text),
+        ],
+        key: "id",
+        identity: Some("id"),
+    },
+    Table {
+        name: "package",
+        columns: &[
+            ("id", Int),
+            ("digest", Text),
+            ("ecosystem", Text),
+            ("distribution", Text),
+            ("release", Text),
+            ("name", Text),
+            ("place", Text),
+        ],
+        key: "id",
+        identity: Some("id"),
+    },
+    Table { name: "vulnerability", columns: &[("id", Int), ("public_id", Text)], key: "id", identity: Some("id") },
+    Table {
+        name: "inspection_part",
+        columns: &[("asset_id", Uuid), ("digest", Text), ("bytes", Bytes)],
+        key: "asset_id, digest",
+        identity: None,
+    },
+    Table {
+        name: "inspection",
+        columns: &[
+            ("asset_id", Uuid),
+            ("id", Uuid),
+            ("observed_at", Int),
+            ("recorded_at", Int),
+            ("way", Text),
+            ("complete", Bool),
+            ("knowledge", Text),
+            ("components", Text),
+            ("facts", Text),
+            ("undecided", Text),
+            ("undecided_count", Int),
+        ],
+        key: "asset_id, id",
+        identity: None,
+    },
+    Table {
+        name: "finding",
+        columns: &[
+            ("asset_id", Uuid),
+            ("package_id", Int),
+            ("vulnerability_id", Int),
+            ("id", Uuid),
+            ("state", Text),
+            ("cause", Text),
+            ("since_at", Int),
+            ("version", Text),
+            ("fixed_version_seen", Text),
+            ("strength", Text),
+            ("failed_fixes", Int),
+            ("moved_at", Int),
+            ("opened_by", Text),
+            ("detected_at", Int),
+            ("confirmed_at", Int),
+            ("ended_at", Int),
+            ("match_source", Text),
+            ("match_advisory", Text),
+            ("match_version", Text),
+            ("match_status", Text),
+            ("match_urgency", Text),
+            ("match_fixed_version", Text),
+            ("match_restart_needed", Bool),
+            ("match_places", Bytes),
+        ],
+        key: "asset_id, package_id, vulnerability_id",
+        identity: None,
+    },
+    Table {
+        name: "episode",
+        columns: &[
+            ("asset_id", Uuid),
+            ("package_id", Int),
+            ("vulnerability_id", Int),
+            ("number", Int),
+            ("opened_by", Text),
+            ("detected_at", Int),
+            ("confirmed_at", Int),
+            ("ended_at", Int),
+        ],
+        key: "asset_id, package_id, vulnerability_id, number",
+        identity: None,
+    },
+    Table {
+        name: "finding_event",
+        columns: &[
+            ("asset_id", Uuid),
+            ("package_id", Int),
+            ("vulnerability_id", Int),
+            ("seq", Int),
+            ("observed_at", Int),
+            ("recorded_at", Int),
+            ("change", Text),
+            ("fact", Text),
+            ("cause", Text),
+        ],
+        key: "asset_id, package_id, vulnerability_id, seq",
+        identity: None,
+    },
+    Table {
+        name: "scope",
+        columns: &[
+            ("id", Uuid),
+            ("name", Text),
+            ("selector", Text),
+            ("confidentiality", Text),
+            ("integrity", Text),
+            ("availability", Text),
+            ("exposure", Text),
+            ("cadence_seconds", Int),
+            ("threshold_tenths", Int),
+        ],
+        key: "id",
+        identity: None,
+    },
+    Table {
+        name: "credential",
+        columns: &[
+            ("id", Uuid),
+            ("name", Text),
+            ("kind", Text),
+            ("login", Text),
+            ("destinations", Text),
+            ("sudo", Bool),
+            ("sealed_secret", Bytes),
+            ("sealed_passphrase", Bytes),
+        ],
+        key: "id",
+        identity: None,
+    },
+    Table {
+        name: "host_key",
+        columns: &[("destination", Text), ("public_key", Text), ("pinned_at", Int)],
+        key: "destination",
+        identity: None,
+    },
+    Table {
+        name: "user",
+        columns: &[("id", Uuid), ("name", Text), ("password_hash", Text), ("role", Text), ("created_at", Int)],
+        key: "id",
+        identity: None,
+    },
+    Table {
+        name: "session",
+        columns: &[("id", Uuid), ("token_hash", Text), ("user_id", Uuid), ("created_at", Int), ("expires_at", Int)],
+        key: "id",
+        identity: None,
+    },
+    Table {
+        name: "setup_token",
+        columns: &[("token_hash", Text), ("expires_at", Int)],
+        key: "token_hash",
+        identity: None,
+    },
+    Table {
+        name: "job",
+        columns: &[
+            ("id", Uuid),
+            ("kind", Text),
+            ("key", Text),
+            ("payload", Text),
+            ("priority", Int),
+            ("state", Text),
+            ("run_at", Int),
+            ("attempts", Int),
+            ("attempts_max", Int),
+            ("holder", Text),
+            ("lease_until", Int),
+            ("last_error", Text),
+            ("created_at", Int),
+            ("ended_at", Int),
+        ],
+        key: "id",
+        identity: None,
+    },
+    Table {
+        name: "schedule",
+        columns: &[("name", Text), ("kind", Text), ("payload", Text), ("every_seconds", Int), ("next_at", Int)],
+        key: "name",
+        identity: None,
+    },
+    Table {
+        name: "run",
+        columns: &[
+            ("asset_id", Uuid),
+            ("id", Uuid),
+            ("action", Text),
+            ("plan", Text),
+            ("state", Text),
+            ("detail", Text),
+            ("node", Text),
+            ("created_at", Int),
+            ("output", Text),
+        ],
+        key: "asset_id, id",
+        identity: None,
+    },
+    Table {
+        name: "run_event",
+        columns: &[("asset_id", Uuid), ("run_id", Uuid), ("seq", Int), ("at", Int), ("detail", Text)],
+        key: "asset_id, run_id, seq",
+        identity: None,
+    },
+    Table {
+        name: "audit",
+        columns: &[
+            ("seq", Int),
+            ("at", Int),
+            ("actor", Text),
+            ("what", Text),
+            ("subject", Text),
+            ("old_value", Text),
+            ("new_value", Text),
+        ],
+        key: "seq",
+        identity: Some("seq"),
+    },
+];
+
+impl Table {
+    /// Reads all rows in order.
+    pub(super) fn select(&self) -> String {
+        format!("select {} from {} order by {}", self.column_list(), self.quoted(), self.key)
+    }
+
+    /// Begins a statement that writes rows.
+    pub(super) fn insert(&self) -> String {
+        format!("insert into {} ({}) values", self.quoted(), self.column_list())
+    }
+
+    /// The name as SQL text: one of them is a reserved word.
+    pub(super) fn quoted(&self) -> String {
+        format!("\"{}\"", self.name)
+    }
+
+    fn column_list(&self) -> String {
+        self.columns.iter().map(|(column, _)| *column).collect::<Vec<_>>().join(", ")
+    }
+}
