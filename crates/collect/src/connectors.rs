@@ -170,4 +170,18 @@ mod tests {
         assert_eq!(answer(Some(2), "one"), Reading::Failed("find ended with status 2".to_owned()));
         assert_eq!(answer(None, "one"), Reading::Failed("find was killed".to_owned()));
     }
+
+    #[tokio::test]
+    async fn the_local_connection_reads_and_runs() {
+        const UNAME: Command = Command { words: &["uname"], root: false, output_bytes_max: 64, timeout_seconds: 5 };
+        const PROBES: &[Probe] = &[Probe::Command(UNAME)];
+        let connection = Connection::Local;
+        assert_eq!(connection.capture(PROBES).await.get(&PROBES[0]), &Reading::Bytes(b"Linux\n".to_vec()));
+        let echo = Command { words: &["cat"], ..UNAME };
+        assert_eq!(connection.run(echo, b"x").await.map(|output| output.stdout), Ok(b"x".to_vec()));
+        let follow_up = FollowUp { command: echo, stdin: b"y".to_vec() };
+        assert_eq!(connection.follow_up(&follow_up).await, Reading::Bytes(b"y".to_vec()));
+        assert_eq!(connection.host_key_fingerprint(), None);
+        connection.close().await;
+    }
 }

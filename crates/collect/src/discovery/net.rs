@@ -125,22 +125,23 @@ enum Look {
 async fn look(dialer: &Dialer<'_>, options: &Options, address: IpAddr, now: Timestamp) -> (IpAddr, Look) {
     let ports = options.ports.iter().map(|port| look_at_port(dialer, address, *port, now));
     let ports = futures_util::stream::iter(ports).buffer_unordered(options.concurrency_per_host.max(1));
-    let mut seen: Vec<Seen> = ports.collect().await;
+    let seen: Vec<Seen> = ports.collect().await;
     let failure = seen.iter().find_map(|seen| match seen {
         Seen::Failed(reason) => Some(reason.clone()),
         _ => None,
     });
     let live = seen.iter().any(|seen| matches!(seen, Seen::Open(..) | Seen::Refused));
-    let ssh_host_key = seen.iter_mut().find_map(|seen| match seen {
-        Seen::Open(_, key) => key.take(),
-        _ => None,
-    });
-    let services = seen.into_iter().filter_map(|seen| match seen {
-        Seen::Open(service, _) => Some(service),
-        _ => None,
-    });
-    let mut services: Vec<Service> = services.collect();
-    services.sort_by_key(|service| service.port);
+    let mut open: Vec<(Service, Option<String>)> = seen
+        .into_iter()
+        .filter_map(|seen| match seen {
+            Seen::Open(service, key) => Some((service, key)),
+            _ => None,
+        })
+        .collect();
+    open.sort_by_key(|(service, _)| service.port);
+    // The lowest port that speaks SSH stands for the host.
+    let ssh_host_key = open.iter_mut().find_map(|(_, key)| key.take());
+    let services = open.into_iter().map(|(service, _)| service).collect();
     let look = match (live, failure) {
         (true, _) => Look::Live(Box::new(Sighting {
             source: SOURCE.to_owned(),

@@ -178,4 +178,14 @@ mod tests {
         assert_eq!(unpack(&[], 2, 3), Ok(BTreeMap::new()));
         assert!(unpack(&packed[..513], 2, 3).is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_archive_breaks_its_reader(tail: Vec<u8>, cut in 0_usize..2048) {
+            let mut packed = archive(&[("etc/a", "1"), ("etc/b", "22")]);
+            packed.truncate(cut);
+            packed.extend(tail);
+            let _ = unpack(&packed, 8, 64);
+        }
+    }
 }

@@ -79,4 +79,13 @@ mod tests {
         assert!(text.starts_with("HTTP/1.0 200\u{fffd} · sss") && text.ends_with("\"\u{fffd}]0;x\""), "{text}");
         assert!(text.chars().count() <= TEXT_CHARS_MAX && !text.contains(char::is_control));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_answer_breaks_its_reader(tail: Vec<u8>) {
+            let text = parse(&[b"HTTP/1.0 200\r\nServer: x\r\n\r\n<title>", &tail[..]].concat()).unwrap();
+            proptest::prop_assert!(text.chars().count() <= TEXT_CHARS_MAX && !text.contains(char::is_control));
+            parse(&tail);
+        }
+    }
 }

@@ -41,7 +41,7 @@ pub(super) async fn question(stream: TcpStream, address: IpAddr) -> Option<Strin
     Some(text.chars().take(TEXT_CHARS_MAX).collect())
 }
 
-/// Subject, names, issuer, end and fingerprint of a certificate.
+/// Subject, end, fingerprint, issuer and names of a certificate: what may be long stands last, where it is cut.
 fn describe(der: &CertificateDer<'_>) -> String {
     let fingerprint = hex::encode(Sha256::digest(der));
     let Ok((_, certificate)) = X509Certificate::from_der(der) else {
@@ -56,16 +56,18 @@ fn describe(der: &CertificateDer<'_>) -> String {
     };
     let expiry = jiff::Timestamp::from_second(certificate.validity().not_after.timestamp());
     let expiry = expiry.map_or_else(|_| "at an unreadable time".to_owned(), |at| at.strftime("%Y-%m-%d").to_string());
-    let mut parts = vec![part(certificate.subject().to_string())];
+    let mut parts = vec![
+        part(certificate.subject().to_string()),
+        format!("ends {expiry}"),
+        format!("SHA-256 {fingerprint}"),
+        match certificate.subject() == certificate.issuer() {
+            true => "self-signed".to_owned(),
+            false => format!("issued by {}", part(certificate.issuer().to_string())),
+        },
+    ];
     if !names.is_empty() {
         parts.push(format!("names {}", names.join(", ")));
     }
-    parts.push(match certificate.subject() == certificate.issuer() {
-        true => "self-signed".to_owned(),
-        false => format!("issued by {}", part(certificate.issuer().to_string())),
-    });
-    parts.push(format!("ends {expiry}"));
-    parts.push(format!("SHA-256 {fingerprint}"));
     parts.join(" · ")
 }
 
@@ -133,5 +135,13 @@ mod tests {
         let text = describe(&CertificateDer::from(b"no certificate".to_vec()));
         let fingerprint = text.strip_prefix("unreadable certificate · SHA-256 ");
         assert_eq!(fingerprint.map(str::len), Some(64), "{text}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_certificate_breaks_its_reader(der: Vec<u8>) {
+            let text = describe(&CertificateDer::from(der));
+            proptest::prop_assert!(!text.contains(char::is_control));
+        }
     }
 }
