@@ -123,7 +123,8 @@ fn orphans(sources: &[Source]) -> Vec<String> {
 fn orphan(source: &Source, sources: &[Source]) -> Option<String> {
     let (folder, file) = source.path.rsplit_once('/')?;
     let name = file.trim_end_matches(".rs");
-    if matches!(name, "lib" | "main" | "build") {
+    // Each bench is a program of its own.
+    if matches!(name, "lib" | "main" | "build") || folder.ends_with("/benches") {
         return None;
     }
     let parents = [format!("{folder}.rs"), format!("{folder}/lib.rs"), format!("{folder}/main.rs")];
