@@ -43,7 +43,7 @@ const KINDS: &[Kind] = &[
         registry: "crates/collect/src/connectors.rs",
         line: "pub mod {name};",
         sample: "",
-        guide: "docs/book/src/inventory.md",
+        guide: "docs/book/src/inspect.md",
     },
     Kind {
         what: "discovery source",
