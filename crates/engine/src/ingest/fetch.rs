@@ -270,7 +270,7 @@ impl Job {
         let mut sink = |record: Record| {
             count += u64::from(!matches!(record, Record::Release { .. } | Record::Source { .. }));
             if written.is_ok() {
-                written = writer.write(&record);
+                written = writer.write(record);
             }
         };
         let mut problems = Problems::new(format!("{} {}", self.feed.id, self.request.name));

@@ -103,9 +103,11 @@ async fn a_new_advisory_arrives_and_a_removed_one_goes() {
     let site = Site::new();
     let first = TestMirror::demo(AS_OF, &["bookworm"]);
     site.sync(&first, AS_OF).await;
-    let second = first
-        .advisory("trixie", "vigie-demo-new", "CVE-2099-20000", VendorState::Open)
-        .without_advisory("bookworm", "vigie-demo-old", "TEMP-2099001-ABCDEF");
+    let second = first.advisory("trixie", "vigie-demo-new", "CVE-2099-20000", VendorState::Open).without_advisory(
+        "bookworm",
+        "vigie-demo-old",
+        "TEMP-2099001-ABCDEF",
+    );
     let report = site.sync(&second, AS_OF).await;
     assert_eq!(report.feeds[0], ("debian", Outcome::Updated));
     assert_eq!(report.feeds[2], ("kev", Outcome::Unchanged));
@@ -123,7 +125,8 @@ async fn only_what_is_asked_for_is_fetched_and_an_unknown_feed_is_an_error() {
     sync(&mirror, &site.data(), AS_OF, only(&["kev", "epss"]), &()).await.expect("it synchronises");
     let states: Vec<_> = feeds::FEEDS.iter().map(|feed| site.state(feed.id, AS_OF)).collect();
     assert_eq!(states, [FeedState::Never, FeedState::Never, FeedState::Fresh, FeedState::Fresh, FeedState::Never]);
-    let error = sync(&mirror, &site.data(), AS_OF, only(&["kev", "cev"]), &()).await.expect_err("there is no such feed");
+    let error =
+        sync(&mirror, &site.data(), AS_OF, only(&["kev", "cev"]), &()).await.expect_err("there is no such feed");
     assert_eq!(error.to_string(), "unknown feed \"cev\" (known: debian, nvd, kev, epss, vulnrichment)");
 }
 

@@ -47,7 +47,7 @@ impl Damage {
 fn bomb() -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     let block = vec![b' '; 1024 * 1024];
-    for _ in 0..64 {
+    for _ in 0..24 {
         encoder.write_all(&block)?;
     }
     encoder.finish()

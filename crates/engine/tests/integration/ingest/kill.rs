@@ -66,10 +66,11 @@ fn killed_at(site: &Site, step: usize) -> bool {
 #[tokio::test]
 async fn a_kill_at_any_step_leaves_the_old_state_or_the_new_one() {
     let old = TestMirror::demo(AS_OF, &["bookworm"]);
-    let new = old
-        .clone()
-        .advisory("bookworm", "vigie-demo-web", "CVE-2099-30000", VendorState::Open)
-        .epss("CVE-2099-30000", 0.9, 0.99);
+    let new = old.clone().advisory("bookworm", "vigie-demo-web", "CVE-2099-30000", VendorState::Open).epss(
+        "CVE-2099-30000",
+        0.9,
+        0.99,
+    );
     let mut step = 0;
     loop {
         let site = Site::new();
