@@ -62,7 +62,7 @@ impl Options {
             ports: PORTS.to_vec(),
             concurrency: 512,
             concurrency_per_host: 4,
-            rate_per_second: 1000,
+            rate_per_second: 500,
             connect_timeout: Duration::from_secs(1),
             banner_timeout: Duration::from_secs(3),
         }
