@@ -1,4 +1,4 @@
-//! CVSS: vectors in, exact scores out (methods.md §1).
+//! CVSS: vectors in, exact scores out.
 //!
 //! A published score is a claim, so every score here is recomputed from the metrics, each version by its own formula and
 //! in integers: no score depends on the rounding of binary fractions (docs/adr/0003-cvss.md).

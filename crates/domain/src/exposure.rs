@@ -1,4 +1,4 @@
-//! How reachable an asset is (methods.md §3.1).
+//! How reachable an asset is.
 
 use serde::{Deserialize, Serialize};
 

@@ -58,7 +58,7 @@ impl FeedState {
     }
 }
 
-/// A feed is stale when its data is older than this (methods.md §1.7, rank 0).
+/// A feed is stale when its data is older than this.
 pub const STALE_AFTER: SignedDuration = SignedDuration::from_hours(48);
 
 impl FeedSnapshot {

@@ -1,7 +1,7 @@
 //! The finding: one (asset, package, vulnerability) for its whole life, and the machine that moves it.
 //!
-//! Detection is what evidence says (methods.md §4.6 and §4.7, machine D). What people decide and what is being done are
-//! other machines and live elsewhere. A finding is never deleted, and its state is the fold of its evidence:
+//! Detection is what evidence says (docs/book/src/life-cycle.md). What people decide and what is being done are other
+//! machines and live elsewhere. A finding is never deleted, and its state is the fold of its evidence:
 //! [`Finding::apply`] is the only way to change one.
 
 use jiff::{SignedDuration, Timestamp};
@@ -449,7 +449,7 @@ mod tests {
         }
     }
 
-    /// The nine events of the model check (methods.md §4.7).
+    /// The nine events of the model check.
     fn events() -> [Fact; 9] {
         [
             detected(),

@@ -24,7 +24,7 @@ pub struct Inventory {
     pub gaps: Vec<Gap>,
 }
 
-/// What tells this asset from another (methods.md §7.1).
+/// What tells this asset from another.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     pub hostname: Option<String>,

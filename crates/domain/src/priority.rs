@@ -1,4 +1,4 @@
-//! What to do first, here, and why (methods.md §2.11).
+//! What to do first, here, and why; docs/book/src/priorities.md has the rules in words.
 //!
 //! A pure function of what is known of the flaw, of the asset's context and of the instant: the same arguments give the
 //! same verdict. Whatever is missing is named among the reasons and never counts as zero, none or safe.

@@ -17,7 +17,7 @@ pub struct Action {
     pub closes: BTreeSet<FindingId>,
 }
 
-/// What the package manager says it would do (methods.md §6.1: the dry run is the plan).
+/// What the package manager says it would do: its dry run is the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Sorted by package.

@@ -47,7 +47,7 @@ pub enum Requirement {
     High,
 }
 
-/// What all scopes of an asset together say about it (methods.md §1.8, "Merge").
+/// What all scopes of an asset together say about it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Context {
     pub confidentiality: Requirement,

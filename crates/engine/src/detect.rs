@@ -1,7 +1,7 @@
 //! Detect: turns one evaluation of one inventory into evidence for the life-cycle machine.
 //!
 //! Pure: the same findings, inventory, matches and instant give the same evidence, and taking it in twice changes
-//! nothing. A finding ends only where the inventory is whole *and* the knowledge decides (methods.md §4.6); everything
+//! nothing. A finding ends only where the inventory is whole *and* the knowledge decides; everything
 //! undecided leaves findings as they are.
 
 use std::cmp::Ordering;

@@ -37,7 +37,7 @@ pub fn evaluate(
     Evaluation { judged, undecided }
 }
 
-/// The order of the queue (methods.md §2.11): tier, due, contextual score, EPSS; then names, so that it is total.
+/// The order of the queue: tier, due, contextual score, EPSS; then names, so that it is total.
 pub fn sort(judged: &mut [Judged]) {
     judged.sort_by(|a, b| {
         a.priority

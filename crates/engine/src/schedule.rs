@@ -15,7 +15,7 @@ use crate::assign::cadence_seconds;
 /// A claimed fix must be verified within this time.
 const VERIFICATION: SignedDuration = SignedDuration::from_hours(24);
 
-/// An asset counts as unseen at the earliest after this time (methods.md §4.7).
+/// An asset counts as unseen at the earliest after this time.
 const UNSEEN_MIN: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A failed inspection is tried again after this time, or after the cadence where that is shorter.

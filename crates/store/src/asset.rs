@@ -10,7 +10,7 @@ use crate::db::{On, Tx};
 use crate::error::StoreError;
 use crate::sql::{Query, Row, json, query, word};
 
-/// What an identifier is. The order is the strength, strongest first (methods.md §7.1).
+/// What an identifier is. The order is the strength, strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IdentifierKind {

@@ -19,6 +19,9 @@ pub(super) fn problems(sources: &[Source], paths: &[String]) -> Vec<String> {
         problems.extend(unknown_words(document, "make ", &targets));
         problems.extend(unknown_words(document, "vigie ", &commands));
     }
+    for source in sources.iter().filter(|source| source.is_rust() && !source.path.starts_with("xtask/")) {
+        problems.extend(unknown_documents(source, paths));
+    }
     problems.extend(undescribed(&commands, text_of(COMMANDS)));
     problems.extend(pages_without_entry(&documents, text_of(SUMMARY)));
     problems.extend(decisions(&documents));
@@ -102,6 +105,20 @@ fn dead_links(document: &Source, paths: &[String]) -> Vec<String> {
     problems
 }
 
+/// Documents that comments name and that nobody has.
+fn unknown_documents(source: &Source, paths: &[String]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (number, line) in (1..).zip(source.text.lines()) {
+        let words = line.split(|c: char| !(c.is_ascii_alphanumeric() || "-_./".contains(c)));
+        for word in words.map(|word| word.trim_matches('.')).filter(|word| word.ends_with(".md") && word.len() > 3) {
+            if !paths.iter().any(|path| path == word || path.ends_with(&format!("/{word}"))) {
+                problems.push(format!("{}:{number}: there is no document {word}", source.path));
+            }
+        }
+    }
+    problems
+}
+
 fn resolve(folder: &str, target: &str) -> String {
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in target.trim_end_matches('/').split('/') {
@@ -173,6 +190,13 @@ mod tests {
         let known = ["scan".to_owned()];
         assert_eq!(unknown_words(&page, "vigie ", &known), ["README.md:3: there is no `vigie fly`"]);
         assert_eq!(unknown_words(&page, "make ", &known), ["README.md:1: there is no `make tea`"]);
+    }
+
+    #[test]
+    fn a_document_that_nobody_has_is_found() {
+        let source = document("crates/cli/src/exit.rs", "// See exit-codes.md and docs/lost.md.\n");
+        let paths = ["docs/book/src/exit-codes.md".to_owned()];
+        assert_eq!(unknown_documents(&source, &paths), ["crates/cli/src/exit.rs:1: there is no document docs/lost.md"]);
     }
 
     #[test]

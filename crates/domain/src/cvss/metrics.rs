@@ -80,7 +80,7 @@ static V3: [Metric; 22] = [
     metric(Environmental, "MA", &["X", "H", "L", "N"]),
 ];
 
-/// Values from the most severe one on, so that an index is a severity level (methods.md §1.4).
+/// Values from the most severe one on, so that an index is a severity level.
 static V40: [Metric; 32] = [
     metric(Base, "AV", &["N", "A", "L", "P"]),
     metric(Base, "AC", &["L", "H"]),

@@ -1,4 +1,4 @@
-//! Reading a vector (methods.md §1.1): any order, everything else as the standard says.
+//! Reading a vector: any order, everything else as the standard says.
 
 use super::metrics::{self, Group};
 use super::{Vector, Version};

@@ -1,4 +1,4 @@
-//! The equations of CVSS 2.0 on exact decimals (methods.md §1.2).
+//! The equations of CVSS 2.0 on exact decimals.
 
 use super::{Score, Vector};
 

@@ -1,4 +1,4 @@
-//! The equations of CVSS 3.0 and 3.1 (methods.md §1.3) in fixed point.
+//! The equations of CVSS 3.0 and 3.1 in fixed point.
 //!
 //! Everything but one power is exact at this scale. The power has more decimals; a test shows for every vector that what is
 //! cut off never moves a score.

@@ -1,4 +1,4 @@
-//! The score of CVSS 4.0: macro vector, then interpolation by the closed form, in integers (methods.md §1.4 and §1.5).
+//! The score of CVSS 4.0: macro vector, then interpolation by the closed form, in integers.
 
 use super::v4_macro_scores::{NONE, of};
 use super::{Score, Vector};

@@ -1,4 +1,4 @@
-//! Rule: the remediation table of CISA's BOD 26-04 (methods.md §2.8).
+//! Rule: the remediation table of CISA's BOD 26-04.
 
 use crate::exposure::Exposure;
 

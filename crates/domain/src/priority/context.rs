@@ -1,4 +1,4 @@
-//! Signal: the vector that counts, scored for this asset (methods.md §1.8 and §1.9).
+//! Signal: the vector that counts, scored for this asset.
 
 use super::maturity::Rank;
 use super::{ContextualCvss, Policy, Reason};

@@ -1,4 +1,4 @@
-//! Signal: EPSS, the probability of exploitation within 30 days (methods.md §2.1).
+//! Signal: EPSS, the probability of exploitation within 30 days.
 
 use jiff::civil::{Date, date};
 

@@ -1,4 +1,4 @@
-//! Signal: CISA's list of exploited vulnerabilities (methods.md §2.2).
+//! Signal: CISA's list of exploited vulnerabilities.
 
 use jiff::civil::Date;
 

@@ -1,4 +1,4 @@
-//! Signal: exploit maturity from evidence (methods.md §1.7).
+//! Signal: exploit maturity from evidence.
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -1,4 +1,4 @@
-//! Signals: CISA's SSVC answers, published or derived, and the deployer tree (methods.md §1.9, §2.5, §2.6).
+//! Signals: CISA's SSVC answers, published or derived, and the deployer tree.
 
 use jiff::Timestamp;
 use jiff::tz::Offset;

@@ -1,4 +1,4 @@
-//! The rule: which tier, and by when (methods.md §2.11).
+//! The rule: which tier, and by when.
 
 use super::bod::{self, Outcome};
 use super::epss::Scored;
