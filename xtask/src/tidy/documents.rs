@@ -108,7 +108,8 @@ fn dead_links(document: &Source, paths: &[String]) -> Vec<String> {
 /// Documents that comments name and that nobody has.
 fn unknown_documents(source: &Source, paths: &[String]) -> Vec<String> {
     let mut problems = Vec::new();
-    for (number, line) in (1..).zip(source.text.lines()) {
+    let comments = (1..).zip(source.text.lines()).filter(|(_, line)| line.trim_start().starts_with("//"));
+    for (number, line) in comments {
         let words = line.split(|c: char| !(c.is_ascii_alphanumeric() || "-_./".contains(c)));
         for word in words.map(|word| word.trim_matches('.')).filter(|word| word.ends_with(".md") && word.len() > 3) {
             if !paths.iter().any(|path| path == word || path.ends_with(&format!("/{word}"))) {
