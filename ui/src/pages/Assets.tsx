@@ -12,6 +12,7 @@ import { Commands, Empty, Failure, Loading } from "../parts/States";
 import { Table, type Row } from "../parts/Table";
 import { TierLine } from "../parts/Tier";
 import { Unknown } from "../parts/Unknown";
+import { Word } from "../parts/Word";
 import { texts } from "../texts";
 import css from "./page.module.css";
 
@@ -82,7 +83,7 @@ function row(asset: Asset): Row {
     cells: [
       <div key="name">
         <Link to="/assets/$id" params={{ id: asset.id }} className={css.strong}>
-          <bdi>{asset.name}</bdi>
+          <Word text={asset.name} />
         </Link>
         <div className={css.small}>
           <bdi>{asset.addresses.slice(0, 3).join(", ")}</bdi>
@@ -95,7 +96,7 @@ function row(asset: Asset): Row {
         {asset.last_inspected_at == null ? <Unknown text={t.never} /> : <Moment value={asset.last_inspected_at} />}
         {asset.last_error ? <div className={css.error}>{t.failed}</div> : null}
       </div>,
-      <TierLine key="findings" counts={asset.counts} />,
+      <TierLine key="findings" counts={asset.counts} undecided={asset.unknown_count} />,
       asset.unknown_count == null ? <Unknown key="unknown" /> : texts.count(asset.unknown_count),
     ],
   };

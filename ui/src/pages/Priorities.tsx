@@ -4,6 +4,7 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 
 import type { Wire } from "../api/client";
 import { findingsQuery, statusQuery } from "../api/queries";
+import { mayMissFindings } from "../format/gaps";
 import { QUEUE } from "../parts/FindingColumns";
 import { FindingFilters } from "../parts/FindingFilters";
 import { FindingTable } from "../parts/FindingTable";
@@ -30,7 +31,7 @@ export function Priorities() {
     <>
       <PageTitle title={t.title} />
       <p className={css.lead}>{t.lead}</p>
-      <TierFilter counts={status.data?.counts} />
+      <TierFilter status={status.data} />
       <FindingFilters />
       <p className={css.total} aria-live="polite">
         {first ? t.shown(findings.length, first.total) : texts.state.loading}
@@ -80,7 +81,7 @@ function NoFindings({ filtered, status }: { filtered: boolean; status: Wire<"Sta
       </Empty>
     );
   }
-  if (isUnproven(status)) {
+  if (mayMissFindings(status)) {
     return (
       <Empty title={t.emptyUnproven}>
         <p>{t.emptyUnprovenDetail}</p>
@@ -93,8 +94,4 @@ function NoFindings({ filtered, status }: { filtered: boolean; status: Wire<"Sta
       <p>{t.emptyDetail}</p>
     </Empty>
   );
-}
-
-function isUnproven(status: Wire<"Status">): boolean {
-  return status.sample || status.asset_unknown_count > 0 || status.feeds.length === 0 || status.feeds.some((feed) => feed.state !== "fresh");
 }

@@ -5,6 +5,7 @@ import { Moment } from "./Moment";
 import { Section } from "./Section";
 import { Table } from "./Table";
 import { Unknown } from "./Unknown";
+import { Word } from "./Word";
 
 const t = texts.asset;
 
@@ -28,9 +29,9 @@ export function AssetNetwork({ asset }: { asset: Wire<"AssetDetail"> }) {
               rows={asset.services.map((service) => ({
                 key: `${service.address} ${service.port}`,
                 cells: [
-                  <code key="address">{service.address}</code>,
-                  service.port,
-                  service.protocol ?? <Unknown key="protocol" />,
+                  <Word key="address" text={service.address} className="mono" />,
+                  <Word key="port" text={String(service.port)} />,
+                  service.protocol == null ? <Unknown key="protocol" /> : <Word key="protocol" text={service.protocol} />,
                   service.banner == null ? <Unknown key="banner" /> : <bdi key="banner">{service.banner}</bdi>,
                   <Moment key="seen" value={service.seen_at} distance />,
                 ],
@@ -55,10 +56,10 @@ function Listeners({ asset }: { asset: Wire<"AssetDetail"> }) {
       rows={listeners.map((listener, index) => ({
         key: String(index),
         cells: [
-          <code key="address">{listener.address}</code>,
-          `${listener.port}/${listener.protocol}`,
-          listener.process == null ? <Unknown key="process" /> : <bdi key="process">{listener.process}</bdi>,
-          listener.package == null ? <Unknown key="package" /> : <bdi key="package">{listener.package}</bdi>,
+          <Word key="address" text={listener.address} className="mono" />,
+          <Word key="port" text={`${listener.port}/${listener.protocol}`} />,
+          listener.process == null ? <Unknown key="process" /> : <Word key="process" text={listener.process} />,
+          listener.package == null ? <Unknown key="package" /> : <Word key="package" text={listener.package} />,
         ],
       }))}
     />

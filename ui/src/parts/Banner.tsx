@@ -8,6 +8,7 @@ import { Icon } from "./Icon";
 import { MomentOrNever } from "./Moment";
 import { Table } from "./Table";
 import { Unknown } from "./Unknown";
+import { Word } from "./Word";
 
 type Status = Wire<"Status">;
 
@@ -92,7 +93,7 @@ function Feeds({ feeds }: { feeds: Status["feeds"] }) {
       rows={feeds.map((feed) => ({
         key: feed.id,
         cells: [
-          <code key="id">{feed.id}</code>,
+          <Word key="id" text={feed.id} className="mono" />,
           <strong key="state">{texts.banner.feedStates[feed.state] ?? feed.state}</strong>,
           <MomentOrNever key="fetched" value={feed.fetched_at} />,
           <MomentOrNever key="published" value={feed.published_at} never={texts.unknown} />,

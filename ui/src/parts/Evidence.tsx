@@ -76,7 +76,10 @@ function Kev({ detail }: { detail: Detail }) {
           {kev.ransomware ? <strong>{t.kevRansomware}</strong> : null}
         </>
       ) : (
-        <p className={css.big}>{isNotListed ? t.kevNo : <Unknown text={t.kevUnknown} />}</p>
+        <>
+          <p className={css.big}>{isNotListed ? t.kevNo : <Unknown />}</p>
+          {isNotListed ? null : <p className={css.quiet}>{t.kevUnknown}</p>}
+        </>
       )}
     </section>
   );

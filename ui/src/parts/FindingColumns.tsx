@@ -13,6 +13,7 @@ import { Flags } from "./Flags";
 import { Moment } from "./Moment";
 import { Tier } from "./Tier";
 import { Unknown } from "./Unknown";
+import { Word } from "./Word";
 
 type Finding = Wire<"Finding">;
 
@@ -26,9 +27,6 @@ export interface Column {
 }
 
 const t = texts.finding;
-
-/** A name or version of up to this many characters stays on one line. */
-const SHORT = 22;
 
 const priority: Column = { name: "priority", title: t.priority, cell: (finding) => <Tier tier={finding.priority} /> };
 
@@ -51,7 +49,7 @@ const asset: Column = {
   cell: ({ asset }) =>
     asset ? (
       <Link to="/assets/$id" params={{ id: asset.id }} className={css.main} title={asset.name}>
-        <Short text={asset.name} className={css.clamp} />
+        <Word text={asset.name} className={css.clamp} />
       </Link>
     ) : (
       <Unknown />
@@ -64,7 +62,7 @@ const component: Column = {
   cell: ({ component }) => (
     <>
       <bdi className={`${css.package} ${css.clamp}`}>{component.name}</bdi>
-      <Short text={component.version} className={css.version} />
+      <Word text={component.version} className={css.version} />
     </>
   ),
 };
@@ -119,7 +117,7 @@ const fix: Column = {
     finding.fixed_version == null ? (
       <span className={css.quiet}>{t.noFix[finding.vendor_status] ?? finding.vendor_status}</span>
     ) : (
-      <Short text={finding.fixed_version} className={css.fix} />
+      <Word text={finding.fixed_version} className={css.fix} />
     ),
 };
 
@@ -131,7 +129,7 @@ const ended: Column = {
 
 const endedAt: Column = {
   name: "endedAt",
-  title: texts.finding.until,
+  title: t.endedAt,
   cell: ({ life }) => <Moment value={life?.fixed_at ?? life?.episodes.at(-1)?.ended_at} />,
 };
 
@@ -151,7 +149,7 @@ export const OF_ASSET: readonly Column[] = QUEUE.filter((column) => column !== a
 export const OF_VULNERABILITY: readonly Column[] = [priority, asset, component, { ...ended, cell: StateCell }, score, dueDate, fix];
 
 /** Ended findings of one asset. */
-export const ENDED: readonly Column[] = [vulnerability, component, ended, { ...endedAt, title: t.fixedAt }, exposureTime, fix];
+export const ENDED: readonly Column[] = [vulnerability, component, ended, endedAt, exposureTime, fix];
 
 /** The state in words, with its cause. */
 export function state(life: Wire<"Life">): string {
@@ -167,14 +165,6 @@ function StateCell(finding: Finding) {
       {state(finding.life)}
       <Flags finding={finding} />
     </>
-  );
-}
-
-function Short({ text, className }: { text: string; className: string | undefined }) {
-  return (
-    <bdi className={className} data-short={text.length <= SHORT || undefined}>
-      {text}
-    </bdi>
   );
 }
 

@@ -15,22 +15,23 @@ export function Tier({ tier, named = false }: { tier: string; named?: boolean })
   );
 }
 
-/** Active findings by tier in one line. `null`: nobody knows, which is not zero. */
-export function TierLine({ counts }: { counts: Record<string, number> | null | undefined }) {
+/** Active findings by tier in one line. `null`: nobody knows. A zero is shown as one only where nothing is undecided. */
+export function TierLine({ counts, undecided }: { counts: Record<string, number> | null | undefined; undecided: number | null | undefined }) {
   if (!counts) return <span className={css.noCounts}>{texts.unknown}</span>;
   return (
     <span className={css.line}>
       {TIERS.map((tier) => {
         const n = counts[tier.toLowerCase()];
+        const isSure = n !== undefined && (n > 0 || undecided === 0);
         return (
           <span
             key={tier}
             className={css.pair}
             data-tier={tier}
-            data-zero={n === 0 || undefined}
-            title={n === undefined ? texts.tier.unknownOf(tier) : texts.tier.countOf(n, tier)}
+            data-zero={!n || undefined}
+            title={isSure ? texts.tier.countOf(n, tier) : texts.tier.noneKnownOf(tier)}
           >
-            <span className={css.key}>{tier}</span> {n === undefined ? "?" : texts.count(n)}
+            <span className={css.key}>{tier}</span> {isSure ? texts.count(n) : "?"}
           </span>
         );
       })}
