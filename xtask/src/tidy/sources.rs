@@ -60,7 +60,7 @@ pub(crate) fn sources(root: &Path, prefix: &str) -> anyhow::Result<Vec<Source>> 
 /// All files that git follows or would follow, and that exist.
 pub(crate) fn paths(root: &Path) -> anyhow::Result<Vec<String>> {
     let output = Command::new("git")
-        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .args(["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
         .current_dir(root)
         .output()
         .context("run git")?;
