@@ -1,6 +1,6 @@
-//! Connectors: the ways to look inside one asset. Each fills a [`Capture`] from the same constant probes.
+//! Connectors: the ways to look inside one asset. Each fills a `Capture` from the same constant probes.
 //!
-//! To add one, write `connectors/<way>.rs` with a function from `&[Probe]` to [`Capture`]: a missing file is
+//! To add one, write `connectors/<way>.rs` with a function from `&[Probe]` to `Capture`: a missing file is
 //! [`Reading::Missing`] only when the system said so; everything else that goes wrong is [`Reading::Failed`].
 
 pub mod local;
@@ -11,7 +11,7 @@ mod files;
 mod process;
 
 use domain::command::{Command, Output};
-use ecosystems::capture::{Capture, FollowUp, Probe, Reading};
+use ecosystems::capture::Reading;
 
 /// Files of one folder together; each has its own limit too.
 pub(crate) const FOLDER_BYTES_MAX: usize = 256 << 20;
@@ -34,63 +34,6 @@ pub enum CommandError {
     NeedsRoot { program: &'static str, reason: String },
     #[error("{program} could not be run: {reason}")]
     NotRun { program: &'static str, reason: String },
-}
-
-/// A running asset that commands can be sent to.
-#[derive(Debug)]
-pub enum Connection {
-    Local,
-    Ssh(Box<ssh::Session>),
-}
-
-impl Connection {
-    /// Reads the probes.
-    pub async fn capture(&self, probes: &'static [Probe]) -> Capture {
-        match self {
-            Connection::Ssh(session) => session.capture(probes).await,
-            Connection::Local => tokio::task::spawn_blocking(|| local::capture(probes)).await.unwrap_or_else(|error| {
-                let failed = |probe: &Probe| (*probe, Reading::Failed(format!("reading it crashed: {error}")));
-                Capture { live: true, readings: probes.iter().map(failed).collect() }
-            }),
-        }
-    }
-
-    /// Runs a command that needs what was read before.
-    pub async fn follow_up(&self, follow_up: &FollowUp) -> Reading {
-        let FollowUp { command, stdin } = follow_up;
-        reading(program(*command), self.run(*command, stdin).await)
-    }
-
-    /// Runs a command with the rights it needs.
-    pub async fn run(&self, command: Command, stdin: &[u8]) -> Result<Output, CommandError> {
-        match self {
-            Connection::Ssh(session) => session.run(command, stdin).await,
-            Connection::Local => {
-                let stdin = stdin.to_vec();
-                let run = tokio::task::spawn_blocking(move || local::run(command, &stdin));
-                let crashed = |error: tokio::task::JoinError| {
-                    Err(CommandError::NotRun { program: program(command), reason: error.to_string() })
-                };
-                run.await.unwrap_or_else(crashed)
-            }
-        }
-    }
-
-    /// The SSH host key's fingerprint. `None`: not reached by SSH.
-    pub fn host_key_fingerprint(&self) -> Option<&str> {
-        match self {
-            Connection::Ssh(session) => Some(session.host_key_fingerprint()),
-            Connection::Local => None,
-        }
-    }
-
-    /// Says goodbye.
-    pub async fn close(self) {
-        match self {
-            Connection::Ssh(session) => session.close().await,
-            Connection::Local => {}
-        }
-    }
 }
 
 /// The program of a command, by which its failures are told.
@@ -169,19 +112,5 @@ mod tests {
         assert_eq!(answer(Some(1), ""), Reading::Failed("find ended with status 1".to_owned()));
         assert_eq!(answer(Some(2), "one"), Reading::Failed("find ended with status 2".to_owned()));
         assert_eq!(answer(None, "one"), Reading::Failed("find was killed".to_owned()));
-    }
-
-    #[tokio::test]
-    async fn the_local_connection_reads_and_runs() {
-        const UNAME: Command = Command { words: &["uname"], root: false, output_bytes_max: 64, timeout_seconds: 5 };
-        const PROBES: &[Probe] = &[Probe::Command(UNAME)];
-        let connection = Connection::Local;
-        assert_eq!(connection.capture(PROBES).await.get(&PROBES[0]), &Reading::Bytes(b"Linux\n".to_vec()));
-        let echo = Command { words: &["cat"], ..UNAME };
-        assert_eq!(connection.run(echo, b"x").await.map(|output| output.stdout), Ok(b"x".to_vec()));
-        let follow_up = FollowUp { command: echo, stdin: b"y".to_vec() };
-        assert_eq!(connection.follow_up(&follow_up).await, Reading::Bytes(b"y".to_vec()));
-        assert_eq!(connection.host_key_fingerprint(), None);
-        connection.close().await;
     }
 }

@@ -13,7 +13,7 @@ use domain::command::Command;
 use ecosystems::capture::{FollowUp, Probe, Reading};
 use outside::NeverTouch;
 use secrecy::SecretString;
-use testkit::lab::{Host, Lab, PASSPHRASE, PASSWORD, USER, USER_WITHOUT_SUDO};
+use testkit::lab::{Host, Lab, PACKAGES, PASSPHRASE, PASSWORD, USER, USER_WITHOUT_SUDO};
 
 /// Host keys in memory.
 #[derive(Default)]
@@ -142,6 +142,52 @@ fn an_inspection_reads_what_is_there_and_says_what_is_not() {
     assert!(text(capture.get(&LISTENERS)).contains("vigie-demo-webd"));
     assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
     println!("{} probes in {elapsed:?}", PROBES.len());
+}
+
+#[test]
+fn the_inventory_of_a_lab_host_is_whole() {
+    let Some(lab) = Lab::start(1) else { return };
+    let host = &lab.hosts()[0];
+    let target = target(&lab, host);
+    let inspect = || {
+        lab.inside(|| {
+            block_on(async {
+                let session = connect(&target, &Keys::default()).await.unwrap();
+                let probes: Vec<Probe> = ecosystems::probes().copied().collect();
+                let start = Instant::now();
+                let capture = session.capture(&probes).await;
+                let mut follow_ups = Vec::new();
+                for follow_up in ecosystems::follow_ups(&capture) {
+                    let reading = session.follow_up(&follow_up).await;
+                    follow_ups.push((follow_up, reading));
+                }
+                println!("{} probes, {} follow-ups in {:?}", probes.len(), follow_ups.len(), start.elapsed());
+                ecosystems::inventory(&capture, &follow_ups)
+            })
+        })
+    };
+    let before = inspect();
+    assert_eq!(before.gaps, []);
+    assert!(before.packages_complete());
+    let components = before.components.unwrap();
+    for package in PACKAGES {
+        let component = components.iter().find(|component| component.name == package.name).unwrap();
+        assert_eq!((component.version.as_str(), component.source.as_str()), (package.version, package.source));
+        assert_eq!(component.source_version, package.source_version);
+    }
+    assert_eq!(before.identity.hostname.as_deref(), Some("lab1"));
+    assert_eq!(before.identity.addresses, [host.address]);
+    let listener = |port: u16| {
+        let found = before.listeners.iter().flatten().find(|listener| listener.port == port);
+        found.and_then(|listener| listener.package.as_deref())
+    };
+    assert_eq!((listener(22), listener(80)), (Some("openssh-server"), Some("vigie-demo-web")));
+    assert_eq!(before.stale_packages, Some(Vec::new()));
+
+    host.install(&["vigie-demo-web=1.0-2", "vigie-demo-web-common=1.0-2"]);
+    let after = inspect();
+    assert_eq!(after.gaps, []);
+    assert_eq!(after.stale_packages, Some(vec!["vigie-demo-web".to_owned()]), "the old program still runs");
 }
 
 #[test]
