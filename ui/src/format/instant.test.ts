@@ -1,16 +1,18 @@
 import { expect, test } from "vitest";
 
-import { isDay, showDistance, showInstant, showUtc } from "./instant";
+import { isDay, showDay, showDistance, showInstant, showUtc } from "./instant";
 
 test("an instant is shown in the reader's zone, and in UTC in the title", () => {
   expect(showInstant("2099-03-01T23:30:00Z", "Europe/Paris")).toBe("2 Mar 2099, 00:30");
   expect(showInstant("2099-03-01T23:30:00Z", "UTC")).toBe("1 Mar 2099, 23:30");
+  expect(showDay("2099-03-01T23:30:00Z", "Europe/Paris")).toBe("2 Mar 2099");
   expect(showUtc("2099-03-01T23:30:05.123Z")).toBe("2099-03-01 23:30:05 UTC");
 });
 
 test("a day is the same day in every zone", () => {
   expect(isDay("2099-03-01")).toBe(true);
   expect(showInstant("2099-03-01", "Pacific/Auckland")).toBe("1 Mar 2099");
+  expect(showDay("2099-03-01", "Pacific/Auckland")).toBe("1 Mar 2099");
   expect(showUtc("2099-03-01")).toBe("2099-03-01");
 });
 

@@ -1,6 +1,8 @@
 import { texts } from "../texts";
 
 const DAY = /^(\d{4})-(\d{2})-(\d{2})$/;
+const DATE: Intl.DateTimeFormatOptions = { day: "numeric", month: "short", year: "numeric" };
+const CLOCK: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit" };
 
 /** Reads an RFC 3339 instant, or a day as the reader's midnight. `null`: it is neither. */
 export function parseInstant(value: string): Date | null {
@@ -18,10 +20,16 @@ export function isDay(value: string): boolean {
 export function showInstant(value: string, zone?: string): string {
   const date = parseInstant(value);
   if (!date) return value;
-  const day: Intl.DateTimeFormatOptions = { day: "numeric", month: "short", year: "numeric" };
-  if (isDay(value)) return new Intl.DateTimeFormat(texts.locale, day).format(date);
-  const clock: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit" };
-  const format = new Intl.DateTimeFormat(texts.locale, { ...day, ...clock, ...(zone ? { timeZone: zone } : {}) });
+  if (isDay(value)) return showDay(value);
+  const format = new Intl.DateTimeFormat(texts.locale, { ...DATE, ...CLOCK, ...(zone ? { timeZone: zone } : {}) });
+  return format.format(date);
+}
+
+/** Writes the day of an instant in the reader's zone. */
+export function showDay(value: string, zone?: string): string {
+  const date = parseInstant(value);
+  if (!date) return value;
+  const format = new Intl.DateTimeFormat(texts.locale, { ...DATE, ...(zone && !isDay(value) ? { timeZone: zone } : {}) });
   return format.format(date);
 }
 

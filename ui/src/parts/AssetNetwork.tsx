@@ -33,7 +33,7 @@ export function AssetNetwork({ asset }: { asset: Wire<"AssetDetail"> }) {
                   <Word key="port" text={String(service.port)} />,
                   service.protocol == null ? <Unknown key="protocol" /> : <Word key="protocol" text={service.protocol} />,
                   service.banner == null ? <Unknown key="banner" /> : <bdi key="banner">{service.banner}</bdi>,
-                  <Moment key="seen" value={service.seen_at} distance />,
+                  <Moment key="seen" value={service.seen_at} style="distance" />,
                 ],
               }))}
             />

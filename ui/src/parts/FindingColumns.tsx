@@ -180,7 +180,7 @@ function DueDate({ value }: { value: string | null | undefined }) {
   };
   return (
     <span className={css.due} data-due={near?.kind}>
-      <Moment value={value.slice(0, 10)} />
+      <Moment value={value} style="day" />
       {near ? <small>{words[near.kind](near.days)}</small> : null}
     </span>
   );

@@ -1,15 +1,18 @@
 import { useState } from "react";
 
-import { showDistance, showInstant, showUtc } from "../format/instant";
+import { showDay, showDistance, showInstant, showUtc } from "../format/instant";
 import { texts } from "../texts";
 import { Unknown } from "./Unknown";
 
+/** How much of an instant is shown: to the minute, its day, or how far it is. */
+type Style = "minute" | "day" | "distance";
+
 /** An instant in the reader's zone, with UTC in its title. */
-export function Moment({ value, distance = false }: { value: string | null | undefined; distance?: boolean }) {
+export function Moment({ value, style = "minute" }: { value: string | null | undefined; style?: Style }) {
   const [now] = useState(() => new Date());
   if (value == null) return <Unknown />;
-  const shown = distance ? showDistance(value, now) : showInstant(value);
-  const title = distance ? `${showInstant(value)} (${showUtc(value)})` : showUtc(value);
+  const shown = { minute: () => showInstant(value), day: () => showDay(value), distance: () => showDistance(value, now) }[style]();
+  const title = style === "minute" ? showUtc(value) : `${showInstant(value)} (${showUtc(value)})`;
   return (
     <time dateTime={value} title={title}>
       {shown}
