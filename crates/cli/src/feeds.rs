@@ -5,9 +5,10 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use domain::feed::FeedSnapshot;
-use engine::ingest::{self, Outcome, SyncError, SyncOptions, SyncReport};
+
+use engine::ingest::{self, SyncError, SyncOptions, SyncReport};
 use jiff::Timestamp;
-use outside::{ClientOptions, Source};
+use outside::Source;
 
 use crate::args::{Common, Feeds, Format};
 use crate::context;
@@ -38,14 +39,14 @@ pub(crate) async fn sync(
     only: Option<Vec<String>>,
     now: Timestamp,
 ) -> anyhow::Result<SyncReport> {
-    let client = ClientOptions::default();
+    let client = context::client_options();
     let source = match mirror {
         Some(place) => Source::mirror(place, client).await.with_context(|| format!("open the mirror {place}"))?,
         None => Source::publishers(client)?,
     };
     let bars = bars::Bars::new(std::io::stderr().is_terminal());
-    let options = SyncOptions { data_dir, source, only, now, progress: &bars };
-    ingest::sync(&options).await.map_err(|error| match error {
+    let options = SyncOptions { data_dir: data_dir.to_owned(), source, only, now };
+    ingest::sync(&options, &bars).await.map_err(|error| match error {
         SyncError::UnknownFeed { .. } => Usage(error.to_string()).into(),
         other => anyhow::Error::from(other).context("synchronise the feeds"),
     })
@@ -96,13 +97,7 @@ fn table(snapshots: &[FeedSnapshot], report: Option<&SyncReport>, at: Timestamp)
 }
 
 fn outcome(report: &SyncReport, feed: &str) -> &'static str {
-    match report.feeds.iter().find(|(id, _)| *id == feed) {
-        Some((_, Outcome::Updated)) => "updated",
-        Some((_, Outcome::Unchanged)) => "unchanged",
-        Some((_, Outcome::Absent)) => "not in the mirror",
-        Some((_, Outcome::Failed(_))) => "failed",
-        None => "not asked",
-    }
+    report.feeds.iter().find(|(id, _)| *id == feed).map_or("not asked", |(_, outcome)| outcome.as_str())
 }
 
 /// What a person should know beside the table: why a feed failed, and its first problems.

@@ -18,8 +18,9 @@ use std::time::Duration;
 use domain::feed::FeedSnapshot;
 use feeds::{FEEDS, Feed};
 use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
-use outside::{Client, ClientOptions, Source, SourceError};
+use outside::Source;
 
 use self::state::{FeedFolder, Lock};
 
@@ -30,13 +31,13 @@ pub const KNOWLEDGE_FILE: &str = "knowledge.vkb";
 const AT_ONCE: usize = 4;
 
 /// What to bring up to date, and from where.
-pub struct SyncOptions<'a> {
-    pub data_dir: &'a Path,
+#[derive(Debug, Clone)]
+pub struct SyncOptions {
+    pub data_dir: PathBuf,
     pub source: Source,
     /// Feed ids. `None`: all.
     pub only: Option<Vec<String>>,
     pub now: Timestamp,
-    pub progress: &'a dyn Progress,
 }
 
 /// Hears how a synchronisation goes on.
@@ -45,7 +46,10 @@ pub trait Progress: Send + Sync {
 }
 
 /// Progress that nobody looks at.
-impl Progress for () {
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Quiet;
+
+impl Progress for Quiet {
     fn step(&self, _: Step<'_>) {}
 }
 
@@ -73,6 +77,18 @@ pub enum Outcome {
     Failed(String),
 }
 
+impl Outcome {
+    /// The outcome in words.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+            Self::Absent => "not in the mirror",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
 /// What came of a synchronisation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncReport {
@@ -87,6 +103,12 @@ pub struct SyncReport {
 impl SyncReport {
     pub fn has_failure(&self) -> bool {
         self.feeds.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(_)))
+    }
+
+    /// One line for a log: `debian updated, nvd failed`.
+    pub fn summary(&self) -> String {
+        let one = |(id, outcome): &(&str, Outcome)| format!("{id} {}", outcome.as_str());
+        self.feeds.iter().map(one).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -106,24 +128,24 @@ pub enum SyncError {
 }
 
 /// Fetches what changed, compiles it, puts it to use.
-pub async fn sync(options: &SyncOptions<'_>) -> Result<SyncReport, SyncError> {
+pub async fn sync(options: &SyncOptions, progress: &dyn Progress) -> Result<SyncReport, SyncError> {
     let wanted = wanted(options.only.as_deref())?;
-    let root = feeds_dir(options.data_dir);
+    let root = feeds_dir(&options.data_dir);
     fs::create_dir_all(&root).map_err(|source| SyncError::Io { path: root.clone(), source })?;
     let _lock = Lock::take(&root)?;
     let one_feed = async |feed: &'static Feed| {
         let outcome = match FeedFolder::open(&root, feed.id) {
-            Ok(folder) => fetch::feed(feed, &folder, options).await,
+            Ok(folder) => fetch::feed(feed, &folder, options, progress).await,
             Err(error) => Outcome::Failed(error.to_string()),
         };
-        options.progress.step(Step::Finished { feed: feed.id, outcome: &outcome });
+        progress.step(Step::Finished { feed: feed.id, outcome: &outcome });
         (feed.id, outcome)
     };
     let running = futures_util::stream::iter(wanted).map(one_feed).buffered(AT_ONCE);
     let feeds: Vec<_> = running.collect().await;
     let changed = feeds.iter().any(|(_, outcome)| *outcome == Outcome::Updated);
-    let snapshots = snapshots(options.data_dir);
-    let compiled = compile::knowledge(options, &snapshots, changed).await?;
+    let snapshots = snapshots(&options.data_dir);
+    let compiled = compile::knowledge(options, &snapshots, changed, progress).await?;
     Ok(SyncReport { feeds, snapshots, compiled })
 }
 
@@ -141,16 +163,14 @@ pub fn known(snapshots: &[FeedSnapshot]) -> Vec<FeedSnapshot> {
     FEEDS.iter().map(one).collect()
 }
 
-/// Tells whether any publisher answers within the time: else a bundled sample is better than nothing.
-pub async fn probe_publishers(now: Timestamp, within: Duration) -> Result<bool, SourceError> {
-    let options = ClientOptions { connect_timeout: within, ..ClientOptions::default() };
-    let client = Client::new(options)?;
-    let urls = FEEDS.iter().filter_map(|feed| (feed.requests)(now).pop()).map(|request| request.url);
-    let answers = urls.map(|url| {
-        let client = &client;
-        async move { client.answers(&url).await }
-    });
-    let mut answers: futures_util::stream::FuturesUnordered<_> = answers.collect();
+/// Tells whether any publisher answers within the time: else a bundled sample is better than nothing. A mirror was
+/// opened already, so it counts as answering.
+pub async fn probe_publishers(source: &Source, within: Duration) -> bool {
+    let Source::Publishers(client) = source else { return true };
+    // The last request of a feed does not depend on the year.
+    let last = FEEDS.iter().filter_map(|feed| (feed.requests)(Timestamp::UNIX_EPOCH).pop());
+    let mut answers: FuturesUnordered<_> =
+        last.map(|request| async move { client.answers(&request.url).await }).collect();
     let any = async {
         while let Some(answered) = answers.next().await {
             if answered {
@@ -159,7 +179,7 @@ pub async fn probe_publishers(now: Timestamp, within: Duration) -> Result<bool, 
         }
         false
     };
-    Ok(tokio::time::timeout(within, any).await.unwrap_or(false))
+    tokio::time::timeout(within, any).await.unwrap_or(false)
 }
 
 fn wanted(only: Option<&[String]>) -> Result<Vec<&'static Feed>, SyncError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use engine::ingest::{Outcome, Progress, Step};
+use engine::ingest::{Progress, Step};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// One bar a feed, and one for the compilation.
@@ -56,12 +56,7 @@ impl Progress for Bars {
                 bar.set_message(format!("reading {file}"));
             }
             Step::Switched { .. } => {}
-            Step::Finished { feed, outcome } => self.bar(feed).finish_with_message(match outcome {
-                Outcome::Updated => "updated",
-                Outcome::Unchanged => "unchanged",
-                Outcome::Absent => "not in the mirror",
-                Outcome::Failed(_) => "failed",
-            }),
+            Step::Finished { feed, outcome } => self.bar(feed).finish_with_message(outcome.as_str()),
             Step::Compiling => self.bar("knowledge").set_message("compiling"),
             Step::Compiled => self.bar("knowledge").finish_with_message("compiled"),
         }
@@ -82,6 +77,8 @@ fn style(template: &'static str) -> ProgressStyle {
 
 #[cfg(test)]
 mod tests {
+    use engine::ingest::Outcome;
+
     use super::*;
 
     #[test]

@@ -12,13 +12,14 @@ use knowledge::{Builder, Knowledge};
 use outside::file::{AtomicFile, remove_unfinished_of};
 
 use super::state::{self, FileState};
-use super::{KNOWLEDGE_FILE, Step, SyncError, SyncOptions, feeds_dir, records};
+use super::{KNOWLEDGE_FILE, Progress, Step, SyncError, SyncOptions, feeds_dir, records};
 
 /// Compiles the knowledge file if it is not up to date; tells whether it did.
 pub(super) async fn knowledge(
-    options: &SyncOptions<'_>,
+    options: &SyncOptions,
     snapshots: &[FeedSnapshot],
     changed: bool,
+    progress: &dyn Progress,
 ) -> Result<bool, SyncError> {
     let path = options.data_dir.join(KNOWLEDGE_FILE);
     let io = |source| SyncError::Io { path: path.clone(), source };
@@ -26,12 +27,12 @@ pub(super) async fn knowledge(
     if !changed && is_current(&path, snapshots) {
         return Ok(false);
     }
-    options.progress.step(Step::Compiling);
+    progress.step(Step::Compiling);
     let (data_dir, target, snapshots) = (options.data_dir.to_owned(), path.clone(), snapshots.to_vec());
     let compiled = tokio::task::spawn_blocking(move || compile(&data_dir, &target, &snapshots))
         .await
         .map_err(|e| SyncError::Compile(format!("the compiler broke: {e}")))??;
-    options.progress.step(Step::Compiled);
+    progress.step(Step::Compiled);
     compiled.commit().map_err(io)?;
     Ok(true)
 }

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::records::RecordsWriter;
 use super::state::{FeedFolder, FeedState, FileState};
-use super::{Outcome, Step, SyncOptions};
+use super::{Outcome, Progress, Step, SyncOptions};
 
 /// A feed this large that loses more than half of its records is held back: publishers break more often than they shrink.
 const SHRINKS_FROM: u64 = 1000;
@@ -21,14 +21,14 @@ const SHRINKS_FROM: u64 = 1000;
 const NAMED_PROBLEMS: usize = 20;
 
 /// Brings one feed up to date. Never fails as a whole: the outcome says what happened.
-pub(super) async fn feed(feed: &Feed, folder: &FeedFolder, options: &SyncOptions<'_>) -> Outcome {
+pub(super) async fn feed(feed: &Feed, folder: &FeedFolder, options: &SyncOptions, progress: &dyn Progress) -> Outcome {
     let mut run = Run::default();
     for request in (feed.requests)(options.now) {
         if request.asked == Asked::OnlyMirrors && matches!(options.source, Source::Publishers(_)) {
             continue;
         }
         let old = folder.old_file(&request.name);
-        match file(feed, folder, &request, options).await {
+        match file(feed, folder, &request, options, progress).await {
             Ok(Some(state)) => run.take(state, old),
             Ok(None) => run.keep(old),
             Err(reason) => {
@@ -50,7 +50,7 @@ pub(super) async fn feed(feed: &Feed, folder: &FeedFolder, options: &SyncOptions
         None => state,
     };
     let switched = folder.switch(&state);
-    options.progress.step(Step::Switched { feed: feed.id });
+    progress.step(Step::Switched { feed: feed.id });
     if let Err(error) = switched.and_then(|()| folder.clear(&state)) {
         return Outcome::Failed(format!("cannot store it in {}: {error}", folder.path.display()));
     }
@@ -83,7 +83,7 @@ impl Run {
         self.files.extend(old.cloned());
     }
 
-    fn state(&self, feed: &Feed, old: Option<&FeedState>, options: &SyncOptions<'_>) -> FeedState {
+    fn state(&self, feed: &Feed, old: Option<&FeedState>, options: &SyncOptions) -> FeedState {
         let files = &self.files;
         let old = old.map(|state| &state.snapshot);
         let snapshot = FeedSnapshot {
@@ -138,7 +138,8 @@ async fn file(
     feed: &Feed,
     folder: &FeedFolder,
     request: &Request,
-    options: &SyncOptions<'_>,
+    options: &SyncOptions,
+    progress: &dyn Progress,
 ) -> Result<Option<FileState>, String> {
     let source = &options.source;
     let old = folder.old_file(&request.name).filter(|old| old.is_current());
@@ -146,7 +147,7 @@ async fn file(
     let fetch = Fetch { url: &request.url, validators: &conditional.unwrap_or_default(), max_bytes: request.max_bytes };
     let mut download = AtomicFile::create(&folder.path.join(&request.name)).map_err(|e| cannot_store(folder, &e))?;
     let advance = |bytes, size| {
-        options.progress.step(Step::Fetching { feed: feed.id, file: &request.name, bytes, size });
+        progress.step(Step::Fetching { feed: feed.id, file: &request.name, bytes, size });
     };
     advance(0, None);
     let mut cut_off = None;
@@ -164,7 +165,7 @@ async fn file(
     if let Some(old) = old.filter(|old| old.sha256 == body.sha256) {
         return Ok(Some(refreshed(old, body.validators, feed, source)));
     }
-    options.progress.step(Step::Parsing { feed: feed.id, file: &request.name });
+    progress.step(Step::Parsing { feed: feed.id, file: &request.name });
     let records = FeedFolder::records_name(&request.name, &body.sha256);
     let job = Job {
         feed: *feed,

@@ -7,7 +7,7 @@ mod kill;
 use std::path::{Path, PathBuf};
 
 use domain::feed::{FeedSnapshot, FeedState};
-use engine::ingest::{self, Outcome, Progress, Step, SyncError, SyncOptions, SyncReport};
+use engine::ingest::{self, Outcome, Progress, Quiet, Step, SyncError, SyncOptions, SyncReport};
 use jiff::Timestamp;
 use knowledge::Knowledge;
 use outside::{ClientOptions, Source};
@@ -35,7 +35,7 @@ impl Site {
 
     pub(crate) async fn sync(&self, mirror: &TestMirror, at: &str) -> SyncReport {
         mirror.write(&self.mirror()).expect("the mirror can be written");
-        sync(&self.mirror().to_string_lossy(), &self.data(), at, None, &()).await.expect("it synchronises")
+        sync(&self.mirror().to_string_lossy(), &self.data(), at, None, &Quiet).await.expect("it synchronises")
     }
 
     pub(crate) fn knowledge(&self) -> Knowledge {
@@ -66,8 +66,8 @@ pub(crate) async fn sync(
     progress: &dyn Progress,
 ) -> Result<SyncReport, SyncError> {
     let source = Source::mirror(mirror, ClientOptions::default()).await.expect("the mirror opens");
-    let options = SyncOptions { data_dir, source, only, now: instant(at), progress };
-    ingest::sync(&options).await
+    let options = SyncOptions { data_dir: data_dir.to_owned(), source, only, now: instant(at) };
+    ingest::sync(&options, progress).await
 }
 
 #[tokio::test]
@@ -122,11 +122,11 @@ async fn only_what_is_asked_for_is_fetched_and_an_unknown_feed_is_an_error() {
     TestMirror::demo(AS_OF, &["bookworm"]).write(&site.mirror()).expect("it is written");
     let mirror = site.mirror().to_string_lossy().into_owned();
     let only = |ids: &[&str]| Some(ids.iter().map(|id| (*id).to_owned()).collect());
-    sync(&mirror, &site.data(), AS_OF, only(&["kev", "epss"]), &()).await.expect("it synchronises");
+    sync(&mirror, &site.data(), AS_OF, only(&["kev", "epss"]), &Quiet).await.expect("it synchronises");
     let states: Vec<_> = feeds::FEEDS.iter().map(|feed| site.state(feed.id, AS_OF)).collect();
     assert_eq!(states, [FeedState::Never, FeedState::Never, FeedState::Fresh, FeedState::Fresh, FeedState::Never]);
     let error =
-        sync(&mirror, &site.data(), AS_OF, only(&["kev", "cev"]), &()).await.expect_err("there is no such feed");
+        sync(&mirror, &site.data(), AS_OF, only(&["kev", "cev"]), &Quiet).await.expect_err("there is no such feed");
     assert_eq!(error.to_string(), "unknown feed \"cev\" (known: debian, nvd, kev, epss, vulnrichment)");
 }
 
@@ -162,7 +162,7 @@ async fn a_second_synchronisation_at_the_same_time_is_turned_away() {
     let first = sync(&mirror, &data, AS_OF, None, &progress);
     let second = async {
         compiling.recv().await.expect("the first one compiles");
-        sync(&mirror, &data, AS_OF, None, &()).await
+        sync(&mirror, &data, AS_OF, None, &Quiet).await
     };
     let (first, second) = tokio::join!(first, second);
     first.expect("the first one ends");

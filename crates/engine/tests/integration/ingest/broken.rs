@@ -1,7 +1,7 @@
 //! Each feed broken in each way, at first and after a good snapshot.
 
 use domain::feed::FeedState;
-use engine::ingest::Outcome;
+use engine::ingest::{Outcome, Quiet};
 use testkit::mirror::{Damage, TestMirror};
 
 use super::{AS_OF, Site};
@@ -91,7 +91,7 @@ async fn one_bad_record_is_counted_and_named_and_the_others_are_kept() {
     assert_ne!(text, bad);
     std::fs::write(&tracker, bad).expect("it is written");
     let mirror = site.mirror().to_string_lossy().into_owned();
-    let report = super::sync(&mirror, &site.data(), AS_OF, None, &()).await.expect("it synchronises");
+    let report = super::sync(&mirror, &site.data(), AS_OF, None, &Quiet).await.expect("it synchronises");
     assert_eq!(report.feeds[0], ("debian", Outcome::Updated));
     let snapshot = site.snapshot("debian");
     assert_eq!(snapshot.problem_count, 1);

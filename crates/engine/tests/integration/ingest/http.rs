@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::feed::FeedState;
-use engine::ingest::{self, Outcome, SyncOptions, SyncReport};
+use engine::ingest::{self, Outcome, Quiet, SyncOptions, SyncReport};
 use outside::{ClientOptions, Source};
 use testkit::mirror::TestMirror;
 use wiremock::matchers::{any, header, method, path};
@@ -26,9 +26,8 @@ async fn serve(site: &Site) -> MockServer {
 async fn sync(server: &MockServer, site: &Site) -> SyncReport {
     let options = ClientOptions { first_pause: Duration::from_millis(1), attempts: 2, ..ClientOptions::default() };
     let source = Source::mirror(&server.uri(), options).await.expect("the mirror opens");
-    let data_dir = site.data();
-    let options = SyncOptions { data_dir: &data_dir, source, only: None, now: instant(AS_OF), progress: &() };
-    ingest::sync(&options).await.expect("it synchronises")
+    let options = SyncOptions { data_dir: site.data(), source, only: None, now: instant(AS_OF) };
+    ingest::sync(&options, &Quiet).await.expect("it synchronises")
 }
 
 #[tokio::test]
