@@ -4,6 +4,7 @@ pub(crate) mod sources;
 mod text;
 mod registered;
 mod documents;
+mod command_line;
 
 use std::path::Path;
 
@@ -16,6 +17,7 @@ pub(crate) fn problems(root: &Path) -> anyhow::Result<Vec<String>> {
         problems.extend(text::problems(source, root));
     }
     problems.extend(registered::problems(&all, &paths));
+    problems.extend(command_line::problems(&all));
     problems.extend(documents::problems(&all, &paths));
     problems.extend(sources::too_large(root, &paths)?);
     Ok(problems)

@@ -1,17 +1,15 @@
 //! What documents promise: links lead somewhere, and the commands that they name exist.
 
+use super::command_line;
 use super::sources::Source;
 
 const SUMMARY: &str = "docs/book/src/SUMMARY.md";
-const COMMANDS: &str = "docs/book/src/cli.md";
-/// Where the command line is defined.
-const ARGUMENTS: &str = "crates/cli/src/args.rs";
 const DECISION_PARTS: &[&str] = &["## Context", "## Decision", "## What it makes harder"];
 
 pub(super) fn problems(sources: &[Source], paths: &[String]) -> Vec<String> {
     let text_of = |path: &str| sources.iter().find(|source| source.path == path).map_or("", |source| &source.text);
     let targets = make_targets(text_of("Makefile"));
-    let commands = subcommands(text_of(ARGUMENTS));
+    let commands = command_line::subcommands(text_of(command_line::ARGUMENTS));
     let documents: Vec<&Source> = sources.iter().filter(|source| source.path.ends_with(".md")).collect();
     let mut problems = Vec::new();
     for document in &documents {
@@ -22,7 +20,6 @@ pub(super) fn problems(sources: &[Source], paths: &[String]) -> Vec<String> {
     for source in sources.iter().filter(|source| source.is_rust() && !source.path.starts_with("xtask/")) {
         problems.extend(unknown_documents(source, paths));
     }
-    problems.extend(undescribed(&commands, text_of(COMMANDS)));
     problems.extend(pages_without_entry(&documents, text_of(SUMMARY)));
     problems.extend(decisions(&documents));
     problems
@@ -32,29 +29,6 @@ pub(super) fn problems(sources: &[Source], paths: &[String]) -> Vec<String> {
 fn make_targets(makefile: &str) -> Vec<String> {
     let lines = makefile.lines().filter(|line| line.contains("## "));
     lines.filter_map(|line| line.split_once(':')).map(|(target, _)| target.to_owned()).collect()
-}
-
-/// Variants of the command line's `enum Command`, as they are typed.
-fn subcommands(arguments: &str) -> Vec<String> {
-    let body = arguments.lines().skip_while(|line| !line.contains("enum Command {")).skip(1);
-    body.take_while(|line| *line != "}")
-        .filter_map(|line| line.strip_prefix("    ").filter(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase())))
-        .map(|variant| {
-            let name: String = variant.chars().take_while(char::is_ascii_alphanumeric).collect();
-            kebab(&name)
-        })
-        .collect()
-}
-
-fn kebab(name: &str) -> String {
-    let mut kebab = String::new();
-    for (place, letter) in name.char_indices() {
-        if letter.is_ascii_uppercase() && place > 0 {
-            kebab.push('-');
-        }
-        kebab.push(letter.to_ascii_lowercase());
-    }
-    kebab
 }
 
 /// Words after `make ` or `vigie ` in code that name nothing.
@@ -134,17 +108,6 @@ fn resolve(folder: &str, target: &str) -> String {
     parts.join("/")
 }
 
-fn undescribed(commands: &[String], guide: &str) -> Vec<String> {
-    let described = |command: &&String| {
-        guide.lines().any(|line| line.starts_with("## ") && line.contains(&format!("vigie {command}")))
-    };
-    commands
-        .iter()
-        .filter(|command| !described(command))
-        .map(|command| format!("{COMMANDS}: `vigie {command}` has no heading"))
-        .collect()
-}
-
 fn pages_without_entry(documents: &[&Source], summary: &str) -> Vec<String> {
     let pages = documents.iter().filter_map(|document| document.path.strip_prefix("docs/book/src/"));
     pages
@@ -176,12 +139,6 @@ mod tests {
 
     fn document(path: &str, text: &str) -> Source {
         Source { path: path.to_owned(), text: text.to_owned() }
-    }
-
-    #[test]
-    fn commands_are_read_from_the_command_line_itself() {
-        let arguments = "enum Command {\n    /// Scan\n    Scan(Scan),\n    Backup {\n        /// To\n        to: PathBuf,\n    },\n    VersionCompare {\n    },\n    Cvss,\n}\n";
-        assert_eq!(subcommands(arguments), ["scan", "backup", "version-compare", "cvss"]);
     }
 
     #[test]
