@@ -134,7 +134,8 @@ pub fn allows(credential: &Credential, destination: &str) -> bool {
             allowed.parse::<IpAddr>().is_ok_and(|allowed| allowed == address)
                 || allowed.parse::<IpNet>().is_ok_and(|network| network.contains(&address))
         }
-        None => !destination.is_empty() && allowed.eq_ignore_ascii_case(destination),
+        // A network is no name, and neither is nothing.
+        None => !destination.contains('/') && !destination.is_empty() && allowed.eq_ignore_ascii_case(destination),
     })
 }
 

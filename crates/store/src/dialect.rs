@@ -65,6 +65,26 @@ impl Dialect {
         }
     }
 
+    /// The parameters of many rows, in order. SQLite looks every numbered one up by its name among all others, so there
+    /// they have none.
+    pub(crate) fn placeholders(self, rows: usize, columns: usize) -> String {
+        let mut text = String::with_capacity(rows * columns * 6);
+        let mut number = 0;
+        for row in 0..rows {
+            text.push_str(if row == 0 { "(" } else { ", (" });
+            for column in 0..columns {
+                number += 1;
+                text.push_str(if column == 0 { "" } else { ", " });
+                match self {
+                    Self::Sqlite => text.push('?'),
+                    Self::Postgres => text.push_str(&format!("${number}")),
+                }
+            }
+            text.push(')');
+        }
+        text
+    }
+
     fn render_lists(self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
@@ -93,6 +113,12 @@ impl Dialect {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn placeholders_count_through_the_rows() {
+        assert_eq!(Dialect::Postgres.placeholders(2, 3), "($1, $2, $3), ($4, $5, $6)");
+        assert_eq!(Dialect::Sqlite.placeholders(2, 3), "(?, ?, ?), (?, ?, ?)");
+    }
 
     #[test]
     fn words_in_braces_are_filled_in() {

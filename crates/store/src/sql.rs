@@ -194,7 +194,7 @@ pub(crate) async fn insert_rows(
     let chunk = (VALUES_MAX / columns.max(1)).max(1);
     while !rows.is_empty() {
         let rest = rows.split_off(chunk.min(rows.len()));
-        let text = format!("{head} {} {tail}", placeholders(rows.len(), columns));
+        let text = format!("{head} {} {tail}", tx.dialect().placeholders(rows.len(), columns));
         let values = rows.into_iter().flatten().collect();
         // Its length changes from call to call: not worth a place among the prepared statements.
         Query { doing, text: Cow::Owned(text), values, prepared: false }.execute(tx).await?;
@@ -216,20 +216,6 @@ pub(crate) async fn script(tx: &mut Tx, doing: &'static str, text: String) -> Re
 /// A statement made of our own constants at run time.
 pub(crate) fn query_built(doing: &'static str, text: String) -> Query {
     Query { doing, text: Cow::Owned(text), values: Vec::new(), prepared: false }
-}
-
-fn placeholders(rows: usize, columns: usize) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(rows * columns * 6);
-    for row in 0..rows {
-        text.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 0..columns {
-            let comma = if column == 0 { "" } else { ", " };
-            let _ = write!(text, "{comma}${}", row * columns + column + 1);
-        }
-        text.push(')');
-    }
-    text
 }
 
 impl Row {
@@ -430,11 +416,6 @@ ids!(AssetId, CredentialId, FindingId, InspectionId, JobId, RunId, ScopeId, Sess
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn placeholders_count_through_the_rows() {
-        assert_eq!(placeholders(2, 3), "($1, $2, $3), ($4, $5, $6)");
-    }
 
     #[test]
     fn text_never_holds_a_nul() {

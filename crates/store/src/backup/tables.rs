@@ -322,3 +322,37 @@ impl Table {
         self.columns.iter().map(|(column, _)| *column).collect::<Vec<_>>().join(", ")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::db::Db;
+    use crate::sql::query_built;
+
+    use super::*;
+
+    /// A column that is missing here would silently be lost by a restore.
+    #[tokio::test]
+    async fn every_column_of_the_schema_is_listed() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open(dir.path().join("vigie.db").to_str().unwrap()).await.unwrap();
+        let text = "select t.name as table_name, c.name as column_name, c.type as column_type
+                    from sqlite_master t join pragma_table_info(t.name) c
+                    where t.type = 'table' and t.name <> 'schema_version' order by t.rowid, c.cid";
+        let mut found = Vec::new();
+        for row in query_built("read the schema", text.to_owned()).all(&db).await.unwrap() {
+            let kind = match row.text("column_type").unwrap().to_lowercase().as_str() {
+                "bigint" | "integer" => Int,
+                "text" => Text,
+                "bytea" => Bytes,
+                "uuid" => Uuid,
+                "boolean" => Bool,
+                other => panic!("a column of type {other}"),
+            };
+            found.push((row.text("table_name").unwrap(), row.text("column_name").unwrap(), kind));
+        }
+        let listed = TABLES.iter().flat_map(|table| {
+            table.columns.iter().map(|(column, kind)| (table.name.to_owned(), (*column).to_owned(), *kind))
+        });
+        assert_eq!(found, listed.collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,102 @@
+use std::fs;
+
+use store::backup::{self, BackupError};
+use store::inspection::NewInspection;
+use store::{Db, asset, finding, inspection};
+
+use crate::db;
+use crate::finding::learn;
+use crate::sample::{at, component, detected, insert_asset, inventory, key, matched, undecided, upgraded};
+
+contract!(a_restored_database_is_the_same_and_goes_on);
+
+async fn fill(db: &Db) {
+    for number in 1..=2 {
+        let asset = insert_asset(db, number).await;
+        let key = key(asset.id, "openssl", 1);
+        let matched = matched(&key, Some("3.0.11-9"));
+        for evidence in [detected(0, "3.0.11-1"), upgraded(1, "3.0.11-9"), detected(2, "3.0.11-1")] {
+            learn(db, &key, evidence, Some(&matched)).await;
+        }
+        record(db, number, 1).await;
+    }
+}
+
+async fn record(db: &Db, number: u128, hour: i64) {
+    let mut inventory = inventory();
+    inventory.components.as_mut().unwrap().push(component("curl", &hour.to_string()));
+    let new = NewInspection {
+        asset: crate::sample::asset(number).id,
+        inventory: &inventory,
+        undecided: &[undecided("zlib")],
+        knowledge: "3fa9",
+        way: None,
+        observed_at: at(hour),
+        recorded_at: at(hour),
+    };
+    let mut tx = db.begin().await.unwrap();
+    inspection::record(&mut tx, &new).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn expect_same(a: &Db, b: &Db) {
+    for asset in asset::list(a, None, 100).await.unwrap() {
+        assert_eq!(asset::get(b, asset.id).await.unwrap().as_ref(), Some(&asset));
+        assert_eq!(inspection::latest(a, asset.id).await.unwrap(), inspection::latest(b, asset.id).await.unwrap());
+        assert_eq!(finding::of_asset(a, asset.id).await.unwrap(), finding::of_asset(b, asset.id).await.unwrap());
+        assert_eq!(finding::replay_check(b, asset.id).await.unwrap(), []);
+    }
+}
+
+async fn a_restored_database_is_the_same_and_goes_on(db: &Db) {
+    fill(db).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("vigie.backup");
+    let made = backup::backup(db, &file).await.unwrap();
+    assert_eq!(backup::verify(&file).unwrap(), made);
+    assert_eq!(backup::backup(db, &dir.path().join("again")).await.unwrap(), made, "the same rows, the same bytes");
+
+    let mut targets = vec![db::sqlite().await];
+    targets.extend(db::postgres().await);
+    for target in targets {
+        let restored = backup::restore(&target.db, &file).await.unwrap();
+        assert_eq!(restored, made);
+        expect_same(db, &target.db).await;
+        // New numbers begin after the old ones.
+        record(&target.db, 1, 9).await;
+        insert_asset(&target.db, 3).await;
+        let refused = backup::restore(&target.db, &file).await.unwrap_err();
+        assert!(matches!(refused, BackupError::NotEmpty { .. }), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_backup_is_refused_and_changes_nothing() {
+    let source = db::sqlite().await;
+    fill(&source.db).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("vigie.backup");
+    backup::backup(&source.db, &file).await.unwrap();
+    let whole = fs::read(&file).unwrap();
+    let lines = zstd::decode_all(whole.as_slice()).unwrap();
+    let text = String::from_utf8(lines).unwrap();
+    let changed = zstd::encode_all(text.replace("web01.example", "web99.example").as_bytes(), 1).unwrap();
+    let mut flipped = whole.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    let newer = text.replacen("\"schema\":1", "\"schema\":9", 1);
+    for (bytes, expected) in [
+        (whole[..whole.len() / 2].to_vec(), "cut off or damaged"),
+        (flipped, "cut off or damaged"),
+        (changed, "the checksum differs"),
+        (b"no archive".to_vec(), "no backup of Vigie"),
+        (zstd::encode_all(&b"{\"format\":\"else\"}\n"[..], 1).unwrap(), "no backup of Vigie"),
+        (zstd::encode_all(newer.as_bytes(), 1).unwrap(), "the checksum differs"),
+    ] {
+        fs::write(&file, bytes).unwrap();
+        let target = db::sqlite().await;
+        let refused = backup::restore(&target.db, &file).await.unwrap_err().to_string();
+        assert!(refused.contains(expected), "{refused}");
+        assert!(asset::list(&target.db, None, 10).await.unwrap().is_empty());
+    }
+}

@@ -1,0 +1,140 @@
+use domain::asset::Way;
+use domain::ids::{AssetId, InspectionId};
+use domain::inventory::Inventory;
+use jiff::Timestamp;
+use store::inspection::{self, NewInspection};
+use store::{Db, asset};
+
+use crate::sample::{at, component, insert_asset, inventory, undecided};
+
+contract!(
+    an_inspection_reads_as_it_was_recorded,
+    an_unreadable_package_list_is_not_an_empty_one,
+    equal_readings_share_their_parts,
+    a_late_inspection_says_nothing_about_today,
+    what_is_undecided_changes_with_the_knowledge,
+    the_latest_of_all_assets_come_in_pages,
+    thousands_of_components_are_kept,
+);
+
+async fn record(db: &Db, asset: AssetId, inventory: &Inventory, observed_at: Timestamp) -> InspectionId {
+    let new = NewInspection {
+        asset,
+        inventory,
+        undecided: &[undecided("zlib")],
+        knowledge: "3fa9",
+        way: Some(&Way::Local),
+        observed_at,
+        recorded_at: at(100),
+    };
+    let mut tx = db.begin().await.unwrap();
+    let id = inspection::record(&mut tx, &new).await.unwrap();
+    tx.commit().await.unwrap();
+    id
+}
+
+async fn an_inspection_reads_as_it_was_recorded(db: &Db) {
+    let asset = insert_asset(db, 1).await;
+    assert_eq!(inspection::latest(db, asset.id).await.unwrap(), None);
+    let id = record(db, asset.id, &inventory(), at(1)).await;
+    let stored = inspection::latest(db, asset.id).await.unwrap().unwrap();
+    assert_eq!(stored.inventory, inventory());
+    assert_eq!(stored.undecided, [undecided("zlib")]);
+    assert_eq!(stored.summary.way, Some(Way::Local));
+    assert!(stored.summary.complete);
+    assert_eq!((stored.summary.id, stored.summary.observed_at, stored.summary.undecided_count), (id, at(1), 1));
+    assert_eq!(inspection::get(db, asset.id, id).await.unwrap(), Some(stored));
+
+    let touched = asset::get(db, asset.id).await.unwrap().unwrap();
+    assert_eq!(touched.last_inspected_at, Some(at(1)));
+    assert_eq!(touched.last_seen_at, at(1));
+    assert_eq!(touched.identity, inventory().identity);
+    assert_eq!(touched.platform, Some(inventory().platform));
+}
+
+async fn an_unreadable_package_list_is_not_an_empty_one(db: &Db) {
+    let asset = insert_asset(db, 1).await;
+    let unreadable = Inventory { components: None, ..inventory() };
+    record(db, asset.id, &unreadable, at(1)).await;
+    let stored = inspection::latest(db, asset.id).await.unwrap().unwrap();
+    assert_eq!(stored.inventory, unreadable);
+    assert!(!stored.summary.complete);
+    assert_eq!(asset::get(db, asset.id).await.unwrap().unwrap().last_inspected_at, None);
+
+    let empty = Inventory { components: Some(Vec::new()), ..inventory() };
+    record(db, asset.id, &empty, at(2)).await;
+    assert_eq!(inspection::latest(db, asset.id).await.unwrap().unwrap().inventory, empty);
+    assert_eq!(asset::get(db, asset.id).await.unwrap().unwrap().last_inspected_at, Some(at(2)));
+}
+
+async fn equal_readings_share_their_parts(db: &Db) {
+    let asset = insert_asset(db, 1).await;
+    let rows = || async {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        store::backup::backup(db, file.path()).await.unwrap().row_count
+    };
+    record(db, asset.id, &inventory(), at(1)).await;
+    let once = rows().await;
+    record(db, asset.id, &inventory(), at(2)).await;
+    assert_eq!(rows().await, once + 1, "the second reading is one row");
+    let mut upgraded = inventory();
+    upgraded.components = Some(vec![component("openssl", "3.0.11-1"), component("zlib", "1:1.3")]);
+    record(db, asset.id, &upgraded, at(3)).await;
+    assert_eq!(rows().await, once + 4, "a row, one new component, one new set");
+    assert_eq!(inspection::history(db, asset.id, 10).await.unwrap().len(), 3);
+}
+
+async fn a_late_inspection_says_nothing_about_today(db: &Db) {
+    let asset = insert_asset(db, 1).await;
+    let today = record(db, asset.id, &inventory(), at(5)).await;
+    let mut older = inventory();
+    older.identity.hostname = Some("former".to_owned());
+    record(db, asset.id, &older, at(2)).await;
+    assert_eq!(inspection::latest(db, asset.id).await.unwrap().unwrap().summary.id, today);
+    let read = asset::get(db, asset.id).await.unwrap().unwrap();
+    assert_eq!(read.identity, inventory().identity);
+    assert_eq!(read.last_inspected_at, Some(at(5)));
+}
+
+async fn what_is_undecided_changes_with_the_knowledge(db: &Db) {
+    let asset = insert_asset(db, 1).await;
+    let id = record(db, asset.id, &inventory(), at(1)).await;
+    let mut tx = db.begin().await.unwrap();
+    inspection::set_undecided(&mut tx, asset.id, id, &[], "77aa").await.unwrap();
+    tx.commit().await.unwrap();
+    let stored = inspection::latest(db, asset.id).await.unwrap().unwrap();
+    assert_eq!((stored.undecided.len(), stored.summary.undecided_count), (0, 0));
+    assert_eq!(stored.summary.knowledge, "77aa");
+    assert_eq!(stored.inventory, inventory());
+}
+
+async fn the_latest_of_all_assets_come_in_pages(db: &Db) {
+    let mut expected = Vec::new();
+    for number in 1..=3 {
+        let asset = insert_asset(db, number).await;
+        record(db, asset.id, &inventory(), at(1)).await;
+        expected.push(record(db, asset.id, &inventory(), at(2)).await);
+    }
+    let never = insert_asset(db, 4).await;
+    let retired = insert_asset(db, 5).await;
+    record(db, retired.id, &inventory(), at(1)).await;
+    let mut tx = db.begin().await.unwrap();
+    asset::retire(&mut tx, retired.id, at(2)).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let first = inspection::latest_of_all(db, None, 2).await.unwrap();
+    let second = inspection::latest_of_all(db, first.last().map(|summary| summary.asset), 2).await.unwrap();
+    let found: Vec<InspectionId> = first.iter().chain(&second).map(|summary| summary.id).collect();
+    assert_eq!((first.len(), found), (2, expected));
+    assert!(second.iter().all(|summary| summary.asset != never.id && summary.asset != retired.id));
+}
+
+async fn thousands_of_components_are_kept(db: &Db) {
+    let asset = insert_asset(db, 1).await;
+    let mut large = inventory();
+    let mut components: Vec<_> = (0..4500).map(|number| component(&format!("p{number}"), "1.0-1")).collect();
+    components.sort();
+    large.components = Some(components);
+    record(db, asset.id, &large, at(1)).await;
+    assert_eq!(inspection::latest(db, asset.id).await.unwrap().unwrap().inventory, large);
+}

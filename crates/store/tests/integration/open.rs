@@ -1,0 +1,73 @@
+use sqlx::Connection as _;
+use store::{Db, StoreError, meta};
+use uuid::Uuid;
+
+use crate::db;
+
+contract!(settings_are_kept, a_dropped_transaction_leaves_no_trace);
+
+async fn settings_are_kept(db: &Db) {
+    let mut tx = db.begin().await.unwrap();
+    let first = meta::installation_id(&mut tx, Uuid::from_u128(1)).await.unwrap();
+    let again = meta::installation_id(&mut tx, Uuid::from_u128(2)).await.unwrap();
+    assert_eq!((first, again), (Uuid::from_u128(1), Uuid::from_u128(1)));
+    assert!(!meta::flag(&mut tx, meta::SAMPLE_DATA).await.unwrap());
+    meta::set_flag(&mut tx, meta::SAMPLE_DATA, true).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(meta::flag(db, meta::SAMPLE_DATA).await.unwrap());
+}
+
+async fn a_dropped_transaction_leaves_no_trace(db: &Db) {
+    let mut tx = db.begin().await.unwrap();
+    meta::set(&mut tx, "key", "value").await.unwrap();
+    assert_eq!(meta::get(&mut tx, "key").await.unwrap().as_deref(), Some("value"));
+    assert_eq!(meta::get(db, "key").await.unwrap(), None, "others do not see it yet");
+    drop(tx);
+    let mut tx = db.begin().await.unwrap();
+    assert_eq!(meta::get(&mut tx, "key").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn opening_again_keeps_everything() {
+    let test = db::sqlite().await;
+    let mut tx = test.db.begin().await.unwrap();
+    meta::set(&mut tx, "key", "value").await.unwrap();
+    tx.commit().await.unwrap();
+    test.db.close().await;
+    let again = Db::open(&test.place).await.unwrap();
+    assert_eq!(meta::get(&again, "key").await.unwrap().as_deref(), Some("value"));
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let test = db::sqlite().await;
+    test.db.close().await;
+    let mut connection = sqlx::SqliteConnection::connect(&test.place).await.unwrap();
+    sqlx::query("insert into schema_version (version) values (999)").execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    let error = Db::open(&test.place).await.unwrap_err();
+    assert!(matches!(error, StoreError::NewerSchema { found: 999, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn the_file_is_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let test = db::sqlite().await;
+    let path = test.place.strip_prefix("sqlite:").unwrap();
+    for name in [path.to_owned(), format!("{path}-wal")] {
+        let mode = std::fs::metadata(&name).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_place_is_named_in_the_error() {
+    for (place, expected) in [
+        ("mysql://root:geheim@db/vigie", "mysql://root:…@db/vigie"),
+        ("postgres://vigie:geheim@localhost:1/vigie?host=/nowhere", "postgres://vigie:…@localhost:1/vigie"),
+        ("/nowhere/vigie.db", "/nowhere/vigie.db"),
+    ] {
+        let error = Db::open(place).await.unwrap_err().to_string();
+        assert!(error.contains(expected) && !error.contains("geheim"), "{error}");
+    }
+}
