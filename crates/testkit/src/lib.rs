@@ -1,4 +1,5 @@
 //! Development only: builders, databases, the test mirror, the lab.
 
+pub mod db;
 pub mod lab;
 pub mod mirror;
