@@ -5,7 +5,7 @@ use domain::inventory::Inventory;
 use domain::scope::Context;
 use domain::verdict::{Undecided, UndecidedKind};
 use jiff::Timestamp;
-use knowledge::{Knowledge, Matches};
+use knowledge::{Damaged, Knowledge, Matches};
 
 use crate::prioritize::{Judge, Judged, undecided};
 
@@ -29,11 +29,15 @@ pub fn evaluate(
         return Evaluation { judged: Vec::new(), undecided };
     };
     let matches = knowledge.find(inventory);
-    let undecided = undecided(knowledge.feeds(), inventory, &matches, at);
+    let mut undecided = undecided(knowledge.feeds(), inventory, &matches, at);
     let mut judge = Judge::new(Some(knowledge), at);
     let mut judged: Vec<Judged> =
         matches.matched.into_iter().map(|matched| judge.judge(matched, context)).collect();
     sort(&mut judged);
+    // What a lookup did not find may be what is damaged.
+    if let Some(entry) = knowledge.damage().map(damaged).filter(|entry| !undecided.contains(entry)) {
+        undecided.insert(0, entry);
+    }
     Evaluation { judged, undecided }
 }
 
@@ -51,6 +55,15 @@ pub fn sort(judged: &mut [Judged]) {
 /// Number of binary packages. `None`: the package database could not be read.
 pub fn component_count(inventory: &Inventory) -> Option<u64> {
     inventory.components.as_ref().map(|components: &Vec<Component>| components.len() as u64)
+}
+
+fn damaged(damage: Damaged) -> Undecided {
+    Undecided {
+        kind: UndecidedKind::Feed,
+        subject: "knowledge".to_owned(),
+        vulnerability: None,
+        reason: damage.to_string(),
+    }
 }
 
 fn nothing_known() -> Undecided {
