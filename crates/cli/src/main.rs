@@ -1,1 +1,78 @@
-fn main() {}
+//! `vigie`: the one binary. It alone reads the command line, the environment and the clock, and wires the crates.
+
+mod args;
+mod exit;
+mod context;
+mod output;
+mod cvss;
+mod version_compare;
+mod scan;
+mod feeds;
+mod serve;
+mod asset;
+mod inspect;
+mod scope;
+mod credential;
+mod discover;
+mod remediate;
+mod backup;
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Args, Command};
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let usage = error.use_stderr();
+            // Nothing can be said if the terminal itself is gone.
+            let _ = error.print();
+            return if usage { Exit::Usage.into() } else { Exit::Clean.into() };
+        }
+    };
+    start_log();
+    match run(args) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            let usage = error.is::<exit::Usage>() || error.is::<engine::Invalid>();
+            let _ = writeln!(io::stderr(), "vigie: {error:#}");
+            if usage { Exit::Usage.into() } else { Exit::Failed.into() }
+        }
+    }
+}
+
+fn run(args: Args) -> anyhow::Result<Exit> {
+    let common = args.common;
+    match args.command {
+        Command::Cvss => cvss::run(&mut io::stdin().lock(), &mut io::stdout().lock()).map(|()| Exit::Clean).map_err(Into::into),
+        Command::VersionCompare { ecosystem } => version_compare::run(&ecosystem),
+        Command::Scan(scan) => scan::run(&common, scan),
+        Command::Feeds(command) => context::block_on(feeds::run(&common, command)),
+        Command::Serve(serve) => context::block_on(serve::run(&common, serve)),
+        Command::Inspect(inspect) => context::block_on(inspect::run(&common, inspect)),
+        Command::Discover(command) => context::block_on(discover::run(&common, command)),
+        Command::Remediate(remediate) => context::block_on(remediate::run(&common, remediate)),
+        Command::Asset(command) => context::block_on(asset::run(&common, command)),
+        Command::Scope(command) => context::block_on(scope::run(&common, command)),
+        Command::Credential(command) => context::block_on(credential::run(&common, command)),
+        Command::Backup { to } => context::block_on(backup::backup(&common, &to)),
+        Command::Restore { from } => context::block_on(backup::restore(&common, &from)),
+    }
+}
+
+/// Logs go to standard error, so that standard output stays a contract.
+fn start_log() {
+    let filter = EnvFilter::try_from_env("VIGIE_LOG").unwrap_or_else(|_| EnvFilter::new("warn,vigie=info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}

@@ -6,10 +6,26 @@ use domain::asset::{Asset, Service, Sighting, SshTarget, Way};
 use domain::credential::Credential;
 use domain::ids::AssetId;
 use domain::inventory::Identity;
-use store::Tx;
+use jiff::Timestamp;
 use store::asset::{Identifier, IdentifierKind};
+use store::{StoreError, Tx};
 
-use crate::Engine;
+use crate::inspect::parse_ssh;
+use crate::{Engine, Invalid};
+
+/// An asset that a person makes known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewAsset {
+    /// `local` or `ssh://user@host[:port]`.
+    pub way: String,
+    /// `None`: the host of `way`.
+    pub name: Option<String>,
+    /// Name of a stored credential.
+    pub credential: Option<String>,
+    /// `ssh://user@host[:port]` to go through first, with the same credential.
+    pub jump: Option<String>,
+    pub tags: Vec<String>,
+}
 
 /// What became of one sighting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +45,9 @@ impl Engine {
         let mut asset = match known {
             Some(asset) => asset,
             None => {
-                let asset = unmanaged(AssetId::from_uuid(store::new_id(self.now())), sighting);
+                let id = AssetId::from_uuid(store::new_id(self.now()));
+                let (name, address) = (sighting.address.to_string(), Some(sighting.address));
+                let asset = blank(id, name, address, sighting.observed_at);
                 store::asset::insert(&mut tx, &asset).await?;
                 asset
             }
@@ -48,6 +66,72 @@ impl Engine {
         asset.services = services;
         Ok(Found { asset, new })
     }
+}
+
+impl Engine {
+    /// Makes an asset known. A host that was seen at this address already, and has no way in yet, is that asset.
+    pub async fn make_known(&self, new: &NewAsset) -> anyhow::Result<Asset> {
+        let way = self.read_way(new).await?;
+        let host = match &way {
+            Way::Local => "local".to_owned(),
+            Way::Ssh(target) => target.host.clone(),
+        };
+        let address: Option<IpAddr> = host.parse().ok();
+        let mut tx = self.db.begin().await?;
+        let seen = match address {
+            Some(address) => seen_at(&mut tx, address).await?,
+            None => None,
+        };
+        let now = self.now();
+        let known = seen.is_some();
+        let mut asset = seen.unwrap_or_else(|| blank(AssetId::from_uuid(store::new_id(now)), host, address, now));
+        asset.way = Some(way);
+        asset.name = new.name.clone().unwrap_or(asset.name);
+        asset.tags.extend(new.tags.iter().cloned());
+        asset.tags.sort();
+        asset.tags.dedup();
+        let kept = if known {
+            store::asset::update(&mut tx, &asset).await
+        } else {
+            store::asset::insert(&mut tx, &asset).await
+        };
+        match kept {
+            Err(StoreError::Taken { .. }) => {
+                return Err(Invalid(format!("there is an asset {:?} already: choose another name", asset.name)).into());
+            }
+            kept => kept?,
+        }
+        tx.commit().await?;
+        Ok(asset)
+    }
+
+    async fn read_way(&self, new: &NewAsset) -> anyhow::Result<Way> {
+        if new.way == "local" {
+            return Ok(Way::Local);
+        }
+        let read = |url: &str| parse_ssh(url).map_err(|error| Invalid(error.to_string()));
+        let mut target = read(&new.way)?;
+        if let Some(name) = &new.credential {
+            let credential = store::credential::find_by_name(&self.db, name).await?;
+            target.credential = Some(credential.ok_or_else(|| Invalid(format!("there is no credential {name:?}")))?.id);
+        }
+        if let Some(jump) = &new.jump {
+            target.jump = Some(Box::new(SshTarget { credential: target.credential, ..read(jump)? }));
+        }
+        Ok(Way::Ssh(target))
+    }
+}
+
+/// The asset that was seen at an address and has no way in yet.
+async fn seen_at(tx: &mut Tx, address: IpAddr) -> anyhow::Result<Option<Asset>> {
+    let identifier = Identifier { kind: IdentifierKind::Address, value: address.to_string() };
+    for id in store::asset::find_by_identifier(&mut *tx, &identifier).await? {
+        let asset = store::asset::get(&mut *tx, id).await?;
+        if let Some(asset) = asset.filter(|asset| asset.way.is_none() && asset.retired_at.is_none()) {
+            return Ok(Some(asset));
+        }
+    }
+    Ok(None)
 }
 
 async fn known_asset(tx: &mut Tx, sighting: &Sighting) -> anyhow::Result<Option<Asset>> {
@@ -69,17 +153,18 @@ fn identifiers(sighting: &Sighting) -> Vec<Identifier> {
     key.into_iter().chain([address]).collect()
 }
 
-fn unmanaged(id: AssetId, sighting: &Sighting) -> Asset {
+/// An asset of which nothing but a name and perhaps an address is known.
+fn blank(id: AssetId, name: String, address: Option<IpAddr>, now: Timestamp) -> Asset {
     Asset {
         id,
-        name: sighting.address.to_string(),
+        name,
         way: None,
-        identity: Identity { hostname: None, machine_id: None, addresses: vec![sighting.address] },
+        identity: Identity { addresses: address.into_iter().collect(), ..Identity::default() },
         platform: None,
         tags: Vec::new(),
         services: Vec::new(),
-        first_seen_at: sighting.observed_at,
-        last_seen_at: sighting.observed_at,
+        first_seen_at: now,
+        last_seen_at: now,
         last_inspected_at: None,
         last_error: None,
         retired_at: None,

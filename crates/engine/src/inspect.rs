@@ -1,6 +1,7 @@
 //! Inspect: one reading of one asset, whatever the way in, kept together with what it proves.
 
 mod access;
+mod ssh_url;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,6 +22,7 @@ use store::finding::{Recording, Save};
 use store::inspection::NewInspection;
 
 pub use access::{Access, Keys, Login};
+pub use ssh_url::{InvalidSshUrl, parse_ssh};
 
 use crate::Engine;
 use crate::detect::{Moved, detect};

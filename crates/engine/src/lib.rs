@@ -24,6 +24,11 @@ use knowledge::Knowledge;
 use outside::NeverTouch;
 use store::Db;
 
+/// What was asked for cannot be done as asked; the text says why, to whoever asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Invalid(pub String);
+
 /// Tells the time: the clock belongs to the program, not to the verbs.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 

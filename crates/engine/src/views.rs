@@ -111,23 +111,34 @@ pub struct StatusView {
 impl Engine {
     /// One page of the queue: the active findings, best first.
     pub async fn queue(&self, filter: &Filter, from: Option<&Position>, limit: usize) -> anyhow::Result<Page> {
-        let now = self.now();
         let world = self.world().await?;
-        let stored = match (&filter.asset, &filter.vulnerability) {
-            (Some(asset), _) => store::finding::of_asset(&self.db, *asset).await?,
-            (None, Some(vulnerability)) => store::finding::of_vulnerability(&self.db, vulnerability).await?,
-            (None, None) => self.active().await?,
-        };
-        let mut rows = world.rows(stored, now);
-        rows.retain(|row| row.finding.detection.is_active() && world.keeps(filter, row));
-        sort(&mut rows);
+        let rows = self.matching(&world, filter).await?;
         let total = rows.len();
         let limit = limit.clamp(1, PAGE_ROWS_MAX);
         let start = from.map_or(0, |from| rows.partition_point(|row| position(row) < *from));
         let next = rows.get(start + limit).map(position);
         let rows = rows.into_iter().skip(start).take(limit).collect();
-        let warnings = self.warnings(&world, now).await?;
+        let warnings = self.warnings(&world, self.now()).await?;
         Ok(Page { rows, total, next, warnings })
+    }
+
+    /// The whole queue: for grouping into actions, not for lists.
+    pub async fn all_rows(&self, filter: &Filter) -> anyhow::Result<Vec<Row>> {
+        let world = self.world().await?;
+        self.matching(&world, filter).await
+    }
+
+    /// The active findings that a filter keeps, best first.
+    async fn matching(&self, world: &World, filter: &Filter) -> anyhow::Result<Vec<Row>> {
+        let stored = match (&filter.asset, &filter.vulnerability) {
+            (Some(asset), _) => store::finding::of_asset(&self.db, *asset).await?,
+            (None, Some(vulnerability)) => store::finding::of_vulnerability(&self.db, vulnerability).await?,
+            (None, None) => self.active().await?,
+        };
+        let mut rows = world.rows(stored, self.now());
+        rows.retain(|row| row.finding.detection.is_active() && world.keeps(filter, row));
+        sort(&mut rows);
+        Ok(rows)
     }
 
     /// Every asset, by name.

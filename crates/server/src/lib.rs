@@ -1,1 +1,85 @@
 //! The API and the pages, behind one authorisation gate.
+//!
+//! `api/<noun>.rs` holds the handlers of a noun: parameters, answer, handler. Every one of them takes a
+//! [`gate::Principal`], so that nothing can be read or written without passing the gate; the few public ones stand in
+//! `auth.rs` and `pages.rs`. Answers are made from the engine's views in `wire.rs`.
+
+pub mod wire;
+mod gate;
+mod auth;
+mod error;
+mod host;
+mod pages;
+mod router;
+mod api {
+    //! Handlers, one noun a file.
+    pub(crate) mod status;
+    pub(crate) mod finding;
+    pub(crate) mod asset;
+    pub(crate) mod vulnerability;
+    pub(crate) mod scope;
+    pub(crate) mod credential;
+    pub(crate) mod feed;
+    pub(crate) mod remediation;
+}
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use engine::Engine;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+pub use auth::create_setup_token;
+pub use router::{openapi, router};
+
+use auth::Throttle;
+
+/// What handlers share.
+#[derive(Clone)]
+pub struct State(Arc<Shared>);
+
+struct Shared {
+    engine: Arc<Engine>,
+    /// Names under which the page may be asked for, in lower case, without the port.
+    hosts: Vec<String>,
+    throttle: Throttle,
+    /// Password hashing takes 19 MB each: a flood of sign-ins may not take the machine's memory.
+    hashing: Arc<Semaphore>,
+}
+
+/// Passwords hashed at once.
+const HASHING_MAX: usize = 2;
+
+impl State {
+    /// `host_names` are names beside localhost and the address listened on.
+    pub fn new(engine: Arc<Engine>, host_names: Vec<String>, address: SocketAddr) -> Self {
+        let mut hosts: Vec<String> = host_names.into_iter().map(|name| name.to_lowercase()).collect();
+        hosts.extend(["localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned()]);
+        hosts.push(match address {
+            SocketAddr::V4(v4) => v4.ip().to_string(),
+            SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
+        });
+        Self(Arc::new(Shared {
+            engine,
+            hosts,
+            throttle: Throttle::default(),
+            hashing: Arc::new(Semaphore::new(HASHING_MAX)),
+        }))
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+}
+
+/// Answers requests until `stop` ends; what is being answered then is answered to its end.
+pub async fn serve(
+    listener: TcpListener,
+    state: State,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop).await
+}

@@ -1,7 +1,7 @@
 //! Records on disk: one frame each, packed, with their number at the end.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::path::Path;
 
 use domain::advisory::{Advisory, Statement, VendorStatus};

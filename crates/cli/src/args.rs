@@ -1,0 +1,332 @@
+//! The command line: a stable contract, described in `docs/book/src/cli.md` and covered by snapshots.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+/// Continuous threat exposure management: find, rank, fix, prove.
+#[derive(Debug, Parser)]
+#[command(name = "vigie", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct Common {
+    /// Folder of the database, the master key, the feeds and the knowledge file
+    #[arg(long, global = true, value_name = "D", default_value = ".vigie", env = "VIGIE_DATA_DIR")]
+    pub(crate) data_dir: PathBuf,
+    /// Judge as of this instant (RFC 3339, or a date) instead of now
+    #[arg(long, global = true, value_name = "INSTANT", value_parser = parse_instant)]
+    pub(crate) at: Option<Timestamp>,
+    /// How to print the answer
+    #[arg(long, global = true, value_enum, default_value = "table")]
+    pub(crate) format: Format,
+    /// Database: a PostgreSQL URL; default is an embedded SQLite file in the data folder
+    #[arg(long, global = true, value_name = "URL", env = "VIGIE_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Json,
+    /// SARIF 2.1.0, for `scan` only
+    Sarif,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Inspect one system and print its findings; works alone, without a server
+    Scan(Scan),
+    /// Bring the knowledge up to date, or show how far it can be trusted
+    #[command(subcommand)]
+    Feeds(Feeds),
+    /// Serve the page and the API, synchronise feeds and inspect assets, unattended
+    Serve(Serve),
+    /// Inspect known assets now, and keep what is found
+    Inspect(Inspect),
+    /// Find assets
+    #[command(subcommand)]
+    Discover(Discover),
+    /// Show what would fix the findings, do it after confirmation, and prove it
+    Remediate(Remediate),
+    /// Known assets
+    #[command(subcommand)]
+    Asset(Asset),
+    /// Perimeters and their rules
+    #[command(subcommand)]
+    Scope(Scope),
+    /// Sealed ways to log in
+    #[command(subcommand)]
+    Credential(Credential),
+    /// Write a copy of the database to a file, while it is in use
+    Backup {
+        /// File to write; must not exist
+        to: PathBuf,
+    },
+    /// Fill an empty database from a backup
+    Restore {
+        /// File that `backup` wrote
+        from: PathBuf,
+    },
+    /// Compare versions: lines `A<tab>B` in, `<`, `=`, `>` or `?` out
+    VersionCompare {
+        /// Package world whose order to use: deb
+        #[arg(long, value_name = "ECOSYSTEM")]
+        ecosystem: String,
+    },
+    /// Score CVSS vectors: one vector a line in, one JSON object a line out
+    Cvss,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Scan {
+    #[command(subcommand)]
+    pub(crate) target: Option<ScanTarget>,
+    /// ssh://user@host[:port]
+    #[arg(value_name = "SSH-URL")]
+    pub(crate) url: Option<String>,
+    /// Exit with code 1 if a finding has this priority or a more urgent one
+    #[arg(long, value_name = "P0..P4", global = true, value_parser = parse_tier)]
+    pub(crate) fail_on: Option<domain::priority::Tier>,
+    /// Print at most this many findings in the table
+    #[arg(long, value_name = "N", global = true)]
+    pub(crate) limit: Option<usize>,
+    #[command(flatten)]
+    pub(crate) ssh: SshOptions,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScanTarget {
+    /// This machine
+    Local,
+    /// A root directory: a mounted disk, an unpacked image, a chroot
+    Root {
+        /// The directory that is `/` of the system
+        dir: PathBuf,
+    },
+}
+
+/// How to log in by SSH where no stored credential is named.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub(crate) struct SshOptions {
+    /// Private key file (OpenSSH form)
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) identity: Option<PathBuf>,
+    /// File that holds the password, or the key's passphrase with --identity
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Name of a stored credential
+    #[arg(long, value_name = "NAME", global = true)]
+    pub(crate) credential: Option<String>,
+    /// Host to go through first: ssh://user@host[:port]
+    #[arg(long, value_name = "SSH-URL", global = true)]
+    pub(crate) jump: Option<String>,
+    /// Use sudo for what root alone may read
+    #[arg(long, global = true)]
+    pub(crate) sudo: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Feeds {
+    /// Fetch what is new, compile it, activate it
+    Sync {
+        /// Folder or base URL to fetch from instead of the publishers
+        #[arg(long, value_name = "DIR|URL")]
+        mirror: Option<String>,
+        /// Feed ids, separated by commas
+        #[arg(long, value_name = "LIST", value_delimiter = ',')]
+        only: Option<Vec<String>>,
+    },
+    /// Show each feed's state, age and size
+    Status,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Serve {
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1:8787", value_name = "ADDRESS:PORT")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Further host names under which the page is reached
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host_name: Vec<String>,
+    /// Folder or base URL to fetch feeds from instead of the publishers
+    #[arg(long, value_name = "DIR|URL")]
+    pub(crate) mirror: Option<String>,
+    /// Mirror to fall back to when no publisher answers within 10 seconds; said loudly wherever it is used
+    #[arg(long, value_name = "DIR")]
+    pub(crate) bundled_sample: Option<PathBuf>,
+    /// Make this machine an asset and inspect it
+    #[arg(long)]
+    pub(crate) inspect_local: bool,
+    /// Print this many first priorities, with their reasons, once the machine is inspected
+    #[arg(long, value_name = "N")]
+    pub(crate) first_priorities: Option<usize>,
+    /// Stop after the first priorities are printed
+    #[arg(long, requires = "first_priorities")]
+    pub(crate) once: bool,
+    /// Networks that no packet may go to, beside the built-in ones
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) never_touch: Vec<ipnet::IpNet>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Inspect {
+    /// Names of assets; all that are due where none is given
+    pub(crate) assets: Vec<String>,
+    /// All assets that can be inspected, due or not
+    #[arg(long, conflicts_with = "assets")]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Discover {
+    /// Find live hosts and open ports by TCP connect, and read their banners
+    Net {
+        /// Ranges, such as 192.0.2.0/24
+        #[arg(required = true, value_name = "CIDR")]
+        ranges: Vec<ipnet::IpNet>,
+        /// Ports, separated by commas
+        #[arg(long, value_delimiter = ',', value_name = "LIST")]
+        ports: Option<Vec<u16>>,
+        /// Networks that no packet may go to, beside the built-in ones
+        #[arg(long, value_name = "CIDR")]
+        never_touch: Vec<ipnet::IpNet>,
+        /// Connections that may be tried each second
+        #[arg(long, default_value_t = 500, value_name = "N")]
+        rate: u32,
+        /// Stored credential with which hosts that speak SSH will be inspected
+        #[arg(long, value_name = "NAME")]
+        credential: Option<String>,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Remediate {
+    /// Only these assets
+    #[arg(long, value_name = "NAME")]
+    pub(crate) asset: Vec<String>,
+    /// Only these source packages
+    #[arg(long, value_name = "NAME")]
+    pub(crate) package: Vec<String>,
+    /// Show the actions and stop
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Show the exact plan from the package manager's dry run and stop
+    #[arg(long, conflicts_with = "list")]
+    pub(crate) plan: bool,
+    /// Apply without asking
+    #[arg(long, conflicts_with_all = ["list", "plan"])]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Asset {
+    /// List the known assets
+    List,
+    /// Make an asset known
+    Add {
+        /// `local` or ssh://user@host[:port]
+        way: String,
+        /// Shown to people; default: the host
+        #[arg(long)]
+        name: Option<String>,
+        /// Stored credential to log in with
+        #[arg(long, value_name = "NAME")]
+        credential: Option<String>,
+        /// Host to go through first: ssh://user@host[:port]
+        #[arg(long, value_name = "SSH-URL")]
+        jump: Option<String>,
+        /// Tags, separated by commas
+        #[arg(long, value_delimiter = ',', value_name = "LIST")]
+        tags: Vec<String>,
+    },
+    /// Show an asset with its findings and their history
+    Show {
+        /// Name or id
+        asset: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Scope {
+    /// List the scopes
+    List,
+    /// Add a scope; any of --cidr, --tag, --name-pattern selects
+    Add {
+        name: String,
+        #[arg(long, value_name = "CIDR")]
+        cidr: Vec<String>,
+        #[arg(long, value_name = "TAG")]
+        tag: Vec<String>,
+        /// Pattern over asset names, with * and ?
+        #[arg(long, value_name = "PATTERN")]
+        name_pattern: Vec<String>,
+        /// low, medium, high
+        #[arg(long, value_name = "LEVEL")]
+        confidentiality: Option<String>,
+        /// low, medium, high
+        #[arg(long, value_name = "LEVEL")]
+        integrity: Option<String>,
+        /// low, medium, high
+        #[arg(long, value_name = "LEVEL")]
+        availability: Option<String>,
+        /// internet, partner, internal, restricted, isolated, offline
+        #[arg(long, value_name = "CLASS")]
+        exposure: Option<String>,
+        /// Inspect at least this often: 30m, 12h, 7d
+        #[arg(long, value_name = "DURATION")]
+        cadence: Option<String>,
+        /// Contextual score from which a finding is at least P3
+        #[arg(long, value_name = "SCORE")]
+        threshold: Option<f64>,
+    },
+    /// Show a scope and the assets that it holds
+    Show { name: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Credential {
+    /// List the credentials; secrets are never shown
+    List,
+    /// Seal a credential; the secret is read from a file or from standard input
+    Add {
+        name: String,
+        /// Login name
+        #[arg(long)]
+        user: String,
+        /// Hosts it may be used for: names, addresses or CIDRs
+        #[arg(long, required = true, value_name = "HOST|CIDR")]
+        destination: Vec<String>,
+        /// Private key file (OpenSSH form); without it the secret is a password from standard input
+        #[arg(long, value_name = "FILE")]
+        identity: Option<PathBuf>,
+        /// File with the key's passphrase
+        #[arg(long, value_name = "FILE", requires = "identity")]
+        passphrase_file: Option<PathBuf>,
+        /// Use sudo for what root alone may read or do
+        #[arg(long)]
+        sudo: bool,
+    },
+    /// Show a credential, without its secret
+    Show { name: String },
+}
+
+/// Takes RFC 3339, or a date that stands for its first instant in UTC.
+fn parse_instant(text: &str) -> Result<Timestamp, String> {
+    let instant = text.parse::<Timestamp>().or_else(|error| {
+        let date = text.parse::<jiff::civil::Date>().map_err(|_| error)?;
+        jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0))
+    });
+    instant.map_err(|_| format!("{text:?} is no instant; write 2024-01-13 or 2024-01-13T08:00:00Z"))
+}
+
+fn parse_tier(text: &str) -> Result<domain::priority::Tier, String> {
+    domain::priority::Tier::parse(text).ok_or_else(|| format!("{text:?} is no priority; write P0, P1, P2, P3 or P4"))
+}

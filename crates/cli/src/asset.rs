@@ -1,0 +1,89 @@
+//! `vigie asset`: what is known, and making more known.
+
+use engine::Engine;
+use engine::discover::NewAsset;
+
+use crate::args::{Asset, Common, Format};
+use crate::context;
+use crate::exit::Exit;
+use crate::output::{self, findings};
+
+pub(crate) async fn run(common: &Common, command: Asset) -> anyhow::Result<Exit> {
+    let engine = context::engine(common, &[]).await?;
+    match command {
+        Asset::List => list(&engine, common.format).await?,
+        Asset::Add { way, name, credential, jump, tags } => {
+            let new = NewAsset { way, name, credential, jump, tags };
+            let asset = engine.make_known(&new).await?;
+            output::line(format_args!("{}: known now; `vigie inspect {}` looks inside", asset.name, asset.name))?;
+        }
+        Asset::Show { asset } => show(&engine, common.format, &asset).await?,
+    }
+    engine.db.close().await;
+    Ok(Exit::Clean)
+}
+
+async fn list(engine: &Engine, format: Format) -> anyhow::Result<()> {
+    let assets: Vec<_> = engine.assets().await?.iter().map(server::wire::asset).collect();
+    if format == Format::Json {
+        return output::json(&assets);
+    }
+    let mut table = output::table(&["Asset", "Way in", "Platform", "P0", "P1", "P2", "P3", "P4", "Unknown", "Last inspected"]);
+    for asset in assets {
+        let tier = |pick: fn(api::asset::TierCounts) -> u64| output::or_unknown(asset.counts.map(pick));
+        table.add_row(vec![
+            asset.name.clone(),
+            asset.way.clone().unwrap_or_else(|| "seen from outside".to_owned()),
+            output::or_unknown(asset.platform.as_deref()),
+            tier(|counts| counts.p0),
+            tier(|counts| counts.p1),
+            tier(|counts| counts.p2),
+            tier(|counts| counts.p3),
+            tier(|counts| counts.p4),
+            output::or_unknown(asset.unknown_count),
+            match (&asset.last_inspected_at, &asset.last_error) {
+                (_, Some(error)) => format!("FAILED: {error}"),
+                (Some(at), None) => at.clone(),
+                (None, None) => "never".to_owned(),
+            },
+        ]);
+    }
+    output::line(table)?;
+    Ok(())
+}
+
+async fn show(engine: &Engine, format: Format, name: &str) -> anyhow::Result<()> {
+    let asset = context::asset(engine, name).await?;
+    let Some(view) = engine.asset(asset.id).await? else { return Ok(()) };
+    let detail = server::wire::asset_detail(&view, engine.now());
+    if format == Format::Json {
+        return output::json(&detail);
+    }
+    output::line(format_args!(
+        "{}: {}, way in: {}, exposure: {}, scopes: {}",
+        detail.asset.name,
+        output::or_unknown(detail.asset.platform.as_deref()),
+        detail.asset.way.as_deref().unwrap_or("none"),
+        detail.asset.exposure,
+        if detail.asset.scopes.is_empty() { "none".to_owned() } else { detail.asset.scopes.join(", ") },
+    ))?;
+    match &detail.asset.last_inspected_at {
+        Some(at) => output::line(format_args!("last inspected {at}"))?,
+        None => output::line("never inspected: its software is UNKNOWN")?,
+    }
+    if let Some(error) = &detail.asset.last_error {
+        output::line(format_args!("the last inspection FAILED: {error}"))?;
+    }
+    let (active, ended): (Vec<_>, Vec<_>) =
+        detail.findings.into_iter().partition(|finding| finding.life.as_ref().is_some_and(|life| {
+            matches!(life.detection.as_str(), "open" | "pending" | "stale")
+        }));
+    if !active.is_empty() {
+        output::line(findings::findings_table(&active))?;
+    }
+    for finding in &ended {
+        output::line(findings::ended(finding))?;
+    }
+    output::line(format_args!("{} active findings, {} ended, {} things unknown", active.len(), ended.len(), detail.unknown.len()))?;
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! `vigie backup` and `vigie restore`.
+
+use std::path::Path;
+
+use crate::args::Common;
+use crate::context;
+use crate::exit::Exit;
+use crate::output;
+
+pub(crate) async fn backup(common: &Common, to: &Path) -> anyhow::Result<Exit> {
+    let engine = context::engine(common, &[]).await?;
+    store::backup::backup(&engine.db, to).await?;
+    engine.db.close().await;
+    output::line(format_args!(
+        "{}: written. Keep {} with it: without that key the sealed credentials cannot be opened.",
+        to.display(),
+        common.data_dir.join("master.key").display(),
+    ))?;
+    Ok(Exit::Clean)
+}
+
+pub(crate) async fn restore(common: &Common, from: &Path) -> anyhow::Result<Exit> {
+    let engine = context::engine(common, &[]).await?;
+    store::backup::restore(&engine.db, from).await?;
+    engine.db.close().await;
+    output::line(format_args!("{}: restored", from.display()))?;
+    Ok(Exit::Clean)
+}

@@ -1,0 +1,92 @@
+//! What commands share: the clock, the data folder, the open store.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use domain::asset::{Asset, SshTarget};
+use domain::credential::Credential;
+use domain::ids::AssetId;
+use engine::{Clock, Engine};
+use ipnet::IpNet;
+use jiff::Timestamp;
+use outside::{ClientOptions, NeverTouch};
+use store::Db;
+
+use crate::args::Common;
+use crate::exit::Usage;
+
+/// The instant to judge for: `--at`, else the clock.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+pub(crate) fn now(common: &Common) -> Timestamp {
+    common.at.unwrap_or_else(Timestamp::now)
+}
+
+/// Runs an asynchronous command to its end. Commands that need no runtime start none.
+pub(crate) fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    install_crypto();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?.block_on(future)
+}
+
+/// One TLS provider for the whole process, before the first handshake.
+fn install_crypto() {
+    // An error means that it is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+impl Common {
+    pub(crate) fn knowledge_path(&self) -> PathBuf {
+        self.data_dir.join("knowledge.vkb")
+    }
+}
+
+/// Opens the store, migrated, and the engine over it. The data folder is made at first use.
+pub(crate) async fn engine(common: &Common, never_touch: &[IpNet]) -> anyhow::Result<Engine> {
+    make_private(&common.data_dir)?;
+    let place = common.database.clone().unwrap_or_else(|| format!("sqlite:{}", common.data_dir.join("vigie.db").display()));
+    let db = Db::open(&place).await?;
+    let fixed = common.at;
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    let clock: Clock = Arc::new(move || fixed.unwrap_or_else(Timestamp::now));
+    Ok(Engine::new(db, common.data_dir.clone(), NeverTouch::new(never_touch.to_vec()), clock))
+}
+
+/// The data folder holds secrets and findings: nobody else may look into it.
+fn make_private(folder: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("make the data folder {}", folder.display()))
+}
+
+/// Options for fetching feeds.
+pub(crate) fn client_options() -> ClientOptions {
+    ClientOptions::default()
+}
+
+/// An asset by name or id.
+pub(crate) async fn asset(engine: &Engine, name: &str) -> anyhow::Result<Asset> {
+    if let Ok(id) = name.parse::<AssetId>()
+        && let Some(asset) = store::asset::get(&engine.db, id).await?
+    {
+        return Ok(asset);
+    }
+    store::asset::find_by_name(&engine.db, name)
+        .await?
+        .ok_or_else(|| Usage(format!("there is no asset {name:?}: `vigie asset list` shows them")).into())
+}
+
+/// A credential by name.
+pub(crate) async fn credential(engine: &Engine, name: &str) -> anyhow::Result<Credential> {
+    store::credential::find_by_name(&engine.db, name)
+        .await?
+        .ok_or_else(|| Usage(format!("there is no credential {name:?}: `vigie credential list` shows them")).into())
+}
+
+/// Reads `ssh://user@host[:port]`.
+pub(crate) fn parse_ssh(url: &str) -> anyhow::Result<SshTarget> {
+    Ok(engine::inspect::parse_ssh(url).map_err(|error| Usage(error.to_string()))?)
+}

@@ -1,0 +1,97 @@
+//! `vigie discover`: what is seen from outside becomes assets.
+
+use collect::discovery::net;
+use domain::asset::Sighting;
+use engine::Engine;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::args::{Common, Discover, Format};
+use crate::context;
+use crate::exit::{Exit, Usage};
+use crate::output;
+
+pub(crate) async fn run(common: &Common, command: Discover) -> anyhow::Result<Exit> {
+    let Discover::Net { ranges, ports, never_touch, rate, credential } = command;
+    let engine = context::engine(common, &never_touch).await?;
+    let credential = match &credential {
+        Some(name) => Some(context::credential(&engine, name).await?),
+        None => None,
+    };
+    let mut options = net::Options::new(ranges);
+    options.ports = ports.unwrap_or(options.ports);
+    options.rate_per_second = rate.max(1);
+    let (sender, mut sightings) = mpsc::unbounded_channel::<Sighting>();
+    let sweep = async {
+        // Moved in, so that the receiver learns when the sweep has ended.
+        let sender = sender;
+        let mut sink = |sighting: Sighting| drop(sender.send(sighting));
+        net::sweep(&options, &engine.never_touch, engine.now(), &mut sink).await
+    };
+    let keep = async {
+        let mut found = Vec::new();
+        while let Some(sighting) = sightings.recv().await {
+            let kept = engine.take_sighting(&sighting, credential.as_ref()).await?;
+            if common.format != Format::Json {
+                output::line(seen(&sighting, &kept.asset.name, kept.new))?;
+            }
+            found.push((sighting, kept));
+        }
+        anyhow::Ok(found)
+    };
+    let (summary, found) = tokio::join!(sweep, keep);
+    let (summary, found) = (summary.map_err(|error| Usage(error.to_string()))?, found?);
+    let exit = if summary.failed > 0 { Exit::Unknown } else { Exit::Clean };
+    if common.format == Format::Json {
+        print_json(&engine, &found, &summary).await?;
+    } else {
+        output::line(format_args!(
+            "{} addresses looked at, {} live, {} new assets, {} left out",
+            summary.looked_at,
+            summary.live,
+            found.iter().filter(|(_, kept)| kept.new).count(),
+            summary.left_out,
+        ))?;
+        for (address, reason) in &summary.failures {
+            output::line(format_args!("unknown: {address}: {reason}"))?;
+        }
+    }
+    engine.db.close().await;
+    Ok(exit)
+}
+
+fn seen(sighting: &Sighting, asset: &str, new: bool) -> String {
+    let services: Vec<String> = sighting
+        .services
+        .iter()
+        .map(|service| match &service.protocol {
+            Some(protocol) => format!("{}/{protocol}", service.port),
+            None => service.port.to_string(),
+        })
+        .collect();
+    let services = if services.is_empty() { "no open port looked at".to_owned() } else { services.join(" ") };
+    let known = if new { "new asset".to_owned() } else { format!("known as {asset}") };
+    format!("{}: {services} ({known})", sighting.address)
+}
+
+async fn print_json(
+    engine: &Engine,
+    found: &[(Sighting, engine::discover::Found)],
+    summary: &net::Summary,
+) -> anyhow::Result<()> {
+    let all = engine.assets().await?;
+    let assets: Vec<_> = found
+        .iter()
+        .map(|(sighting, kept)| {
+            let record = all.iter().find(|summary| summary.asset.id == kept.asset.id);
+            json!({ "asset": record.map(server::wire::asset), "new": kept.new, "sighting": sighting })
+        })
+        .collect();
+    output::json(&json!({
+        "looked_at": summary.looked_at,
+        "live": summary.live,
+        "left_out": summary.left_out,
+        "unknown": summary.failures.iter().map(|(address, reason)| json!({ "address": address, "reason": reason })).collect::<Vec<_>>(),
+        "found": assets,
+    }))
+}

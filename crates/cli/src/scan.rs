@@ -1,0 +1,161 @@
+//! `vigie scan`: inspect one system, judge it, print it. Works alone, without a server.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use api::scan::{REPORT_VERSION, Report};
+use domain::inventory::Inventory;
+use domain::priority::Tier;
+use domain::scope::Context;
+use engine::evaluate::{Evaluation, evaluate};
+use jiff::Timestamp;
+use knowledge::Knowledge;
+
+use crate::args::{Common, Format, Scan, ScanTarget};
+use crate::context;
+use crate::exit::{Exit, Usage};
+use crate::output::{self, findings};
+
+pub(crate) fn run(common: &Common, args: Scan) -> anyhow::Result<Exit> {
+    let at = context::now(common);
+    let (name, inventory) = read(common, &args)?;
+    let knowledge = open_knowledge(&common.knowledge_path())?;
+    let evaluation = evaluate(knowledge.as_ref(), &inventory, &Context::none(), at);
+    let exit = exit_of(&evaluation, args.fail_on);
+    let report = report(&name, &inventory, knowledge.as_ref(), &evaluation, at);
+    match common.format {
+        Format::Json => output::json(&report)?,
+        Format::Sarif => output::json(&output::sarif::log(&report))?,
+        Format::Table => print(&report, args.limit.unwrap_or(usize::MAX))?,
+    }
+    Ok(exit)
+}
+
+/// Opens the knowledge file. A missing one is a state (everything is unknown); a broken one is an error.
+pub(crate) fn open_knowledge(path: &Path) -> anyhow::Result<Option<Knowledge>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let knowledge = Knowledge::open(path).with_context(|| {
+        format!("open the knowledge file {}; `vigie feeds sync` builds a new one", path.display())
+    })?;
+    Ok(Some(knowledge))
+}
+
+fn read(common: &Common, args: &Scan) -> anyhow::Result<(String, Inventory)> {
+    match (&args.target, &args.url) {
+        (Some(ScanTarget::Local), None) => {
+            let inventory = engine::inspect::local();
+            Ok((inventory.identity.hostname.clone().unwrap_or_else(|| "local".to_owned()), inventory))
+        }
+        (Some(ScanTarget::Root { dir }), None) => {
+            let inventory = engine::inspect::root(dir)?;
+            Ok((inventory.identity.hostname.clone().unwrap_or_else(|| dir.display().to_string()), inventory))
+        }
+        (None, Some(url)) => context::block_on(crate::inspect::read_ssh(common, url, &args.ssh)),
+        _ => Err(Usage("scan what? write `local`, `root DIR` or `ssh://user@host[:port]`".to_owned()).into()),
+    }
+}
+
+fn report(
+    name: &str,
+    inventory: &Inventory,
+    knowledge: Option<&Knowledge>,
+    evaluation: &Evaluation,
+    at: Timestamp,
+) -> Report {
+    Report {
+        version: REPORT_VERSION,
+        at: at.to_string(),
+        asset: api::convert::scanned_asset(name, inventory),
+        feeds: engine::ingest::known(knowledge.map(Knowledge::feeds).unwrap_or_default())
+            .iter()
+            .map(|snapshot| api::convert::feed(snapshot, at))
+            .collect(),
+        unknown: evaluation.undecided.iter().map(api::convert::unknown).collect(),
+        findings: evaluation
+            .judged
+            .iter()
+            .map(|judged| {
+                let parts = api::convert::Parts {
+                    matched: &judged.matched,
+                    vulnerability: &judged.vulnerability,
+                    priority: &judged.priority,
+                    kev_known: judged.kev_known,
+                    url: &judged.url,
+                    clock_starts_at: at,
+                };
+                api::convert::finding(parts, at)
+            })
+            .collect(),
+    }
+}
+
+/// Findings at or above `--fail-on` win over unknown things: they are the surer news.
+fn exit_of(evaluation: &Evaluation, fail_on: Option<Tier>) -> Exit {
+    let failing = fail_on.is_some_and(|tier| evaluation.judged.iter().any(|judged| judged.priority.tier <= tier));
+    if failing {
+        Exit::Findings
+    } else if evaluation.undecided.is_empty() {
+        Exit::Clean
+    } else {
+        Exit::Unknown
+    }
+}
+
+fn print(report: &Report, limit: usize) -> anyhow::Result<()> {
+    let asset = &report.asset;
+    output::line(format_args!(
+        "{}: {}, {} packages",
+        asset.name,
+        output::or_unknown(asset.platform.as_deref()),
+        output::or_unknown(asset.component_count),
+    ))?;
+    let shown = &report.findings[..report.findings.len().min(limit)];
+    if !shown.is_empty() {
+        output::line(findings::findings_table(shown))?;
+    }
+    if shown.len() < report.findings.len() {
+        output::line(format_args!("… and {} more findings", report.findings.len() - shown.len()))?;
+    }
+    output::line(summary(report))?;
+    for line in unknown_lines(report) {
+        output::line(line)?;
+    }
+    Ok(())
+}
+
+/// Never "0 findings" alone where something is unknown.
+fn summary(report: &Report) -> String {
+    let unknown = report.unknown.len();
+    match (report.findings.len(), unknown) {
+        (0, 0) => "No findings: every package was judged by complete, fresh feeds.".to_owned(),
+        (0, _) => format!("Nothing is proven clean: {unknown} things are unknown, and no finding could be made."),
+        (findings, 0) => format!("{findings} findings, nothing unknown."),
+        (findings, _) => format!("{findings} findings, and {unknown} things that are unknown."),
+    }
+}
+
+/// The unknown things, those of one reason together.
+fn unknown_lines(report: &Report) -> Vec<String> {
+    let mut by_reason: Vec<(&str, Vec<String>)> = Vec::new();
+    for entry in &report.unknown {
+        let subject = match &entry.vulnerability {
+            Some(vulnerability) => format!("{} {vulnerability}", entry.subject),
+            None => entry.subject.clone(),
+        };
+        match by_reason.iter_mut().find(|(reason, _)| *reason == entry.reason) {
+            Some((_, subjects)) => subjects.push(subject),
+            None => by_reason.push((&entry.reason, vec![subject])),
+        }
+    }
+    by_reason
+        .into_iter()
+        .map(|(reason, subjects)| {
+            let some = subjects.iter().take(6).cloned().collect::<Vec<_>>().join(", ");
+            let more = subjects.len().saturating_sub(6);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("unknown: {some}{more}: {reason}")
+        })
+        .collect()
+}

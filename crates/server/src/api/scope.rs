@@ -1,0 +1,39 @@
+//! Scopes: list, add.
+
+use axum::Json;
+use axum::extract::State as Shared;
+use domain::ids::ScopeId;
+use wire_types::scope::Scope;
+
+use crate::error::ApiError;
+use crate::gate::Principal;
+use crate::{State, wire};
+
+/// Every scope, by name.
+#[utoipa::path(get, path = "/api/v1/scopes", tag = "scopes", responses((status = 200, body = Vec<Scope>)))]
+pub(crate) async fn list_scopes(Shared(state): Shared<State>, _: Principal) -> Result<Json<Vec<Scope>>, ApiError> {
+    let engine = state.engine();
+    let assets = engine.assets().await?;
+    let held = |scope: &domain::scope::Scope| assets.iter().filter(|a| scope.selector.selects(&a.asset)).count();
+    let scopes = store::scope::list(&engine.db).await?;
+    Ok(Json(scopes.iter().map(|scope| wire::scope(scope, held(scope) as u64)).collect()))
+}
+
+/// Adds a scope.
+#[utoipa::path(post, path = "/api/v1/scopes", request_body = Scope, tag = "scopes",
+    responses((status = 200, body = Scope), (status = 400, body = wire_types::status::Problem)))]
+pub(crate) async fn add_scope(
+    Shared(state): Shared<State>,
+    principal: Principal,
+    Json(scope): Json<Scope>,
+) -> Result<Json<Scope>, ApiError> {
+    let engine = state.engine();
+    let record = wire::scope_record(&scope, ScopeId::from_uuid(store::new_id(engine.now())))?;
+    let mut tx = engine.db.begin().await?;
+    store::scope::insert(&mut tx, &record).await?;
+    tx.commit().await?;
+    wire::audit(&state, &principal, "scope.add", &record.id.to_string(), Some(&record)).await?;
+    let assets = engine.assets().await?;
+    let held = assets.iter().filter(|summary| record.selector.selects(&summary.asset)).count();
+    Ok(Json(wire::scope(&record, held as u64)))
+}

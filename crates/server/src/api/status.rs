@@ -1,0 +1,23 @@
+//! How the installation is doing.
+
+use axum::Json;
+use axum::extract::State as Shared;
+use wire_types::status::Status;
+
+use crate::error::ApiError;
+use crate::gate::Principal;
+use crate::{State, wire};
+
+/// How the installation is doing: warnings first.
+#[utoipa::path(get, path = "/api/v1/status", tag = "status", responses((status = 200, body = Status)))]
+pub(crate) async fn get_status(Shared(state): Shared<State>, _: Principal) -> Result<Json<Status>, ApiError> {
+    let engine = state.engine();
+    let view = engine.status().await?;
+    Ok(Json(wire::status(&view, env!("CARGO_PKG_VERSION"), engine.now())))
+}
+
+/// Whether the store answers.
+pub(crate) async fn ready(Shared(state): Shared<State>) -> Result<&'static str, ApiError> {
+    store::user::count(&state.engine().db).await?;
+    Ok("ok")
+}

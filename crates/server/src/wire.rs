@@ -1,0 +1,368 @@
+//! From the engine's views to the wire's types: one place for the API and the command line.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use wire_types::asset::{Asset, AssetDetail, Service, TierCounts};
+use wire_types::convert::{self, Parts};
+use wire_types::credential::Credential;
+use wire_types::finding::{AssetRef, Event, Finding, FindingPage};
+use wire_types::remediation::{Action, PlanStep, Run};
+use wire_types::scope::Scope;
+use wire_types::status::Status;
+use wire_types::vulnerability::{Epss, Kev, ScoredVector, Ssvc, VulnerabilityDetail};
+use domain::asset::Asset as AssetRecord;
+use domain::credential::{Credential as CredentialRecord, CredentialKind};
+use domain::cvss::Vector;
+use domain::exposure::Exposure;
+use domain::finding::Fact;
+use domain::ids::{AssetId, ScopeId};
+use domain::remediation::{Run as RunRecord, RunState};
+use domain::scope::{Requirement, Scope as ScopeRecord, Selector};
+use domain::vulnerability::{Exploitation, Vulnerability};
+use engine::Invalid;
+use engine::mobilize::Group;
+use engine::views::{AssetSummary, AssetView, Page, Row, StatusView, VulnerabilityView};
+use ipnet::IpNet;
+use jiff::Timestamp;
+use serde::Serialize;
+use store::StoreError;
+
+use crate::State;
+use crate::gate::Principal;
+
+/// A finding of the store, with its life.
+pub fn finding(row: &Row, now: Timestamp) -> Finding {
+    let parts = Parts {
+        matched: &row.judged.matched,
+        vulnerability: &row.judged.vulnerability,
+        priority: &row.judged.priority,
+        kev_known: row.judged.kev_known,
+        url: &row.judged.url,
+        clock_starts_at: row.finding.episode().detected_at,
+    };
+    Finding {
+        id: Some(row.finding.key.id().to_string()),
+        asset: Some(asset_ref(&row.asset)),
+        life: Some(convert::life(&row.finding, row.asset.last_inspected_at, now)),
+        ..convert::finding(parts, now)
+    }
+}
+
+/// One page of the queue; `cursor` writes the position of the next one.
+pub fn page(page: &Page, now: Timestamp, next_cursor: Option<String>) -> FindingPage {
+    FindingPage {
+        findings: page.rows.iter().map(|row| finding(row, now)).collect(),
+        total: page.total as u64,
+        next_cursor,
+        warnings: page.warnings.clone(),
+    }
+}
+
+/// One event of a finding's history, in words.
+pub fn event(event: &store::finding::Event) -> Event {
+    let fact = match &event.evidence.fact {
+        Fact::Detected { version, .. } => format!("found at version {version}"),
+        Fact::Absent { version: Some(version), .. } => format!("gone: version {version} is installed"),
+        Fact::Absent { version: None, .. } => "gone: the package is no longer installed".to_owned(),
+        Fact::RestartNeeded { .. } => "fixed version installed, the affected one still runs".to_owned(),
+        Fact::FixClaimed => "a fix is claimed".to_owned(),
+        Fact::VerificationTimedOut => "nobody verified the claimed fix in time".to_owned(),
+        Fact::Unseen => "the asset has not been seen in its window".to_owned(),
+        Fact::Ended { cause } => format!("ended without remediation: {cause:?}"),
+    };
+    Event {
+        observed_at: event.evidence.observed_at.to_string(),
+        recorded_at: event.recorded_at.to_string(),
+        fact,
+        detection: event.detection.as_str().to_owned(),
+    }
+}
+
+/// A row of the list of assets.
+pub fn asset(summary: &AssetSummary) -> Asset {
+    let asset = &summary.asset;
+    Asset {
+        id: asset.id.to_string(),
+        name: asset.name.clone(),
+        way: asset.way.as_ref().map(convert::way),
+        platform: asset.platform.as_ref().map(|platform| platform.name.clone()),
+        addresses: asset.identity.addresses.iter().map(ToString::to_string).collect(),
+        tags: asset.tags.clone(),
+        scopes: summary.context.scopes.clone(),
+        exposure: summary.context.exposure.as_str().to_owned(),
+        first_seen_at: asset.first_seen_at.to_string(),
+        last_seen_at: asset.last_seen_at.to_string(),
+        last_inspected_at: asset.last_inspected_at.map(|at| at.to_string()),
+        last_error: asset.last_error.clone(),
+        retired_at: asset.retired_at.map(|at| at.to_string()),
+        counts: summary.counts.map(counts),
+        unknown_count: summary.undecided_count,
+    }
+}
+
+/// Everything about one asset.
+pub fn asset_detail(view: &AssetView, now: Timestamp) -> AssetDetail {
+    let record = &view.summary.asset;
+    AssetDetail {
+        asset: asset(&view.summary),
+        scanned: view.inventory.as_ref().map(|inventory| convert::scanned_asset(&record.name, inventory)),
+        services: record
+            .services
+            .iter()
+            .map(|service| Service {
+                address: service.address.to_string(),
+                port: service.port,
+                protocol: service.protocol.clone(),
+                banner: service.banner.clone(),
+                seen_at: service.seen_at.to_string(),
+            })
+            .collect(),
+        unknown: view.undecided.iter().map(convert::unknown).collect(),
+        findings: view.rows.iter().map(|row| finding(row, now)).collect(),
+    }
+}
+
+/// Everything about one vulnerability.
+pub fn vulnerability(view: &VulnerabilityView, now: Timestamp) -> VulnerabilityDetail {
+    let flaw = &view.vulnerability;
+    VulnerabilityDetail {
+        id: flaw.id.to_string(),
+        aliases: flaw.aliases.clone(),
+        rejected: flaw.rejected,
+        published_at: flaw.published_at.map(|at| at.to_string()),
+        vectors: scored(flaw),
+        epss: flaw.epss.map(|epss| Epss {
+            probability: epss.probability,
+            percentile: epss.percentile,
+            date: epss.date.to_string(),
+        }),
+        kev: flaw.kev.as_ref().map(|kev| Kev {
+            added: kev.added.to_string(),
+            due: kev.due.map(|due| due.to_string()),
+            ransomware: kev.ransomware,
+        }),
+        ssvc: flaw.ssvc.map(|ssvc| Ssvc {
+            exploitation: match ssvc.exploitation {
+                Exploitation::None => "none",
+                Exploitation::Poc => "poc",
+                Exploitation::Active => "active",
+            }
+            .to_owned(),
+            automatable: ssvc.automatable,
+            technical_impact: if ssvc.technical_impact_total { "total" } else { "partial" }.to_owned(),
+            at: ssvc.at.to_string(),
+        }),
+        cwes: flaw.cwes.clone(),
+        findings: view.rows.iter().map(|row| finding(row, now)).collect(),
+        warnings: view.warnings.clone(),
+    }
+}
+
+/// How the installation is doing.
+pub fn status(view: &StatusView, version: &str, now: Timestamp) -> Status {
+    Status {
+        version: version.to_owned(),
+        sample: view.sample,
+        warnings: view.warnings.clone(),
+        feeds: view.feeds.iter().map(|feed| convert::feed(feed, now)).collect(),
+        asset_count: view.asset_count,
+        asset_unknown_count: view.asset_unknown_count,
+        counts: view.counts.map(counts),
+        unknown_count: view.undecided_count,
+    }
+}
+
+/// An action over several assets.
+pub fn action(group: &Group) -> Action {
+    Action {
+        kind: "upgrade".to_owned(),
+        package: group.package.clone(),
+        fixed_version: group.fixed_version.clone(),
+        assets: group.assets.iter().map(|asset| asset_ref(asset)).collect(),
+        finding_count: group.findings.len() as u64,
+        priority: group.tier.as_str().to_owned(),
+        vulnerabilities: group.vulnerabilities.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// A run; an asset that is not among `assets` is shown by its id.
+pub fn run(run: &RunRecord, assets: &BTreeMap<AssetId, Arc<AssetRecord>>) -> Run {
+    let asset = assets.get(&run.action.asset).map_or_else(
+        || AssetRef { id: run.action.asset.to_string(), name: run.action.asset.to_string() },
+        |asset| asset_ref(asset),
+    );
+    let (state, reason, ended_at, proof) = match &run.state {
+        RunState::Planned => ("planned", None, None, None),
+        RunState::Applying { .. } => ("applying", None, None, None),
+        RunState::Applied { at } => ("applied", None, Some(*at), None),
+        RunState::Verified { at, fixed, pending, still_open } => {
+            ("verified", None, Some(*at), Some((*fixed, *pending, *still_open)))
+        }
+        RunState::Failed { at, reason } => ("failed", Some(reason.clone()), Some(*at), None),
+        RunState::Interrupted { at } => {
+            let reason = "Vigie stopped while it was running; the next inspection says what it did".to_owned();
+            ("interrupted", Some(reason), Some(*at), None)
+        }
+    };
+    Run {
+        id: run.id.to_string(),
+        asset,
+        packages: run.action.packages.iter().cloned().collect(),
+        state: state.to_owned(),
+        reason,
+        created_at: run.created_at.to_string(),
+        ended_at: ended_at.map(|at| at.to_string()),
+        plan: run.plan.steps.iter().map(plan_step).collect(),
+        fixed: proof.map(|(fixed, _, _)| fixed),
+        pending: proof.map(|(_, pending, _)| pending),
+        still_open: proof.map(|(_, _, still_open)| still_open),
+        restart_needed: proof.map(|(_, pending, _)| pending > 0),
+    }
+}
+
+pub fn plan_step(step: &domain::remediation::PlanStep) -> PlanStep {
+    PlanStep {
+        package: step.package.clone(),
+        from: step.from.clone(),
+        to: step.to.clone(),
+        origin: step.origin.clone(),
+    }
+}
+
+/// A scope with the number of assets that it holds.
+pub fn scope(scope: &ScopeRecord, asset_count: u64) -> Scope {
+    let requirement = |level: Requirement| Some(level.as_str().to_owned());
+    Scope {
+        id: Some(scope.id.to_string()),
+        name: scope.name.clone(),
+        cidrs: scope.selector.cidrs.iter().map(ToString::to_string).collect(),
+        tags: scope.selector.tags.clone(),
+        names: scope.selector.names.clone(),
+        confidentiality: requirement(scope.confidentiality),
+        integrity: requirement(scope.integrity),
+        availability: requirement(scope.availability),
+        exposure: scope.exposure.map(|class| class.as_str().to_owned()),
+        cadence_seconds: scope.cadence_seconds,
+        threshold: scope.threshold_tenths.map(|tenths| f64::from(tenths) / 10.0),
+        asset_count: Some(asset_count),
+    }
+}
+
+/// A credential, without its secret.
+pub fn credential(record: &CredentialRecord) -> Credential {
+    let kind = match record.kind {
+        CredentialKind::Password => "password",
+        CredentialKind::SshKey => "ssh_key",
+    };
+    Credential {
+        id: record.id.to_string(),
+        name: record.name.clone(),
+        kind: kind.to_owned(),
+        user: record.user.clone(),
+        destinations: record.destinations.clone(),
+        sudo: record.sudo,
+    }
+}
+
+/// Reads a scope that somebody wrote; the error says which member is wrong.
+pub fn scope_record(scope: &Scope, id: ScopeId) -> Result<ScopeRecord, Invalid> {
+    let invalid = |member: &str, value: &str, expected: &str| Invalid(format!("{member}: {value:?} is not {expected}"));
+    let requirement = |member: &str, value: &Option<String>| match value.as_deref() {
+        None => Ok(Requirement::NotSet),
+        Some(word) => [Requirement::NotSet, Requirement::Low, Requirement::Medium, Requirement::High]
+            .into_iter()
+            .find(|level| level.as_str() == word)
+            .ok_or_else(|| invalid(member, word, "one of not_set, low, medium, high")),
+    };
+    if scope.name.trim().is_empty() || scope.name.len() > 200 {
+        return Err(invalid("name", &scope.name, "a name of 1 to 200 characters"));
+    }
+    let cidrs = scope.cidrs.iter().map(|cidr| {
+        cidr.parse::<IpNet>().or_else(|_| cidr.parse::<IpAddr>().map(IpNet::from)).map_err(|_| invalid("cidrs", cidr, "a range such as 192.0.2.0/24"))
+    });
+    let exposure = scope.exposure.as_deref().map(|word| {
+        Exposure::parse(word).ok_or_else(|| {
+            invalid("exposure", word, "one of internet, partner, internal, restricted, isolated, offline")
+        })
+    });
+    let threshold = scope.threshold.map(|threshold| {
+        let tenths = (threshold * 10.0).round();
+        if (0.0..=100.0).contains(&tenths) {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 100")]
+            Ok(tenths as u8)
+        } else {
+            Err(invalid("threshold", &threshold.to_string(), "a score between 0.0 and 10.0"))
+        }
+    });
+    let selector = Selector { cidrs: cidrs.collect::<Result<_, _>>()?, tags: scope.tags.clone(), names: scope.names.clone() };
+    if selector == Selector::default() {
+        return Err(Invalid("a scope selects by cidrs, tags or names: give at least one".to_owned()));
+    }
+    if scope.cadence_seconds.is_some_and(|seconds| seconds < 60) {
+        return Err(Invalid("cadence_seconds: at least 60".to_owned()));
+    }
+    Ok(ScopeRecord {
+        id,
+        name: scope.name.clone(),
+        selector,
+        confidentiality: requirement("confidentiality", &scope.confidentiality)?,
+        integrity: requirement("integrity", &scope.integrity)?,
+        availability: requirement("availability", &scope.availability)?,
+        exposure: exposure.transpose()?,
+        cadence_seconds: scope.cadence_seconds,
+        threshold_tenths: threshold.transpose()?,
+    })
+}
+
+/// Notes who changed what.
+pub(crate) async fn audit<T: Serialize>(
+    state: &State,
+    principal: &Principal,
+    what: &str,
+    subject: &str,
+    new: Option<&T>,
+) -> Result<(), StoreError> {
+    let engine = state.engine();
+    let entry = store::audit::Entry {
+        at: engine.now(),
+        actor: principal.name.clone(),
+        what: what.to_owned(),
+        subject: subject.to_owned(),
+        before: None,
+        after: new.and_then(|value| serde_json::to_value(value).ok()),
+    };
+    let mut tx = engine.db.begin().await?;
+    store::audit::append(&mut tx, &entry).await?;
+    tx.commit().await
+}
+
+fn asset_ref(asset: &AssetRecord) -> AssetRef {
+    AssetRef { id: asset.id.to_string(), name: asset.name.clone() }
+}
+
+const fn counts([p0, p1, p2, p3, p4]: [u64; 5]) -> TierCounts {
+    TierCounts { p0, p1, p2, p3, p4 }
+}
+
+/// The published vectors with their recomputed scores; one that cannot be read is left out of the scores, not of the
+/// feeds' problems.
+fn scored(flaw: &Vulnerability) -> Vec<ScoredVector> {
+    let mut vectors: Vec<(Vector, &str)> = flaw
+        .vectors
+        .iter()
+        .filter_map(|published| Some((Vector::parse(&published.vector).ok()?, published.source.as_str())))
+        .collect();
+    vectors.sort_by_key(|(vector, _)| std::cmp::Reverse(vector.version()));
+    vectors
+        .into_iter()
+        .map(|(vector, source)| ScoredVector {
+            version: vector.version().as_str().to_owned(),
+            vector: vector.to_string(),
+            source: source.to_owned(),
+            base: vector.base().as_f64(),
+            severity: vector.version().severity(vector.base()).as_str().to_owned(),
+        })
+        .collect()
+}
