@@ -4,6 +4,7 @@
 
 mod arch;
 mod bench;
+mod mirror;
 mod tidy;
 mod deny;
 
@@ -27,6 +28,8 @@ enum Command {
     Tidy,
     /// Check licences, banned crates and sources of dependencies
     Deny,
+    /// Write fixtures/mirror anew from a folder of the publishers' data
+    Mirror(mirror::Options),
     /// Measure; writes target/bench.json and docs/benchmarks.md
     Bench(bench::Options),
 }
@@ -37,6 +40,10 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Arch => Ok(report("arch", &arch::problems(&root)?)),
         Command::Tidy => Ok(report("tidy", &tidy::problems(&root)?)),
         Command::Deny => Ok(report("deny", &deny::problems(&root)?)),
+        Command::Mirror(options) => {
+            mirror::run(&root, &options)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Bench(options) => {
             bench::run(&root, &options)?;
             Ok(ExitCode::SUCCESS)
