@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use crate::db::{On, Tx};
 use crate::error::StoreError;
 use crate::seal::{MasterKey, OpenError};
-use crate::sql::{Row, json, query, word};
+use crate::sql::{Query, Row, json, query, word};
 
 /// An opened credential: use it and drop it.
 #[derive(Debug)]
@@ -55,25 +55,29 @@ pub async fn add(
     passphrase: Option<&SecretString>,
 ) -> Result<(), StoreError> {
     const DOING: &str = "add the credential";
-    if credential.destinations.is_empty() {
-        return Err(StoreError::refused(DOING, "it names no destination that it may be used for"));
+    expect_destinations(DOING, credential)?;
+    let text = "insert into credential (name, kind, login, destinations, sudo, sealed_secret, sealed_passphrase, id)
+                values ($1, $2, $3, $4, $5, $6, $7, $8)";
+    bind(query(DOING, text), key, credential, secret, passphrase).execute(tx).await.map(drop)
+}
+
+/// Writes all of a credential that exists. Its secret has to be entered again, since it is bound to the destinations.
+pub async fn replace(
+    tx: &mut Tx,
+    key: &MasterKey,
+    credential: &Credential,
+    secret: &SecretString,
+    passphrase: Option<&SecretString>,
+) -> Result<(), StoreError> {
+    const DOING: &str = "replace the credential";
+    expect_destinations(DOING, credential)?;
+    let text = "update credential set name = $1, kind = $2, login = $3, destinations = $4, sudo = $5,
+                    sealed_secret = $6, sealed_passphrase = $7
+                where id = $8";
+    match bind(query(DOING, text), key, credential, secret, passphrase).execute(tx).await? {
+        0 => Err(StoreError::missing("credential", credential.id)),
+        _ => Ok(()),
     }
-    query(
-        DOING,
-        "insert into credential (id, name, kind, login, destinations, sudo, sealed_secret, sealed_passphrase)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(credential.id)
-    .bind(credential.name.as_str())
-    .bind(word(credential.kind))
-    .bind(credential.user.as_str())
-    .bind(json(&credential.destinations))
-    .bind(credential.sudo)
-    .bind(key.seal(secret, &bound(credential, "secret")))
-    .bind(passphrase.map(|passphrase| key.seal(passphrase, &bound(credential, "passphrase"))))
-    .execute(tx)
-    .await
-    .map(drop)
 }
 
 /// Opens a credential for one of its destinations: a host name or an address.
@@ -137,6 +141,32 @@ pub fn allows(credential: &Credential, destination: &str) -> bool {
         // A network is no name, and neither is nothing.
         None => !destination.contains('/') && !destination.is_empty() && allowed.eq_ignore_ascii_case(destination),
     })
+}
+
+fn expect_destinations(doing: &'static str, credential: &Credential) -> Result<(), StoreError> {
+    if credential.destinations.is_empty() {
+        return Err(StoreError::refused(doing, "it names no destination that it may be used for"));
+    }
+    Ok(())
+}
+
+/// Binds all columns, the id last.
+fn bind(
+    query: Query,
+    key: &MasterKey,
+    credential: &Credential,
+    secret: &SecretString,
+    passphrase: Option<&SecretString>,
+) -> Query {
+    query
+        .bind(credential.name.as_str())
+        .bind(word(credential.kind))
+        .bind(credential.user.as_str())
+        .bind(json(&credential.destinations))
+        .bind(credential.sudo)
+        .bind(key.seal(secret, &bound(credential, "secret")))
+        .bind(passphrase.map(|passphrase| key.seal(passphrase, &bound(credential, "passphrase"))))
+        .bind(credential.id)
 }
 
 /// What a secret is sealed for: changing any of it makes the secret useless, so that nobody sends an old secret to a

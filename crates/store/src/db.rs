@@ -58,7 +58,8 @@ impl Db {
         Ok(db)
     }
 
-    /// Begins a transaction that may write.
+    /// Begins a transaction that may write. Never while holding another: SQLite has one writer, which would wait for
+    /// itself.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         let text = self.dialect().begin_write();
         let begun = match &self.engine {

@@ -90,6 +90,7 @@ impl Server {
         server
     }
 
+    #[expect(clippy::zombie_processes, reason = "the watchdog outlives this process on purpose")]
     fn start(&self, users: &Path) {
         let _ = fs::remove_dir_all(&self.dir);
         fs::create_dir(&self.dir).expect("the folder of the test server can be made");

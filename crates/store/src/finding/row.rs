@@ -1,5 +1,6 @@
 //! From rows to findings.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -67,9 +68,9 @@ async fn places(on: On<'_>, rows: &[Row]) -> Result<Places, StoreError> {
     let mut packed: HashMap<Vec<u8>, Vec<i64>> = HashMap::new();
     for row in rows {
         let bytes = row.get::<Option<Vec<u8>>>("match_places")?.unwrap_or_default();
-        if !packed.contains_key(&bytes) {
-            let ids = codec::unpack(&bytes).ok_or_else(|| row.corrupt("its places do not unpack"))?;
-            packed.insert(bytes, ids);
+        if let Entry::Vacant(place) = packed.entry(bytes) {
+            let ids = codec::unpack(place.key()).ok_or_else(|| row.corrupt("its places do not unpack"))?;
+            place.insert(ids);
         }
     }
     let wanted: BTreeSet<i64> = packed.values().flatten().copied().collect();

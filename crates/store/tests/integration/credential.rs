@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::db;
 use crate::sample::at;
 
-contract!(a_secret_opens_for_its_destinations_only, a_host_key_is_pinned_once);
+contract!(a_secret_opens_for_its_destinations_only, new_destinations_need_the_secret_again, a_host_key_is_pinned_once);
 
 fn sample() -> Credential {
     Credential {
@@ -56,6 +56,20 @@ async fn a_secret_opens_for_its_destinations_only(db: &Db) {
     credential::delete(&mut tx, sample().id).await.unwrap();
     let missing = credential::open(&mut tx, &key, sample().id, "10.1.2.3").await.unwrap_err();
     assert!(matches!(missing, CredentialError::Missing(_)), "{missing}");
+}
+
+async fn new_destinations_need_the_secret_again(db: &Db) {
+    let (key, _dir) = master_key();
+    add(db, &key).await;
+    let moved = Credential { destinations: vec!["192.0.2.0/24".to_owned()], ..sample() };
+    let mut tx = db.begin().await.unwrap();
+    credential::replace(&mut tx, &key, &moved, &SecretString::from("new"), None).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(credential::get(db, moved.id).await.unwrap().as_ref(), Some(&moved));
+    let opened = credential::open(db, &key, moved.id, "192.0.2.1").await.unwrap();
+    assert_eq!(opened.secret.expose_secret(), "new");
+    assert!(opened.passphrase.is_none());
+    assert!(credential::open(db, &key, moved.id, "10.1.2.3").await.is_err());
 }
 
 /// Whoever can write to the database still cannot send a secret elsewhere.

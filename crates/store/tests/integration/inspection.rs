@@ -15,6 +15,7 @@ contract!(
     what_is_undecided_changes_with_the_knowledge,
     the_latest_of_all_assets_come_in_pages,
     thousands_of_components_are_kept,
+    many_assets_are_recorded_at_once,
 );
 
 async fn record(db: &Db, asset: AssetId, inventory: &Inventory, observed_at: Timestamp) -> InspectionId {
@@ -137,4 +138,32 @@ async fn thousands_of_components_are_kept(db: &Db) {
     large.components = Some(components);
     record(db, asset.id, &large, at(1)).await;
     assert_eq!(inspection::latest(db, asset.id).await.unwrap().unwrap().inventory, large);
+}
+
+/// Hosts of one image have the same components, which nobody has interned yet.
+async fn many_assets_are_recorded_at_once(db: &Db) {
+    let mut assets = Vec::new();
+    for number in 1..=6 {
+        assets.push(insert_asset(db, number).await.id);
+    }
+    let mut same = inventory();
+    let mut components: Vec<_> = (0..200).map(|number| component(&format!("p{number}"), "1.0-1")).collect();
+    components.sort();
+    same.components = Some(components);
+    let tasks: Vec<_> = assets
+        .iter()
+        .map(|asset| {
+            let (db, asset, mut inventory) = (db.clone(), *asset, same.clone());
+            // Each in an order of its own.
+            let middle = asset.uuid().as_u128() as usize * 30;
+            inventory.components.as_mut().unwrap().rotate_left(middle);
+            tokio::spawn(async move { record(&db, asset, &inventory, at(1)).await })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    for asset in assets {
+        assert_eq!(inspection::latest(db, asset).await.unwrap().unwrap().inventory, same);
+    }
 }

@@ -1,5 +1,7 @@
 //! What the store promises, the same on SQLite and PostgreSQL.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 #[path = "../../../testkit/src/db.rs"]
 pub mod db;
 

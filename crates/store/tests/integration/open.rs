@@ -49,6 +49,36 @@ async fn a_newer_schema_is_refused() {
     assert!(matches!(error, StoreError::NewerSchema { found: 999, .. }), "{error}");
 }
 
+/// Several nodes, or a command beside the server, may be the first at once.
+async fn open_at_once(place: &str) {
+    let opens: Vec<_> = (0..6)
+        .map(|_| {
+            let place = place.to_owned();
+            tokio::spawn(async move { Db::open(&place).await.map(drop) })
+        })
+        .collect();
+    for open in opens {
+        open.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_sqlite_file_may_be_opened_by_many_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    open_at_once(dir.path().join("vigie.db").to_str().unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_postgres_database_may_be_opened_by_many_at_once() {
+    let Some(test) = db::postgres().await else { return };
+    let name = format!("fresh_{}", Uuid::now_v7().simple());
+    let mut connection = sqlx::PgConnection::connect(&test.place).await.unwrap();
+    let create = sqlx::AssertSqlSafe(format!("create database {name}"));
+    sqlx::query(create).execute(&mut connection).await.unwrap();
+    let socket = test.place.split_once("?host=").unwrap().1;
+    open_at_once(&format!("postgres://postgres@localhost/{name}?host={socket}")).await;
+}
+
 #[tokio::test]
 async fn the_file_is_private() {
     use std::os::unix::fs::PermissionsExt as _;
