@@ -25,7 +25,7 @@ help: ## List what can be done here
 	@echo "  ONCE=1     exit once the first priorities are printed"
 	@echo
 	@echo "Variable of bench:"
-	@echo "  WORKLOAD=  folder with hosts and advisories to measure with; empty: our own generator makes one"
+	@echo "  BENCH=     folder with generators of a workload; where there is none, our own generator makes one"
 
 run: ## Build Vigie, serve page and API, inspect this machine, print its ten first priorities
 	@scripts/run
@@ -56,8 +56,8 @@ ui: ## Build the web page into ui/dist, if its sources have changed
 ui-test: ui ## Type check and unit tests of the web page
 	cd ui && npm run --silent lint && npm test
 
-bench: ui ## Measure; writes target/bench.json and docs/benchmarks.md
-	cargo run --release --locked --package xtask -- bench $(if $(WORKLOAD),--workload "$(WORKLOAD)")
+bench: ## Measure; writes target/bench.json and docs/benchmarks.md
+	@scripts/bench
 
 fixtures: ## Write fixtures/mirror from FROM=<folder with the publishers' data>
 	cargo run --release --locked --package xtask -- mirror "$(FROM)"

@@ -128,8 +128,14 @@ fn orphan(source: &Source, sources: &[Source]) -> Option<String> {
         return None;
     }
     let parents = [format!("{folder}.rs"), format!("{folder}/lib.rs"), format!("{folder}/main.rs")];
-    let declared = |parent: &&Source| parent.text.lines().any(|line| declares(line, name));
-    let found = sources.iter().filter(|parent| parents.contains(&parent.path)).any(|parent| declared(&parent));
+    // A short list of modules may stand in the parent of the folder: `mod api { mod asset; … }`.
+    let (above, inline) = folder.rsplit_once('/')?;
+    let grandparents = [format!("{above}.rs"), format!("{above}/lib.rs"), format!("{above}/main.rs")];
+    let inline = format!("mod {inline} {{");
+    let is_parent = |source: &&Source| {
+        parents.contains(&source.path) || grandparents.contains(&source.path) && source.text.contains(&inline)
+    };
+    let found = sources.iter().filter(is_parent).any(|parent| parent.text.lines().any(|line| declares(line, name)));
     (!found).then(|| format!("{}: no module declares it, so it is never compiled", source.path))
 }
 
