@@ -33,6 +33,7 @@ mod asset;
 mod inspection;
 mod finding;
 mod history;
+mod crash;
 mod scope;
 mod credential;
 mod access;
