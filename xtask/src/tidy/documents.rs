@@ -3,6 +3,7 @@
 use super::command_line;
 use super::sources::Source;
 
+const ENDPOINTS: &str = "docs/book/src/api.md";
 const SUMMARY: &str = "docs/book/src/SUMMARY.md";
 const DECISION_PARTS: &[&str] = &["## Context", "## Decision", "## What it makes harder"];
 
@@ -20,6 +21,7 @@ pub(super) fn problems(sources: &[Source], paths: &[String]) -> Vec<String> {
     for source in sources.iter().filter(|source| source.is_rust() && !source.path.starts_with("xtask/")) {
         problems.extend(unknown_documents(source, paths));
     }
+    problems.extend(endpoints(sources, text_of(ENDPOINTS)));
     problems.extend(pages_without_entry(&documents, text_of(SUMMARY)));
     problems.extend(decisions(&documents));
     problems
@@ -108,6 +110,19 @@ fn resolve(folder: &str, target: &str) -> String {
     parts.join("/")
 }
 
+/// Paths that the server answers and the guide does not name.
+fn endpoints(sources: &[Source], guide: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    for source in sources.iter().filter(|source| source.path.starts_with("crates/server/src/") && source.is_rust()) {
+        for path in source.text.split("path = \"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            if path.starts_with("/api/") && !guide.contains(&format!("{path}`")) {
+                problems.push(format!("{ENDPOINTS}: {path} of {} is not described", source.path));
+            }
+        }
+    }
+    problems
+}
+
 fn pages_without_entry(documents: &[&Source], summary: &str) -> Vec<String> {
     let pages = documents.iter().filter_map(|document| document.path.strip_prefix("docs/book/src/"));
     pages
@@ -155,6 +170,16 @@ mod tests {
         let source = document("crates/cli/src/exit.rs", "// See exit-codes.md and docs/lost.md.\n");
         let paths = ["docs/book/src/exit-codes.md".to_owned()];
         assert_eq!(unknown_documents(&source, &paths), ["crates/cli/src/exit.rs:1: there is no document docs/lost.md"]);
+    }
+
+    #[test]
+    fn an_endpoint_that_the_guide_does_not_name_is_found() {
+        let handler = document("crates/server/src/api/feed.rs", "#[utoipa::path(get, path = \"/api/v1/feeds\")]\n");
+        assert!(endpoints(std::slice::from_ref(&handler), "| `GET /api/v1/feeds` | states |").is_empty());
+        assert_eq!(
+            endpoints(&[handler], "| `GET /api/v1/feeds/{id}` | one |"),
+            ["docs/book/src/api.md: /api/v1/feeds of crates/server/src/api/feed.rs is not described"]
+        );
     }
 
     #[test]
