@@ -1,0 +1,102 @@
+//! A Vigie to send requests to.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Method, Request, StatusCode, header};
+use engine::Engine;
+use jiff::Timestamp;
+use outside::NeverTouch;
+use serde_json::Value;
+use store::Db;
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+
+/// The instant of every request.
+pub(crate) const NOW: &str = "2099-01-13T08:00:00Z";
+
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+pub(crate) struct App {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) router: Router,
+    _data: TempDir,
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: axum::http::HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {:?}", self.text))
+    }
+
+    /// The session that the answer sets.
+    pub(crate) fn cookie(&self) -> String {
+        let cookie = self.headers.get(header::SET_COOKIE).expect("a cookie").to_str().unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    }
+}
+
+impl App {
+    pub(crate) async fn start() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let db = Db::open(&format!("sqlite:{}", data.path().join("vigie.db").display())).await.unwrap();
+        let now: Timestamp = NOW.parse().unwrap();
+        let clock: engine::Clock = Arc::new(move || now);
+        let engine = Arc::new(Engine::new(db, data.path().to_owned(), NeverTouch::default(), clock));
+        let address: SocketAddr = "127.0.0.1:8787".parse().unwrap();
+        let router = server::router(server::State::new(Arc::clone(&engine), Vec::new(), address));
+        Self { engine, router, _data: data }
+    }
+
+    /// With an administrator; returns the session's cookie.
+    pub(crate) async fn start_signed_in() -> (Self, String) {
+        let app = Self::start().await;
+        let token = server::create_setup_token(&app.engine.db, app.engine.now()).await.unwrap().unwrap();
+        let setup = serde_json::json!({ "token": token, "name": "anna", "password": PASSWORD });
+        let answer = app.send(Method::POST, "/api/v1/setup", None, Some(setup)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        let cookie = answer.cookie();
+        (app, cookie)
+    }
+
+    pub(crate) async fn get(&self, path: &str, cookie: &str) -> Answer {
+        self.send(Method::GET, path, Some(cookie), None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, cookie: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, Some(cookie), Some(body)).await
+    }
+
+    pub(crate) async fn send(&self, method: Method, path: &str, cookie: Option<&str>, body: Option<Value>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "127.0.0.1:8787");
+        if let Some(cookie) = cookie {
+            request = request.header(header::COOKIE, cookie);
+        }
+        let body = match body {
+            Some(body) => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                Body::from(body.to_string())
+            }
+            None => Body::empty(),
+        };
+        self.request(request.body(body).unwrap()).await
+    }
+
+    pub(crate) async fn request(&self, mut request: Request<Body>) -> Answer {
+        let peer: SocketAddr = "127.0.0.1:50000".parse().unwrap();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = axum::body::to_bytes(response.into_body(), 16 << 20).await.unwrap();
+        Answer { status, headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+}
