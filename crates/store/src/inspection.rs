@@ -143,11 +143,15 @@ pub async fn latest_of_all<'a>(
     // The smallest UUID stands before all others.
     let after = after.unwrap_or(AssetId::from_uuid(uuid::Uuid::nil()));
     let text = select!(
-        "where asset_id > $1
-           and asset_id in (select asset.id from asset where asset.retired_at is null)
-           and id = (select latest.id from inspection latest where latest.asset_id = inspection.asset_id
-                     order by latest.observed_at desc, latest.id desc limit 1)
-         order by asset_id limit $2"
+        "where (asset_id, id) in (
+             select asset.id, (select latest.id from inspection latest where latest.asset_id = asset.id
+                               order by latest.observed_at desc, latest.id desc limit 1)
+             from asset
+             where asset.id > $1 and asset.retired_at is null
+               and exists (select 1 from inspection any_one where any_one.asset_id = asset.id)
+             order by asset.id limit $2
+         )
+         order by asset_id"
     );
     query("list the latest inspections", text).bind(after).bind(limit).all(on).await?.iter().map(summary).collect()
 }
