@@ -24,7 +24,7 @@ const KINDS: &[Kind] = &[
         marker: "const FEED: Feed",
         registry: "crates/feeds/src/lib.rs",
         line: "{name}::FEED",
-        sample: "crates/feeds/tests/integration/testdata/{name}",
+        sample: "crates/feeds/tests/samples/{name}",
         guide: "docs/book/src/feeds.md",
     },
     Kind {
@@ -165,7 +165,7 @@ mod tests {
             problems(&all, &[]),
             [
                 "crates/feeds/src/osv.rs: the feed osv is not registered: crates/feeds/src/lib.rs lacks osv::FEED",
-                "crates/feeds/src/osv.rs: the feed osv has no sample: there is no crates/feeds/tests/integration/testdata/osv",
+                "crates/feeds/src/osv.rs: the feed osv has no sample: there is no crates/feeds/tests/samples/osv",
                 "crates/feeds/src/osv.rs: the feed osv has no row in docs/book/src/feeds.md, one that begins with | `osv`",
             ]
         );
