@@ -62,24 +62,12 @@ pub async fn backup(db: &Db, path: &Path) -> Result<Summary, BackupError> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".part");
     let draft = PathBuf::from(draft);
-    let mut writer = Writer::create(&draft, migrate::VERSION).map_err(failed)?;
-    let mut tx = db.begin_snapshot().await?;
-    for table in TABLES {
-        writer.table(table).map_err(failed)?;
-        let mut wrong = None;
-        query_built("read a table for the backup", table.select())
-            .each(&mut tx, |row| {
-                if wrong.is_none() {
-                    wrong = writer.row(&to_json(table, &row)?).err();
-                }
-                Ok(())
-            })
-            .await?;
-        if let Some(source) = wrong {
-            return Err(failed(source));
-        }
+    let written = write(db, &draft).await;
+    if written.is_err() {
+        // Nothing is lost if half a backup stays: the next one overwrites it.
+        let _ = std::fs::remove_file(&draft);
     }
-    let summary = writer.finish().map_err(failed)?;
+    let summary = written?;
     std::fs::rename(&draft, path).map_err(failed)?;
     Ok(summary)
 }
@@ -135,6 +123,28 @@ pub async fn restore(db: &Db, path: &Path) -> Result<Summary, BackupError> {
     }
     tx.commit().await?;
     Ok(summary)
+}
+
+async fn write(db: &Db, path: &Path) -> Result<Summary, BackupError> {
+    let failed = |source| BackupError::Write { path: path.to_owned(), source };
+    let mut writer = Writer::create(path, migrate::VERSION).map_err(failed)?;
+    let mut tx = db.begin_snapshot().await?;
+    for table in TABLES {
+        writer.table(table).map_err(failed)?;
+        let mut wrong = None;
+        query_built("read a table for the backup", table.select())
+            .each(&mut tx, |row| {
+                if wrong.is_none() {
+                    wrong = writer.row(&to_json(table, &row)?).err();
+                }
+                Ok(())
+            })
+            .await?;
+        if let Some(source) = wrong {
+            return Err(failed(source));
+        }
+    }
+    writer.finish().map_err(failed)
 }
 
 async fn expect_empty(tx: &mut Tx) -> Result<(), BackupError> {

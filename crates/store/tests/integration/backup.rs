@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use store::backup::{self, BackupError};
 use store::inspection::NewInspection;
@@ -54,6 +55,8 @@ async fn a_restored_database_is_the_same_and_goes_on(db: &Db) {
     let file = dir.path().join("vigie.backup");
     let made = backup::backup(db, &file).await.unwrap();
     assert_eq!(backup::verify(&file).unwrap(), made);
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no draft stays behind");
     assert_eq!(backup::backup(db, &dir.path().join("again")).await.unwrap(), made, "the same rows, the same bytes");
 
     let mut targets = vec![db::sqlite().await];

@@ -74,12 +74,18 @@ async fn new_destinations_need_the_secret_again(db: &Db) {
 
 /// Whoever can write to the database still cannot send a secret elsewhere.
 #[tokio::test]
-async fn changed_destinations_make_the_secret_useless() {
+async fn a_tampered_row_makes_the_secret_useless() {
     use sqlx::Connection as _;
     let test = db::sqlite().await;
     let (key, _dir) = master_key();
     add(&test.db, &key).await;
     let mut connection = sqlx::SqliteConnection::connect(&test.place).await.unwrap();
+    let swap = "update credential set sealed_secret = sealed_passphrase, sealed_passphrase = sealed_secret";
+    sqlx::query(swap).execute(&mut connection).await.unwrap();
+    let refused = credential::open(&test.db, &key, sample().id, "10.1.2.3").await.unwrap_err();
+    assert!(matches!(refused, CredentialError::Sealed { .. }), "one column for another: {refused}");
+    sqlx::query(swap).execute(&mut connection).await.unwrap();
+    assert!(credential::open(&test.db, &key, sample().id, "10.1.2.3").await.is_ok());
     sqlx::query(r#"update credential set destinations = '["evil.example"]'"#).execute(&mut connection).await.unwrap();
     let refused = credential::open(&test.db, &key, sample().id, "evil.example").await.unwrap_err();
     assert!(matches!(refused, CredentialError::Sealed { .. }), "{refused}");
