@@ -60,7 +60,7 @@ bench: ## Measure; writes target/bench.json and docs/benchmarks.md
 	@scripts/bench
 
 fixtures: ## Write fixtures/mirror from FROM=<folder with the publishers' data>
-	cargo run --release --locked --package xtask -- mirror "$(FROM)"
+	cargo run --release --locked --package xtask -- mirror --from "$(FROM)"
 
 review: ## Show changed snapshots one by one, to accept or reject
 	@cargo insta --version >/dev/null 2>&1 || { echo "install it first: cargo install cargo-insta --locked"; exit 1; }
