@@ -32,6 +32,9 @@ const OWNERS: Command = Command {
     timeout_seconds: 60,
 };
 
+/// A file that a package surely owns: with it, an answer without any owner is a failure and not news.
+const OWNED: &str = "/usr/bin/dpkg";
+
 /// What to read of this package world.
 pub fn probes() -> &'static [Probe] {
     &PROBES
@@ -47,7 +50,7 @@ pub fn follow_ups(capture: &Capture) -> Vec<FollowUp> {
         return Vec::new();
     }
     let mut stdin = Vec::new();
-    for path in paths.iter().flat_map(|path| spellings(path)) {
+    for path in std::iter::once(OWNED).chain(paths.iter().flat_map(|path| spellings(path))) {
         stdin.extend_from_slice(path.as_bytes());
         stdin.push(0);
     }

@@ -105,7 +105,8 @@ fn paths_go_in_by_standard_input() {
     assert_eq!(
         paths,
         [
-            &b"/usr/lib/x86_64-linux-gnu/libssl.so.3"[..],
+            &b"/usr/bin/dpkg"[..],
+            b"/usr/lib/x86_64-linux-gnu/libssl.so.3",
             b"/lib/x86_64-linux-gnu/libssl.so.3",
             b"/usr/sbin/sshd",
             b"/sbin/sshd",
