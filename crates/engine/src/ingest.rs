@@ -12,6 +12,7 @@ mod state;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -131,7 +132,12 @@ pub enum SyncError {
 pub async fn sync(options: &SyncOptions, progress: &dyn Progress) -> Result<SyncReport, SyncError> {
     let wanted = wanted(options.only.as_deref())?;
     let root = feeds_dir(&options.data_dir);
-    fs::create_dir_all(&root).map_err(|source| SyncError::Io { path: root.clone(), source })?;
+    // The data folder also holds credentials: whoever makes it keeps others out.
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&root)
+        .map_err(|source| SyncError::Io { path: root.clone(), source })?;
     let _lock = Lock::take(&root)?;
     let one_feed = async |feed: &'static Feed| {
         let outcome = match FeedFolder::open(&root, feed.id) {

@@ -53,12 +53,9 @@ fn parse(
     problems: &mut Problems,
 ) -> Result<Edition, ParseError> {
     let (mut deserializer, since_record) = streaming(reader);
-    let mut tracker = Tracker { sink, problems, since_record, releases: BTreeSet::new() };
+    let mut tracker = Tracker { sink, problems, since_record, releases: BTreeSet::new(), unreadable: Vec::new() };
     let ended = deserializer.deserialize_map(Sources { tracker: &mut tracker }).and_then(|()| deserializer.end());
-    // A release counts as covered as soon as one statement names it, even when the rest of the file is cut off.
-    for name in std::mem::take(&mut tracker.releases) {
-        (tracker.sink)(Record::Release { ecosystem: Ecosystem::Deb, release: release(&name) });
-    }
+    tracker.finish();
     ended.map_err(|e| parse_error(name, &e))?;
     Ok(Edition::default())
 }
@@ -85,9 +82,29 @@ struct Tracker<'a> {
     problems: &'a mut Problems,
     since_record: Rc<Cell<u64>>,
     releases: BTreeSet<String>,
+    /// Source package and vulnerability of entries that could not be read, in no release.
+    unreadable: Vec<(String, VulnerabilityId)>,
 }
 
+/// Most unreadable entries that are remembered: a file with more is broken as a whole, and its problems say so.
+const MAX_UNREADABLE: usize = 100_000;
+
 impl Tracker<'_> {
+    /// A release counts as covered as soon as one statement names it, even when the rest of the file is cut off. What
+    /// could not be read is undetermined in all of them: a package must not look clean because of a typing error.
+    fn finish(&mut self) {
+        let releases = std::mem::take(&mut self.releases);
+        for (source, vulnerability) in std::mem::take(&mut self.unreadable) {
+            for codename in &releases {
+                let advisory = advisory_of(codename, &source, &vulnerability, Statement::Undetermined, String::new());
+                (self.sink)(Record::Advisory(advisory));
+            }
+        }
+        for name in releases {
+            (self.sink)(Record::Release { ecosystem: Ecosystem::Deb, release: release(&name) });
+        }
+    }
+
     fn source(&mut self, name: &str) {
         let record = Record::Source { ecosystem: Ecosystem::Deb, distribution: ID.to_owned(), name: name.to_owned() };
         (self.sink)(record);
@@ -101,27 +118,25 @@ impl Tracker<'_> {
         };
         let entry: Entry = match serde_json::from_str(raw.get()) {
             Ok(entry) => entry,
-            Err(error) => return self.problems.add(&record(), &error),
+            Err(error) => {
+                self.problems.add(&record(), &error);
+                if self.unreadable.len() < MAX_UNREADABLE {
+                    self.unreadable.push((source.to_owned(), vulnerability));
+                }
+                return;
+            }
         };
         for (codename, status) in entry.releases {
+            if !is_codename(&codename) {
+                self.problems.add(&format!("{} {}", record(), excerpt(&codename)), &"this is no release name");
+                continue;
+            }
+            let statement = statement(&status).unwrap_or_else(|reason| {
+                self.problems.add(&format!("{} {codename}", record()), &reason);
+                Statement::Undetermined
+            });
             let urgency = urgency(status.urgency.as_deref());
-            let statement = match codename_error(&codename).map_or_else(|| statement(&status), Err) {
-                Ok(statement) => statement,
-                Err(reason) => {
-                    self.problems.add(&format!("{} {}", record(), excerpt(&codename)), &reason);
-                    continue;
-                }
-            };
-            (self.sink)(Record::Advisory(Advisory {
-                source: ID.to_owned(),
-                id: id.to_owned(),
-                ecosystem: Ecosystem::Deb,
-                release: release(&codename),
-                package: source.to_owned(),
-                vulnerability: vulnerability.clone(),
-                statement,
-                urgency,
-            }));
+            (self.sink)(Record::Advisory(advisory_of(&codename, source, &vulnerability, statement, urgency)));
             if !self.releases.contains(&codename) {
                 self.releases.insert(codename);
             }
@@ -129,14 +144,32 @@ impl Tracker<'_> {
     }
 }
 
+fn advisory_of(
+    codename: &str,
+    source: &str,
+    vulnerability: &VulnerabilityId,
+    statement: Statement,
+    urgency: String,
+) -> Advisory {
+    Advisory {
+        source: ID.to_owned(),
+        id: vulnerability.as_str().to_owned(),
+        ecosystem: Ecosystem::Deb,
+        release: release(codename),
+        package: source.to_owned(),
+        vulnerability: vulnerability.clone(),
+        statement,
+        urgency,
+    }
+}
+
 fn release(codename: &str) -> Release {
     Release { distribution: ID.to_owned(), name: codename.to_owned() }
 }
 
-fn codename_error(codename: &str) -> Option<String> {
+fn is_codename(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-    let good = (1..=32).contains(&codename.len()) && codename.bytes().all(plain);
-    (!good).then(|| "this is no release name".to_owned())
+    (1..=32).contains(&text.len()) && text.bytes().all(plain)
 }
 
 /// The statement, kept as the vendor means it: nothing is guessed into "fixed" or "not affected".

@@ -17,6 +17,8 @@ use super::{Outcome, Progress, Step, SyncOptions};
 
 /// A feed this large that loses more than half of its records is held back: publishers break more often than they shrink.
 const SHRINKS_FROM: u64 = 1000;
+/// With more unreadable records than this part of the readable ones, the last good file stays in use.
+const UNREADABLE_SHARE: u64 = 2;
 /// Problems that a snapshot names.
 const NAMED_PROBLEMS: usize = 20;
 
@@ -296,9 +298,11 @@ impl Job {
             }
             Err(reason) => return Err(reason),
         };
-        if count == 0 && problems.count() > 0 {
+        // A publisher that changed its format must not replace what could be read before.
+        let mostly_unreadable = problems.count() > count / UNREADABLE_SHARE && !self.may_be_cut;
+        if (count == 0 && problems.count() > 0) || mostly_unreadable {
             let first = problems.named().first().cloned().unwrap_or_default();
-            return Err(format!("none of its {} records could be read: {first}", problems.count()));
+            return Err(format!("{} of its records cannot be read, {count} can: {first}", problems.count()));
         }
         records.commit().map_err(|e| cannot_store(&self.target, &e))?;
         Ok(Parsed { edition, count, problems, complete })

@@ -1,0 +1,78 @@
+//! What each feed makes of its sample.
+
+use std::fmt::Write as _;
+
+use domain::record::Record;
+use insta::assert_snapshot;
+
+use crate::{parse, sample};
+
+/// One line a record, then the problems, then how it ended.
+fn read(feed: &str) -> String {
+    let parsed = parse(feed, feed, &sample(feed));
+    let mut text = String::new();
+    for record in &parsed.records {
+        let line = match record {
+            Record::Advisory(a) => {
+                format!("advisory {} {} {} {:?} {:?}", a.release, a.package, a.id, a.statement, a.urgency)
+            }
+            Record::Flaw(flaw) => serde_json::to_string(flaw).expect("it can be written"),
+            other => format!("{other:?}"),
+        };
+        writeln!(text, "{line}").expect("a string takes everything");
+    }
+    for problem in parsed.problems.named() {
+        writeln!(text, "problem {problem}").expect("a string takes everything");
+    }
+    writeln!(text, "{:?}", parsed.ended).expect("a string takes everything");
+    text
+}
+
+#[test]
+fn debian() {
+    assert_snapshot!(read("debian"));
+}
+
+#[test]
+fn nvd() {
+    assert_snapshot!(read("nvd"));
+}
+
+#[test]
+fn kev() {
+    assert_snapshot!(read("kev"));
+}
+
+#[test]
+fn epss() {
+    assert_snapshot!(read("epss"));
+}
+
+#[test]
+fn vulnrichment() {
+    assert_snapshot!(read("vulnrichment"));
+}
+
+#[test]
+fn epss_has_four_layouts() {
+    let comment = "#model_version:v2099.01.01,score_date:2099-01-02T00:00:00+0000\n";
+    let dated = "epss/epss_scores-2099-01-02.csv.gz";
+    let ranked = "cve,epss,percentile\nCVE-2099-1,0.5,0.75\nCVE-2099-2,0.25,0.5\n";
+    let unranked = "cve,epss\nCVE-2099-1,0.5\nCVE-2099-2,0.25\n";
+    let percentiles = |name: &str, text: &str| -> Vec<f64> {
+        let parsed = parse("epss", name, text.as_bytes());
+        parsed.ended.expect("it reads");
+        let percentile = |record: &Record| match record {
+            Record::Epss { epss, .. } => Some(epss.percentile),
+            _ => None,
+        };
+        parsed.records.iter().filter_map(percentile).collect()
+    };
+    assert_eq!(percentiles("epss", &format!("{comment}{ranked}")), [0.75, 0.5]);
+    assert_eq!(percentiles(dated, ranked), [0.75, 0.5]);
+    // The oldest layout has no percentiles: they follow from the scores, and are not zero.
+    assert_eq!(percentiles("epss", &format!("{comment}{unranked}")), [1.0, 0.5]);
+    assert_eq!(percentiles(dated, unranked), [1.0, 0.5]);
+    let undated = parse("epss", "scores.csv", ranked.as_bytes()).ended.expect_err("it has no day");
+    assert_eq!(undated.to_string(), "scores.csv: neither its first line nor its name gives the day of the scores");
+}
