@@ -68,7 +68,8 @@ pub fn finding(parts: Parts<'_>, at: Timestamp) -> Finding {
         kev_added: kev.map(|kev| kev.added.to_string()),
         exploit_maturity: priority.maturity.as_str().to_owned(),
         priority: priority.tier.as_str().to_owned(),
-        due: due.map(|due| due.to_string()),
+        // Nobody is late by a fraction of a second.
+        due: due.and_then(|due| Timestamp::from_second(due.as_second()).ok()).map(|due| due.to_string()),
         reasons: priority.reasons.iter().map(reason).collect(),
         life: None,
     }

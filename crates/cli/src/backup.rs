@@ -8,6 +8,9 @@ use crate::exit::Exit;
 use crate::output;
 
 pub(crate) async fn backup(common: &Common, to: &Path) -> anyhow::Result<Exit> {
+    if to.exists() {
+        return Err(anyhow::anyhow!("{} exists: a backup never overwrites anything", to.display()));
+    }
     let engine = context::engine(common, &[]).await?;
     store::backup::backup(&engine.db, to).await?;
     engine.db.close().await;

@@ -18,9 +18,15 @@ use crate::args::Common;
 use crate::exit::Usage;
 
 /// The instant to judge for: `--at`, else the clock.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
 pub(crate) fn now(common: &Common) -> Timestamp {
-    common.at.unwrap_or_else(Timestamp::now)
+    common.at.unwrap_or_else(clock)
+}
+
+/// The clock, in whole milliseconds: what the store keeps is what was judged.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+fn clock() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
 /// Runs an asynchronous command to its end. Commands that need no runtime start none.
@@ -47,8 +53,7 @@ pub(crate) async fn engine(common: &Common, never_touch: &[IpNet]) -> anyhow::Re
     let place = common.database.clone().unwrap_or_else(|| format!("sqlite:{}", common.data_dir.join("vigie.db").display()));
     let db = Db::open(&place).await?;
     let fixed = common.at;
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
-    let clock: Clock = Arc::new(move || fixed.unwrap_or_else(Timestamp::now));
+    let clock: Clock = Arc::new(move || fixed.unwrap_or_else(clock));
     Ok(Engine::new(db, common.data_dir.clone(), NeverTouch::new(never_touch.to_vec()), clock))
 }
 

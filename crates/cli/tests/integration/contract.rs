@@ -1,0 +1,127 @@
+//! The command line's contract: commands, exit codes, output.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use testkit::mirror::{TestMirror, VendorState};
+
+use crate::vigie::{Vigie, package, write_root};
+
+const AT: &str = "2024-01-13T08:00:00Z";
+
+fn with_input(vigie: &Vigie, args: &[&str], input: &str) -> String {
+    let mut child = vigie.command(AT, args).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn help_is_what_the_guide_shows() {
+    let vigie = Vigie::new();
+    let commands: [&[&str]; 12] = [
+        &[],
+        &["scan"],
+        &["feeds", "sync"],
+        &["feeds", "status"],
+        &["serve"],
+        &["inspect"],
+        &["discover", "net"],
+        &["remediate"],
+        &["asset", "add"],
+        &["scope", "add"],
+        &["credential", "add"],
+        &["version-compare"],
+    ];
+    let mut help = String::new();
+    for command in commands {
+        let output = std::process::Command::new(crate::vigie::BINARY).args(command).arg("-h").output().unwrap();
+        assert!(output.status.success(), "{command:?}");
+        help.push_str(&format!("$ vigie {} -h\n{}\n", command.join(" "), String::from_utf8(output.stdout).unwrap()));
+    }
+    drop(vigie);
+    insta::assert_snapshot!("help", help);
+}
+
+#[test]
+fn versions_are_compared_line_by_line() {
+    let vigie = Vigie::new();
+    let input = "1.0-1\t1.0-2\n1:1\t2\n1.0~rc1\t1.0\n1.0\t1.0\nnot a version\t1\nno tab\n";
+    assert_eq!(with_input(&vigie, &["version-compare", "--ecosystem", "deb"], input), "<\n>\n<\n=\n?\n?\n");
+    let usage = vigie.run(AT, &["version-compare", "--ecosystem", "floppy"]);
+    assert_eq!(usage.status.code(), Some(64));
+}
+
+#[test]
+fn vectors_are_scored_line_by_line() {
+    let vigie = Vigie::new();
+    let input = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H/E:U/MAV:L\n\
+                 CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N/E:U\nnonsense\n";
+    let output = with_input(&vigie, &["cvss"], input);
+    let lines: Vec<serde_json::Value> = output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[0]["base"], &lines[0]["temporal"], &lines[0]["environmental"]), (&9.8.into(), &9.0.into(), &7.7.into()));
+    assert_eq!((&lines[1]["base"], &lines[1]["threat"]), (&9.3.into(), &8.1.into()));
+    assert!(lines[2]["error"].is_string());
+}
+
+#[test]
+fn exit_codes_tell_clean_from_findings_from_unknown() {
+    let vigie = Vigie::new();
+    let mirror = vigie.path("mirror");
+    let fixed = VendorState::FixedIn("1.0-2".to_owned());
+    TestMirror::new("2024-01-12T08:00:00Z")
+        .advisory("bookworm", "vigie-demo-web", "CVE-2099-0001", fixed)
+        .write(&mirror)
+        .unwrap();
+    let roots = [("affected", "1.0-1"), ("fixed", "1.0-2"), ("odd", "one point zero")];
+    for (name, version) in roots {
+        write_root(&vigie.path(name), "bookworm", &package("vigie-demo-web", version));
+    }
+    let root = |name: &str| vigie.path(name).to_str().unwrap().to_owned();
+    vigie.expect(0, AT, &["feeds", "sync", "--mirror", mirror.to_str().unwrap(), "--only", "debian"]);
+    vigie.expect(0, AT, &["scan", "root", &root("fixed")]);
+    vigie.expect(0, AT, &["scan", "root", &root("affected")]);
+    vigie.expect(1, AT, &["scan", "root", &root("affected"), "--fail-on", "P4"]);
+    vigie.expect(2, AT, &["scan", "root", &root("odd")]);
+    vigie.expect(70, AT, &["scan", "root", &root("nowhere")]);
+    vigie.expect(64, AT, &["scan"]);
+    vigie.expect(64, AT, &["scan", "root", &root("fixed"), "--fail-on", "P9"]);
+    vigie.expect(64, AT, &["feeds", "sync", "--only", "horoscope", "--mirror", mirror.to_str().unwrap()]);
+    vigie.expect(64, AT, &["asset", "show", "nobody"]);
+    let error = vigie.run(AT, &["feeds", "sync", "--only", "horoscope", "--mirror", mirror.to_str().unwrap()]);
+    assert!(String::from_utf8_lossy(&error.stderr).contains("debian"), "the known ids are named");
+}
+
+#[test]
+fn a_scan_is_one_json_document() {
+    let vigie = Vigie::new();
+    let mirror = vigie.path("mirror");
+    TestMirror::demo("2024-01-12T08:00:00Z", &["bookworm"]).write(&mirror).unwrap();
+    let status: String = ["web", "lib", "old", "db"].map(|name| package(&format!("vigie-demo-{name}"), "1.0-1")).concat();
+    let root = vigie.path("root");
+    write_root(&root, "bookworm", &status);
+    vigie.expect(0, AT, &["feeds", "sync", "--mirror", mirror.to_str().unwrap()]);
+    let report = vigie.json(2, AT, &["scan", "root", root.to_str().unwrap()]);
+    insta::assert_json_snapshot!("scan", report);
+    let sarif: serde_json::Value = serde_json::from_str(&vigie.expect(
+        2,
+        AT,
+        &["scan", "root", root.to_str().unwrap(), "--format", "sarif"],
+    ))
+    .unwrap();
+    assert_eq!(sarif["runs"][0]["results"].as_array().unwrap().len(), report["findings"].as_array().unwrap().len());
+    let table = vigie.expect(2, AT, &["scan", "root", root.to_str().unwrap()]);
+    insta::assert_snapshot!("scan_table", table);
+}
+
+#[test]
+fn a_backup_brings_everything_back() {
+    let (vigie, copy) = (Vigie::new(), Vigie::new());
+    vigie.expect(0, AT, &["scope", "add", "Production", "--name-pattern", "web*", "--integrity", "high", "--cadence", "1d"]);
+    let backup = vigie.path("vigie.backup");
+    vigie.expect(0, AT, &["backup", backup.to_str().unwrap()]);
+    copy.expect(0, AT, &["restore", backup.to_str().unwrap()]);
+    assert_eq!(copy.json(0, AT, &["scope", "list"]), vigie.json(0, AT, &["scope", "list"]));
+    vigie.expect(70, AT, &["backup", backup.to_str().unwrap()]);
+}

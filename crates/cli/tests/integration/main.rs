@@ -1,0 +1,6 @@
+//! The binary as its users run it.
+
+mod vigie;
+mod contract;
+mod honesty;
+mod whole_loop;

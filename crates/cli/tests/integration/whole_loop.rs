@@ -1,0 +1,115 @@
+//! The promise: discover, inspect, prioritise, patch, prove, and recognise a regression, on real hosts.
+
+use serde_json::Value;
+use testkit::lab::{Lab, USER};
+use testkit::mirror::TestMirror;
+
+use crate::vigie::{BINARY, Vigie, finished};
+
+const DAY_0: &str = "2024-01-13T08:00:00Z";
+const DAY_2: &str = "2024-01-15T08:00:00Z";
+const DAY_5: &str = "2024-01-18T08:00:00Z";
+const DAY_6: &str = "2024-01-19T08:00:00Z";
+
+/// Runs Vigie inside the lab's network, where no route leads out.
+fn inside(lab: &Lab, vigie: &Vigie, code: i32, at: &str, args: &[&str]) -> Value {
+    let args = [args, &["--format", "json"]].concat();
+    let mut command = lab.command(BINARY);
+    vigie.prepare(&mut command, at, &args);
+    let text = finished(code, command.output().unwrap(), &args);
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
+}
+
+/// The finding of a vulnerability on an asset.
+fn finding(vigie: &Vigie, at: &str, asset: &str, vulnerability: &str) -> Value {
+    let detail = vigie.json(0, at, &["asset", "show", asset]);
+    let findings = detail["findings"].as_array().unwrap();
+    let found = findings.iter().find(|finding| finding["vulnerability"] == vulnerability);
+    found.unwrap_or_else(|| panic!("{vulnerability} on {asset}: {findings:#?}")).clone()
+}
+
+#[test]
+fn three_hosts_from_discovery_to_a_regression() {
+    let Some(lab) = Lab::start(3) else { return };
+    let vigie = Vigie::new();
+    let mirror = vigie.path("mirror");
+    TestMirror::demo("2024-01-12T06:00:00Z", &["bookworm"]).write(&mirror).unwrap();
+    vigie.expect(0, DAY_0, &["feeds", "sync", "--mirror", mirror.to_str().unwrap()]);
+
+    // Discover: the hosts join by themselves, with what they speak.
+    let addresses: Vec<String> = lab.hosts().iter().map(|host| host.address.to_string()).collect();
+    let key = lab.key();
+    let mut add = vec!["credential", "add", "lab", "--user", USER, "--sudo", "--identity", key.to_str().unwrap()];
+    add.extend(addresses.iter().flat_map(|address| ["--destination", address]));
+    vigie.expect(0, DAY_0, &add);
+    let ranges: Vec<String> = addresses.iter().map(|address| format!("{address}/32")).collect();
+    let mut discover = vec!["discover", "net", "--ports", "22,80,443", "--credential", "lab"];
+    discover.extend(ranges.iter().map(String::as_str));
+    let seen = inside(&lab, &vigie, 0, DAY_0, &discover);
+    assert_eq!(seen["live"], 3, "{seen:#}");
+    assert!(seen["found"].as_array().unwrap().iter().all(|found| found["new"] == true));
+    let assets = vigie.json(0, DAY_0, &["asset", "list"]);
+    assert!(assets.as_array().unwrap().iter().all(|asset| asset["counts"].is_null()), "unknown until inspected");
+    let again = inside(&lab, &vigie, 0, DAY_0, &discover);
+    assert!(again["found"].as_array().unwrap().iter().all(|found| found["new"] == false), "nothing doubles");
+
+    // Inspect and prioritise. Something of the demo is undecided, so the exit code says unknown.
+    let inspect = |at: &str, code: i32| {
+        let mut command = lab.command(BINARY);
+        vigie.prepare(&mut command, at, &["inspect", "--all"]);
+        finished(code, command.output().unwrap(), &["inspect"])
+    };
+    inspect(DAY_0, 2);
+    let first = finding(&vigie, DAY_0, &addresses[0], "CVE-2099-10001");
+    assert_eq!((&first["priority"], &first["kev"]), (&Value::from("P0"), &Value::from(true)), "{first:#}");
+    assert!(!first["reasons"].as_array().unwrap().is_empty());
+    let twice = vigie.json(0, DAY_0, &["asset", "show", &addresses[0]]);
+    let text = inspect(DAY_0, 2);
+    assert!(text.contains(": 0 new, 0 ended"), "inspecting twice changes nothing: {text}");
+    assert_eq!(vigie.json(0, DAY_0, &["asset", "show", &addresses[0]])["findings"], twice["findings"]);
+
+    // Mobilise: the plan is the package manager's own, and only the packages asked for change.
+    let (patched, serving) = (&lab.hosts()[2], &lab.hosts()[0]);
+    let remediate = ["remediate", "--asset", &addresses[2], "--package", "vigie-demo-web"];
+    let plan = inside(&lab, &vigie, 0, DAY_2, &[&remediate[..], &["--plan"]].concat());
+    assert_eq!(plan[0]["closes"], 2, "{plan:#}");
+    assert_eq!(patched.version("vigie-demo-web"), "1.0-1", "a plan changes nothing");
+    let done = inside(&lab, &vigie, 0, DAY_2, &[&remediate[..], &["--yes"]].concat());
+    assert_eq!(proof(&done), (2, 0, 0), "{done:#}");
+    assert_eq!(patched.version("vigie-demo-web"), "1.0-2");
+
+    // Validate: fixed with its dates, and nothing else with it.
+    let fixed = finding(&vigie, DAY_2, &addresses[2], "CVE-2099-10001");
+    assert_eq!(fixed["life"]["detection"], "fixed", "{fixed:#}");
+    assert_eq!(fixed["life"]["first_detected_at"], "2024-01-13T08:00:00Z");
+    assert_eq!(fixed["life"]["exposure_seconds"].as_i64().unwrap(), 2 * 86_400);
+    assert_eq!(finding(&vigie, DAY_2, &addresses[2], "CVE-2099-10010")["life"]["detection"], "open");
+    assert_eq!(finding(&vigie, DAY_2, &addresses[1], "CVE-2099-10001")["life"]["detection"], "open");
+
+    // Where the old program still serves, the upgrade alone proves nothing: it waits for a restart.
+    let remediate = ["remediate", "--asset", &addresses[0], "--package", "vigie-demo-web", "--yes"];
+    let done = inside(&lab, &vigie, 0, DAY_2, &remediate);
+    assert_eq!(proof(&done), (0, 2, 0), "{done:#}");
+    let waiting = finding(&vigie, DAY_2, &addresses[0], "CVE-2099-10001");
+    assert_eq!((&waiting["life"]["detection"], &waiting["life"]["cause"]), (&"pending".into(), &"restart_needed".into()));
+    serving.run(&["sh", "-c", "kill $(pidof -x vigie-demo-webd)"]);
+    inspect(DAY_5, 2);
+    assert_eq!(finding(&vigie, DAY_5, &addresses[0], "CVE-2099-10001")["life"]["detection"], "fixed");
+
+    // A downgrade is a regression of the same finding.
+    let before = finding(&vigie, DAY_5, &addresses[2], "CVE-2099-10001");
+    patched.install(&["vigie-demo-web=1.0-1", "vigie-demo-web-common=1.0-1"]);
+    inspect(DAY_6, 2);
+    let back = finding(&vigie, DAY_6, &addresses[2], "CVE-2099-10001");
+    assert_eq!(back["id"], before["id"], "one identity all the way");
+    assert_eq!(back["life"]["detection"], "open");
+    let episodes = back["life"]["episodes"].as_array().unwrap();
+    assert_eq!((episodes.len(), &episodes[1]["opened_by"]), (2, &Value::from("regressed")), "{episodes:#?}");
+    assert_eq!(back["life"]["exposure_seconds"].as_i64().unwrap(), 2 * 86_400, "the second episode begins now");
+}
+
+/// Findings fixed, waiting for a restart, still open.
+fn proof(done: &Value) -> (i64, i64, i64) {
+    let count = |what: &str| done[0]["proof"][what].as_i64().unwrap();
+    (count("fixed"), count("pending"), count("still_open"))
+}
