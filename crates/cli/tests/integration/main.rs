@@ -4,3 +4,6 @@ mod vigie;
 mod contract;
 mod honesty;
 mod whole_loop;
+mod browser;
+mod killed;
+mod served;
