@@ -29,14 +29,14 @@ pub(crate) async fn page(uri: Uri) -> Response {
     }
     match Built::get(path).filter(|_| path != "index.html") {
         Some(file) => asset(path, file),
-        None if path.starts_with("assets/") => ApiError::not_found("file").into_response(),
+        None if path.starts_with("static/") => ApiError::not_found("file").into_response(),
         None => index(),
     }
 }
 
 /// Files with a hash in their name never change.
 fn asset(path: &str, file: rust_embed::EmbeddedFile) -> Response {
-    let age = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let age = if path.starts_with("static/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     let mut response = Response::new(Body::from(file.data));
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(age));
@@ -64,12 +64,11 @@ fn index() -> Response {
     response
 }
 
-/// Nothing from elsewhere, no script in the page itself. Style attributes are how components are placed; they can
-/// neither load nor run anything under this policy.
+/// Nothing from elsewhere, nothing inline but the styles that carry this answer's nonce.
 fn policy(nonce: &str) -> String {
     format!(
-        "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; style-src-attr 'unsafe-inline'; \
-         img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; \
+        "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self'; \
+         font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; \
          base-uri 'none'; frame-ancestors 'none'"
     )
 }

@@ -31,7 +31,7 @@ export const findingsQuery = (filter: Filter) =>
     queryKey: ["findings", filter],
     queryFn: ({ pageParam, signal }) =>
       answer(
-        client.GET("/api/v1/findings", {
+        client.GET("/api/v1/priorities", {
           params: { query: { ...filter, limit: PAGE_ROWS, ...(pageParam ? { cursor: pageParam } : {}) } },
           signal,
         }),

@@ -48,7 +48,7 @@ function AssetPage({ asset }: { asset: Wire<"AssetDetail"> }) {
             <span>
               {t.inspected}: <MomentOrNever value={asset.last_inspected_at} />
             </span>
-            <TierLine counts={asset.counts} undecided={asset.unknown_count} />
+            {inspected ? <TierLine counts={asset.counts} undecided={asset.unknown_count} /> : null}
           </p>
         </div>
         <InspectNow asset={asset} />

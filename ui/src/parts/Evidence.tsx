@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 
 import type { Wire } from "../api/client";
 import { statusQuery } from "../api/queries";
+import { isListed } from "../format/kev";
 import { showProbability } from "../format/probability";
 import css from "../pages/page.module.css";
 import { texts } from "../texts";
@@ -56,7 +57,7 @@ function Kev({ detail }: { detail: Detail }) {
   const status = useQuery(statusQuery);
   const list = status.data?.feeds.find((feed) => feed.id === "kev");
   // `null` may mean "not listed" or "no list": a finding's verdict or a fresh feed tells them apart.
-  const isNotListed = detail.findings.some((finding) => finding.kev === false) || list?.state === "fresh";
+  const isNotListed = detail.findings.some((finding) => isListed(finding) === false) || list?.state === "fresh";
   return (
     <section className={css.card}>
       <h2>

@@ -5,6 +5,7 @@ import type { Wire } from "../api/client";
 import { due } from "../format/due";
 import { showDuration } from "../format/duration";
 import { showInstant } from "../format/instant";
+import { isListed } from "../format/kev";
 import { showProbability } from "../format/probability";
 import { severity, showScore } from "../format/score";
 import { texts } from "../texts";
@@ -97,8 +98,9 @@ const kev: Column = {
   title: t.kev,
   hint: t.kevTitle,
   cell: (finding) => {
-    if (finding.kev == null) return <Unknown why={t.unknownKev} />;
-    if (!finding.kev) return <span className={`${css.quiet} ${css.short}`}>{t.kevNot}</span>;
+    const listed = isListed(finding);
+    if (listed == null) return <Unknown why={t.unknownKev} />;
+    if (!listed) return <span className={`${css.quiet} ${css.short}`}>{t.kevNot}</span>;
     const title = finding.kev_added ? `${t.kevSince} ${showInstant(finding.kev_added)}` : undefined;
     return (
       <span className={css.kev} title={title}>

@@ -140,7 +140,7 @@ export const en = {
     kevNot: "not listed",
     unknownScore: "Nobody has published a CVSS vector: unscored, which is not harmless",
     unknownEpss: "No EPSS score, or the EPSS feed is missing: nobody knows",
-    unknownKev: "The KEV list is missing: nobody knows",
+    unknownKev: "The KEV list is missing, or too old or too small to say: nobody knows",
     overdue: (days: number) => `${plural(days, "day", "days")} overdue`,
     today: "today",
     inDays: (days: number) => `in ${plural(days, "day", "days")}`,

@@ -23,7 +23,7 @@ async fn what_is_missing_is_missing() {
     let endpoint = app.send(Method::GET, "/api/v1/nothing", None, None).await;
     assert_eq!(endpoint.status, StatusCode::NOT_FOUND);
     assert_eq!(endpoint.headers[header::CONTENT_TYPE], "application/problem+json");
-    assert_eq!(app.send(Method::GET, "/assets/none.js", None, None).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(app.send(Method::GET, "/static/none.js", None, None).await.status, StatusCode::NOT_FOUND);
     assert_eq!(app.send(Method::GET, "/healthz", None, None).await.text, "ok");
     assert_eq!(app.send(Method::GET, "/readyz", None, None).await.text, "ok");
 }
