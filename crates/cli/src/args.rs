@@ -255,6 +255,7 @@ pub(crate) enum Asset {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "made once, from the command line")]
 pub(crate) enum Scope {
     /// List the scopes
     List,

@@ -28,7 +28,8 @@ async fn list(engine: &Engine, format: Format) -> anyhow::Result<()> {
     if format == Format::Json {
         return output::json(&assets);
     }
-    let mut table = output::table(&["Asset", "Way in", "Platform", "P0", "P1", "P2", "P3", "P4", "Unknown", "Last inspected"]);
+    let mut table =
+        output::table(&["Asset", "Way in", "Platform", "P0", "P1", "P2", "P3", "P4", "Unknown", "Last inspected"]);
     for asset in assets {
         let tier = |pick: fn(api::asset::TierCounts) -> u64| output::or_unknown(asset.counts.map(pick));
         table.add_row(vec![
@@ -74,16 +75,20 @@ async fn show(engine: &Engine, format: Format, name: &str) -> anyhow::Result<()>
     if let Some(error) = &detail.asset.last_error {
         output::line(format_args!("the last inspection FAILED: {error}"))?;
     }
-    let (active, ended): (Vec<_>, Vec<_>) =
-        detail.findings.into_iter().partition(|finding| finding.life.as_ref().is_some_and(|life| {
-            matches!(life.detection.as_str(), "open" | "pending" | "stale")
-        }));
+    let (active, ended): (Vec<_>, Vec<_>) = detail.findings.into_iter().partition(|finding| {
+        finding.life.as_ref().is_some_and(|life| matches!(life.detection.as_str(), "open" | "pending" | "stale"))
+    });
     if !active.is_empty() {
         output::line(findings::findings_table(&active))?;
     }
     for finding in &ended {
         output::line(findings::ended(finding))?;
     }
-    output::line(format_args!("{} active findings, {} ended, {} things unknown", active.len(), ended.len(), detail.unknown.len()))?;
+    output::line(format_args!(
+        "{} active findings, {} ended, {} things unknown",
+        active.len(),
+        ended.len(),
+        detail.unknown.len()
+    ))?;
     Ok(())
 }

@@ -50,7 +50,8 @@ impl Common {
 /// Opens the store, migrated, and the engine over it. The data folder is made at first use.
 pub(crate) async fn engine(common: &Common, never_touch: &[IpNet]) -> anyhow::Result<Engine> {
     make_private(&common.data_dir)?;
-    let place = common.database.clone().unwrap_or_else(|| format!("sqlite:{}", common.data_dir.join("vigie.db").display()));
+    let place =
+        common.database.clone().unwrap_or_else(|| format!("sqlite:{}", common.data_dir.join("vigie.db").display()));
     let db = Db::open(&place).await?;
     let fixed = common.at;
     let clock: Clock = Arc::new(move || fixed.unwrap_or_else(clock));

@@ -55,7 +55,10 @@ fn secret_from_stdin() -> anyhow::Result<SecretString> {
     std::io::stdin().lock().take(64 * 1024).read_to_string(&mut text)?;
     let line = text.lines().next().unwrap_or_default();
     if line.is_empty() {
-        return Err(Usage("no secret on standard input: `vigie credential add … < file`, or --identity FILE".to_owned()).into());
+        return Err(Usage(
+            "no secret on standard input: `vigie credential add … < file`, or --identity FILE".to_owned(),
+        )
+        .into());
     }
     Ok(SecretString::from(line))
 }

@@ -52,12 +52,7 @@ pub(crate) async fn sync(
     })
 }
 
-fn print(
-    format: Format,
-    snapshots: &[FeedSnapshot],
-    report: Option<&SyncReport>,
-    at: Timestamp,
-) -> anyhow::Result<()> {
+fn print(format: Format, snapshots: &[FeedSnapshot], report: Option<&SyncReport>, at: Timestamp) -> anyhow::Result<()> {
     match format {
         Format::Json => {
             let feeds: Vec<_> = snapshots.iter().map(|snapshot| api::convert::feed(snapshot, at)).collect();

@@ -72,11 +72,7 @@ async fn chosen(engine: &Engine, args: &Inspect) -> anyhow::Result<Vec<Asset>> {
 }
 
 /// Reads one host by SSH, without making it an asset. Its key is pinned like that of any other host.
-pub(crate) async fn read_ssh(
-    common: &Common,
-    url: &str,
-    options: &SshOptions,
-) -> anyhow::Result<(String, Inventory)> {
+pub(crate) async fn read_ssh(common: &Common, url: &str, options: &SshOptions) -> anyhow::Result<(String, Inventory)> {
     let engine = context::engine(common, &[]).await?;
     let target = target(&engine, url, options).await?;
     let keys = Keys { db: &engine.db, now: engine.now() };
@@ -129,7 +125,8 @@ fn login(options: &SshOptions) -> anyhow::Result<Login> {
             let home = std::env::var_os("HOME").context("HOME is not set: name a key with --identity")?;
             let folder = Path::new(&home).join(".ssh");
             let usual = ["id_ed25519", "id_ecdsa", "id_rsa"].map(|name| folder.join(name));
-            let keys: Vec<Key> = usual.iter().filter(|path| path.exists()).filter_map(|path| read_key(path, None).ok()).collect();
+            let keys: Vec<Key> =
+                usual.iter().filter(|path| path.exists()).filter_map(|path| read_key(path, None).ok()).collect();
             if keys.is_empty() {
                 bail!(
                     "no key in {} can be used without a passphrase: name one with --identity, a password with \

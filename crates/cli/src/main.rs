@@ -50,7 +50,9 @@ fn main() -> ExitCode {
 fn run(args: Args) -> anyhow::Result<Exit> {
     let common = args.common;
     match args.command {
-        Command::Cvss => cvss::run(&mut io::stdin().lock(), &mut io::stdout().lock()).map(|()| Exit::Clean).map_err(Into::into),
+        Command::Cvss => {
+            cvss::run(&mut io::stdin().lock(), &mut io::stdout().lock()).map(|()| Exit::Clean).map_err(Into::into)
+        }
         Command::VersionCompare { ecosystem } => version_compare::run(&ecosystem),
         Command::Scan(scan) => scan::run(&common, scan),
         Command::Feeds(command) => context::block_on(feeds::run(&common, command)),

@@ -19,7 +19,10 @@ use crate::output;
 pub(crate) async fn run(common: &Common, args: Remediate) -> anyhow::Result<Exit> {
     let engine = context::engine(common, &[]).await?;
     for run in engine.recover().await? {
-        output::line(format_args!("run {} had been interrupted; it is not sent again, its asset was inspected", run.id))?;
+        output::line(format_args!(
+            "run {} had been interrupted; it is not sent again, its asset was inspected",
+            run.id
+        ))?;
     }
     let groups = chosen(&engine, &args).await?;
     if args.list {

@@ -36,9 +36,8 @@ pub(crate) fn open_knowledge(path: &Path) -> anyhow::Result<Option<Knowledge>> {
     if !path.exists() {
         return Ok(None);
     }
-    let knowledge = Knowledge::open(path).with_context(|| {
-        format!("open the knowledge file {}; `vigie feeds sync` builds a new one", path.display())
-    })?;
+    let knowledge = Knowledge::open(path)
+        .with_context(|| format!("open the knowledge file {}; `vigie feeds sync` builds a new one", path.display()))?;
     Ok(Some(knowledge))
 }
 

@@ -86,7 +86,7 @@ async fn choose_source(engine: &Engine, args: &Serve) -> anyhow::Result<Source> 
         engine.set_sample(false).await?;
         return Ok(Source::mirror(mirror, options).await?);
     }
-    let publishers = Source::publishers(options.clone())?;
+    let publishers = Source::publishers(options)?;
     let Some(sample) = &args.bundled_sample else { return Ok(publishers) };
     if engine::ingest::probe_publishers(&publishers, PUBLISHERS_PATIENCE).await {
         engine.set_sample(false).await?;
@@ -111,12 +111,8 @@ fn warn_of_sample(sample: &Path) -> anyhow::Result<()> {
 }
 
 async fn synchronise(engine: &Engine, source: &Source) {
-    let options = SyncOptions {
-        data_dir: engine.data_dir.clone(),
-        source: source.clone(),
-        only: None,
-        now: engine.now(),
-    };
+    let options =
+        SyncOptions { data_dir: engine.data_dir.clone(), source: source.clone(), only: None, now: engine.now() };
     match sync(&options, &Quiet).await {
         Ok(report) => {
             let updated = report.feeds.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Updated)).count();

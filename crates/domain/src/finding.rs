@@ -434,11 +434,7 @@ mod tests {
     }
 
     fn detected() -> Fact {
-        Fact::Detected {
-            version: "1.0-1".to_owned(),
-            strength: Strength::PackageDatabase,
-            cause: OpenedBy::Regressed,
-        }
+        Fact::Detected { version: "1.0-1".to_owned(), strength: Strength::PackageDatabase, cause: OpenedBy::Regressed }
     }
 
     fn absent() -> Fact {

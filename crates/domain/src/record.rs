@@ -11,15 +11,28 @@ use crate::vulnerability::{Epss, Kev, PublishedVector, Ssvc, VulnerabilityId};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Record {
     /// The feed speaks for this release: without such a record a release is unknown, never clean.
-    Release { ecosystem: Ecosystem, release: Release },
+    Release {
+        ecosystem: Ecosystem,
+        release: Release,
+    },
     /// The feed lists this source package. In a partial feed an unlisted source is unknown, in a complete one it is clean.
-    Source { ecosystem: Ecosystem, distribution: String, name: String },
+    Source {
+        ecosystem: Ecosystem,
+        distribution: String,
+        name: String,
+    },
     /// A statement about a package.
     Advisory(Advisory),
     /// What a publisher says of the flaw itself.
     Flaw(Flaw),
-    Epss { id: VulnerabilityId, epss: Epss },
-    Kev { id: VulnerabilityId, kev: Kev },
+    Epss {
+        id: VulnerabilityId,
+        epss: Epss,
+    },
+    Kev {
+        id: VulnerabilityId,
+        kev: Kev,
+    },
 }
 
 /// One publisher's view of one flaw.

@@ -41,11 +41,7 @@ pub fn detect(
     let mut prior: BTreeMap<FindingKey, Finding> = prior.into_iter().map(|f| (f.key.clone(), f)).collect();
     let mut moved = Vec::with_capacity(matches.matched.len());
     for matched in &matches.matched {
-        let key = FindingKey {
-            asset,
-            package: matched.package.clone(),
-            vulnerability: matched.vulnerability.clone(),
-        };
+        let key = FindingKey { asset, package: matched.package.clone(), vulnerability: matched.vulnerability.clone() };
         moved.extend(detected(key.clone(), prior.remove(&key), matched, at));
     }
     let absence = Absence::of(inventory, matches, rejected);
@@ -119,11 +115,7 @@ struct Absence<'a> {
 }
 
 impl<'a> Absence<'a> {
-    fn of(
-        inventory: &'a Inventory,
-        matches: &'a Matches,
-        rejected: &'a dyn Fn(&VulnerabilityId) -> bool,
-    ) -> Self {
+    fn of(inventory: &'a Inventory, matches: &'a Matches, rejected: &'a dyn Fn(&VulnerabilityId) -> bool) -> Self {
         let mut installed: BTreeMap<&str, Vec<&Component>> = BTreeMap::new();
         for component in inventory.components.iter().flatten() {
             let runs = inventory.running_kernel.as_ref().is_none_or(|running| *running == component.kernel);

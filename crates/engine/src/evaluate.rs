@@ -17,12 +17,7 @@ pub struct Evaluation {
 }
 
 /// Matches and judges one inventory. Without a knowledge file everything is undecided.
-pub fn evaluate(
-    knowledge: Option<&Knowledge>,
-    inventory: &Inventory,
-    context: &Context,
-    at: Timestamp,
-) -> Evaluation {
+pub fn evaluate(knowledge: Option<&Knowledge>, inventory: &Inventory, context: &Context, at: Timestamp) -> Evaluation {
     let Some(knowledge) = knowledge else {
         let mut undecided = undecided(&[], inventory, &Matches::default(), at);
         undecided.insert(0, nothing_known());
@@ -31,8 +26,7 @@ pub fn evaluate(
     let matches = knowledge.find(inventory);
     let mut undecided = undecided(knowledge.feeds(), inventory, &matches, at);
     let mut judge = Judge::new(Some(knowledge), at);
-    let mut judged: Vec<Judged> =
-        matches.matched.into_iter().map(|matched| judge.judge(matched, context)).collect();
+    let mut judged: Vec<Judged> = matches.matched.into_iter().map(|matched| judge.judge(matched, context)).collect();
     sort(&mut judged);
     // What a lookup did not find may be what is damaged.
     if let Some(entry) = knowledge.damage().map(damaged).filter(|entry| !undecided.contains(entry)) {

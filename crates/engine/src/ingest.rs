@@ -57,11 +57,24 @@ impl Progress for Quiet {
 /// Where a synchronisation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step<'a> {
-    Fetching { feed: &'a str, file: &'a str, bytes: u64, size: Option<u64> },
-    Parsing { feed: &'a str, file: &'a str },
+    Fetching {
+        feed: &'a str,
+        file: &'a str,
+        bytes: u64,
+        size: Option<u64>,
+    },
+    Parsing {
+        feed: &'a str,
+        file: &'a str,
+    },
     /// The feed's new records are in place.
-    Switched { feed: &'a str },
-    Finished { feed: &'a str, outcome: &'a Outcome },
+    Switched {
+        feed: &'a str,
+    },
+    Finished {
+        feed: &'a str,
+        outcome: &'a Outcome,
+    },
     Compiling,
     /// The new knowledge file is complete and tested, and not yet in place.
     Compiled,

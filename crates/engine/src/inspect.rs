@@ -72,8 +72,7 @@ impl Engine {
 
     /// Inspects an asset, as observed at an instant.
     pub async fn inspect_at(&self, id: AssetId, at: Timestamp) -> anyhow::Result<Outcome> {
-        let asset =
-            store::asset::get(&self.db, id).await?.ok_or_else(|| anyhow!("there is no asset {id}"))?;
+        let asset = store::asset::get(&self.db, id).await?.ok_or_else(|| anyhow!("there is no asset {id}"))?;
         match self.read(&asset).await {
             Ok(inventory) => self.keep(&asset, &inventory, at).await,
             Err(error) => {
@@ -132,7 +131,7 @@ impl Engine {
         // A reading older than one already kept adds to the past and never opens anything in the present.
         let late = locked.last_inspected_at.is_some_and(|last| at < last);
         let cause = format!("inspection {inspection}");
-        let outcome = self.take_in(&mut tx, asset.id, inventory, &judged, late, Recording { at, cause: &cause }).await?;
+        let outcome = take_in(&mut tx, asset.id, inventory, &judged, late, Recording { at, cause: &cause }).await?;
         if let Some(reason) = unreadable(inventory) {
             store::asset::record_error(&mut tx, asset.id, &reason).await?;
         }
@@ -148,56 +147,51 @@ impl Engine {
         let judged = Judgement::of(Some(knowledge), &stored.inventory, now);
         let cause = format!("knowledge {}", knowledge.hash());
         let at = now.max(stored.summary.observed_at);
-        self.take_in(&mut tx, asset, &stored.inventory, &judged, false, Recording { at, cause: &cause }).await?;
+        take_in(&mut tx, asset, &stored.inventory, &judged, false, Recording { at, cause: &cause }).await?;
         let (id, hash) = (stored.summary.id, knowledge.hash());
         store::inspection::set_undecided(&mut tx, asset, id, &judged.undecided, &hash).await?;
         tx.commit().await.context("keep the new verdicts")
-    }
-
-    async fn take_in(
-        &self,
-        tx: &mut Tx,
-        asset: AssetId,
-        inventory: &Inventory,
-        judged: &Judgement<'_>,
-        late: bool,
-        recording: Recording<'_>,
-    ) -> anyhow::Result<Outcome> {
-        let stored = store::finding::of_asset(&mut *tx, asset).await?;
-        let known: BTreeSet<FindingKey> = stored.iter().map(|stored| stored.finding.key.clone()).collect();
-        let was_active =
-            stored.iter().filter(|stored| stored.finding.detection.is_active()).map(|s| s.finding.key.clone());
-        let mut active: BTreeSet<FindingKey> = was_active.collect();
-        let prior: Vec<Finding> = stored.iter().map(|stored| stored.finding.clone()).collect();
-        let rejected = |id: &VulnerabilityId| judged.is_rejected(id);
-        let mut moved = detect(asset, prior, inventory, &judged.matches, &rejected, recording.at);
-        if late {
-            moved.retain(|moved| known.contains(&moved.finding.key));
-        }
-        moved.retain(|moved| {
-            let old = stored.iter().find(|stored| stored.finding.key == moved.finding.key);
-            !moved.evidence.is_empty() || old.is_none_or(|old| old.matched.as_ref() != moved.matched.as_ref())
-        });
-        let mut outcome = Outcome { undecided: judged.undecided.clone(), ..Outcome::default() };
-        for moved in &moved {
-            count(&mut outcome, &mut active, moved);
-        }
-        outcome.active = u32::try_from(active.len()).unwrap_or(u32::MAX);
-        let saves: Vec<Save<'_>> = moved
-            .iter()
-            .map(|moved| Save {
-                finding: &moved.finding,
-                matched: moved.matched.as_ref(),
-                evidence: &moved.evidence,
-            })
-            .collect();
-        store::finding::save_all(tx, &saves, recording).await?;
-        Ok(outcome)
     }
 }
 
 /// Assets that are read at once.
 const PAGE: usize = 256;
+
+/// Moves the findings of one asset by what an evaluation proves, inside a transaction that holds the asset.
+async fn take_in(
+    tx: &mut Tx,
+    asset: AssetId,
+    inventory: &Inventory,
+    judged: &Judgement<'_>,
+    late: bool,
+    recording: Recording<'_>,
+) -> anyhow::Result<Outcome> {
+    let stored = store::finding::of_asset(&mut *tx, asset).await?;
+    let known: BTreeSet<FindingKey> = stored.iter().map(|stored| stored.finding.key.clone()).collect();
+    let was_active = stored.iter().filter(|stored| stored.finding.detection.is_active()).map(|s| s.finding.key.clone());
+    let mut active: BTreeSet<FindingKey> = was_active.collect();
+    let prior: Vec<Finding> = stored.iter().map(|stored| stored.finding.clone()).collect();
+    let rejected = |id: &VulnerabilityId| judged.is_rejected(id);
+    let mut moved = detect(asset, prior, inventory, &judged.matches, &rejected, recording.at);
+    if late {
+        moved.retain(|moved| known.contains(&moved.finding.key));
+    }
+    moved.retain(|moved| {
+        let old = stored.iter().find(|stored| stored.finding.key == moved.finding.key);
+        !moved.evidence.is_empty() || old.is_none_or(|old| old.matched.as_ref() != moved.matched.as_ref())
+    });
+    let mut outcome = Outcome { undecided: judged.undecided.clone(), ..Outcome::default() };
+    for moved in &moved {
+        count(&mut outcome, &mut active, moved);
+    }
+    outcome.active = u32::try_from(active.len()).unwrap_or(u32::MAX);
+    let saves: Vec<Save<'_>> = moved
+        .iter()
+        .map(|moved| Save { finding: &moved.finding, matched: moved.matched.as_ref(), evidence: &moved.evidence })
+        .collect();
+    store::finding::save_all(tx, &saves, recording).await?;
+    Ok(outcome)
+}
 
 /// What the knowledge says of one inventory.
 struct Judgement<'k> {

@@ -77,9 +77,8 @@ impl Engine {
         {
             return Ok(Some(Arc::clone(&loaded.knowledge)));
         }
-        let knowledge = Arc::new(
-            Knowledge::open(&path).with_context(|| format!("open the knowledge file {}", path.display()))?,
-        );
+        let knowledge =
+            Arc::new(Knowledge::open(&path).with_context(|| format!("open the knowledge file {}", path.display()))?);
         let loaded = Loaded { knowledge: Arc::clone(&knowledge), stamp };
         *self.knowledge.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
         Ok(Some(knowledge))

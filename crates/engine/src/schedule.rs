@@ -44,7 +44,8 @@ impl Engine {
         let world = self.world().await?;
         let mut moved = 0;
         for asset in world.assets.values().filter(|asset| asset.retired_at.is_none()) {
-            let window = UNSEEN_MIN.max(SignedDuration::from_secs(3 * i64::from(cadence_seconds(asset, &world.scopes))));
+            let window =
+                UNSEEN_MIN.max(SignedDuration::from_secs(3 * i64::from(cadence_seconds(asset, &world.scopes))));
             let seen = asset.last_inspected_at.unwrap_or(asset.first_seen_at);
             let unseen = now.duration_since(seen) > window;
             moved += self.tick_asset(asset.id, unseen, now).await?;

@@ -236,12 +236,7 @@ impl Engine {
             after = Some(last.id);
             assets.extend(page.into_iter().map(|asset| (asset.id, Arc::new(asset))));
         }
-        Ok(World {
-            assets,
-            scopes: store::scope::list(&self.db).await?,
-            knowledge,
-            feeds,
-        })
+        Ok(World { assets, scopes: store::scope::list(&self.db).await?, knowledge, feeds })
     }
 
     /// Every active finding, read page by page.
@@ -351,9 +346,8 @@ impl World {
     }
 
     fn keeps(&self, filter: &Filter, row: &Row) -> bool {
-        let in_scope = |name: &String| {
-            self.scopes.iter().any(|scope| scope.name == *name && scope.selector.selects(&row.asset))
-        };
+        let in_scope =
+            |name: &String| self.scopes.iter().any(|scope| scope.name == *name && scope.selector.selects(&row.asset));
         let has_text = |text: &String| {
             let text = text.to_lowercase();
             [row.asset.name.as_str(), &row.judged.matched.package.name, row.judged.matched.vulnerability.as_str()]

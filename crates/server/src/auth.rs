@@ -6,7 +6,7 @@ mod throttle;
 use axum::Json;
 use axum::extract::{ConnectInfo, State as Shared};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{AppendHeaders, IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse as _, Response};
 use domain::ids::UserId;
 use jiff::{SignedDuration, Timestamp};
 use rand::RngExt as _;

@@ -34,12 +34,7 @@ impl FromRequestParts<State> for Principal {
         match session.role {
             Role::Administrator => {}
         }
-        Ok(Self {
-            name: session.user_name,
-            role: session.role,
-            session: session.id,
-            expires_at: session.expires_at,
-        })
+        Ok(Self { name: session.user_name, role: session.role, session: session.id, expires_at: session.expires_at })
     }
 }
 

@@ -4,14 +4,6 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use wire_types::asset::{Asset, AssetDetail, Service, TierCounts};
-use wire_types::convert::{self, Parts};
-use wire_types::credential::Credential;
-use wire_types::finding::{AssetRef, Event, Finding, FindingPage};
-use wire_types::remediation::{Action, PlanStep, Run};
-use wire_types::scope::Scope;
-use wire_types::status::Status;
-use wire_types::vulnerability::{Epss, Kev, ScoredVector, Ssvc, VulnerabilityDetail};
 use domain::asset::Asset as AssetRecord;
 use domain::credential::{Credential as CredentialRecord, CredentialKind};
 use domain::cvss::Vector;
@@ -27,9 +19,16 @@ use engine::views::{AssetSummary, AssetView, Page, Row, StatusView, Vulnerabilit
 use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::Serialize;
-use store::StoreError;
+use store::{StoreError, Tx};
+use wire_types::asset::{Asset, AssetDetail, Service, TierCounts};
+use wire_types::convert::{self, Parts};
+use wire_types::credential::Credential;
+use wire_types::finding::{AssetRef, Event, Finding, FindingPage};
+use wire_types::remediation::{Action, PlanStep, Run};
+use wire_types::scope::Scope;
+use wire_types::status::Status;
+use wire_types::vulnerability::{Epss, Kev, ScoredVector, Ssvc, VulnerabilityDetail};
 
-use crate::State;
 use crate::gate::Principal;
 
 /// A finding of the store, with its life.
@@ -280,7 +279,9 @@ pub fn scope_record(scope: &Scope, id: ScopeId) -> Result<ScopeRecord, Invalid> 
         return Err(invalid("name", &scope.name, "a name of 1 to 200 characters"));
     }
     let cidrs = scope.cidrs.iter().map(|cidr| {
-        cidr.parse::<IpNet>().or_else(|_| cidr.parse::<IpAddr>().map(IpNet::from)).map_err(|_| invalid("cidrs", cidr, "a range such as 192.0.2.0/24"))
+        cidr.parse::<IpNet>()
+            .or_else(|_| cidr.parse::<IpAddr>().map(IpNet::from))
+            .map_err(|_| invalid("cidrs", cidr, "a range such as 192.0.2.0/24"))
     });
     let exposure = scope.exposure.as_deref().map(|word| {
         Exposure::parse(word).ok_or_else(|| {
@@ -296,7 +297,8 @@ pub fn scope_record(scope: &Scope, id: ScopeId) -> Result<ScopeRecord, Invalid> 
             Err(invalid("threshold", &threshold.to_string(), "a score between 0.0 and 10.0"))
         }
     });
-    let selector = Selector { cidrs: cidrs.collect::<Result<_, _>>()?, tags: scope.tags.clone(), names: scope.names.clone() };
+    let selector =
+        Selector { cidrs: cidrs.collect::<Result<_, _>>()?, tags: scope.tags.clone(), names: scope.names.clone() };
     if selector == Selector::default() {
         return Err(Invalid("a scope selects by cidrs, tags or names: give at least one".to_owned()));
     }
@@ -316,26 +318,23 @@ pub fn scope_record(scope: &Scope, id: ScopeId) -> Result<ScopeRecord, Invalid> 
     })
 }
 
-/// Notes who changed what.
+/// Notes who changed what, in the transaction that changes it.
 pub(crate) async fn audit<T: Serialize>(
-    state: &State,
+    tx: &mut Tx,
+    at: Timestamp,
     principal: &Principal,
-    what: &str,
-    subject: &str,
-    new: Option<&T>,
+    (what, subject): (&str, String),
+    after: Option<&T>,
 ) -> Result<(), StoreError> {
-    let engine = state.engine();
     let entry = store::audit::Entry {
-        at: engine.now(),
+        at,
         actor: principal.name.clone(),
         what: what.to_owned(),
-        subject: subject.to_owned(),
+        subject,
         before: None,
-        after: new.and_then(|value| serde_json::to_value(value).ok()),
+        after: after.and_then(|value| serde_json::to_value(value).ok()),
     };
-    let mut tx = engine.db.begin().await?;
-    store::audit::append(&mut tx, &entry).await?;
-    tx.commit().await
+    store::audit::append(tx, &entry).await
 }
 
 fn asset_ref(asset: &AssetRecord) -> AssetRef {

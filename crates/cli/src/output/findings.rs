@@ -8,7 +8,8 @@ use super::{or_dash, table};
 /// The queue as a table.
 pub(crate) fn findings_table(findings: &[Finding]) -> Table {
     let with_asset = findings.iter().any(|finding| finding.asset.is_some());
-    let mut header = vec!["Priority", "Vulnerability", "Package", "Installed", "Fixed in", "CVSS", "EPSS", "KEV", "Due"];
+    let mut header =
+        vec!["Priority", "Vulnerability", "Package", "Installed", "Fixed in", "CVSS", "EPSS", "KEV", "Due"];
     if with_asset {
         header.insert(1, "Asset");
     }

@@ -60,7 +60,10 @@ fn vectors_are_scored_line_by_line() {
                  CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N/E:U\nnonsense\n";
     let output = with_input(&vigie, &["cvss"], input);
     let lines: Vec<serde_json::Value> = output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!((&lines[0]["base"], &lines[0]["temporal"], &lines[0]["environmental"]), (&9.8.into(), &9.0.into(), &7.7.into()));
+    assert_eq!(
+        (&lines[0]["base"], &lines[0]["temporal"], &lines[0]["environmental"]),
+        (&9.8.into(), &9.0.into(), &7.7.into())
+    );
     assert_eq!((&lines[1]["base"], &lines[1]["threat"]), (&9.3.into(), &8.1.into()));
     assert!(lines[2]["error"].is_string());
 }
@@ -98,18 +101,16 @@ fn a_scan_is_one_json_document() {
     let vigie = Vigie::new();
     let mirror = vigie.path("mirror");
     TestMirror::demo("2024-01-12T08:00:00Z", &["bookworm"]).write(&mirror).unwrap();
-    let status: String = ["web", "lib", "old", "db"].map(|name| package(&format!("vigie-demo-{name}"), "1.0-1")).concat();
+    let status: String =
+        ["web", "lib", "old", "db"].map(|name| package(&format!("vigie-demo-{name}"), "1.0-1")).concat();
     let root = vigie.path("root");
     write_root(&root, "bookworm", &status);
     vigie.expect(0, AT, &["feeds", "sync", "--mirror", mirror.to_str().unwrap()]);
     let report = vigie.json(2, AT, &["scan", "root", root.to_str().unwrap()]);
     insta::assert_json_snapshot!("scan", report);
-    let sarif: serde_json::Value = serde_json::from_str(&vigie.expect(
-        2,
-        AT,
-        &["scan", "root", root.to_str().unwrap(), "--format", "sarif"],
-    ))
-    .unwrap();
+    let sarif: serde_json::Value =
+        serde_json::from_str(&vigie.expect(2, AT, &["scan", "root", root.to_str().unwrap(), "--format", "sarif"]))
+            .unwrap();
     assert_eq!(sarif["runs"][0]["results"].as_array().unwrap().len(), report["findings"].as_array().unwrap().len());
     let table = vigie.expect(2, AT, &["scan", "root", root.to_str().unwrap()]);
     insta::assert_snapshot!("scan_table", table);
@@ -118,7 +119,11 @@ fn a_scan_is_one_json_document() {
 #[test]
 fn a_backup_brings_everything_back() {
     let (vigie, copy) = (Vigie::new(), Vigie::new());
-    vigie.expect(0, AT, &["scope", "add", "Production", "--name-pattern", "web*", "--integrity", "high", "--cadence", "1d"]);
+    vigie.expect(
+        0,
+        AT,
+        &["scope", "add", "Production", "--name-pattern", "web*", "--integrity", "high", "--cadence", "1d"],
+    );
     let backup = vigie.path("vigie.backup");
     vigie.expect(0, AT, &["backup", backup.to_str().unwrap()]);
     copy.expect(0, AT, &["restore", backup.to_str().unwrap()]);

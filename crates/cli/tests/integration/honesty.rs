@@ -79,9 +79,10 @@ fn a_missing_exploited_list_is_not_an_empty_one() {
         write_root(&root, "bookworm", &package("vigie-demo-web", "1.0-1"));
         mirror().without(feed).write(&vigie.path("mirror")).unwrap();
         vigie.run(AT, &["feeds", "sync", "--mirror", vigie.path("mirror").to_str().unwrap()]);
-        let report: Value =
-            serde_json::from_slice(&vigie.run(AT, &["scan", "root", root.to_str().unwrap(), "--format", "json"]).stdout)
-                .unwrap();
+        let report: Value = serde_json::from_slice(
+            &vigie.run(AT, &["scan", "root", root.to_str().unwrap(), "--format", "json"]).stdout,
+        )
+        .unwrap();
         let state = report["feeds"].as_array().unwrap().iter().find(|entry| entry["id"] == feed).unwrap();
         assert_eq!((&state["state"], &state["record_count"]), (&Value::from("never"), &Value::Null), "{state}");
         let finding = &report["findings"][0];

@@ -20,8 +20,7 @@ fn start(lab: &Lab) -> Vigie {
     TestMirror::demo("2024-01-12T06:00:00Z", &["bookworm"]).write(&mirror).unwrap();
     vigie.expect(0, DAY_0, &["feeds", "sync", "--mirror", mirror.to_str().unwrap()]);
     let (key, address) = (lab.key(), lab.hosts()[0].address.to_string());
-    let credential =
-        ["credential", "add", "lab", "--user", USER, "--sudo", "--destination", &address, "--identity"];
+    let credential = ["credential", "add", "lab", "--user", USER, "--sudo", "--destination", &address, "--identity"];
     vigie.expect(0, DAY_0, &[&credential[..], &[key.to_str().unwrap()]].concat());
     let way = format!("ssh://{USER}@{address}");
     vigie.expect(0, DAY_0, &["asset", "add", &way, "--credential", "lab"]);

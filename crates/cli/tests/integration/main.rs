@@ -1,9 +1,10 @@
 //! The binary as its users run it.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 mod vigie;
 mod contract;
 mod honesty;
 mod whole_loop;
-mod browser;
 mod killed;
-mod served;
+mod browser;

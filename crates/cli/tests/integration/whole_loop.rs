@@ -91,7 +91,10 @@ fn three_hosts_from_discovery_to_a_regression() {
     let done = inside(&lab, &vigie, 0, DAY_2, &remediate);
     assert_eq!(proof(&done), (0, 2, 0), "{done:#}");
     let waiting = finding(&vigie, DAY_2, &addresses[0], "CVE-2099-10001");
-    assert_eq!((&waiting["life"]["detection"], &waiting["life"]["cause"]), (&"pending".into(), &"restart_needed".into()));
+    assert_eq!(
+        (&waiting["life"]["detection"], &waiting["life"]["cause"]),
+        (&"pending".into(), &"restart_needed".into())
+    );
     serving.run(&["sh", "-c", "kill $(pidof -x vigie-demo-webd)"]);
     inspect(DAY_5, 2);
     assert_eq!(finding(&vigie, DAY_5, &addresses[0], "CVE-2099-10001")["life"]["detection"], "fixed");

@@ -120,7 +120,12 @@ impl Engine {
     /// Opens the sealed credentials along the route.
     pub async fn target(&self, record: &SshTarget) -> anyhow::Result<Target> {
         let id = record.credential.ok_or_else(|| {
-            anyhow!("no credential for ssh://{}@{}:{}: name one with --credential", record.user, record.host, record.port)
+            anyhow!(
+                "no credential for ssh://{}@{}:{}: name one with --credential",
+                record.user,
+                record.host,
+                record.port
+            )
         })?;
         let key = MasterKey::load_or_create(&self.data_dir.join("master.key"))?;
         let Opened { credential, secret, passphrase } =

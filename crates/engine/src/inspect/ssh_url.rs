@@ -40,7 +40,16 @@ mod tests {
         assert_eq!(read("ssh://root@web01"), owned("root", "web01", 22));
         assert_eq!(read("ssh://root@web01.example:2222/"), owned("root", "web01.example", 2222));
         assert_eq!(read("ssh://a@[2001:db8::1]:22"), owned("a", "2001:db8::1", 22));
-        for bad in ["web01", "ssh://web01", "ssh://@web01", "ssh://a@", "ssh://a@b:0", "ssh://a@b:x", "ssh://a@b;id", "ssh://-o@b"] {
+        for bad in [
+            "web01",
+            "ssh://web01",
+            "ssh://@web01",
+            "ssh://a@",
+            "ssh://a@b:0",
+            "ssh://a@b:x",
+            "ssh://a@b;id",
+            "ssh://-o@b",
+        ] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }

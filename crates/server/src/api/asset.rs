@@ -25,15 +25,10 @@ pub(crate) async fn add_asset(
     principal: Principal,
     Json(new): Json<NewAsset>,
 ) -> Result<Json<AssetDetail>, ApiError> {
-    let new = discover::NewAsset {
-        way: new.way,
-        name: new.name,
-        credential: new.credential,
-        jump: new.jump,
-        tags: new.tags,
-    };
+    let new =
+        discover::NewAsset { way: new.way, name: new.name, credential: new.credential, jump: new.jump, tags: new.tags };
     let asset = state.engine().make_known(&new).await?;
-    wire::audit(&state, &principal, "asset.add", &asset.id.to_string(), Some(&asset)).await?;
+    note(&state, &principal, "asset.add", asset.id).await?;
     detail(&state, asset.id).await
 }
 
@@ -62,10 +57,20 @@ pub(crate) async fn inspect_asset(
     if store::asset::get(&engine.db, id).await?.is_none() {
         return Err(ApiError::not_found("asset"));
     }
-    wire::audit(&state, &principal, "asset.inspect", &id.to_string(), None::<&()>).await?;
+    note(&state, &principal, "asset.inspect", id).await?;
     engine.note_try(id).await?;
     engine.inspect(id).await.map_err(|error| ApiError::failed(format!("{error:#}")))?;
     detail(&state, id).await
+}
+
+/// Notes what somebody asked the engine to do.
+async fn note(state: &State, principal: &Principal, what: &str, id: AssetId) -> Result<(), ApiError> {
+    let engine = state.engine();
+    let mut tx = engine.db.begin().await?;
+    let asset = store::asset::get(&mut tx, id).await?;
+    wire::audit(&mut tx, engine.now(), principal, (what, id.to_string()), asset.as_ref()).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 fn read_id(id: &str) -> Result<AssetId, ApiError> {

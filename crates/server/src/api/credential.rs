@@ -50,7 +50,7 @@ pub(crate) async fn add_credential(
     let key = MasterKey::load_or_create(&engine.data_dir.join("master.key")).map_err(anyhow::Error::from)?;
     let mut tx = engine.db.begin().await?;
     store::credential::add(&mut tx, &key, &record, &secret, passphrase.as_ref()).await?;
+    wire::audit(&mut tx, engine.now(), &principal, ("credential.add", id.to_string()), Some(&record)).await?;
     tx.commit().await?;
-    wire::audit(&state, &principal, "credential.add", &id.to_string(), Some(&record)).await?;
     Ok(Json(wire::credential(&record)))
 }

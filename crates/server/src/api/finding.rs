@@ -79,12 +79,14 @@ pub(crate) async fn get_finding(
 }
 
 fn filter(params: Params) -> Result<Filter, ApiError> {
-    let tier = params.tier.as_deref().map(|text| {
-        Tier::parse(text).ok_or_else(|| ApiError::bad_request("tier: one of P0, P1, P2, P3, P4"))
-    });
-    let asset = params.asset.as_deref().map(|text| {
-        text.parse::<AssetId>().map_err(|_| ApiError::bad_request("asset: the id of an asset"))
-    });
+    let tier = params
+        .tier
+        .as_deref()
+        .map(|text| Tier::parse(text).ok_or_else(|| ApiError::bad_request("tier: one of P0, P1, P2, P3, P4")));
+    let asset = params
+        .asset
+        .as_deref()
+        .map(|text| text.parse::<AssetId>().map_err(|_| ApiError::bad_request("asset: the id of an asset")));
     let vulnerability = params.vulnerability.map(|text| {
         VulnerabilityId::new(text).map_err(|error| ApiError::bad_request(format!("vulnerability: {error}")))
     });

@@ -31,8 +31,8 @@ pub(crate) async fn add_scope(
     let record = wire::scope_record(&scope, ScopeId::from_uuid(store::new_id(engine.now())))?;
     let mut tx = engine.db.begin().await?;
     store::scope::insert(&mut tx, &record).await?;
+    wire::audit(&mut tx, engine.now(), &principal, ("scope.add", record.id.to_string()), Some(&record)).await?;
     tx.commit().await?;
-    wire::audit(&state, &principal, "scope.add", &record.id.to_string(), Some(&record)).await?;
     let assets = engine.assets().await?;
     let held = assets.iter().filter(|summary| record.selector.selects(&summary.asset)).count();
     Ok(Json(wire::scope(&record, held as u64)))

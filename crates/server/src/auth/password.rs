@@ -38,17 +38,13 @@ pub(super) async fn matches(state: &State, hash: &str, password: String) -> Resu
         return Ok(false);
     }
     blocking(state, move || {
-        PasswordHash::new(&hash).is_ok_and(|hash| {
-            Argon2::default().verify_password(password.expose_secret().as_bytes(), &hash).is_ok()
-        })
+        PasswordHash::new(&hash)
+            .is_ok_and(|hash| Argon2::default().verify_password(password.expose_secret().as_bytes(), &hash).is_ok())
     })
     .await
 }
 
-async fn blocking<T: Send + 'static>(
-    state: &State,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, ApiError> {
+async fn blocking<T: Send + 'static>(state: &State, work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
     let permit = state.0.hashing.clone().acquire_owned().await.map_err(anyhow::Error::from)?;
     let done = tokio::task::spawn_blocking(move || {
         let _permit = permit;

@@ -28,7 +28,10 @@ async fn an_asset_that_was_never_inspected_is_unknown() {
     let added = app.post("/api/v1/assets", &cookie, new.clone()).await;
     assert_eq!(added.status, StatusCode::OK, "{}", added.text);
     let detail = added.json();
-    assert_eq!((&detail["counts"], &detail["unknown_count"], &detail["scanned"]), (&Value::Null, &Value::Null, &Value::Null));
+    assert_eq!(
+        (&detail["counts"], &detail["unknown_count"], &detail["scanned"]),
+        (&Value::Null, &Value::Null, &Value::Null)
+    );
     let list = app.get("/api/v1/assets", &cookie).await;
     assert_eq!(list.headers["content-type"], "application/json");
     assert_eq!(list.json()[0]["name"], hostile);
