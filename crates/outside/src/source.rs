@@ -114,9 +114,13 @@ impl Source {
         }
     }
 
-    /// Tells whether the mirror itself says that it holds only a part of this feed.
-    pub fn is_partial(&self, feed: &str) -> bool {
-        matches!(self, Self::Mirror(mirror) if mirror.manifest(feed).is_some_and(|m| m.partial))
+    /// Tells whether the mirror itself says that it holds only a part of this feed: its manifest where it has a word on
+    /// the feed, else the remark in its table.
+    pub fn is_partial(&self, feed: &str, url: &str) -> bool {
+        match self {
+            Self::Publishers(_) => false,
+            Self::Mirror(mirror) => mirror.manifest(feed).map_or_else(|| mirror.is_cut(url), |says| says.partial),
+        }
     }
 
     /// The instant that the mirror gives for this feed's data.

@@ -155,7 +155,9 @@ async fn file(
     let mut cut_off = None;
     let body = match source.fetch(&fetch, download.file_mut(), &advance).await {
         Ok(Answer::Body(body)) => body,
-        Ok(Answer::NotModified) => return Ok(old.map(|old| refreshed(old, old.validators.clone(), feed, source))),
+        Ok(Answer::NotModified) => {
+            return Ok(old.map(|old| refreshed(old, old.validators.clone(), request, feed, source)));
+        }
         Ok(Answer::Absent) => return absent(request, source),
         // Without anything better, the beginning is better than nothing.
         Err(error) if error.has_partial_body() && old.is_none() => {
@@ -165,7 +167,7 @@ async fn file(
         Err(error) => return Err(error.to_string()),
     };
     if let Some(old) = old.filter(|old| old.sha256 == body.sha256) {
-        return Ok(Some(refreshed(old, body.validators, feed, source)));
+        return Ok(Some(refreshed(old, body.validators, request, feed, source)));
     }
     progress.step(Step::Parsing { feed: feed.id, file: &request.name });
     let records = FeedFolder::records_name(&request.name, &body.sha256);
@@ -187,7 +189,7 @@ async fn file(
         sha256: body.sha256,
         parser: feeds::PARSER_VERSION,
         complete: parsed.complete,
-        partial: source.is_partial(feed.id),
+        partial: source.is_partial(feed.id, &request.url),
         version: parsed.edition.version,
         published_at: parsed.edition.published_at.or_else(|| source.as_of(feed.id)),
         record_count: parsed.count,
@@ -199,11 +201,11 @@ async fn file(
 }
 
 /// The same file again: what may have changed is where it comes from and what the mirror says of it.
-fn refreshed(old: &FileState, validators: Validators, feed: &Feed, source: &Source) -> FileState {
+fn refreshed(old: &FileState, validators: Validators, request: &Request, feed: &Feed, source: &Source) -> FileState {
     FileState {
         source: source.name().to_owned(),
         validators,
-        partial: source.is_partial(feed.id),
+        partial: source.is_partial(feed.id, &request.url),
         published_at: old.published_at.or_else(|| source.as_of(feed.id)),
         ..old.clone()
     }

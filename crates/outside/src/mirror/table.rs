@@ -54,6 +54,12 @@ impl How {
     }
 }
 
+/// Reads the remarks in brackets that data collections add: an unmarked part would be taken for the whole.
+fn is_cut(how: &str) -> bool {
+    let (_, remark) = how.split_once('(').unwrap_or((how, ""));
+    ["reconstructed", "cut", "only", "a few", "records", "part", "excerpt"].iter().any(|word| remark.contains(word))
+}
+
 impl FromStr for How {
     type Err = String;
 
@@ -76,6 +82,8 @@ struct Row {
     url: String,
     file: String,
     how: How,
+    /// The third column, in prose, says that the file is not all that the publisher has.
+    cut: bool,
 }
 
 /// Where the answer for a URL is.
@@ -112,22 +120,33 @@ impl Table {
         if file.is_empty() || !stays_inside {
             return Err(format!("the file {file:?} is not a plain path below the mirror"));
         }
+        let cut = is_cut(how);
         let how = match How::from_prose(how, file) {
             Some(prose) => {
                 if how.contains("are its members") {
                     let folder = url.rsplit_once('/').map_or(url, |(folder, _)| folder);
-                    self.push(&format!("{folder}/"), file, How::Members);
+                    self.push(&format!("{folder}/"), file, How::Members, cut);
                 }
                 prose
             }
             None => how.parse()?,
         };
-        self.push(url, file, how);
+        self.push(url, file, how, cut);
         Ok(())
     }
 
-    fn push(&mut self, url: &str, file: &str, how: How) {
-        self.rows.push(Row { url: url.to_owned(), file: file.to_owned(), how });
+    fn push(&mut self, url: &str, file: &str, how: How, cut: bool) {
+        self.rows.push(Row { url: url.to_owned(), file: file.to_owned(), how, cut });
+    }
+
+    /// Whether the table says that what it has for a URL is not all that the publisher has.
+    pub(super) fn is_cut(&self, url: &str) -> bool {
+        let answers = |row: &&Row| match row.how {
+            How::Plain | How::Gunzip | How::Zstd => row.url == url,
+            How::Pages => url.split('?').next() == Some(&row.url),
+            How::Prefix | How::Members => url.starts_with(&row.url),
+        };
+        self.rows.iter().filter(answers).any(|row| row.cut)
     }
 
     /// Finds the answer for a URL: the whole URL first, then the longest beginning of it.
@@ -186,6 +205,19 @@ mod tests {
         assert_eq!(how("https://a/t.tar.gz"), Some((How::Zstd, String::new())));
         assert_eq!(how("https://a/d.json"), Some((How::Zstd, String::new())));
         assert_eq!(how("https://a/e.json"), Some((How::Gunzip, String::new())));
+    }
+
+    #[test]
+    fn remarks_mark_what_is_not_the_whole() {
+        let table = Table::parse(
+            "https://a.example/json\ta.json\tas is (reconstructed, see README)\n\
+             https://b.example/feeds/\tb\tfolder, as is (tiny cuts)\n\
+             https://c.example/all.gz\tc.gz\tas is (the .gz is the resource, not a transfer encoding)\n\
+             https://d.example/d\td\tplain\n",
+        )
+        .unwrap();
+        assert!(table.is_cut("https://a.example/json") && table.is_cut("https://b.example/feeds/2024.json"));
+        assert!(!table.is_cut("https://c.example/all.gz") && !table.is_cut("https://d.example/d"));
     }
 
     #[test]

@@ -117,7 +117,7 @@ async fn the_manifest_says_what_is_partial_and_of_when() {
     let folder = Folder::new("");
     folder.file("mirror.json", br#"{"feeds": {"debian": {"partial": true, "as_of": "2026-11-23T00:00:00Z"}}}"#);
     let source = folder.open().await.expect("it opens");
-    assert!(source.is_partial("debian") && !source.is_partial("kev"));
+    assert!(source.is_partial("debian", "") && !source.is_partial("kev", ""));
     assert_eq!(source.as_of("debian"), Some("2026-11-23T00:00:00Z".parse().expect("an instant")));
     assert_eq!(source.as_of("kev"), None);
 }
