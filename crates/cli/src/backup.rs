@@ -15,7 +15,7 @@ pub(crate) async fn backup(common: &Common, to: &Path) -> anyhow::Result<Exit> {
     store::backup::backup(&engine.db, to).await?;
     engine.db.close().await;
     output::line(format_args!(
-        "{}: written. Keep {} with it: without that key the sealed credentials cannot be opened.",
+        "{}: written. Keep a copy of {} elsewhere: without that key the sealed credentials cannot be opened.",
         to.display(),
         common.data_dir.join("master.key").display(),
     ))?;
