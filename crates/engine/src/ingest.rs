@@ -152,20 +152,27 @@ pub async fn sync(options: &SyncOptions, progress: &dyn Progress) -> Result<Sync
         .create(&root)
         .map_err(|source| SyncError::Io { path: root.clone(), source })?;
     let _lock = Lock::take(&root)?;
-    let one_feed = async |feed: &'static Feed| {
-        let outcome = match FeedFolder::open(&root, feed.id) {
-            Ok(folder) => fetch::feed(feed, &folder, options, progress).await,
-            Err(error) => Outcome::Failed(error.to_string()),
-        };
-        progress.step(Step::Finished { feed: feed.id, outcome: &outcome });
-        (feed.id, outcome)
-    };
-    let running = futures_util::stream::iter(wanted).map(one_feed).buffered(AT_ONCE);
+    let all: Vec<_> = wanted.into_iter().map(|feed| one_feed(feed, &root, options, progress)).collect();
+    let running = futures_util::stream::iter(all).buffered(AT_ONCE);
     let feeds: Vec<_> = running.collect().await;
     let changed = feeds.iter().any(|(_, outcome)| *outcome == Outcome::Updated);
     let snapshots = snapshots(&options.data_dir);
     let compiled = compile::knowledge(options, &snapshots, changed, progress).await?;
     Ok(SyncReport { feeds, snapshots, compiled })
+}
+
+async fn one_feed(
+    feed: &'static Feed,
+    root: &Path,
+    options: &SyncOptions,
+    progress: &dyn Progress,
+) -> (&'static str, Outcome) {
+    let outcome = match FeedFolder::open(root, feed.id) {
+        Ok(folder) => fetch::feed(feed, &folder, options, progress).await,
+        Err(error) => Outcome::Failed(format!("cannot use {}: {error}", root.join(feed.id).display())),
+    };
+    progress.step(Step::Finished { feed: feed.id, outcome: &outcome });
+    (feed.id, outcome)
 }
 
 /// Every feed as it is known in a data folder; what was never fetched is there as such.

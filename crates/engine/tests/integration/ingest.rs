@@ -179,3 +179,12 @@ async fn knowledge_that_was_lost_is_compiled_again() {
     assert!(site.sync(&mirror, AS_OF).await.compiled);
     assert_eq!(site.knowledge().hash(), hash, "the same records give the same bytes");
 }
+
+#[test]
+fn a_synchronisation_can_run_on_any_thread() {
+    fn on_any_thread<T: Send>(make: impl Fn(&'static SyncOptions) -> T) {
+        // Only the type is of interest.
+        drop(make);
+    }
+    on_any_thread(|options| ingest::sync(options, &Quiet));
+}
