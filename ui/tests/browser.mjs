@@ -239,7 +239,7 @@ async function filters() {
 }
 
 async function asset() {
-  const assets = await api("/api/v1/assets");
+  const { assets } = await api("/api/v1/assets?limit=500");
   if (assets.length === 0) return;
   const inspected = assets.find((asset) => asset.last_inspected_at) ?? assets[0];
   const detail = await api(`/api/v1/assets/${inspected.id}`);
@@ -260,7 +260,7 @@ async function asset() {
 }
 
 async function assets() {
-  const assets = await api("/api/v1/assets");
+  const { assets } = await api("/api/v1/assets?limit=500");
   await open("/assets", "Assets");
   await banner();
   for (const asset of assets.slice(0, 20)) {

@@ -61,6 +61,16 @@ pub struct Asset {
     pub unknown_count: Option<u64>,
 }
 
+/// One page of the assets, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AssetPage {
+    pub assets: Vec<Asset>,
+    /// Over all pages.
+    pub total: u64,
+    /// Pass it as `cursor` to get the next page. `null`: this is the last.
+    pub next_cursor: Option<String>,
+}
+
 /// Active findings by tier.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TierCounts {

@@ -35,6 +35,12 @@ pub struct Found {
     pub new: bool,
 }
 
+/// Longest name and tag: they are shown in tables.
+const WORD_CHARS_MAX: usize = 200;
+
+/// Most tags of one asset.
+const TAGS_MAX: usize = 100;
+
 impl Engine {
     /// Keeps a sighting. It joins the asset with the same SSH host key, else the one with the same address; else a new
     /// asset joins by itself. With a credential, a host that speaks SSH will be inspected with it.
@@ -71,15 +77,23 @@ impl Engine {
 impl Engine {
     /// Makes an asset known. A host that was seen at this address already, and has no way in yet, is that asset.
     pub async fn make_known(&self, new: &NewAsset) -> anyhow::Result<Asset> {
-        let way = self.read_way(new).await?;
+        let mut tx = self.db.begin().await?;
+        let asset = self.make_known_in(&mut tx, new).await?;
+        tx.commit().await?;
+        Ok(asset)
+    }
+
+    /// Makes an asset known in the caller's transaction, so that the caller can note who did it.
+    pub async fn make_known_in(&self, tx: &mut Tx, new: &NewAsset) -> anyhow::Result<Asset> {
+        check_words(new)?;
+        let way = read_way(tx, new).await?;
         let host = match &way {
             Way::Local => "local".to_owned(),
             Way::Ssh(target) => target.host.clone(),
         };
         let address: Option<IpAddr> = host.parse().ok();
-        let mut tx = self.db.begin().await?;
         let seen = match address {
-            Some(address) => seen_at(&mut tx, address).await?,
+            Some(address) => seen_at(tx, address).await?,
             None => None,
         };
         let now = self.now();
@@ -90,36 +104,47 @@ impl Engine {
         asset.tags.extend(new.tags.iter().cloned());
         asset.tags.sort();
         asset.tags.dedup();
-        let kept = if known {
-            store::asset::update(&mut tx, &asset).await
-        } else {
-            store::asset::insert(&mut tx, &asset).await
-        };
+        let kept = if known { store::asset::update(tx, &asset).await } else { store::asset::insert(tx, &asset).await };
         match kept {
             Err(StoreError::Taken { .. }) => {
-                return Err(Invalid(format!("there is an asset {:?} already: choose another name", asset.name)).into());
+                Err(Invalid(format!("there is an asset {:?} already: choose another name", asset.name)).into())
             }
-            kept => kept?,
+            kept => {
+                kept?;
+                Ok(asset)
+            }
         }
-        tx.commit().await?;
-        Ok(asset)
     }
+}
 
-    async fn read_way(&self, new: &NewAsset) -> anyhow::Result<Way> {
-        if new.way == "local" {
-            return Ok(Way::Local);
-        }
-        let read = |url: &str| parse_ssh(url).map_err(|error| Invalid(error.to_string()));
-        let mut target = read(&new.way)?;
-        if let Some(name) = &new.credential {
-            let credential = store::credential::find_by_name(&self.db, name).await?;
-            target.credential = Some(credential.ok_or_else(|| Invalid(format!("there is no credential {name:?}")))?.id);
-        }
-        if let Some(jump) = &new.jump {
-            target.jump = Some(Box::new(SshTarget { credential: target.credential, ..read(jump)? }));
-        }
-        Ok(Way::Ssh(target))
+/// Names and tags are shown on terminals and pages: short, and without control characters.
+fn check_words(new: &NewAsset) -> Result<(), Invalid> {
+    let good = |word: &String| {
+        !word.trim().is_empty() && word.chars().count() <= WORD_CHARS_MAX && !word.chars().any(char::is_control)
+    };
+    if !new.name.iter().all(good) {
+        return Err(Invalid(format!("name: 1 to {WORD_CHARS_MAX} printable characters")));
     }
+    if new.tags.len() > TAGS_MAX || !new.tags.iter().all(good) {
+        return Err(Invalid(format!("tags: at most {TAGS_MAX}, each of 1 to {WORD_CHARS_MAX} printable characters")));
+    }
+    Ok(())
+}
+
+async fn read_way(tx: &mut Tx, new: &NewAsset) -> anyhow::Result<Way> {
+    if new.way == "local" {
+        return Ok(Way::Local);
+    }
+    let read = |url: &str| parse_ssh(url).map_err(|error| Invalid(error.to_string()));
+    let mut target = read(&new.way)?;
+    if let Some(name) = &new.credential {
+        let credential = store::credential::find_by_name(&mut *tx, name).await?;
+        target.credential = Some(credential.ok_or_else(|| Invalid(format!("there is no credential {name:?}")))?.id);
+    }
+    if let Some(jump) = &new.jump {
+        target.jump = Some(Box::new(SshTarget { credential: target.credential, ..read(jump)? }));
+    }
+    Ok(Way::Ssh(target))
 }
 
 /// The asset that was seen at an address and has no way in yet.

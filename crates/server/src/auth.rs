@@ -3,28 +3,36 @@
 mod password;
 mod throttle;
 
-use axum::Json;
 use axum::extract::{ConnectInfo, State as Shared};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse as _, Response};
 use domain::ids::UserId;
 use jiff::{SignedDuration, Timestamp};
 use rand::RngExt as _;
+use store::session::Session as StoredSession;
 use store::user::{Role, User};
-use store::{Db, ExposeSecret as _, SecretString, StoreError};
+use store::{Db, ExposeSecret as _, SecretString, StoreError, Tx};
 use wire_types::session::{Session, Setup, SignIn};
+use wire_types::status::Problem;
 
 pub(crate) use throttle::Throttle;
 
-use crate::State;
 use crate::error::ApiError;
+use crate::extract::Json;
 use crate::gate::{COOKIE, Principal};
+use crate::{State, audit};
 
 /// How long the one-time link works.
 const SETUP_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long a session lasts.
+/// When a session ends, however much it is used.
 const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(12);
+
+/// When a session ends that is not used.
+const SESSION_IDLE: SignedDuration = SignedDuration::from_hours(2);
+
+/// A session's end is moved in steps, so that not every request writes.
+const SESSION_STEP: SignedDuration = SignedDuration::from_mins(5);
 
 const NAME_CHARS_MAX: usize = 100;
 
@@ -41,21 +49,23 @@ pub async fn create_setup_token(db: &Db, now: Timestamp) -> Result<Option<String
 }
 
 /// Makes the first administrator, once, and signs in.
-#[utoipa::path(post, path = "/api/v1/setup", request_body = Setup, tag = "session",
-    responses((status = 200, body = Session), (status = 401, body = wire_types::status::Problem)))]
-pub(crate) async fn set_up(Shared(state): Shared<State>, Json(setup): Json<Setup>) -> Result<Response, ApiError> {
+#[utoipa::path(post, path = "/api/v1/setup", request_body = Setup, tag = "session", security(()),
+    responses((status = 200, body = Session), (status = 403, body = Problem), (status = 409, body = Problem)))]
+pub(crate) async fn set_up(
+    Shared(state): Shared<State>,
+    headers: HeaderMap,
+    Json(setup): Json<Setup>,
+) -> Result<Response, ApiError> {
     let name = valid_name(&setup.name)?;
     let password = password::valid(setup.password)?;
+    let token = SecretString::from(setup.token);
     let engine = state.engine();
     let now = engine.now();
+    // Tried and taken back: whoever has no link may not make this machine hash.
+    redeem(&mut engine.db.begin().await?, &token, now).await?;
     let password_hash = password::hash(&state, password).await?;
     let mut tx = engine.db.begin().await?;
-    if store::user::count(&mut tx).await? > 0 {
-        return Err(ApiError::conflict("there is an administrator already: sign in"));
-    }
-    if !store::setup_token::redeem(&mut tx, &SecretString::from(setup.token), now).await? {
-        return Err(ApiError::forbidden("the link is used up or too old: a restart of Vigie prints a new one"));
-    }
+    redeem(&mut tx, &token, now).await?;
     let user = User {
         id: UserId::from_uuid(store::new_id(now)),
         name,
@@ -64,39 +74,40 @@ pub(crate) async fn set_up(Shared(state): Shared<State>, Json(setup): Json<Setup
         created_at: now,
     };
     store::user::insert(&mut tx, &user).await?;
-    let signed_in = start(&mut tx, &user, now).await?;
+    audit::note(&mut tx, now, &user.name, "user.add", user.id, None::<&()>).await?;
+    let signed_in = start(&mut tx, &user, now, &headers).await?;
     tx.commit().await?;
     Ok(signed_in)
 }
 
 /// Signs in.
-#[utoipa::path(post, path = "/api/v1/session", request_body = SignIn, tag = "session",
-    responses((status = 200, body = Session), (status = 401, body = wire_types::status::Problem)))]
+#[utoipa::path(post, path = "/api/v1/session", request_body = SignIn, tag = "session", security(()),
+    responses((status = 200, body = Session), (status = 401, body = Problem), (status = 429, body = Problem)))]
 pub(crate) async fn sign_in(
     Shared(state): Shared<State>,
     ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>,
+    headers: HeaderMap,
     Json(sign_in): Json<SignIn>,
 ) -> Result<Response, ApiError> {
+    // Nobody has a name that could not be given.
+    let name = valid_name(&sign_in.name).map_err(|_| ApiError::wrong_password())?;
+    let password = SecretString::from(sign_in.password);
     let engine = state.engine();
     let now = engine.now();
-    if let Some(seconds) = state.0.throttle.wait(&sign_in.name, peer.ip(), now) {
-        return Err(ApiError::too_many(seconds));
-    }
-    let user = match store::user::find_by_name(&engine.db, &sign_in.name).await? {
-        Some(user) if password::matches(&state, &user.password_hash, sign_in.password.clone()).await? => user,
-        found => {
-            if found.is_none() {
-                // The same work as for a name that exists, so that the time does not tell names.
-                password::matches(&state, password::NOBODY, sign_in.password).await?;
-            }
-            state.0.throttle.failed(&sign_in.name, peer.ip(), now);
-            return Err(ApiError::wrong_password());
-        }
+    state.0.throttle.begin(&name, peer.ip(), now).map_err(ApiError::too_many)?;
+    let user = store::user::find_by_name(&engine.db, &name).await?;
+    // The same work for a name that nobody has, so that the time does not tell names.
+    let hash = user.as_ref().map_or(password::NOBODY, |user| &user.password_hash);
+    let is_right = password::matches(&state, hash, password).await?;
+    let Some(user) = user.filter(|_| is_right) else {
+        tracing::warn!(name, address = %peer.ip(), "a sign-in failed");
+        return Err(ApiError::wrong_password());
     };
-    state.0.throttle.succeeded(&sign_in.name, peer.ip());
+    state.0.throttle.succeeded(&name, peer.ip());
     let mut tx = engine.db.begin().await?;
     store::session::sweep(&mut tx, now).await?;
-    let signed_in = start(&mut tx, &user, now).await?;
+    audit::note(&mut tx, now, &user.name, "session.start", user.id, None::<&()>).await?;
+    let signed_in = start(&mut tx, &user, now, &headers).await?;
     tx.commit().await?;
     Ok(signed_in)
 }
@@ -104,8 +115,10 @@ pub(crate) async fn sign_in(
 /// Signs out.
 #[utoipa::path(delete, path = "/api/v1/session", tag = "session", responses((status = 204)))]
 pub(crate) async fn sign_out(Shared(state): Shared<State>, principal: Principal) -> Result<Response, ApiError> {
-    let mut tx = state.engine().db.begin().await?;
+    let engine = state.engine();
+    let mut tx = engine.db.begin().await?;
     store::session::end(&mut tx, principal.session).await?;
+    audit::note(&mut tx, engine.now(), &principal.name, "session.end", principal.session, None::<&()>).await?;
     tx.commit().await?;
     let cookie = format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");
     Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, cookie)])).into_response())
@@ -117,20 +130,43 @@ pub(crate) async fn get_session(principal: Principal) -> Json<Session> {
     Json(session(&principal.name, principal.role, principal.expires_at))
 }
 
-async fn start(tx: &mut store::Tx, user: &User, now: Timestamp) -> Result<Response, StoreError> {
+/// Where the end of a session moves to, now that it is used. `None`: it stays.
+pub(crate) fn renewed(session: &StoredSession, now: Timestamp) -> Option<Timestamp> {
+    let later = (now + SESSION_IDLE).min(session.created_at + SESSION_LIFE);
+    (later.duration_since(session.expires_at) >= SESSION_STEP).then_some(later)
+}
+
+/// Uses the token up, in a transaction that the caller keeps or drops.
+async fn redeem(tx: &mut Tx, token: &SecretString, now: Timestamp) -> Result<(), ApiError> {
+    if store::user::count(&mut *tx).await? > 0 {
+        return Err(ApiError::conflict("there is an administrator already: sign in"));
+    }
+    if !store::setup_token::redeem(tx, token, now).await? {
+        return Err(ApiError::forbidden("the link is used up or too old: a restart of Vigie prints a new one"));
+    }
+    Ok(())
+}
+
+async fn start(tx: &mut Tx, user: &User, now: Timestamp, headers: &HeaderMap) -> Result<Response, ApiError> {
     let token = random_token();
-    let expires_at = now + SESSION_LIFE;
+    let expires_at = now + SESSION_IDLE;
     store::session::start(tx, user.id, &token, now, expires_at).await?;
     let cookie = format!(
-        "{COOKIE}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict",
+        "{COOKIE}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict{}",
         token.expose_secret(),
-        SESSION_LIFE.as_secs()
+        SESSION_LIFE.as_secs(),
+        if is_secure(headers) { "; Secure" } else { "" },
     );
+    let mut cookie = HeaderValue::try_from(cookie).map_err(anyhow::Error::from)?;
+    cookie.set_sensitive(true);
     let mut response = Json(session(&user.name, user.role, expires_at)).into_response();
-    if let Ok(cookie) = HeaderValue::try_from(cookie) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
     Ok(response)
+}
+
+/// Whether the browser speaks TLS to whatever stands before Vigie: it says so itself.
+fn is_secure(headers: &HeaderMap) -> bool {
+    headers.get(header::ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"))
 }
 
 fn session(name: &str, role: Role, expires_at: Timestamp) -> Session {

@@ -1,6 +1,7 @@
 //! What a refused or failed request is told: RFC 9457 problem details, with nothing internal in them.
 
 use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::Invalid;
@@ -13,42 +14,65 @@ pub(crate) struct ApiError {
     status: StatusCode,
     kind: &'static str,
     detail: String,
+    /// Seconds after which trying again makes sense.
+    retry_after: Option<u64>,
 }
 
 impl ApiError {
     pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, kind: "bad_request", detail: detail.into() }
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", detail)
     }
 
     pub(crate) fn unauthorised() -> Self {
-        Self { status: StatusCode::UNAUTHORIZED, kind: "unauthorised", detail: "sign in first".to_owned() }
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorised", "sign in first")
     }
 
     pub(crate) fn wrong_password() -> Self {
-        let detail = "the name or the password is wrong".to_owned();
-        Self { status: StatusCode::UNAUTHORIZED, kind: "wrong_password", detail }
+        Self::new(StatusCode::UNAUTHORIZED, "wrong_password", "the name or the password is wrong")
     }
 
     pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::FORBIDDEN, kind: "forbidden", detail: detail.into() }
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
     pub(crate) fn not_found(what: &str) -> Self {
-        Self { status: StatusCode::NOT_FOUND, kind: "not_found", detail: format!("there is no such {what}") }
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {what}"))
+    }
+
+    pub(crate) fn method_not_allowed() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this cannot be asked with that method")
     }
 
     pub(crate) fn conflict(detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::CONFLICT, kind: "conflict", detail: detail.into() }
+        Self::new(StatusCode::CONFLICT, "conflict", detail)
     }
 
     pub(crate) fn too_many(seconds: u64) -> Self {
         let detail = format!("too many failed attempts: wait {seconds} s");
-        Self { status: StatusCode::TOO_MANY_REQUESTS, kind: "too_many_requests", detail }
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail);
+        Self { retry_after: Some(seconds), ..error }
+    }
+
+    /// The machine does as much of this as it may already.
+    pub(crate) fn busy(detail: impl Into<String>) -> Self {
+        let error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail);
+        Self { retry_after: Some(10), ..error }
+    }
+
+    pub(crate) fn timed_out() -> Self {
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "timed_out", "this took too long and was given up; try again")
     }
 
     /// The work was understood and did not succeed, for a reason that the reader can act on.
-    pub(crate) fn failed(detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_GATEWAY, kind: "failed", detail: detail.into() }
+    pub(crate) fn failed(error: anyhow::Error) -> Self {
+        if error.chain().any(|cause| cause.is::<StoreError>()) {
+            return error.into();
+        }
+        Self::new(StatusCode::BAD_GATEWAY, "failed", format!("{error:#}"))
+    }
+
+    fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, kind, detail: detail.into(), retry_after: None }
     }
 }
 
@@ -61,8 +85,7 @@ impl From<anyhow::Error> for ApiError {
             return Self::conflict("the name is taken");
         }
         tracing::error!("a request failed: {error:#}");
-        let detail = "something went wrong here; the log says what".to_owned();
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, kind: "internal", detail }
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong here; the log says what")
     }
 }
 
@@ -78,6 +101,34 @@ impl From<Invalid> for ApiError {
     }
 }
 
+impl From<JsonRejection> for ApiError {
+    fn from(rejection: JsonRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too large")
+            }
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                let detail = "send JSON, with the header content-type: application/json";
+                Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+            }
+            _ => Self::bad_request(rejection.body_text()),
+        }
+    }
+}
+
+impl From<QueryRejection> for ApiError {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::bad_request(rejection.body_text())
+    }
+}
+
+/// A path whose parameter cannot be read names nothing.
+impl From<PathRejection> for ApiError {
+    fn from(_: PathRejection) -> Self {
+        Self::not_found("object")
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let problem = Problem {
@@ -87,8 +138,11 @@ impl IntoResponse for ApiError {
             detail: self.detail,
         };
         let mut response = (self.status, Json(problem)).into_response();
-        let json = HeaderValue::from_static("application/problem+json");
-        response.headers_mut().insert(header::CONTENT_TYPE, json);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         response
     }
 }

@@ -1,13 +1,21 @@
-//! The gate: who asks, and may they? Every handler that is not public takes a [`Principal`].
+//! The gate: who asks, and may they?
+//!
+//! Every route but the few public ones stands behind [`check`] (`router.rs`), so that a new handler is closed until
+//! somebody opens it. A handler that needs to know who asks takes a [`Principal`], which only the gate can make.
 
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::extract::{FromRequestParts, Request, State as Shared};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::Response;
 use domain::ids::SessionId;
+use jiff::Timestamp;
 use store::SecretString;
+use store::session::Session;
 use store::user::Role;
 
 use crate::State;
+use crate::auth;
 use crate::error::ApiError;
 
 /// Name of the session's cookie.
@@ -19,32 +27,55 @@ pub(crate) struct Principal {
     pub(crate) name: String,
     pub(crate) role: Role,
     pub(crate) session: SessionId,
-    pub(crate) expires_at: jiff::Timestamp,
+    pub(crate) expires_at: Timestamp,
 }
 
-impl FromRequestParts<State> for Principal {
+/// Lets a request through that comes with a session; the handler finds its [`Principal`] in it.
+pub(crate) async fn check(
+    Shared(state): Shared<State>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let principal = admit(&state, request.headers()).await?;
+    request.extensions_mut().insert(principal);
+    Ok(next.run(request).await)
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Principal {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Self::Rejection> {
-        let token = token(&parts.headers).ok_or_else(ApiError::unauthorised)?;
-        let engine = state.engine();
-        let session = store::session::find(&engine.db, &token, engine.now()).await?;
-        let session = session.ok_or_else(ApiError::unauthorised)?;
-        // One role so far; a match without a wildcard, so that a new one has to be thought about here.
-        match session.role {
-            Role::Administrator => {}
-        }
-        Ok(Self { name: session.user_name, role: session.role, session: session.id, expires_at: session.expires_at })
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(ApiError::unauthorised)
     }
 }
 
-impl OptionalFromRequestParts<State> for Principal {
-    type Rejection = ApiError;
+async fn admit(state: &State, headers: &HeaderMap) -> Result<Principal, ApiError> {
+    let token = token(headers).ok_or_else(ApiError::unauthorised)?;
+    let engine = state.engine();
+    let now = engine.now();
+    let session = store::session::find(&engine.db, &token, now).await?.ok_or_else(ApiError::unauthorised)?;
+    // One role so far; a match without a wildcard, so that a new one has to be thought about here.
+    match session.role {
+        Role::Administrator => {}
+    }
+    let expires_at = keep_alive(state, &session, now).await;
+    Ok(Principal { name: session.user_name, role: session.role, session: session.id, expires_at })
+}
 
-    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Option<Self>, Self::Rejection> {
-        match <Self as FromRequestParts<State>>::from_request_parts(parts, state).await {
-            Ok(principal) => Ok(Some(principal)),
-            Err(_) => Ok(None),
+/// Moves the end of a session that is used, now and then; returns its end.
+async fn keep_alive(state: &State, session: &Session, now: Timestamp) -> Timestamp {
+    let Some(later) = auth::renewed(session, now) else { return session.expires_at };
+    let extend = async {
+        let mut tx = state.engine().db.begin().await?;
+        store::session::extend(&mut tx, session.id, later).await?;
+        tx.commit().await
+    };
+    match extend.await {
+        Ok(()) => later,
+        Err(error) => {
+            // The session is good; the next request tries again.
+            tracing::warn!("a session could not be extended: {error:#}");
+            session.expires_at
         }
     }
 }

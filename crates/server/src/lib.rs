@@ -1,16 +1,19 @@
 //! The API and the pages, behind one authorisation gate.
 //!
-//! `api/<noun>.rs` holds the handlers of a noun: parameters, answer, handler. Every one of them takes a
-//! [`gate::Principal`], so that nothing can be read or written without passing the gate; the few public ones stand in
-//! `auth.rs` and `pages.rs`. Answers are made from the engine's views in `wire.rs`.
+//! `router.rs` lists every route: the few public ones, and the others behind the gate (`gate.rs`). `api/<noun>.rs` holds
+//! the handlers of a noun: parameters, answer, handler. Answers are made from the engine's views in `wire.rs`.
 
-pub mod wire;
+mod router;
+mod openapi;
 mod gate;
 mod auth;
+mod audit;
+pub mod wire;
+mod extract;
+mod cursor;
 mod error;
 mod host;
 mod pages;
-mod router;
 mod api {
     //! Handlers, one noun a file.
     pub(crate) mod status;
@@ -32,7 +35,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 pub use auth::create_setup_token;
-pub use router::{openapi, router};
+pub use openapi::openapi;
+pub use router::router;
 
 use auth::Throttle;
 
@@ -47,10 +51,15 @@ struct Shared {
     throttle: Throttle,
     /// Password hashing takes 19 MB each: a flood of sign-ins may not take the machine's memory.
     hashing: Arc<Semaphore>,
+    /// Inspections that were asked for by hand; the scheduled ones have their own limit.
+    inspecting: Arc<Semaphore>,
 }
 
 /// Passwords hashed at once.
 const HASHING_MAX: usize = 2;
+
+/// Inspections asked for by hand at once.
+const INSPECTING_MAX: usize = 4;
 
 impl State {
     /// `host_names` are names beside localhost and the address listened on.
@@ -66,6 +75,7 @@ impl State {
             hosts,
             throttle: Throttle::default(),
             hashing: Arc::new(Semaphore::new(HASHING_MAX)),
+            inspecting: Arc::new(Semaphore::new(INSPECTING_MAX)),
         }))
     }
 

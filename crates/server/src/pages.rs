@@ -1,7 +1,7 @@
 //! The web application, embedded in the binary.
 
 use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use rand::RngExt as _;
 use rust_embed::RustEmbed;
@@ -22,10 +22,13 @@ const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\
     The API is at <code>/api/v1</code>.</p></html>";
 
 /// A file of the application, or the application itself for every path that is a page.
-pub(crate) async fn page(uri: Uri) -> Response {
+pub(crate) async fn page(method: Method, uri: Uri) -> Response {
     let path = uri.path().trim_start_matches('/');
     if path == "api" || path.starts_with("api/") {
         return ApiError::not_found("endpoint").into_response();
+    }
+    if !matches!(method, Method::GET | Method::HEAD) {
+        return ApiError::method_not_allowed().into_response();
     }
     match Built::get(path).filter(|_| path != "index.html") {
         Some(file) => asset(path, file),

@@ -3,48 +3,87 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware;
-use axum::response::IntoResponse as _;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::csrf::CsrfLayer;
+use tower_http::csrf::{CsrfLayer, ProtectionError};
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::timeout::TimeoutLayer;
-use utoipa::OpenApi;
+use tower_http::trace::TraceLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error::ApiError;
-use crate::{State, api, auth, host, pages};
+use crate::{State, api, auth, gate, host, openapi, pages};
 
 /// Nothing that people send here is larger: keys, scopes, decisions.
 const BODY_BYTES_MAX: usize = 256 * 1024;
 
-/// An inspection asked for by hand is answered when it is done.
-const TIMEOUT: Duration = Duration::from_secs(300);
+/// How long an answer may take.
+const TIME_MAX: Duration = Duration::from_secs(30);
 
-/// The API's description.
-#[derive(OpenApi)]
-#[openapi(info(title = "Vigie", description = "Find, rank, fix, prove: the API that the pages use."))]
-struct Description;
+/// An inspection asked for by hand is answered when it is done.
+const INSPECTION_TIME_MAX: Duration = Duration::from_secs(300);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Every route, with what every request passes.
 pub fn router(state: State) -> Router {
-    let (api, description) = described().split_for_parts();
-    let document = description.to_pretty_json().unwrap_or_default();
-    let json = [(header::CONTENT_TYPE, "application/json")];
-    let csrf = CsrfLayer::new();
-    api.route("/api/v1/openapi.json", get(move || async move { (json, document).into_response() }))
+    let gate = middleware::from_fn_with_state(state.clone(), gate::check);
+    let closed = closed().route_layer(middleware::from_fn(in_time));
+    let slow = slow().route_layer(middleware::from_fn(in_a_long_time));
+    let open = open().route_layer(middleware::from_fn(in_time));
+    let (routes, description) = open.merge(closed.merge(slow).route_layer(gate)).split_for_parts();
+    let routes = routes
+        .route("/api/v1/openapi.json", get(document(&openapi::complete(description))))
         .route("/healthz", get(|| async { "ok" }))
-        .route("/readyz", get(api::status::ready))
+        .route("/readyz", get(api::status::ready).route_layer(middleware::from_fn(in_time)))
         .fallback(pages::page)
-        .layer(middleware::from_fn_with_state(state.clone(), host::check))
+        .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
+        .layer(middleware::from_fn_with_state(state.clone(), host::check));
+    passed_by_all(routes).with_state(state)
+}
+
+/// What is answered to whoever asks.
+pub(crate) fn open() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(auth::set_up)).routes(routes!(auth::sign_in))
+}
+
+/// What is answered to whoever has passed the gate.
+pub(crate) fn closed() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(auth::sign_out, auth::get_session))
+        .routes(routes!(api::status::get_status))
+        .routes(routes!(api::finding::list_priorities))
+        .routes(routes!(api::finding::get_finding))
+        .routes(routes!(api::asset::list_assets, api::asset::add_asset))
+        .routes(routes!(api::asset::get_asset))
+        .routes(routes!(api::vulnerability::get_vulnerability))
+        .routes(routes!(api::scope::list_scopes, api::scope::add_scope))
+        .routes(routes!(api::credential::list_credentials, api::credential::add_credential))
+        .routes(routes!(api::feed::list_feeds))
+        .routes(routes!(api::remediation::list_actions))
+        .routes(routes!(api::remediation::list_runs))
+}
+
+/// The same, where the answer takes its time.
+pub(crate) fn slow() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(api::asset::inspect_asset))
+}
+
+/// The layers, the innermost first.
+fn passed_by_all(routes: Router<State>) -> Router<State> {
+    let csrf = CsrfLayer::new().with_rejection_response(|_: ProtectionError| {
+        ApiError::forbidden("the request comes from another site's page").into_response()
+    });
+    routes
         .layer(csrf)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIMEOUT))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(|_| {
             ApiError::from(anyhow::anyhow!("a handler panicked; the log says where")).into_response()
@@ -56,30 +95,41 @@ pub fn router(state: State) -> Router {
         .layer(header_unless_set(header::X_FRAME_OPTIONS, "DENY"))
         .layer(header_unless_set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
         .layer(header_unless_set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
-        .with_state(state)
+        .layer(header_unless_set(
+            HeaderName::from_static("permissions-policy"),
+            "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+        ))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(()))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        // Ids are ours: one that comes in could be anything.
+        .layer(middleware::map_request(|mut request: Request| async move {
+            request.headers_mut().remove(REQUEST_ID);
+            request
+        }))
 }
 
-/// The OpenAPI document, as JSON.
-pub fn openapi() -> String {
-    described().into_openapi().to_pretty_json().unwrap_or_default()
+/// What the log says beside every line that a request causes; the query may hold what nobody should log.
+fn span<Body>(request: &axum::http::Request<Body>) -> tracing::Span {
+    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
 }
 
-fn described() -> OpenApiRouter<State> {
-    OpenApiRouter::with_openapi(Description::openapi())
-        .routes(routes!(auth::set_up))
-        .routes(routes!(auth::sign_in, auth::sign_out, auth::get_session))
-        .routes(routes!(api::status::get_status))
-        .routes(routes!(api::finding::list_priorities))
-        .routes(routes!(api::finding::get_finding))
-        .routes(routes!(api::asset::list_assets, api::asset::add_asset))
-        .routes(routes!(api::asset::get_asset))
-        .routes(routes!(api::asset::inspect_asset))
-        .routes(routes!(api::vulnerability::get_vulnerability))
-        .routes(routes!(api::scope::list_scopes, api::scope::add_scope))
-        .routes(routes!(api::credential::list_credentials, api::credential::add_credential))
-        .routes(routes!(api::feed::list_feeds))
-        .routes(routes!(api::remediation::list_actions))
-        .routes(routes!(api::remediation::list_runs))
+async fn in_time(request: Request, next: Next) -> Response {
+    at_most(TIME_MAX, request, next).await
+}
+
+async fn in_a_long_time(request: Request, next: Next) -> Response {
+    at_most(INSPECTION_TIME_MAX, request, next).await
+}
+
+async fn at_most(time: Duration, request: Request, next: Next) -> Response {
+    tokio::time::timeout(time, next.run(request)).await.unwrap_or_else(|_| ApiError::timed_out().into_response())
+}
+
+fn document(description: &utoipa::openapi::OpenApi) -> impl Fn() -> std::future::Ready<Response> + Clone + use<> {
+    let json = Bytes::from(openapi::to_json(description));
+    move || std::future::ready(([(header::CONTENT_TYPE, "application/json")], json.clone()).into_response())
 }
 
 fn header_unless_set(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {

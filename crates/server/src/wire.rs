@@ -15,11 +15,9 @@ use domain::scope::{Requirement, Scope as ScopeRecord, Selector};
 use domain::vulnerability::{Exploitation, Vulnerability};
 use engine::Invalid;
 use engine::mobilize::Group;
-use engine::views::{AssetSummary, AssetView, Page, Row, StatusView, VulnerabilityView};
+use engine::views::{AssetSummary, AssetView, PAGE_ROWS_MAX, Page, Row, StatusView, VulnerabilityView};
 use ipnet::IpNet;
 use jiff::Timestamp;
-use serde::Serialize;
-use store::{StoreError, Tx};
 use wire_types::asset::{Asset, AssetDetail, Service, TierCounts};
 use wire_types::convert::{self, Parts};
 use wire_types::credential::Credential;
@@ -28,8 +26,6 @@ use wire_types::remediation::{Action, PlanStep, Run};
 use wire_types::scope::Scope;
 use wire_types::status::Status;
 use wire_types::vulnerability::{Epss, Kev, ScoredVector, Ssvc, VulnerabilityDetail};
-
-use crate::gate::Principal;
 
 /// A finding of the store, with its life.
 pub fn finding(row: &Row, now: Timestamp) -> Finding {
@@ -154,8 +150,8 @@ pub fn vulnerability(view: &VulnerabilityView, now: Timestamp) -> VulnerabilityD
             at: ssvc.at.to_string(),
         }),
         cwes: flaw.cwes.clone(),
-        findings: view.rows.iter().map(|row| finding(row, now)).collect(),
-        warnings: view.warnings.clone(),
+        findings: view.rows.iter().take(PAGE_ROWS_MAX).map(|row| finding(row, now)).collect(),
+        warnings: view.warnings.iter().cloned().chain(cut(&view.rows)).collect(),
     }
 }
 
@@ -318,31 +314,20 @@ pub fn scope_record(scope: &Scope, id: ScopeId) -> Result<ScopeRecord, Invalid> 
     })
 }
 
-/// Notes who changed what, in the transaction that changes it.
-pub(crate) async fn audit<T: Serialize>(
-    tx: &mut Tx,
-    at: Timestamp,
-    principal: &Principal,
-    (what, subject): (&str, String),
-    after: Option<&T>,
-) -> Result<(), StoreError> {
-    let entry = store::audit::Entry {
-        at,
-        actor: principal.name.clone(),
-        what: what.to_owned(),
-        subject,
-        before: None,
-        after: after.and_then(|value| serde_json::to_value(value).ok()),
-    };
-    store::audit::append(tx, &entry).await
-}
-
 fn asset_ref(asset: &AssetRecord) -> AssetRef {
     AssetRef { id: asset.id.to_string(), name: asset.name.clone() }
 }
 
 const fn counts([p0, p1, p2, p3, p4]: [u64; 5]) -> TierCounts {
     TierCounts { p0, p1, p2, p3, p4 }
+}
+
+/// Says that a list was cut, and where the rest is.
+fn cut(rows: &[Row]) -> Option<String> {
+    let count = rows.len();
+    (count > PAGE_ROWS_MAX).then(|| {
+        format!("Only {PAGE_ROWS_MAX} of {count} findings are here: /api/v1/priorities?vulnerability= pages through all active ones.")
+    })
 }
 
 /// The published vectors with their recomputed scores; one that cannot be read is left out of the scores, not of the

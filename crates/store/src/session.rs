@@ -63,6 +63,12 @@ pub async fn find<'a>(
     found.as_ref().map(from_row).transpose()
 }
 
+/// Moves the end of a session.
+pub async fn extend(tx: &mut Tx, id: SessionId, expires_at: Timestamp) -> Result<(), StoreError> {
+    let text = "update session set expires_at = $1 where id = $2";
+    query("extend the session", text).bind(expires_at).bind(id).execute(tx).await.map(drop)
+}
+
 /// Signs a browser out.
 pub async fn end(tx: &mut Tx, id: SessionId) -> Result<(), StoreError> {
     query("sign out", "delete from session where id = $1").bind(id).execute(tx).await.map(drop)

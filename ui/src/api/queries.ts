@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
-import { answer, client } from "./client";
+import { answer, client, type Wire } from "./client";
 
 /** Which findings the queue shows. */
 export interface Filter {
@@ -10,6 +10,7 @@ export interface Filter {
 }
 
 const PAGE_ROWS = 50;
+const ASSET_PAGE_ROWS = 500;
 const STATUS_EVERY_MS = 60_000;
 
 /** The installation's state, asked again while a page is open. */
@@ -40,9 +41,20 @@ export const findingsQuery = (filter: Filter) =>
     getNextPageParam: (last) => last.next_cursor ?? null,
   });
 
+/** Every asset, by name: read page by page, since filters and names of a filter need them all. */
 export const assetsQuery = queryOptions({
   queryKey: ["assets"],
-  queryFn: ({ signal }) => answer(client.GET("/api/v1/assets", { signal })),
+  queryFn: async ({ signal }) => {
+    const assets: Wire<"Asset">[] = [];
+    let cursor: string | null = null;
+    do {
+      const query: { limit: number; cursor?: string } = { limit: ASSET_PAGE_ROWS, ...(cursor ? { cursor } : {}) };
+      const page: Wire<"AssetPage"> = await answer(client.GET("/api/v1/assets", { params: { query }, signal }));
+      assets.push(...page.assets);
+      cursor = page.next_cursor ?? null;
+    } while (cursor);
+    return assets;
+  },
 });
 
 export const assetQuery = (id: string) =>

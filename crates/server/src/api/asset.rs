@@ -1,25 +1,54 @@
 //! Assets: list, add, show, inspect.
 
-use axum::Json;
-use axum::extract::{Path, State as Shared};
+#![expect(unused_qualifications, reason = "utoipa's macros qualify names")]
+
+use std::sync::Arc;
+
+use axum::extract::State as Shared;
 use domain::ids::AssetId;
 use engine::discover;
-use wire_types::asset::{Asset, AssetDetail, NewAsset};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use wire_types::asset::{AssetDetail, AssetPage, NewAsset};
+use wire_types::status::Problem;
 
 use crate::error::ApiError;
+use crate::extract::{Json, Path, Query};
 use crate::gate::Principal;
-use crate::{State, wire};
+use crate::{State, audit, cursor, wire};
 
-/// Every known asset, by name.
-#[utoipa::path(get, path = "/api/v1/assets", tag = "assets", responses((status = 200, body = Vec<Asset>)))]
-pub(crate) async fn list_assets(Shared(state): Shared<State>, _: Principal) -> Result<Json<Vec<Asset>>, ApiError> {
-    let assets = state.engine().assets().await?;
-    Ok(Json(assets.iter().map(wire::asset).collect()))
+/// Which part of the list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Params {
+    /// Assets on this page, 1 to 500
+    limit: Option<usize>,
+    /// `next_cursor` of the page before
+    cursor: Option<String>,
+}
+
+/// The known assets, by name.
+#[utoipa::path(get, path = "/api/v1/assets", params(Params), tag = "assets",
+    responses((status = 200, body = AssetPage), (status = 400, body = Problem)))]
+pub(crate) async fn list_assets(
+    Shared(state): Shared<State>,
+    _: Principal,
+    Query(params): Query<Params>,
+) -> Result<Json<AssetPage>, ApiError> {
+    let limit = cursor::limit(params.limit)?;
+    let from = params.cursor.as_deref().map(cursor::read::<AssetId>).transpose()?;
+    let mut all = state.engine().assets().await?;
+    all.sort_by(|a, b| (&a.asset.name, a.asset.id).cmp(&(&b.asset.name, b.asset.id)));
+    let start = from.map_or(0, |(id, name)| all.partition_point(|row| (&row.asset.name, row.asset.id) < (&name, id)));
+    let next = all.get(start + limit).map(|row| cursor::write(&row.asset.id.to_string(), &row.asset.name));
+    let assets = all.iter().skip(start).take(limit).map(wire::asset).collect();
+    Ok(Json(AssetPage { assets, total: all.len() as u64, next_cursor: next }))
 }
 
 /// Makes an asset known.
 #[utoipa::path(post, path = "/api/v1/assets", request_body = NewAsset, tag = "assets",
-    responses((status = 200, body = AssetDetail), (status = 400, body = wire_types::status::Problem)))]
+    responses((status = 200, body = AssetDetail), (status = 400, body = Problem)))]
 pub(crate) async fn add_asset(
     Shared(state): Shared<State>,
     principal: Principal,
@@ -27,14 +56,17 @@ pub(crate) async fn add_asset(
 ) -> Result<Json<AssetDetail>, ApiError> {
     let new =
         discover::NewAsset { way: new.way, name: new.name, credential: new.credential, jump: new.jump, tags: new.tags };
-    let asset = state.engine().make_known(&new).await?;
-    note(&state, &principal, "asset.add", asset.id).await?;
+    let engine = state.engine();
+    let mut tx = engine.db.begin().await?;
+    let asset = engine.make_known_in(&mut tx, &new).await?;
+    audit::note(&mut tx, engine.now(), &principal.name, "asset.add", asset.id, Some(&asset)).await?;
+    tx.commit().await?;
     detail(&state, asset.id).await
 }
 
 /// Everything about one asset.
 #[utoipa::path(get, path = "/api/v1/assets/{id}", params(("id" = String, Path)), tag = "assets",
-    responses((status = 200, body = AssetDetail), (status = 404, body = wire_types::status::Problem)))]
+    responses((status = 200, body = AssetDetail), (status = 404, body = Problem)))]
 pub(crate) async fn get_asset(
     Shared(state): Shared<State>,
     _: Principal,
@@ -45,32 +77,31 @@ pub(crate) async fn get_asset(
 
 /// Inspects an asset now, and answers when it is done.
 #[utoipa::path(post, path = "/api/v1/assets/{id}/inspect", params(("id" = String, Path)), tag = "assets",
-    responses((status = 200, body = AssetDetail), (status = 404, body = wire_types::status::Problem),
-        (status = 502, body = wire_types::status::Problem)))]
+    responses((status = 200, body = AssetDetail), (status = 404, body = Problem), (status = 502, body = Problem),
+        (status = 503, body = Problem)))]
 pub(crate) async fn inspect_asset(
     Shared(state): Shared<State>,
     principal: Principal,
     Path(id): Path<String>,
 ) -> Result<Json<AssetDetail>, ApiError> {
     let id = read_id(&id)?;
-    let engine = state.engine();
-    if store::asset::get(&engine.db, id).await?.is_none() {
+    let engine = Arc::clone(&state.0.engine);
+    let busy = |_| ApiError::busy("as many inspections as may run at once were asked for already: try again");
+    let turn = Arc::clone(&state.0.inspecting).try_acquire_owned().map_err(busy)?;
+    let mut tx = engine.db.begin().await?;
+    if store::asset::get(&mut tx, id).await?.is_none() {
         return Err(ApiError::not_found("asset"));
     }
-    note(&state, &principal, "asset.inspect", id).await?;
-    engine.note_try(id).await?;
-    engine.inspect(id).await.map_err(|error| ApiError::failed(format!("{error:#}")))?;
-    detail(&state, id).await
-}
-
-/// Notes what somebody asked the engine to do.
-async fn note(state: &State, principal: &Principal, what: &str, id: AssetId) -> Result<(), ApiError> {
-    let engine = state.engine();
-    let mut tx = engine.db.begin().await?;
-    let asset = store::asset::get(&mut tx, id).await?;
-    wire::audit(&mut tx, engine.now(), principal, (what, id.to_string()), asset.as_ref()).await?;
+    audit::note(&mut tx, engine.now(), &principal.name, "asset.inspect", id, None::<&()>).await?;
     tx.commit().await?;
-    Ok(())
+    engine.note_try(id).await?;
+    // On its own, so that it ends properly when nobody waits for the answer any more.
+    let inspection = tokio::spawn(async move {
+        let _turn = turn;
+        engine.inspect(id).await
+    });
+    inspection.await.map_err(anyhow::Error::from)?.map_err(ApiError::failed)?;
+    detail(&state, id).await
 }
 
 fn read_id(id: &str) -> Result<AssetId, ApiError> {

@@ -1,16 +1,17 @@
 //! Credentials: list, add. Their secrets go in and never come out.
 
-use axum::Json;
 use axum::extract::State as Shared;
 use domain::credential::{Credential as Record, CredentialKind};
 use domain::ids::CredentialId;
 use store::SecretString;
 use store::seal::MasterKey;
 use wire_types::credential::{Credential, NewCredential};
+use wire_types::status::Problem;
 
 use crate::error::ApiError;
+use crate::extract::Json;
 use crate::gate::Principal;
-use crate::{State, wire};
+use crate::{State, audit, wire};
 
 /// Every credential, without its secret.
 #[utoipa::path(get, path = "/api/v1/credentials", tag = "credentials",
@@ -25,7 +26,7 @@ pub(crate) async fn list_credentials(
 
 /// Seals a credential.
 #[utoipa::path(post, path = "/api/v1/credentials", request_body = NewCredential, tag = "credentials",
-    responses((status = 200, body = Credential), (status = 400, body = wire_types::status::Problem)))]
+    responses((status = 200, body = Credential), (status = 400, body = Problem)))]
 pub(crate) async fn add_credential(
     Shared(state): Shared<State>,
     principal: Principal,
@@ -50,7 +51,7 @@ pub(crate) async fn add_credential(
     let key = MasterKey::load_or_create(&engine.data_dir.join("master.key")).map_err(anyhow::Error::from)?;
     let mut tx = engine.db.begin().await?;
     store::credential::add(&mut tx, &key, &record, &secret, passphrase.as_ref()).await?;
-    wire::audit(&mut tx, engine.now(), &principal, ("credential.add", id.to_string()), Some(&record)).await?;
+    audit::note(&mut tx, engine.now(), &principal.name, "credential.add", id, Some(&record)).await?;
     tx.commit().await?;
     Ok(Json(wire::credential(&record)))
 }

@@ -1,11 +1,11 @@
 //! Feeds and how far they can be trusted.
 
-use axum::Json;
 use axum::extract::State as Shared;
 use wire_types::feed::Feed;
 
 use crate::State;
 use crate::error::ApiError;
+use crate::extract::Json;
 use crate::gate::Principal;
 
 /// Every feed with its state.

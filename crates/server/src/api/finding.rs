@@ -2,8 +2,7 @@
 
 #![expect(unused_qualifications, reason = "utoipa's macros qualify names")]
 
-use axum::Json;
-use axum::extract::{Path, Query, State as Shared};
+use axum::extract::State as Shared;
 use domain::ids::{AssetId, FindingId};
 use domain::priority::Tier;
 use domain::vulnerability::VulnerabilityId;
@@ -11,13 +10,12 @@ use engine::views::{Filter, Position};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use wire_types::finding::{FindingDetail, FindingPage};
+use wire_types::status::Problem;
 
 use crate::error::ApiError;
+use crate::extract::{Json, Path, Query};
 use crate::gate::Principal;
-use crate::{State, wire};
-
-/// Rows where the reader does not say.
-const LIMIT: usize = 100;
+use crate::{State, cursor, wire};
 
 /// Which part of the queue.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -42,27 +40,25 @@ pub(crate) struct Params {
 
 /// The queue: active findings, best first.
 #[utoipa::path(get, path = "/api/v1/priorities", params(Params), tag = "findings",
-    responses((status = 200, body = FindingPage), (status = 400, body = wire_types::status::Problem)))]
+    responses((status = 200, body = FindingPage), (status = 400, body = Problem)))]
 pub(crate) async fn list_priorities(
     Shared(state): Shared<State>,
     _: Principal,
     Query(params): Query<Params>,
 ) -> Result<Json<FindingPage>, ApiError> {
-    let limit = params.limit.unwrap_or(LIMIT);
-    if !(1..=engine::views::PAGE_ROWS_MAX).contains(&limit) {
-        return Err(ApiError::bad_request("limit: 1 to 500"));
-    }
-    let from = params.cursor.as_deref().map(read_cursor).transpose()?;
+    let limit = cursor::limit(params.limit)?;
+    let from = params.cursor.as_deref().map(cursor::read).transpose()?;
+    let from = from.map(|(finding, order_key)| Position { order_key, finding });
     let filter = filter(params)?;
     let engine = state.engine();
     let page = engine.queue(&filter, from.as_ref(), limit).await?;
-    let next = page.next.as_ref().map(write_cursor);
+    let next = page.next.as_ref().map(|next| cursor::write(&next.finding.to_string(), &next.order_key));
     Ok(Json(wire::page(&page, engine.now(), next)))
 }
 
 /// One finding with its history.
 #[utoipa::path(get, path = "/api/v1/findings/{id}", params(("id" = String, Path)), tag = "findings",
-    responses((status = 200, body = FindingDetail), (status = 404, body = wire_types::status::Problem)))]
+    responses((status = 200, body = FindingDetail), (status = 404, body = Problem)))]
 pub(crate) async fn get_finding(
     Shared(state): Shared<State>,
     _: Principal,
@@ -100,16 +96,4 @@ fn filter(params: Params) -> Result<Filter, ApiError> {
         vulnerability: vulnerability.transpose()?,
         text: params.text.filter(|text| !text.is_empty()),
     })
-}
-
-/// A position as an opaque text: nobody should build on what is in it.
-fn write_cursor(position: &Position) -> String {
-    hex::encode(format!("{}\n{}", position.order_key, position.finding))
-}
-
-fn read_cursor(cursor: &str) -> Result<Position, ApiError> {
-    let invalid = || ApiError::bad_request("cursor: pass `next_cursor` of the page before as it is");
-    let text = hex::decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(invalid)?;
-    let (order_key, finding) = text.split_once('\n').ok_or_else(invalid)?;
-    Ok(Position { order_key: order_key.to_owned(), finding: finding.parse().map_err(|_| invalid())? })
 }

@@ -1,30 +1,53 @@
 //! What would fix the findings, and what was done.
 
-use axum::Json;
+#![expect(unused_qualifications, reason = "utoipa's macros qualify names")]
+
 use axum::extract::State as Shared;
 use engine::mobilize::groups;
 use engine::views::Filter;
+use serde::Deserialize;
+use utoipa::IntoParams;
 use wire_types::remediation::{Action, Run};
+use wire_types::status::Problem;
 
 use crate::error::ApiError;
+use crate::extract::{Json, Query};
 use crate::gate::Principal;
-use crate::{State, wire};
+use crate::{State, cursor, wire};
 
-/// Runs that are listed.
-const RUNS: usize = 200;
+/// How much of a list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Params {
+    /// Only the first ones, 1 to 500
+    limit: Option<usize>,
+}
 
 /// What upgrades would close, those that close the most urgent findings first.
-#[utoipa::path(get, path = "/api/v1/actions", tag = "remediation", responses((status = 200, body = Vec<Action>)))]
-pub(crate) async fn list_actions(Shared(state): Shared<State>, _: Principal) -> Result<Json<Vec<Action>>, ApiError> {
+#[utoipa::path(get, path = "/api/v1/actions", params(Params), tag = "remediation",
+    responses((status = 200, body = Vec<Action>), (status = 400, body = Problem)))]
+pub(crate) async fn list_actions(
+    Shared(state): Shared<State>,
+    _: Principal,
+    Query(params): Query<Params>,
+) -> Result<Json<Vec<Action>>, ApiError> {
+    let limit = cursor::limit(params.limit)?;
     let rows = state.engine().all_rows(&Filter::default()).await?;
-    Ok(Json(groups(&rows).iter().map(wire::action).collect()))
+    Ok(Json(groups(&rows).iter().take(limit).map(wire::action).collect()))
 }
 
 /// The latest runs, newest first.
-#[utoipa::path(get, path = "/api/v1/runs", tag = "remediation", responses((status = 200, body = Vec<Run>)))]
-pub(crate) async fn list_runs(Shared(state): Shared<State>, _: Principal) -> Result<Json<Vec<Run>>, ApiError> {
+#[utoipa::path(get, path = "/api/v1/runs", params(Params), tag = "remediation",
+    responses((status = 200, body = Vec<Run>), (status = 400, body = Problem)))]
+pub(crate) async fn list_runs(
+    Shared(state): Shared<State>,
+    _: Principal,
+    Query(params): Query<Params>,
+) -> Result<Json<Vec<Run>>, ApiError> {
+    let limit = cursor::limit(params.limit)?;
     let engine = state.engine();
     let assets = engine.assets().await?.into_iter().map(|summary| (summary.asset.id, summary.asset)).collect();
-    let runs = store::run::list(&engine.db, None, RUNS).await?;
+    let runs = store::run::list(&engine.db, None, limit).await?;
     Ok(Json(runs.iter().map(|run| wire::run(run, &assets)).collect()))
 }

@@ -1,13 +1,14 @@
 //! Scopes: list, add.
 
-use axum::Json;
 use axum::extract::State as Shared;
 use domain::ids::ScopeId;
 use wire_types::scope::Scope;
+use wire_types::status::Problem;
 
 use crate::error::ApiError;
+use crate::extract::Json;
 use crate::gate::Principal;
-use crate::{State, wire};
+use crate::{State, audit, wire};
 
 /// Every scope, by name.
 #[utoipa::path(get, path = "/api/v1/scopes", tag = "scopes", responses((status = 200, body = Vec<Scope>)))]
@@ -21,7 +22,7 @@ pub(crate) async fn list_scopes(Shared(state): Shared<State>, _: Principal) -> R
 
 /// Adds a scope.
 #[utoipa::path(post, path = "/api/v1/scopes", request_body = Scope, tag = "scopes",
-    responses((status = 200, body = Scope), (status = 400, body = wire_types::status::Problem)))]
+    responses((status = 200, body = Scope), (status = 400, body = Problem)))]
 pub(crate) async fn add_scope(
     Shared(state): Shared<State>,
     principal: Principal,
@@ -31,7 +32,7 @@ pub(crate) async fn add_scope(
     let record = wire::scope_record(&scope, ScopeId::from_uuid(store::new_id(engine.now())))?;
     let mut tx = engine.db.begin().await?;
     store::scope::insert(&mut tx, &record).await?;
-    wire::audit(&mut tx, engine.now(), &principal, ("scope.add", record.id.to_string()), Some(&record)).await?;
+    audit::note(&mut tx, engine.now(), &principal.name, "scope.add", record.id, Some(&record)).await?;
     tx.commit().await?;
     let assets = engine.assets().await?;
     let held = assets.iter().filter(|summary| record.selector.selects(&summary.asset)).count();

@@ -1,10 +1,10 @@
 //! How the installation is doing.
 
-use axum::Json;
 use axum::extract::State as Shared;
 use wire_types::status::Status;
 
 use crate::error::ApiError;
+use crate::extract::Json;
 use crate::gate::Principal;
 use crate::{State, wire};
 

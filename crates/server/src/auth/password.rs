@@ -1,5 +1,7 @@
 //! Passwords: Argon2id, off the asynchronous threads, a few at a time.
 
+use std::time::Duration;
+
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
@@ -15,6 +17,9 @@ pub(super) const NOBODY: &str =
 const CHARS_MIN: usize = 12;
 const CHARS_MAX: usize = 200;
 
+/// How long a sign-in waits for its turn to be hashed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Long enough to be hard to guess, short enough to be hashed.
 pub(super) fn valid(password: String) -> Result<SecretString, ApiError> {
     let chars = password.chars().count();
@@ -26,14 +31,12 @@ pub(super) fn valid(password: String) -> Result<SecretString, ApiError> {
 }
 
 pub(super) async fn hash(state: &State, password: SecretString) -> Result<String, ApiError> {
-    let hashed = blocking(state, move || {
-        Argon2::default().hash_password(password.expose_secret().as_bytes()).map(|hash| hash.to_string())
-    });
+    let hashed = blocking(state, move || phc(&password));
     hashed.await?.map_err(|error| anyhow::anyhow!("hash a password: {error}").into())
 }
 
-pub(super) async fn matches(state: &State, hash: &str, password: String) -> Result<bool, ApiError> {
-    let (hash, password) = (hash.to_owned(), SecretString::from(password));
+pub(super) async fn matches(state: &State, hash: &str, password: SecretString) -> Result<bool, ApiError> {
+    let hash = hash.to_owned();
     if password.expose_secret().chars().count() > CHARS_MAX {
         return Ok(false);
     }
@@ -44,11 +47,33 @@ pub(super) async fn matches(state: &State, hash: &str, password: String) -> Resu
     .await
 }
 
+fn phc(password: &SecretString) -> Result<String, argon2::password_hash::Error> {
+    Argon2::default().hash_password(password.expose_secret().as_bytes()).map(|hash| hash.to_string())
+}
+
 async fn blocking<T: Send + 'static>(state: &State, work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
-    let permit = state.0.hashing.clone().acquire_owned().await.map_err(anyhow::Error::from)?;
+    let turn = tokio::time::timeout(PATIENCE, state.0.hashing.clone().acquire_owned());
+    let busy = |_| ApiError::busy("too many people sign in at this moment: try again");
+    let permit = turn.await.map_err(busy)?.map_err(anyhow::Error::from)?;
     let done = tokio::task::spawn_blocking(move || {
         let _permit = permit;
         work()
     });
     Ok(done.await.map_err(anyhow::Error::from)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_costs_what_a_known_one_costs() {
+        let real = phc(&SecretString::from("correct horse battery")).expect("it can be hashed");
+        let (real, nobody) =
+            (PasswordHash::new(&real).expect("its own"), PasswordHash::new(NOBODY).expect("well formed"));
+        assert_eq!(nobody.algorithm, real.algorithm);
+        assert_eq!(nobody.version, real.version);
+        assert_eq!(nobody.params, real.params);
+        assert_eq!(nobody.hash.map(|hash| hash.len()), real.hash.map(|hash| hash.len()));
+    }
 }

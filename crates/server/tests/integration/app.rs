@@ -2,28 +2,30 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, StatusCode, header};
 use engine::Engine;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use outside::NeverTouch;
 use serde_json::Value;
 use store::Db;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
-/// The instant of every request.
-pub(crate) const NOW: &str = "2099-01-13T08:00:00Z";
+/// The instant of every request, until a test lets time pass.
+pub(crate) const NOW: &str = "2024-01-13T08:00:00Z";
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
 pub(crate) struct App {
     pub(crate) engine: Arc<Engine>,
     pub(crate) router: Router,
-    _data: TempDir,
+    pub(crate) data: TempDir,
+    seconds: Arc<AtomicI64>,
 }
 
 /// What came back.
@@ -34,6 +36,17 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// The problem that a refusal describes: the same shape for every refusal.
+    pub(crate) fn problem(&self, status: StatusCode) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json", "{}", self.text);
+        let problem = self.json();
+        assert_eq!(problem["status"], status.as_u16());
+        assert!(problem["type"].as_str().unwrap().starts_with("urn:vigie:problem:"), "{problem}");
+        assert!(!problem["detail"].as_str().unwrap().is_empty(), "{problem}");
+        problem
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {:?}", self.text))
     }
@@ -50,11 +63,18 @@ impl App {
         let data = tempfile::tempdir().unwrap();
         let db = Db::open(&format!("sqlite:{}", data.path().join("vigie.db").display())).await.unwrap();
         let now: Timestamp = NOW.parse().unwrap();
-        let clock: engine::Clock = Arc::new(move || now);
+        let seconds = Arc::new(AtomicI64::new(0));
+        let passed = Arc::clone(&seconds);
+        let clock: engine::Clock = Arc::new(move || now + SignedDuration::from_secs(passed.load(Ordering::Relaxed)));
         let engine = Arc::new(Engine::new(db, data.path().to_owned(), NeverTouch::default(), clock));
         let address: SocketAddr = "127.0.0.1:8787".parse().unwrap();
         let router = server::router(server::State::new(Arc::clone(&engine), Vec::new(), address));
-        Self { engine, router, _data: data }
+        Self { engine, router, data, seconds }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&self, time: SignedDuration) {
+        self.seconds.fetch_add(time.as_secs(), Ordering::Relaxed);
     }
 
     /// With an administrator; returns the session's cookie.
@@ -66,6 +86,12 @@ impl App {
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
         let cookie = answer.cookie();
         (app, cookie)
+    }
+
+    /// What was noted of changes, the first first.
+    pub(crate) async fn changes(&self) -> Vec<store::audit::Entry> {
+        let newest_first = store::audit::list(&self.engine.db, None, 100).await.unwrap();
+        newest_first.into_iter().rev().map(|(_, entry)| entry).collect()
     }
 
     pub(crate) async fn get(&self, path: &str, cookie: &str) -> Answer {

@@ -6,5 +6,8 @@ mod app;
 mod gate;
 mod openapi;
 mod pages;
+mod queue;
+mod refusals;
+mod served;
 mod session;
 mod views;

@@ -34,16 +34,45 @@ async fn an_asset_that_was_never_inspected_is_unknown() {
     );
     let list = app.get("/api/v1/assets", &cookie).await;
     assert_eq!(list.headers["content-type"], "application/json");
-    assert_eq!(list.json()[0]["name"], hostile);
+    assert_eq!(list.json()["assets"][0]["name"], hostile);
     assert_eq!(app.post("/api/v1/assets", &cookie, new).await.status, StatusCode::BAD_REQUEST, "the name is taken");
     let id = detail["id"].as_str().unwrap();
     assert_eq!(app.get(&format!("/api/v1/assets/{id}"), &cookie).await.json()["name"], hostile);
-    for bad in ["http://192.0.2.7", "ssh://192.0.2.7", "ssh://root@192.0.2.7;id"] {
-        assert_eq!(app.post("/api/v1/assets", &cookie, json!({ "way": bad })).await.status, StatusCode::BAD_REQUEST);
+    for bad in [
+        json!({ "way": "http://192.0.2.7" }),
+        json!({ "way": "ssh://192.0.2.7" }),
+        json!({ "way": "ssh://root@192.0.2.7;id" }),
+        json!({ "way": "ssh://root@192.0.2.8", "credential": "none such" }),
+        json!({ "way": "ssh://root@192.0.2.8", "name": "\u{1b}[2Jcleared" }),
+        json!({ "way": "ssh://root@192.0.2.8", "name": "x".repeat(201) }),
+        json!({ "way": "ssh://root@192.0.2.8", "tags": [""] }),
+    ] {
+        app.post("/api/v1/assets", &cookie, bad).await.problem(StatusCode::BAD_REQUEST);
     }
     let nobody = "/api/v1/assets/00000000-0000-0000-0000-000000000001";
     assert_eq!(app.get(nobody, &cookie).await.status, StatusCode::NOT_FOUND);
     assert_eq!(app.post(&format!("{nobody}/inspect"), &cookie, json!({})).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn pages_of_assets_make_the_whole_list() {
+    let (app, cookie) = App::start_signed_in().await;
+    for n in [3, 1, 4, 2, 5] {
+        let new = json!({ "way": format!("ssh://root@192.0.2.{n}"), "name": format!("host {n}") });
+        assert_eq!(app.post("/api/v1/assets", &cookie, new).await.status, StatusCode::OK);
+    }
+    let (mut read, mut query) = (Vec::new(), "limit=2".to_owned());
+    loop {
+        let page = app.get(&format!("/api/v1/assets?{query}"), &cookie).await.json();
+        assert_eq!(page["total"], 5);
+        read.extend(page["assets"].as_array().unwrap().iter().map(|asset| asset["name"].as_str().unwrap().to_owned()));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        query = format!("limit=2&cursor={cursor}");
+    }
+    assert_eq!(read, ["host 1", "host 2", "host 3", "host 4", "host 5"]);
+    for query in ["limit=0", "limit=501", "cursor=zz", "cursor=", "sort=name"] {
+        app.get(&format!("/api/v1/assets?{query}"), &cookie).await.problem(StatusCode::BAD_REQUEST);
+    }
 }
 
 #[tokio::test]

@@ -47,6 +47,8 @@ async fn sessions_end(db: &Db) {
 
     let mut tx = db.begin().await.unwrap();
     assert_eq!(session::sweep(&mut tx, at(10)).await.unwrap(), 1);
+    session::extend(&mut tx, ids[1], at(30)).await.unwrap();
+    assert!(session::find(&mut tx, &tokens[1], at(29)).await.unwrap().is_some(), "extended");
     session::end(&mut tx, ids[1]).await.unwrap();
     assert_eq!(session::find(&mut tx, &tokens[1], at(1)).await.unwrap(), None, "signed out");
     user::set_password(&mut tx, sample().id, "$argon2id$new").await.unwrap();
