@@ -208,7 +208,8 @@ pub async fn probe_publishers(source: &Source, within: Duration) -> bool {
     tokio::time::timeout(within, any).await.unwrap_or(false)
 }
 
-fn wanted(only: Option<&[String]>) -> Result<Vec<&'static Feed>, SyncError> {
+/// The feeds with these ids; all of them where none is named.
+pub fn wanted(only: Option<&[String]>) -> Result<Vec<&'static Feed>, SyncError> {
     let Some(only) = only else { return Ok(FEEDS.iter().collect()) };
     for id in only {
         if feeds::feed(id).is_none() {

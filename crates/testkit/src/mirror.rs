@@ -206,13 +206,15 @@ impl TestMirror {
                 continue;
             }
             fs::create_dir_all(&place)?;
+            let mut damage = self.damage.get(feed.id).copied();
             for (request, bytes) in self.files(feed)? {
                 let file = request.url.rsplit('/').next().unwrap_or(&request.name);
                 table.push_str(&format!("{}\t{}/{file}\tplain\n", request.url, feed.id));
-                match self.damage.get(feed.id) {
+                match damage {
                     Some(damage) => damage.write(&place.join(file), bytes, request.max_bytes)?,
                     None => fs::write(place.join(file), bytes)?,
                 }
+                damage = damage.map(Damage::of_further_files);
             }
         }
         fs::write(folder.join("urls.tsv"), table)?;
@@ -238,11 +240,14 @@ impl TestMirror {
             "epss" => requests.map(|r| Ok((r, formats::epss(self)?))).collect(),
             "vulnrichment" => requests.map(|r| Ok((r, formats::vulnrichment(self)?))).collect(),
             "nvd" => {
-                let requests: Vec<_> = requests.collect();
-                // No real yearly file can hold the year 2099: the newest two carry all.
-                let newest = requests.len().saturating_sub(2);
-                let of = |n: usize| if n == 0 { formats::nvd(self, true) } else { formats::nvd(self, false) };
-                requests.into_iter().skip(newest).enumerate().map(|(n, r)| Ok((r, of(n)?))).collect()
+                // No yearly file is of 2099: the file of the mirror's own year carries all, the others are empty.
+                let carrier = format!("nvdcve-2.0-{}.json", formats::year(self.as_of));
+                requests
+                    .map(|r| {
+                        let bytes = formats::nvd(self, r.name == carrier)?;
+                        Ok((r, bytes))
+                    })
+                    .collect()
             }
             other => Err(io::Error::other(format!("the test mirror does not know the feed {other} yet"))),
         }

@@ -31,8 +31,14 @@ pub(super) async fn feed(feed: &Feed, folder: &FeedFolder, options: &SyncOptions
         }
         let old = folder.old_file(&request.name);
         match file(feed, folder, &request, options, progress).await {
-            Ok(Some(state)) => run.take(state, old),
-            Ok(None) => run.keep(old),
+            Ok(Some(state)) => {
+                run.has_a_part |= request.asked == Asked::Always;
+                run.take(state, old);
+            }
+            Ok(None) => {
+                run.lacks_a_part |= request.asked == Asked::Always && old.is_none();
+                run.keep(old);
+            }
             Err(reason) => {
                 tracing::warn!(feed = feed.id, file = request.name, reason, "the file is not taken over");
                 run.errors.push(reason);
@@ -70,6 +76,10 @@ struct Run {
     /// Some file was fetched, or is known to be the same.
     answered: bool,
     changed: bool,
+    /// Of the files that a whole feed has, some are here …
+    has_a_part: bool,
+    /// … and some are not.
+    lacks_a_part: bool,
     errors: Vec<String>,
 }
 
@@ -96,7 +106,7 @@ impl Run {
             record_count: files.iter().map(|file| file.record_count).sum(),
             problem_count: files.iter().map(|file| file.problem_count).sum(),
             problems: files.iter().flat_map(|file| &file.problems).take(NAMED_PROBLEMS).cloned().collect(),
-            partial: files.iter().any(|file| file.partial || !file.complete),
+            partial: files.iter().any(|file| file.partial || !file.complete) || (self.has_a_part && self.lacks_a_part),
             last_error: match self.errors.as_slice() {
                 [] => None,
                 [one] => Some(one.clone()),

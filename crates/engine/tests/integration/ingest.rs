@@ -144,6 +144,16 @@ async fn what_the_mirror_lacks_is_never_fetched_and_what_it_calls_partial_is_par
 }
 
 #[tokio::test]
+async fn a_feed_of_many_files_is_partial_without_one_of_them() {
+    let site = Site::new();
+    TestMirror::demo(AS_OF, &["bookworm"]).write(&site.mirror()).expect("it is written");
+    std::fs::remove_file(site.mirror().join("nvd/nvdcve-2.0-2017.json.gz")).expect("it is there");
+    let mirror = site.mirror().to_string_lossy().into_owned();
+    sync(&mirror, &site.data(), AS_OF, None, &Quiet).await.expect("it synchronises");
+    assert_eq!(site.state("nvd", AS_OF), FeedState::Partial);
+}
+
+#[tokio::test]
 async fn a_second_synchronisation_at_the_same_time_is_turned_away() {
     /// Starts a second synchronisation in the middle of the first.
     struct Second(tokio::sync::mpsc::UnboundedSender<()>);

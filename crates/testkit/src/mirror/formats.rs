@@ -219,6 +219,10 @@ fn zoneless(instant: Timestamp) -> String {
     Offset::UTC.to_datetime(instant).to_string()
 }
 
+pub(super) fn year(instant: Timestamp) -> i16 {
+    Offset::UTC.to_datetime(instant).year()
+}
+
 fn day(instant: Timestamp) -> String {
     Offset::UTC.to_datetime(instant).date().to_string()
 }

@@ -36,11 +36,12 @@ async fn what_did_not_change_is_not_sent_again() {
     TestMirror::demo(AS_OF, &["bookworm"]).write(&site.mirror()).expect("it is written");
     let server = serve(&site).await;
     assert!(sync(&server, &site).await.feeds.iter().all(|(_, outcome)| *outcome == Outcome::Updated));
+    // 24 files of the NVD, and one of each other feed.
     Mock::given(method("GET"))
         .and(header("if-none-match", "\"1\""))
         .respond_with(ResponseTemplate::new(304))
         .with_priority(1)
-        .expect(6)
+        .expect(28)
         .mount(&server)
         .await;
     assert!(sync(&server, &site).await.feeds.iter().all(|(_, outcome)| *outcome == Outcome::Unchanged));
