@@ -42,6 +42,7 @@ async fn add(
     secret: &SecretString,
     passphrase: Option<&SecretString>,
 ) -> anyhow::Result<()> {
+    server::wire::check_credential(credential)?;
     let key = MasterKey::load_or_create(&engine.data_dir.join("master.key"))?;
     let mut tx = engine.db.begin().await?;
     store::credential::add(&mut tx, &key, credential, secret, passphrase).await?;

@@ -3,6 +3,7 @@
 //! `router.rs` lists every route: the few public ones, and the others behind the gate (`gate.rs`). `api/<noun>.rs` holds
 //! the handlers of a noun: parameters, answer, handler. Answers are made from the engine's views in `wire.rs`.
 
+mod serve;
 mod router;
 mod openapi;
 mod gate;
@@ -26,17 +27,16 @@ mod api {
     pub(crate) mod remediation;
 }
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use engine::Engine;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 pub use auth::create_setup_token;
 pub use openapi::openapi;
 pub use router::router;
+pub use serve::serve;
 
 use auth::Throttle;
 
@@ -82,14 +82,4 @@ impl State {
     pub(crate) fn engine(&self) -> &Engine {
         &self.0.engine
     }
-}
-
-/// Answers requests until `stop` ends; what is being answered then is answered to its end.
-pub async fn serve(
-    listener: TcpListener,
-    state: State,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stop).await
 }

@@ -1,22 +1,20 @@
 //! From the engine's views to the wire's types: one place for the API and the command line.
 
+mod written;
+
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use domain::asset::Asset as AssetRecord;
 use domain::credential::{Credential as CredentialRecord, CredentialKind};
 use domain::cvss::Vector;
-use domain::exposure::Exposure;
 use domain::finding::Fact;
-use domain::ids::{AssetId, ScopeId};
+use domain::ids::AssetId;
 use domain::remediation::{Run as RunRecord, RunState};
-use domain::scope::{Requirement, Scope as ScopeRecord, Selector};
+use domain::scope::{Requirement, Scope as ScopeRecord};
 use domain::vulnerability::{Exploitation, Vulnerability};
-use engine::Invalid;
 use engine::mobilize::Group;
 use engine::views::{AssetSummary, AssetView, PAGE_ROWS_MAX, Page, Row, StatusView, VulnerabilityView};
-use ipnet::IpNet;
 use jiff::Timestamp;
 use wire_types::asset::{Asset, AssetDetail, Service, TierCounts};
 use wire_types::convert::{self, Parts};
@@ -26,6 +24,8 @@ use wire_types::remediation::{Action, PlanStep, Run};
 use wire_types::scope::Scope;
 use wire_types::status::Status;
 use wire_types::vulnerability::{Epss, Kev, ScoredVector, Ssvc, VulnerabilityDetail};
+
+pub use written::{check_credential, scope_record};
 
 /// A finding of the store, with its life.
 pub fn finding(row: &Row, now: Timestamp) -> Finding {
@@ -259,59 +259,6 @@ pub fn credential(record: &CredentialRecord) -> Credential {
         destinations: record.destinations.clone(),
         sudo: record.sudo,
     }
-}
-
-/// Reads a scope that somebody wrote; the error says which member is wrong.
-pub fn scope_record(scope: &Scope, id: ScopeId) -> Result<ScopeRecord, Invalid> {
-    let invalid = |member: &str, value: &str, expected: &str| Invalid(format!("{member}: {value:?} is not {expected}"));
-    let requirement = |member: &str, value: &Option<String>| match value.as_deref() {
-        None => Ok(Requirement::NotSet),
-        Some(word) => [Requirement::NotSet, Requirement::Low, Requirement::Medium, Requirement::High]
-            .into_iter()
-            .find(|level| level.as_str() == word)
-            .ok_or_else(|| invalid(member, word, "one of not_set, low, medium, high")),
-    };
-    if scope.name.trim().is_empty() || scope.name.len() > 200 {
-        return Err(invalid("name", &scope.name, "a name of 1 to 200 characters"));
-    }
-    let cidrs = scope.cidrs.iter().map(|cidr| {
-        cidr.parse::<IpNet>()
-            .or_else(|_| cidr.parse::<IpAddr>().map(IpNet::from))
-            .map_err(|_| invalid("cidrs", cidr, "a range such as 192.0.2.0/24"))
-    });
-    let exposure = scope.exposure.as_deref().map(|word| {
-        Exposure::parse(word).ok_or_else(|| {
-            invalid("exposure", word, "one of internet, partner, internal, restricted, isolated, offline")
-        })
-    });
-    let threshold = scope.threshold.map(|threshold| {
-        let tenths = (threshold * 10.0).round();
-        if (0.0..=100.0).contains(&tenths) {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 100")]
-            Ok(tenths as u8)
-        } else {
-            Err(invalid("threshold", &threshold.to_string(), "a score between 0.0 and 10.0"))
-        }
-    });
-    let selector =
-        Selector { cidrs: cidrs.collect::<Result<_, _>>()?, tags: scope.tags.clone(), names: scope.names.clone() };
-    if selector == Selector::default() {
-        return Err(Invalid("a scope selects by cidrs, tags or names: give at least one".to_owned()));
-    }
-    if scope.cadence_seconds.is_some_and(|seconds| seconds < 60) {
-        return Err(Invalid("cadence_seconds: at least 60".to_owned()));
-    }
-    Ok(ScopeRecord {
-        id,
-        name: scope.name.clone(),
-        selector,
-        confidentiality: requirement("confidentiality", &scope.confidentiality)?,
-        integrity: requirement("integrity", &scope.integrity)?,
-        availability: requirement("availability", &scope.availability)?,
-        exposure: exposure.transpose()?,
-        cadence_seconds: scope.cadence_seconds,
-        threshold_tenths: threshold.transpose()?,
-    })
 }
 
 fn asset_ref(asset: &AssetRecord) -> AssetRef {

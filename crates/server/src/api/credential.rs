@@ -38,15 +38,13 @@ pub(crate) async fn add_credential(
         "ssh_key" => CredentialKind::SshKey,
         _ => return Err(ApiError::bad_request("kind: password or ssh_key")),
     };
-    if new.name.trim().is_empty() || new.user.trim().is_empty() || new.secret.is_empty() {
-        return Err(ApiError::bad_request("name, user and secret: must not be empty"));
-    }
-    if new.destinations.is_empty() {
-        return Err(ApiError::bad_request("destinations: name at least one host or range"));
+    if new.secret.is_empty() {
+        return Err(ApiError::bad_request("secret: must not be empty"));
     }
     let id = CredentialId::from_uuid(store::new_id(engine.now()));
     let (name, user, destinations, sudo) = (new.name, new.user, new.destinations, new.sudo);
     let record = Record { id, name, kind, user, destinations, sudo };
+    wire::check_credential(&record)?;
     let (secret, passphrase) = (SecretString::from(new.secret), new.passphrase.map(SecretString::from));
     let key = MasterKey::load_or_create(&engine.data_dir.join("master.key")).map_err(anyhow::Error::from)?;
     let mut tx = engine.db.begin().await?;

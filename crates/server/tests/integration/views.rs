@@ -90,6 +90,8 @@ async fn scopes_are_checked_before_they_are_kept() {
         json!({ "name": "x", "tags": ["y"], "threshold": 11.0 }),
         json!({ "name": "x", "cidrs": ["300.0.0.0/8"] }),
         json!({ "name": "x", "tags": ["y"], "cadence_seconds": 1 }),
+        json!({ "name": "\u{7}", "tags": ["y"] }),
+        json!({ "name": "x", "tags": vec!["y"; 1001] }),
     ] {
         assert_eq!(app.post("/api/v1/scopes", &cookie, bad.clone()).await.status, StatusCode::BAD_REQUEST, "{bad}");
     }
@@ -107,8 +109,18 @@ async fn a_secret_goes_in_and_never_comes_out() {
     assert_eq!(list.json()[0]["name"], "lab");
     let changes = store::audit::list(&app.engine.db, None, 10).await.unwrap();
     assert!(!format!("{changes:?}").contains(secret));
-    let open = json!({ "name": "x", "kind": "password", "user": "root", "destinations": [], "secret": "y" });
-    assert_eq!(app.post("/api/v1/credentials", &cookie, open).await.status, StatusCode::BAD_REQUEST);
+    for bad in [
+        json!({ "name": "x", "kind": "password", "user": "root", "destinations": [], "secret": "y" }),
+        json!({ "name": "x", "kind": "password", "user": "root", "destinations": ["192.0.2.0/40"], "secret": "y" }),
+        json!({ "name": "x", "kind": "token", "user": "root", "destinations": ["192.0.2.1"], "secret": "y" }),
+        json!({ "name": "", "kind": "password", "user": "root", "destinations": ["192.0.2.1"], "secret": "y" }),
+        json!({ "name": "x", "kind": "password", "user": "root", "destinations": ["192.0.2.1"], "secret": "" }),
+    ] {
+        app.post("/api/v1/credentials", &cookie, bad).await.problem(StatusCode::BAD_REQUEST);
+    }
+    let again =
+        json!({ "name": "lab", "kind": "password", "user": "root", "destinations": ["192.0.2.1"], "secret": "y" });
+    app.post("/api/v1/credentials", &cookie, again).await.problem(StatusCode::CONFLICT);
 }
 
 #[tokio::test]

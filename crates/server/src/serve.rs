@@ -1,0 +1,72 @@
+//! Connections: so many at once, and none that waits for ever.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{ConnectInfo, Request};
+use axum::serve::Listener;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tower::ServiceExt as _;
+
+use crate::{State, router};
+
+/// Connections at once; more wait until one of them ends.
+const CONNECTIONS_MAX: usize = 1024;
+
+/// How long a connection may take to send the head of a request, or may be idle.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// How long what is being answered may take to end when the server stops.
+const STOP_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Answers requests until `stop` ends; what is being answered then has a moment to end.
+pub async fn serve(
+    mut listener: TcpListener,
+    state: State,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let router = router(state);
+    let mut http = Builder::new(TokioExecutor::new()).http1_only();
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
+    let connections = GracefulShutdown::new();
+    let seats = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    tokio::pin!(stop);
+    loop {
+        let next = async {
+            let seat = Arc::clone(&seats).acquire_owned().await.expect("the semaphore is never closed");
+            (seat, Listener::accept(&mut listener).await)
+        };
+        let (seat, (stream, peer)) = tokio::select! {
+            next = next => next,
+            () = &mut stop => break,
+        };
+        // Answers are small: waiting to fill a packet only delays them.
+        let _ = stream.set_nodelay(true);
+        let service = router.clone().map_request(move |request: Request<_>| {
+            let mut request = request;
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request
+        });
+        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned();
+        let connection = connections.watch(connection);
+        tokio::spawn(async move {
+            // A browser that goes away in the middle is its own affair.
+            if let Err(error) = connection.await {
+                tracing::debug!(%peer, "a connection broke: {error}");
+            }
+            drop(seat);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(STOP_TIME_MAX, connections.shutdown()).await.is_err() {
+        tracing::warn!("some requests were still being answered when Vigie stopped");
+    }
+    Ok(())
+}
