@@ -64,7 +64,7 @@ pub fn finding(parts: Parts<'_>, at: Timestamp) -> Finding {
         }),
         epss: vulnerability.epss.map(|epss| epss.probability),
         epss_percentile: vulnerability.epss.map(|epss| epss.percentile),
-        kev: kev_known.then_some(kev.is_some()),
+        kev: if kev.is_some() { Some(true) } else { kev_known.then_some(false) },
         kev_added: kev.map(|kev| kev.added.to_string()),
         exploit_maturity: priority.maturity.as_str().to_owned(),
         priority: priority.tier.as_str().to_owned(),

@@ -30,7 +30,7 @@ pub struct Finding {
     /// Probability of exploitation within 30 days, 0 to 1. `null`: not scored by EPSS, or the feed is missing.
     pub epss: Option<f64>,
     pub epss_percentile: Option<f64>,
-    /// Listed by CISA as exploited. `null`: the list is missing, so nobody knows.
+    /// Listed by CISA as exploited. `null`: the list is missing, old or not whole, so nobody knows.
     pub kev: Option<bool>,
     /// The day it was listed.
     pub kev_added: Option<String>,

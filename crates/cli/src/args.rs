@@ -135,17 +135,20 @@ pub(crate) struct SshOptions {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Feeds {
-    /// Fetch what is new, compile it, activate it
-    Sync {
-        /// Folder or base URL to fetch from instead of the publishers
-        #[arg(long, value_name = "DIR|URL")]
-        mirror: Option<String>,
-        /// Feed ids, separated by commas
-        #[arg(long, value_name = "LIST", value_delimiter = ',')]
-        only: Option<Vec<String>>,
-    },
-    /// Show each feed's state, age and size
-    Status,
+    /// Fetch what is new, compile it, activate it, and match known assets with it
+    Sync(FeedOptions),
+    /// Show each feed's state, age and size; with --mirror also whether the mirror has it
+    Status(FeedOptions),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct FeedOptions {
+    /// Folder or base URL that stands in for the publishers
+    #[arg(long, value_name = "DIR|URL")]
+    pub(crate) mirror: Option<String>,
+    /// Feed ids, separated by commas
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) only: Option<Vec<String>>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -43,7 +43,12 @@ fn install_crypto() {
 
 impl Common {
     pub(crate) fn knowledge_path(&self) -> PathBuf {
-        self.data_dir.join("knowledge.vkb")
+        self.data_dir.join(engine::ingest::KNOWLEDGE_FILE)
+    }
+
+    /// Whether anything is kept here: a command that needs no store makes none.
+    pub(crate) fn has_database(&self) -> bool {
+        self.database.is_some() || self.data_dir.join("vigie.db").exists()
     }
 }
 

@@ -1,14 +1,14 @@
 //! `vigie feeds`: bring the knowledge up to date, and show how far it can be trusted.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::Path;
 
 use anyhow::Context as _;
 use domain::feed::FeedSnapshot;
-
 use engine::ingest::{self, SyncError, SyncOptions, SyncReport};
 use jiff::Timestamp;
-use outside::Source;
+use outside::{Mirror, Source};
 
 use crate::args::{Common, Feeds, Format};
 use crate::context;
@@ -20,15 +20,62 @@ mod bars;
 pub(crate) async fn run(common: &Common, command: Feeds) -> anyhow::Result<Exit> {
     let at = context::now(common);
     match command {
-        Feeds::Sync { mirror, only } => {
-            let report = sync(&common.data_dir, mirror.as_deref(), only, at).await?;
-            print(common.format, &report.snapshots, Some(&report), at)?;
+        Feeds::Sync(options) => {
+            let report = sync(&common.data_dir, options.mirror.as_deref(), options.only, at).await?;
+            print(common.format, &report.snapshots, Column::now(&report), at)?;
+            rematch(common).await?;
             Ok(if report.has_failure() { Exit::Failed } else { Exit::Clean })
         }
-        Feeds::Status => {
-            print(common.format, &ingest::snapshots(&common.data_dir), None, at)?;
+        Feeds::Status(options) => {
+            let only = ingest::wanted(options.only.as_deref()).map_err(|error| Usage(error.to_string()))?;
+            let mut snapshots = ingest::snapshots(&common.data_dir);
+            snapshots.retain(|snapshot| only.iter().any(|feed| feed.id == snapshot.id));
+            let column = match &options.mirror {
+                Some(place) => Column::mirror(place, at).await?,
+                None => Column::default(),
+            };
+            print(common.format, &snapshots, column, at)?;
             Ok(Exit::Clean)
         }
+    }
+}
+
+/// Matches the assets that are known here with the new knowledge: none of them is touched for it.
+async fn rematch(common: &Common) -> anyhow::Result<()> {
+    if !common.has_database() {
+        return Ok(());
+    }
+    let engine = context::engine(common, &[]).await?;
+    let count = engine.rematch().await?;
+    engine.db.close().await;
+    if count > 0 && common.format == Format::Table {
+        output::line(format_args!("{count} assets matched again with what is new"))?;
+    }
+    Ok(())
+}
+
+/// One more column: what is true of each feed right now.
+#[derive(Debug, Default)]
+struct Column {
+    title: Option<&'static str>,
+    values: BTreeMap<String, &'static str>,
+}
+
+impl Column {
+    /// What a synchronisation did.
+    fn now(report: &SyncReport) -> Self {
+        let values = report.feeds.iter().map(|(id, outcome)| ((*id).to_owned(), outcome.as_str())).collect();
+        Self { title: Some("now"), values }
+    }
+
+    /// Whether a mirror has the feeds.
+    async fn mirror(place: &str, at: Timestamp) -> anyhow::Result<Self> {
+        let mirror =
+            Mirror::open(place, context::client_options()).await.with_context(|| format!("open the mirror {place}"))?;
+        let has = |feed: &feeds::Feed| (feed.requests)(at).iter().any(|request| mirror.has(&request.url));
+        let word = |feed: &feeds::Feed| if has(feed) { "yes" } else { "no" };
+        let values = feeds::FEEDS.iter().map(|feed| (feed.id.to_owned(), word(feed))).collect();
+        Ok(Self { title: Some("in the mirror"), values })
     }
 }
 
@@ -52,14 +99,14 @@ pub(crate) async fn sync(
     })
 }
 
-fn print(format: Format, snapshots: &[FeedSnapshot], report: Option<&SyncReport>, at: Timestamp) -> anyhow::Result<()> {
+fn print(format: Format, snapshots: &[FeedSnapshot], column: Column, at: Timestamp) -> anyhow::Result<()> {
     match format {
         Format::Json => {
             let feeds: Vec<_> = snapshots.iter().map(|snapshot| api::convert::feed(snapshot, at)).collect();
             output::json(&feeds)
         }
         Format::Table => {
-            output::line(table(snapshots, report, at))?;
+            output::line(table(snapshots, &column, at))?;
             for snapshot in snapshots {
                 notes(snapshot).try_for_each(output::line)?;
             }
@@ -69,9 +116,9 @@ fn print(format: Format, snapshots: &[FeedSnapshot], report: Option<&SyncReport>
     }
 }
 
-fn table(snapshots: &[FeedSnapshot], report: Option<&SyncReport>, at: Timestamp) -> comfy_table::Table {
-    let mut header = vec!["feed", "state", "data of", "fetched", "version", "records", "problems"];
-    header.extend(report.map(|_| "now"));
+fn table(snapshots: &[FeedSnapshot], column: &Column, at: Timestamp) -> comfy_table::Table {
+    let mut header = vec!["Feed", "State", "Data of", "Fetched", "Version", "Records", "Problems"];
+    header.extend(column.title);
     let mut table = output::table(&header);
     for snapshot in snapshots {
         let fetched = snapshot.fetched_at.is_some();
@@ -85,14 +132,10 @@ fn table(snapshots: &[FeedSnapshot], report: Option<&SyncReport>, at: Timestamp)
             output::or_unknown(fetched.then_some(snapshot.record_count)),
             output::or_unknown(fetched.then_some(snapshot.problem_count)),
         ];
-        row.extend(report.map(|report| outcome(report, &snapshot.id).to_owned()));
+        row.extend(column.title.map(|_| column.values.get(&snapshot.id).copied().unwrap_or("not asked").to_owned()));
         table.add_row(row);
     }
     table
-}
-
-fn outcome(report: &SyncReport, feed: &str) -> &'static str {
-    report.feeds.iter().find(|(id, _)| *id == feed).map_or("not asked", |(_, outcome)| outcome.as_str())
 }
 
 /// What a person should know beside the table: why a feed failed, and its first problems.

@@ -8,9 +8,10 @@ use domain::asset::{Asset, SshTarget};
 use domain::inventory::Inventory;
 use engine::Engine;
 use engine::inspect::{Access, Keys, Login};
+use serde_json::json;
 use store::SecretString;
 
-use crate::args::{Common, Inspect, SshOptions};
+use crate::args::{Common, Format, Inspect, SshOptions};
 use crate::context;
 use crate::exit::{Exit, Usage};
 use crate::output;
@@ -23,6 +24,9 @@ pub(crate) async fn run(common: &Common, args: Inspect) -> anyhow::Result<Exit> 
     let mut failed = 0;
     let mut unknown = 0;
     let assets = chosen(&engine, &args).await?;
+    if common.format == Format::Json {
+        return as_json(&engine, assets).await;
+    }
     if assets.is_empty() {
         output::line("No asset is due. `vigie inspect --all` inspects them all.")?;
     }
@@ -54,6 +58,32 @@ pub(crate) async fn run(common: &Common, args: Inspect) -> anyhow::Result<Exit> 
     } else {
         Exit::Clean
     })
+}
+
+/// The same, as one document.
+async fn as_json(engine: &Engine, assets: Vec<Asset>) -> anyhow::Result<Exit> {
+    let mut answers = Vec::new();
+    let mut exit = Exit::Clean;
+    for asset in assets {
+        engine.note_try(asset.id).await?;
+        answers.push(match engine.inspect(asset.id).await {
+            Ok(outcome) => {
+                if exit == Exit::Clean && !outcome.undecided.is_empty() {
+                    exit = Exit::Unknown;
+                }
+                let unknown: Vec<_> = outcome.undecided.iter().map(api::convert::unknown).collect();
+                json!({ "asset": asset.name, "opened": outcome.opened, "ended": outcome.ended,
+                    "active": outcome.active, "unknown": unknown })
+            }
+            Err(error) => {
+                exit = Exit::Failed;
+                json!({ "asset": asset.name, "error": format!("{error:#}") })
+            }
+        });
+    }
+    output::json(&answers)?;
+    engine.db.close().await;
+    Ok(exit)
 }
 
 async fn chosen(engine: &Engine, args: &Inspect) -> anyhow::Result<Vec<Asset>> {

@@ -92,6 +92,11 @@ async fn choose_source(engine: &Engine, args: &Serve) -> anyhow::Result<Source> 
         engine.set_sample(false).await?;
         return Ok(publishers);
     }
+    // What real publishers gave earlier is worth more than a sample: it stays, and shows its age.
+    let known = engine::ingest::snapshots(&engine.data_dir).iter().any(|feed| feed.fetched_at.is_some());
+    if known && !engine.is_sample().await? {
+        return Ok(publishers);
+    }
     warn_of_sample(sample)?;
     engine.set_sample(true).await?;
     Ok(Source::mirror(&sample.display().to_string(), options).await?)

@@ -21,7 +21,7 @@ pub struct Judged {
     pub matched: Match,
     pub vulnerability: Arc<Vulnerability>,
     pub priority: Arc<Priority>,
-    /// Whether the list of exploited vulnerabilities is there at all: without it "not listed" is not known.
+    /// Whether the list of exploited vulnerabilities is whole and young: only then is "not listed" known.
     pub kev_known: bool,
     /// Where people read the advisory.
     pub url: String,
@@ -72,7 +72,7 @@ impl<'a> Judge<'a> {
                 priority
             }
         };
-        let kev_known = !matches!(self.evidence.kev, FeedState::Never | FeedState::Empty);
+        let kev_known = self.evidence.kev == FeedState::Fresh;
         let url = feeds::advisory_url(&matched.source, &matched.advisory);
         Judged { matched, vulnerability, priority, kev_known, url }
     }

@@ -299,7 +299,8 @@ impl Engine {
         Ok(warnings)
     }
 
-    async fn is_sample(&self) -> anyhow::Result<bool> {
+    /// Whether the feeds come from the bundled sample.
+    pub async fn is_sample(&self) -> anyhow::Result<bool> {
         Ok(store::meta::flag(&self.db, SAMPLE).await?)
     }
 

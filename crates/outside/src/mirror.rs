@@ -101,6 +101,11 @@ impl Mirror {
         self.inner.manifest.feeds.get(feed)
     }
 
+    /// Whether the mirror's table has an answer for a URL.
+    pub fn has(&self, url: &str) -> bool {
+        self.inner.table.locate(url).is_some()
+    }
+
     /// Whether the mirror's table marks its answer for a URL as a part of what the publisher has.
     pub fn is_cut(&self, url: &str) -> bool {
         self.inner.table.is_cut(url)

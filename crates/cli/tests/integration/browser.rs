@@ -38,6 +38,24 @@ fn the_page_shows_what_the_api_says() {
     assert!(walked.contains("all steps passed"), "{walked}");
 }
 
+#[test]
+fn without_a_publisher_the_bundled_sample_is_used_and_loudly() {
+    let Some(lab) = Lab::start(1) else { return };
+    let vigie = Vigie::new();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/mirror");
+    let mut args = vec!["serve", "--listen", "127.0.0.1:0", "--inspect-local", "--first-priorities", "10", "--once"];
+    args.extend(["--bundled-sample", sample.to_str().unwrap()]);
+    // No route leads out of the lab, so no publisher can answer.
+    let mut command = lab.command(BINARY);
+    vigie.prepare(&mut command, "2026-11-24T08:00:00Z", &args);
+    let text = finished(0, command.output().unwrap(), &args);
+    assert!(text.contains("NO PUBLISHER OF VULNERABILITY DATA ANSWERED"), "{text}");
+    assert!(text.contains("MOST VULNERABILITIES ARE MISSING"), "{text}");
+    assert!(text.contains("! No publisher of vulnerability data answered"), "the page's warning too: {text}");
+    assert!(text.contains("/setup#token="), "the one-time link: {text}");
+    assert!(text.contains("First ") || text.contains("No finding could be made"), "{text}");
+}
+
 /// The page's folder, built, with what drives a browser. `None`: something is missing, and the test is to be skipped.
 fn ui() -> Option<PathBuf> {
     let ui = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ui");

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use testkit::lab::{Lab, USER};
-use testkit::mirror::TestMirror;
+use testkit::mirror::{TestMirror, VendorState};
 
 use crate::vigie::{BINARY, Vigie, finished};
 
@@ -109,6 +109,31 @@ fn three_hosts_from_discovery_to_a_regression() {
     let episodes = back["life"]["episodes"].as_array().unwrap();
     assert_eq!((episodes.len(), &episodes[1]["opened_by"]), (2, &Value::from("regressed")), "{episodes:#?}");
     assert_eq!(back["life"]["exposure_seconds"].as_i64().unwrap(), 2 * 86_400, "the second episode begins now");
+}
+
+#[test]
+fn a_new_advisory_finds_known_hosts_without_asking_them() {
+    let Some(lab) = Lab::start(1) else { return };
+    let vigie = Vigie::new();
+    let mirror = vigie.path("mirror");
+    let before = TestMirror::demo("2024-01-12T06:00:00Z", &["bookworm"]);
+    before.write(&mirror).unwrap();
+    let sync = ["feeds", "sync", "--mirror", mirror.to_str().unwrap()];
+    vigie.expect(0, DAY_0, &sync);
+    let (key, address) = (lab.key(), lab.hosts()[0].address.to_string());
+    let credential = ["credential", "add", "lab", "--user", USER, "--sudo", "--destination", &address, "--identity"];
+    vigie.expect(0, DAY_0, &[&credential[..], &[key.to_str().unwrap()]].concat());
+    vigie.expect(0, DAY_0, &["asset", "add", &format!("ssh://{USER}@{address}"), "--credential", "lab"]);
+    inside(&lab, &vigie, 2, DAY_0, &["inspect", "--all"]);
+    drop(lab);
+
+    let news = VendorState::FixedIn("1.0-9".to_owned());
+    before.advisory("bookworm", "vigie-demo-lib", "CVE-2099-20001", news).write(&mirror).unwrap();
+    let text = vigie.expect(0, DAY_2, &sync);
+    assert!(text.contains("1 assets matched again"), "{text}");
+    let found = finding(&vigie, DAY_2, &address, "CVE-2099-20001");
+    assert_eq!((&found["life"]["detection"], &found["life"]["first_detected_at"]), (&"open".into(), &DAY_2.into()));
+    assert_eq!(finding(&vigie, DAY_2, &address, "CVE-2099-10001")["life"]["episodes"].as_array().unwrap().len(), 1);
 }
 
 /// Findings fixed, waiting for a restart, still open.

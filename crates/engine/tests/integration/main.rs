@@ -1,3 +1,6 @@
 //! Everything that needs more than one module of the engine.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 mod ingest;
+mod schedule;
