@@ -16,6 +16,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use measure::Run;
@@ -37,6 +38,24 @@ pub(crate) struct Options {
     /// The `vigie` to measure, a release build; it is built where none is given
     #[arg(long, value_name = "FILE")]
     vigie: Option<PathBuf>,
+    /// Only write the inputs into this folder
+    #[arg(long, value_name = "DIR", hide = true)]
+    prepare: Option<PathBuf>,
+}
+
+/// What the inputs are, for the report.
+#[derive(Debug, Serialize, Deserialize)]
+struct Facts {
+    origin: String,
+    package_count: usize,
+    row_count: usize,
+    tracker_bytes: u64,
+}
+
+/// The part of a scan's report that counts.
+#[derive(Deserialize)]
+struct Report {
+    findings: Vec<IgnoredAny>,
 }
 
 /// One measured value.
@@ -55,6 +74,9 @@ impl Value {
 
 /// Measures everything and writes both files.
 pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
+    if let Some(work) = &options.prepare {
+        return prepare(work, options.workload.as_deref());
+    }
     let target = target_dir(root);
     let work = target.join("bench-work");
     if work.exists() {
@@ -65,20 +87,17 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
         Some(vigie) => vigie.clone(),
         None => build(root, &target)?,
     };
-    let workload = match &options.workload {
-        Some(folder) => Workload::read(folder)?,
-        None => generate::workload(),
-    };
-    println!("{}: {} packages, {} rows", workload.origin, workload.package_count, workload.rows.len());
+    let facts = prepare_elsewhere(&work, options.workload.as_deref())?;
+    println!("{}: {} packages, {} rows", facts.origin, facts.package_count, facts.row_count);
 
-    let mut values = workload_facts(&workload);
     let data = work.join("data");
-    let host = prepare(&work, &vigie, &data, &workload)?;
-    values.extend(matching(&work, &vigie, &data, &host, &workload)?);
-    values.extend(inside(root, &data, &host)?);
+    sync(&vigie, &data, &work.join("mirror"), "debian,epss,kev,nvd")?;
+    let mut values = values_of(&facts);
+    values.extend(matching(&work, &vigie, &data)?);
+    values.extend(inside(root, &data, &work.join("host"))?);
     values.extend(compiling(&work, &vigie)?);
     fs::write(target.join("bench.json"), serde_json::to_string_pretty(&values)? + "\n")?;
-    report::write(&root.join("docs/benchmarks.md"), &values, &workload.origin)?;
+    report::write(&root.join("docs/benchmarks.md"), &values, &facts.origin)?;
     for value in &values {
         println!("{:<22} {:>12} {}", value.name, report::number(value.value), value.unit);
     }
@@ -86,10 +105,46 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn workload_facts(workload: &Workload) -> Vec<Value> {
-    #[expect(clippy::cast_precision_loss, reason = "counts of packages and rows are small")]
-    let count = |name: &str, count: usize| Value::new(name, count as f64, "count");
-    vec![count("w1_packages", workload.package_count), count("w1_rows", workload.rows.len())]
+#[expect(clippy::cast_precision_loss, reason = "counts and megabytes, for people")]
+fn values_of(facts: &Facts) -> Vec<Value> {
+    vec![
+        Value::new("w1_packages", facts.package_count as f64, "count"),
+        Value::new("w1_rows", facts.row_count as f64, "count"),
+        Value::new("debian_tracker_mb", facts.tracker_bytes as f64 / 1e6, "MB"),
+    ]
+}
+
+/// Writes the inputs in another process: a process starts with the memory that its parent ever needed counted as its own.
+fn prepare_elsewhere(work: &Path, workload: Option<&Path>) -> anyhow::Result<Facts> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["bench", "--prepare"]).arg(work);
+    if let Some(workload) = workload {
+        command.arg("--workload").arg(workload);
+    }
+    ensure!(command.status()?.success(), "the inputs could not be written");
+    Ok(serde_json::from_slice(&fs::read(work.join("facts.json"))?)?)
+}
+
+/// Writes mirrors for `vigie`, a folder for debsecan, and the host's root directory.
+fn prepare(work: &Path, workload: Option<&Path>) -> anyhow::Result<()> {
+    let workload = match workload {
+        Some(folder) => Workload::read(folder)?,
+        None => generate::workload(),
+    };
+    mirror::write(&work.join("mirror"), &workload.rows)?;
+    mirror::write_debsecan(&work.join("debsecan"), &workload)?;
+    let tracker_bytes = mirror::write_tracker(&work.join("tracker"), TRACKER_BYTES)?;
+    let host = work.join("host");
+    for folder in ["etc", "var/lib/dpkg"] {
+        fs::create_dir_all(host.join(folder))?;
+    }
+    let os_release = "PRETTY_NAME=\"Debian GNU/Linux 11 (bullseye)\"\nID=debian\nVERSION_CODENAME=bullseye\n";
+    fs::write(host.join("etc/os-release"), os_release)?;
+    fs::write(host.join("var/lib/dpkg/status"), &workload.status)?;
+    let Workload { origin, package_count, rows, .. } = workload;
+    let facts = Facts { origin, package_count, row_count: rows.len(), tracker_bytes };
+    fs::write(work.join("facts.json"), serde_json::to_vec(&facts)?)?;
+    Ok(())
 }
 
 fn target_dir(root: &Path) -> PathBuf {
@@ -106,21 +161,6 @@ fn build(root: &Path, target: &Path) -> anyhow::Result<PathBuf> {
     Ok(target.join("release/vigie"))
 }
 
-/// Writes the mirror, lets `vigie` compile it, and makes the host's root directory, which comes back.
-fn prepare(work: &Path, vigie: &Path, data: &Path, workload: &Workload) -> anyhow::Result<PathBuf> {
-    let mirror = work.join("mirror");
-    mirror::write(&mirror, &workload.rows)?;
-    sync(vigie, data, &mirror, "debian,epss,kev,nvd")?;
-    let host = work.join("host");
-    for folder in ["etc", "var/lib/dpkg"] {
-        fs::create_dir_all(host.join(folder))?;
-    }
-    let os_release = "PRETTY_NAME=\"Debian GNU/Linux 11 (bullseye)\"\nID=debian\nVERSION_CODENAME=bullseye\n";
-    fs::write(host.join("etc/os-release"), os_release)?;
-    fs::write(host.join("var/lib/dpkg/status"), &workload.status)?;
-    Ok(host)
-}
-
 /// Brings a data folder up to date from a mirror.
 fn sync(vigie: &Path, data: &Path, mirror: &Path, only: &str) -> anyhow::Result<Run> {
     let mut command = Command::new(vigie);
@@ -131,16 +171,20 @@ fn sync(vigie: &Path, data: &Path, mirror: &Path, only: &str) -> anyhow::Result<
 }
 
 /// The whole process, and debsecan beside it where it is installed.
-fn matching(work: &Path, vigie: &Path, data: &Path, host: &Path, workload: &Workload) -> anyhow::Result<Vec<Value>> {
+fn matching(work: &Path, vigie: &Path, data: &Path) -> anyhow::Result<Vec<Value>> {
     let scan = || {
         let mut command = Command::new(vigie);
-        command.arg("--data-dir").arg(data).args(["--format", "json", "--at", AT, "scan", "root"]).arg(host);
+        command
+            .arg("--data-dir")
+            .arg(data)
+            .args(["--format", "json", "--at", AT, "scan", "root"])
+            .arg(work.join("host"));
         command
     };
     let first = measure::run(&mut scan())?;
-    let report: serde_json::Value = serde_json::from_slice(&first.output)
+    let report: Report = serde_json::from_slice(&first.output)
         .with_context(|| format!("`vigie scan` ended with {}: {}", first.status, first.errors))?;
-    let findings = report["findings"].as_array().map_or(0, Vec::len);
+    let findings = report.findings.len();
     ensure!(findings > 0, "`vigie scan` found nothing, so there is nothing to measure");
     let ours = measure::median_of(RUNS, &scan)?;
     let floor = measure::median_of(RUNS, &|| Command::new("true"))?;
@@ -153,7 +197,6 @@ fn matching(work: &Path, vigie: &Path, data: &Path, host: &Path, workload: &Work
     ];
     let mirror = work.join("debsecan");
     let status = work.join("host/var/lib/dpkg/status");
-    mirror::write_debsecan(&mirror, workload)?;
     let debsecan = || {
         let mut command = Command::new("debsecan");
         command.args(["--suite", "bullseye", "--format", "summary"]);
@@ -187,17 +230,12 @@ fn inside(root: &Path, data: &Path, host: &Path) -> anyhow::Result<Vec<Value>> {
 
 /// A tracker file of the real one's size and shape, from the mirror to the finished knowledge file.
 fn compiling(work: &Path, vigie: &Path) -> anyhow::Result<Vec<Value>> {
-    let mirror = work.join("tracker");
-    let bytes = mirror::write_tracker(&mirror, TRACKER_BYTES)?;
     let mut runs = Vec::with_capacity(COMPILE_RUNS);
     for number in 0..COMPILE_RUNS {
-        runs.push(sync(vigie, &work.join(format!("compiled-{number}")), &mirror, "debian")?);
+        runs.push(sync(vigie, &work.join(format!("compiled-{number}")), &work.join("tracker"), "debian")?);
     }
     let median = measure::median(&mut runs)?;
-    #[expect(clippy::cast_precision_loss, reason = "megabytes, for people")]
-    let size = bytes as f64 / 1e6;
     Ok(vec![
-        Value::new("debian_tracker_mb", size, "MB"),
         Value::new("debian_compile_s", median.milliseconds / 1e3, "s"),
         Value::new("debian_compile_mb", median.megabytes, "MB"),
     ])
