@@ -86,12 +86,13 @@ pub(crate) fn components(capture: &Capture, gaps: &mut Vec<Gap>) -> Option<Vec<C
     found
 }
 
-/// Whether the system asks for a restart, by its own flag file. `None`: that could not be read.
-pub(crate) fn restart_flag(capture: &Capture) -> Option<bool> {
+/// Whether the system asks for a restart, by its own flag file; the error is why that could not be read.
+pub(crate) fn restart_flag(capture: &Capture) -> Result<bool, String> {
     match capture.get(&REBOOT_REQUIRED) {
-        Reading::Bytes(_) => Some(true),
-        Reading::Missing => Some(false),
-        Reading::Files(_) | Reading::Failed(_) => None,
+        Reading::Bytes(_) => Ok(true),
+        Reading::Missing => Ok(false),
+        Reading::Failed(reason) => Err(format!("the flag file run/reboot-required cannot be read: {reason}")),
+        Reading::Files(_) => Err("the flag file run/reboot-required is a folder".to_owned()),
     }
 }
 

@@ -109,23 +109,20 @@ fn running_kernel(capture: &Capture, gaps: &mut Vec<Gap>) -> Option<String> {
 /// The flag file, or an installed kernel image that is newer than the running one.
 fn reboot_required(capture: &Capture, inventory: &Inventory, gaps: &mut Vec<Gap>) -> Option<bool> {
     let flag = deb::restart_flag(capture);
-    if flag == Some(true) {
+    if flag == Ok(true) {
         return Some(true);
     }
     let behind = runs_old_kernel(inventory);
     if behind == Some(true) {
         return Some(true);
     }
-    if flag.is_none() || behind.is_none() {
-        let reason = if flag.is_none() {
-            "the flag file run/reboot-required cannot be read"
-        } else {
-            "the running kernel is none of the installed images"
-        };
-        gaps.push(Gap { area: Area::Restart, subject: "restart".to_owned(), reason: reason.to_owned() });
-        return None;
-    }
-    Some(false)
+    let unknown = match (flag, behind) {
+        (Ok(_), Some(_)) => return Some(false),
+        (Err(reason), _) => reason,
+        (Ok(_), None) => "the running kernel is none of the installed images".to_owned(),
+    };
+    gaps.push(Gap { area: Area::Restart, subject: "restart".to_owned(), reason: unknown });
+    None
 }
 
 /// `None`: images are installed and the running kernel is none of them. A system without images boots another's kernel.

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use domain::command::{Command, Output};
-use russh::{ChannelMsg, ChannelReadHalf, Sig};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, Sig, client};
 
 use super::super::{CommandError, STDERR_BYTES_MAX, failure, printable, program};
 use super::Session;
+
+/// A server that refuses channels for longer than about twice this has too many of them.
+const CHANNEL_PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// How a command is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +126,7 @@ pub(super) async fn exec(
 ) -> Result<Output, CommandError> {
     let not_run = |error: russh::Error| CommandError::NotRun { program, reason: error.to_string() };
     let exchange = async {
-        let channel = session.handle.channel_open_session().await.map_err(not_run)?;
+        let channel = open_channel(session).await.map_err(not_run)?;
         let (mut replies, writer) = channel.split();
         writer.exec(true, line).await.map_err(not_run)?;
         let write = async {
@@ -151,6 +154,21 @@ pub(super) async fn exec(
     let outer = limits.timeout + Duration::from_secs(5);
     let silent = |_| Err(CommandError::TimedOut { program, seconds: limits.seconds });
     tokio::time::timeout(outer, exchange).await.unwrap_or_else(silent)
+}
+
+/// Opens a channel. A server counts one that has just been closed for a moment longer, and refuses one too many: then
+/// it is asked again, a little later each time.
+async fn open_channel(session: &Session) -> Result<Channel<client::Msg>, russh::Error> {
+    let mut pause = Duration::from_millis(20);
+    loop {
+        match session.handle.channel_open_session().await {
+            Err(russh::Error::ChannelOpenFailure(_)) if pause < CHANNEL_PAUSE_MAX => {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            opened => return opened,
+        }
+    }
 }
 
 async fn read(
