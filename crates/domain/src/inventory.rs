@@ -84,9 +84,43 @@ pub enum Area {
     Identity,
 }
 
+impl Identity {
+    /// What is known after an inspection: what it read, and what it could not read as before. The address that it was
+    /// reached by is one of the asset's, even where the asset itself does not know it (a translated address).
+    #[must_use]
+    pub fn learnt(&self, read: &Self, reached_by: Option<IpAddr>) -> Self {
+        let mut addresses = if read.addresses.is_empty() { &self.addresses } else { &read.addresses }.clone();
+        addresses.extend(reached_by);
+        addresses.sort();
+        addresses.dedup();
+        Self {
+            hostname: read.hostname.clone().or_else(|| self.hostname.clone()),
+            machine_id: read.machine_id.clone().or_else(|| self.machine_id.clone()),
+            addresses,
+        }
+    }
+}
+
 impl Inventory {
     /// Whether the package list is whole: only then may a package that is not listed count as gone.
     pub fn packages_complete(&self) -> bool {
         self.components.is_some() && !self.gaps.iter().any(|gap| gap.area == Area::Packages)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_read_stays_known() {
+        let address = |last: u8| IpAddr::from([192, 0, 2, last]);
+        let known = Identity { hostname: Some("web".to_owned()), machine_id: None, addresses: vec![address(1)] };
+        let nothing = Identity::default();
+        assert_eq!(known.learnt(&nothing, None), known);
+        let read = Identity { hostname: None, machine_id: Some("0a".to_owned()), addresses: vec![address(7)] };
+        let learnt = known.learnt(&read, Some(address(9)));
+        assert_eq!((learnt.hostname.as_deref(), learnt.machine_id.as_deref()), (Some("web"), Some("0a")));
+        assert_eq!(learnt.addresses, [address(7), address(9)], "an old lease goes, the address that answered stays");
     }
 }

@@ -182,6 +182,12 @@ pub async fn set_undecided(
 /// An older inspection that arrives late says nothing about the asset of today.
 async fn touch_asset(tx: &mut Tx, new: &NewInspection<'_>) -> Result<(), StoreError> {
     let inventory = new.inventory;
+    let known = crate::asset::get(&mut *tx, new.asset).await?.ok_or_else(|| StoreError::missing("asset", new.asset))?;
+    let reached_by = match new.way {
+        Some(Way::Ssh(target)) => target.host.parse().ok(),
+        Some(Way::Local) | None => None,
+    };
+    let identity = known.identity.learnt(&inventory.identity, reached_by);
     let inspected_at = inventory.components.as_ref().map(|_| new.observed_at);
     let changed = query(
         "note the inspection at its asset",
@@ -190,7 +196,7 @@ async fn touch_asset(tx: &mut Tx, new: &NewInspection<'_>) -> Result<(), StoreEr
              last_seen_at = case when last_seen_at < $4 then $4 else last_seen_at end
          where id = $5 and (last_inspected_at is null or last_inspected_at <= $4)",
     )
-    .bind(json(&inventory.identity))
+    .bind(json(&identity))
     .bind(json(&inventory.platform))
     .bind(inspected_at)
     .bind(new.observed_at)
@@ -200,7 +206,7 @@ async fn touch_asset(tx: &mut Tx, new: &NewInspection<'_>) -> Result<(), StoreEr
     if changed == 0 {
         tracing::info!(asset.id = %new.asset, "recorded an inspection older than the latest");
     }
-    note_identifiers(tx, new.asset, &identifiers(&inventory.identity), new.observed_at).await
+    note_identifiers(tx, new.asset, &identifiers(&identity), new.observed_at).await
 }
 
 async fn stored(mut on: On<'_>, row: &Row) -> Result<Stored, StoreError> {
