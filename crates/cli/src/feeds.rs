@@ -105,14 +105,13 @@ fn print(format: Format, snapshots: &[FeedSnapshot], column: Column, at: Timesta
             let feeds: Vec<_> = snapshots.iter().map(|snapshot| api::convert::feed(snapshot, at)).collect();
             output::json(&feeds)
         }
-        Format::Table => {
+        Format::Table | Format::Sarif => {
             output::line(table(snapshots, &column, at))?;
             for snapshot in snapshots {
                 notes(snapshot).try_for_each(output::line)?;
             }
             Ok(())
         }
-        Format::Sarif => Err(Usage("SARIF is a format of `scan` only".to_owned()).into()),
     }
 }
 

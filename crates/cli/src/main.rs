@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, Format};
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
@@ -49,6 +49,9 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> anyhow::Result<Exit> {
     let common = args.common;
+    if common.format == Format::Sarif && !matches!(args.command, Command::Scan(_)) {
+        return Err(exit::Usage("SARIF is a format of `scan` only".to_owned()).into());
+    }
     match args.command {
         Command::Cvss => {
             cvss::run(&mut io::stdin().lock(), &mut io::stdout().lock()).map(|()| Exit::Clean).map_err(Into::into)

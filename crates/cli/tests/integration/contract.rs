@@ -130,3 +130,16 @@ fn a_backup_brings_everything_back() {
     assert_eq!(copy.json(0, AT, &["scope", "list"]), vigie.json(0, AT, &["scope", "list"]));
     vigie.expect(70, AT, &["backup", backup.to_str().unwrap()]);
 }
+
+#[tokio::test]
+async fn postgresql_keeps_the_same() {
+    let Some(postgres) = testkit::db::postgres().await else { return };
+    let vigie = Vigie::new();
+    let on_postgres = |args: &[&str]| vigie.json(0, AT, &[args, &["--database", &postgres.place]].concat());
+    vigie.expect(0, AT, &["asset", "add", "ssh://root@192.0.2.7", "--tags", "dmz", "--database", &postgres.place]);
+    let scope = ["scope", "add", "Outside", "--tag", "dmz", "--exposure", "internet", "--database", &postgres.place];
+    assert!(vigie.expect(0, AT, &scope).contains("holds 1 assets"));
+    assert_eq!(on_postgres(&["asset", "list"])[0]["scopes"][0], "Outside");
+    assert_eq!(on_postgres(&["asset", "show", "192.0.2.7"])["exposure"], "internet");
+    assert!(!vigie.data_dir().join("vigie.db").exists(), "no second truth");
+}

@@ -112,6 +112,32 @@ fn three_hosts_from_discovery_to_a_regression() {
 }
 
 #[test]
+fn a_scan_over_ssh_works_alone_and_through_a_jump_host() {
+    let Some(lab) = Lab::start(3) else { return };
+    let vigie = Vigie::new();
+    let mirror = vigie.path("mirror");
+    TestMirror::demo("2024-01-12T06:00:00Z", &["bookworm"]).write(&mirror).unwrap();
+    vigie.expect(0, DAY_0, &["feeds", "sync", "--mirror", mirror.to_str().unwrap()]);
+    let url = |host: usize| format!("ssh://{USER}@{}", lab.hosts()[host].address);
+    let key = lab.key();
+    let scan = ["scan", &url(2), "--sudo", "--identity", key.to_str().unwrap()];
+    let direct = inside(&lab, &vigie, 2, DAY_0, &scan);
+    assert_eq!(direct["asset"]["name"], "lab3");
+    assert_eq!(direct["findings"].as_array().unwrap().len(), 10, "{direct:#}");
+    let jumped = inside(&lab, &vigie, 2, DAY_0, &[&scan[..], &["--jump", &url(0)]].concat());
+    assert_eq!(jumped["findings"], direct["findings"]);
+    inside(&lab, &vigie, 1, DAY_0, &[&scan[..], &["--fail-on", "P0"]].concat());
+
+    let password = vigie.path("password");
+    std::fs::write(&password, "wrong\n").unwrap();
+    let mut refused = lab.command(BINARY);
+    vigie.prepare(&mut refused, DAY_0, &["scan", &url(2), "--password-file", password.to_str().unwrap()]);
+    let refused = refused.output().unwrap();
+    assert_eq!(refused.status.code(), Some(70));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("refused to log in"), "{refused:?}");
+}
+
+#[test]
 fn a_new_advisory_finds_known_hosts_without_asking_them() {
     let Some(lab) = Lab::start(1) else { return };
     let vigie = Vigie::new();
