@@ -202,6 +202,8 @@ async fn print_first(engine: &Engine, count: usize) -> anyhow::Result<()> {
     for (rank, row) in page.rows.iter().enumerate() {
         output::line(findings::explained(rank + 1, &server::wire::finding(row, engine.now())))?;
     }
+    let undecided = engine.status().await?.undecided_count;
+    output::line(format_args!("\nThings that could not be decided: {}", output::or_unknown(undecided)))?;
     Ok(())
 }
 

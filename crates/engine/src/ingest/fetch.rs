@@ -8,7 +8,7 @@ use domain::feed::FeedSnapshot;
 use domain::record::Record;
 use feeds::{Asked, Edition, Feed, Problems, Request};
 use outside::file::AtomicFile;
-use outside::{Answer, Body, Fetch, Source, Validators};
+use outside::{Answer, Body, Fetch, FetchError, Source, Validators};
 use sha2::{Digest as _, Sha256};
 
 use super::records::RecordsWriter;
@@ -22,6 +22,19 @@ const UNREADABLE_SHARE: u64 = 2;
 /// Problems that a snapshot names.
 const NAMED_PROBLEMS: usize = 20;
 
+/// Why a file is not taken over.
+struct Failure {
+    reason: String,
+    /// Nobody answered at all.
+    unreachable: bool,
+}
+
+impl From<String> for Failure {
+    fn from(reason: String) -> Self {
+        Self { reason, unreachable: false }
+    }
+}
+
 /// Brings one feed up to date. Never fails as a whole: the outcome says what happened.
 pub(super) async fn feed(feed: &Feed, folder: &FeedFolder, options: &SyncOptions, progress: &dyn Progress) -> Outcome {
     let mut run = Run::default();
@@ -30,6 +43,10 @@ pub(super) async fn feed(feed: &Feed, folder: &FeedFolder, options: &SyncOptions
             continue;
         }
         let old = folder.old_file(&request.name);
+        if run.unreachable {
+            run.keep(old);
+            continue;
+        }
         match file(feed, folder, &request, options, progress).await {
             Ok(Some(state)) => {
                 run.has_a_part |= request.asked == Asked::Always;
@@ -39,9 +56,10 @@ pub(super) async fn feed(feed: &Feed, folder: &FeedFolder, options: &SyncOptions
                 run.lacks_a_part |= request.asked == Asked::Always && old.is_none();
                 run.keep(old);
             }
-            Err(reason) => {
+            Err(Failure { reason, unreachable }) => {
                 tracing::warn!(feed = feed.id, file = request.name, reason, "the file is not taken over");
                 run.errors.push(reason);
+                run.unreachable = unreachable;
                 run.keep(old);
             }
         }
@@ -76,6 +94,8 @@ struct Run {
     /// Some file was fetched, or is known to be the same.
     answered: bool,
     changed: bool,
+    /// The publisher did not answer, however often it was asked: its other files can wait for the next time.
+    unreachable: bool,
     /// Of the files that a whole feed has, some are here …
     has_a_part: bool,
     /// … and some are not.
@@ -152,7 +172,7 @@ async fn file(
     request: &Request,
     options: &SyncOptions,
     progress: &dyn Progress,
-) -> Result<Option<FileState>, String> {
+) -> Result<Option<FileState>, Failure> {
     let source = &options.source;
     let old = folder.old_file(&request.name).filter(|old| old.is_current());
     let conditional = old.filter(|old| old.source == source.name()).map(|old| old.validators.clone());
@@ -168,13 +188,16 @@ async fn file(
         Ok(Answer::NotModified) => {
             return Ok(old.map(|old| refreshed(old, old.validators.clone(), request, feed, source)));
         }
-        Ok(Answer::Absent) => return absent(request, source),
+        Ok(Answer::Absent) => return Ok(absent(request, source)?),
         // Without anything better, the beginning is better than nothing.
         Err(error) if error.has_partial_body() && old.is_none() => {
             cut_off = Some(error.to_string());
             partial_body(download.file_mut(), request).map_err(|e| cannot_store(folder, &e))?
         }
-        Err(error) => return Err(error.to_string()),
+        Err(error) => {
+            let unreachable = matches!(error, FetchError::NoAnswer { .. });
+            return Err(Failure { reason: error.to_string(), unreachable });
+        }
     };
     if let Some(old) = old.filter(|old| old.sha256 == body.sha256) {
         return Ok(Some(refreshed(old, body.validators, request, feed, source)));
