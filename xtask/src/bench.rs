@@ -232,7 +232,7 @@ fn inside(root: &Path, data: &Path, host: &Path) -> anyhow::Result<Vec<Value>> {
 fn compiling(work: &Path, vigie: &Path) -> anyhow::Result<Vec<Value>> {
     let mut runs = Vec::with_capacity(COMPILE_RUNS);
     for number in 0..COMPILE_RUNS {
-        runs.push(sync(vigie, &work.join(format!("compiled-{number}")), &work.join("tracker"), "debian")?);
+        runs.push(sync(vigie, &work.join(format!("compiled-{number}")), &work.join("tracker"), "debian")?.cost);
     }
     let median = measure::median(&mut runs)?;
     Ok(vec![
