@@ -30,6 +30,9 @@ pub(crate) struct Common {
     /// Database: a PostgreSQL URL; default is an embedded SQLite file in the data folder
     #[arg(long, global = true, value_name = "URL", env = "VIGIE_DATABASE", hide_env_values = true)]
     pub(crate) database: Option<String>,
+    /// Networks that no discovery and no connector may send a packet to, separated by commas
+    #[arg(long, global = true, value_name = "LIST", value_delimiter = ',', env = "VIGIE_NEVER_TOUCH")]
+    pub(crate) never_touch: Vec<ipnet::IpNet>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -174,9 +177,6 @@ pub(crate) struct Serve {
     /// Stop after the first priorities are printed
     #[arg(long, requires = "first_priorities")]
     pub(crate) once: bool,
-    /// Networks that no packet may go to, beside the built-in ones
-    #[arg(long, value_name = "CIDR")]
-    pub(crate) never_touch: Vec<ipnet::IpNet>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -198,9 +198,6 @@ pub(crate) enum Discover {
         /// Ports, separated by commas
         #[arg(long, value_delimiter = ',', value_name = "LIST")]
         ports: Option<Vec<u16>>,
-        /// Networks that no packet may go to, beside the built-in ones
-        #[arg(long, value_name = "CIDR")]
-        never_touch: Vec<ipnet::IpNet>,
         /// Connections that may be tried each second
         #[arg(long, default_value_t = 500, value_name = "N")]
         rate: u32,

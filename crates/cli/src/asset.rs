@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::output::{self, findings};
 
 pub(crate) async fn run(common: &Common, command: Asset) -> anyhow::Result<Exit> {
-    let engine = context::engine(common, &[]).await?;
+    let engine = context::engine(common).await?;
     match command {
         Asset::List => list(&engine, common.format).await?,
         Asset::Add { way, name, credential, jump, tags } => {

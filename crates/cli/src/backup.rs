@@ -11,7 +11,7 @@ pub(crate) async fn backup(common: &Common, to: &Path) -> anyhow::Result<Exit> {
     if to.exists() {
         return Err(anyhow::anyhow!("{} exists: a backup never overwrites anything", to.display()));
     }
-    let engine = context::engine(common, &[]).await?;
+    let engine = context::engine(common).await?;
     store::backup::backup(&engine.db, to).await?;
     engine.db.close().await;
     output::line(format_args!(
@@ -23,7 +23,7 @@ pub(crate) async fn backup(common: &Common, to: &Path) -> anyhow::Result<Exit> {
 }
 
 pub(crate) async fn restore(common: &Common, from: &Path) -> anyhow::Result<Exit> {
-    let engine = context::engine(common, &[]).await?;
+    let engine = context::engine(common).await?;
     store::backup::restore(&engine.db, from).await?;
     engine.db.close().await;
     output::line(format_args!("{}: restored", from.display()))?;

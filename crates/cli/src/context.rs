@@ -9,7 +9,6 @@ use domain::asset::{Asset, SshTarget};
 use domain::credential::Credential;
 use domain::ids::AssetId;
 use engine::{Clock, Engine};
-use ipnet::IpNet;
 use jiff::Timestamp;
 use outside::{ClientOptions, NeverTouch};
 use store::Db;
@@ -53,14 +52,14 @@ impl Common {
 }
 
 /// Opens the store, migrated, and the engine over it. The data folder is made at first use.
-pub(crate) async fn engine(common: &Common, never_touch: &[IpNet]) -> anyhow::Result<Engine> {
+pub(crate) async fn engine(common: &Common) -> anyhow::Result<Engine> {
     make_private(&common.data_dir)?;
     let place =
         common.database.clone().unwrap_or_else(|| format!("sqlite:{}", common.data_dir.join("vigie.db").display()));
     let db = Db::open(&place).await?;
     let fixed = common.at;
     let clock: Clock = Arc::new(move || fixed.unwrap_or_else(clock));
-    Ok(Engine::new(db, common.data_dir.clone(), NeverTouch::new(never_touch.to_vec()), clock))
+    Ok(Engine::new(db, common.data_dir.clone(), NeverTouch::new(common.never_touch.clone()), clock))
 }
 
 /// The data folder holds secrets and findings: nobody else may look into it.

@@ -15,7 +15,7 @@ use crate::inspect::read_secret;
 use crate::output;
 
 pub(crate) async fn run(common: &Common, command: Credential) -> anyhow::Result<Exit> {
-    let engine = context::engine(common, &[]).await?;
+    let engine = context::engine(common).await?;
     match command {
         Credential::List => print(common.format, &store::credential::list(&engine.db).await?)?,
         Credential::Show { name } => print(common.format, &[context::credential(&engine, &name).await?])?,

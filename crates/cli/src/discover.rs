@@ -12,8 +12,8 @@ use crate::exit::{Exit, Usage};
 use crate::output;
 
 pub(crate) async fn run(common: &Common, command: Discover) -> anyhow::Result<Exit> {
-    let Discover::Net { ranges, ports, never_touch, rate, credential } = command;
-    let engine = context::engine(common, &never_touch).await?;
+    let Discover::Net { ranges, ports, rate, credential } = command;
+    let engine = context::engine(common).await?;
     let credential = match &credential {
         Some(name) => Some(context::credential(&engine, name).await?),
         None => None,

@@ -45,7 +45,7 @@ async fn rematch(common: &Common) -> anyhow::Result<()> {
     if !common.has_database() {
         return Ok(());
     }
-    let engine = context::engine(common, &[]).await?;
+    let engine = context::engine(common).await?;
     let count = engine.rematch().await?;
     engine.db.close().await;
     if count > 0 && common.format == Format::Table {

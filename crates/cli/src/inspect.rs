@@ -20,7 +20,7 @@ use crate::output;
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 pub(crate) async fn run(common: &Common, args: Inspect) -> anyhow::Result<Exit> {
-    let engine = context::engine(common, &[]).await?;
+    let engine = context::engine(common).await?;
     let mut failed = 0;
     let mut unknown = 0;
     let assets = chosen(&engine, &args).await?;
@@ -103,7 +103,7 @@ async fn chosen(engine: &Engine, args: &Inspect) -> anyhow::Result<Vec<Asset>> {
 
 /// Reads one host by SSH, without making it an asset. Its key is pinned like that of any other host.
 pub(crate) async fn read_ssh(common: &Common, url: &str, options: &SshOptions) -> anyhow::Result<(String, Inventory)> {
-    let engine = context::engine(common, &[]).await?;
+    let engine = context::engine(common).await?;
     let target = target(&engine, url, options).await?;
     let keys = Keys { db: &engine.db, now: engine.now() };
     let access = Access::ssh(&target, &keys, &engine.never_touch).await?;

@@ -17,7 +17,7 @@ use crate::exit::{Exit, Usage};
 use crate::output;
 
 pub(crate) async fn run(common: &Common, args: Remediate) -> anyhow::Result<Exit> {
-    let engine = context::engine(common, &[]).await?;
+    let engine = context::engine(common).await?;
     for run in engine.recover().await? {
         output::line(format_args!(
             "run {} had been interrupted; it is not sent again, its asset was inspected",

@@ -10,7 +10,7 @@ use crate::exit::{Exit, Usage};
 use crate::output;
 
 pub(crate) async fn run(common: &Common, command: Scope) -> anyhow::Result<Exit> {
-    let engine = context::engine(common, &[]).await?;
+    let engine = context::engine(common).await?;
     match command {
         Scope::List => list(&engine, common.format).await?,
         Scope::Show { name } => show(&engine, common.format, &name).await?,

@@ -34,7 +34,7 @@ const INSPECTIONS_MAX: usize = 8;
 const PUBLISHERS_PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(common: &Common, args: Serve) -> anyhow::Result<Exit> {
-    let engine = Arc::new(context::engine(common, &args.never_touch).await?);
+    let engine = Arc::new(context::engine(common).await?);
     engine.recover().await?;
     let listener = TcpListener::bind(args.listen)
         .await

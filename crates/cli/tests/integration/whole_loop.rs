@@ -128,6 +128,12 @@ fn a_scan_over_ssh_works_alone_and_through_a_jump_host() {
     assert_eq!(jumped["findings"], direct["findings"]);
     inside(&lab, &vigie, 1, DAY_0, &[&scan[..], &["--fail-on", "P0"]].concat());
 
+    let mut forbidden = lab.command(BINARY);
+    vigie.prepare(&mut forbidden, DAY_0, &[&scan[..], &["--never-touch", "192.0.2.0/24,10.0.0.0/8"]].concat());
+    let forbidden = forbidden.output().unwrap();
+    assert_eq!(forbidden.status.code(), Some(70));
+    assert!(String::from_utf8_lossy(&forbidden.stderr).contains("never-touch range 10.0.0.0/8"), "{forbidden:?}");
+
     let password = vigie.path("password");
     std::fs::write(&password, "wrong\n").unwrap();
     let mut refused = lab.command(BINARY);
