@@ -68,6 +68,9 @@ pub(crate) enum Command {
     /// Sealed ways to log in
     #[command(subcommand)]
     Credential(Credential),
+    /// Keys of SSH servers, pinned at the first connection
+    #[command(subcommand)]
+    HostKey(HostKey),
     /// Write a copy of the database to a file, while it is in use
     Backup {
         /// File to write; must not exist
@@ -317,6 +320,17 @@ pub(crate) enum Credential {
     },
     /// Show a credential, without its secret
     Show { name: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HostKey {
+    /// List the pinned keys
+    List,
+    /// Forget a pinned key, after a change that you know of: the next connection pins the new one
+    Remove {
+        /// HOST:PORT, as the list shows it
+        destination: String,
+    },
 }
 
 /// Takes RFC 3339, or a date that stands for its first instant in UTC.

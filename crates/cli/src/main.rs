@@ -13,6 +13,7 @@ mod asset;
 mod inspect;
 mod scope;
 mod credential;
+mod host_key;
 mod discover;
 mod remediate;
 mod backup;
@@ -66,6 +67,7 @@ fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Asset(command) => context::block_on(asset::run(&common, command)),
         Command::Scope(command) => context::block_on(scope::run(&common, command)),
         Command::Credential(command) => context::block_on(credential::run(&common, command)),
+        Command::HostKey(command) => context::block_on(host_key::run(&common, command)),
         Command::Backup { to } => context::block_on(backup::backup(&common, &to)),
         Command::Restore { from } => context::block_on(backup::restore(&common, &from)),
     }

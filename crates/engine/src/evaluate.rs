@@ -1,6 +1,5 @@
 //! One evaluation: an inventory against the knowledge, without the store. What `vigie scan` prints is this.
 
-use domain::component::Component;
 use domain::inventory::Inventory;
 use domain::scope::Context;
 use domain::verdict::{Undecided, UndecidedKind};
@@ -44,11 +43,6 @@ pub fn sort(judged: &mut [Judged]) {
             .then_with(|| a.matched.vulnerability.cmp(&b.matched.vulnerability))
             .then_with(|| a.matched.package.cmp(&b.matched.package))
     });
-}
-
-/// Number of binary packages. `None`: the package database could not be read.
-pub fn component_count(inventory: &Inventory) -> Option<u64> {
-    inventory.components.as_ref().map(|components: &Vec<Component>| components.len() as u64)
 }
 
 fn damaged(damage: Damaged) -> Undecided {

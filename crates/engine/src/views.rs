@@ -284,6 +284,9 @@ impl Engine {
                     .to_owned(),
             );
         }
+        if let Some(damage) = world.knowledge.as_ref().and_then(|knowledge| knowledge.damage()) {
+            warnings.push(format!("The knowledge file is damaged, so verdicts may be missing: {damage}."));
+        }
         warnings.extend(feed_warnings(&world.feeds, now));
         let unknown: Vec<&str> =
             world.assets.values().filter(|asset| is_unknown(asset)).map(|asset| asset.name.as_str()).collect();

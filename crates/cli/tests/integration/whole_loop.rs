@@ -128,6 +128,12 @@ fn a_scan_over_ssh_works_alone_and_through_a_jump_host() {
     assert_eq!(jumped["findings"], direct["findings"]);
     inside(&lab, &vigie, 1, DAY_0, &[&scan[..], &["--fail-on", "P0"]].concat());
 
+    let pinned = vigie.json(0, DAY_0, &["host-key", "list"]);
+    let destination = format!("{}:22", lab.hosts()[2].address);
+    assert!(pinned.as_array().unwrap().iter().any(|key| key["destination"] == destination), "{pinned:#}");
+    vigie.expect(0, DAY_0, &["host-key", "remove", &destination]);
+    vigie.expect(64, DAY_0, &["host-key", "remove", &destination]);
+
     let mut forbidden = lab.command(BINARY);
     vigie.prepare(&mut forbidden, DAY_0, &[&scan[..], &["--never-touch", "192.0.2.0/24,10.0.0.0/8"]].concat());
     let forbidden = forbidden.output().unwrap();

@@ -91,7 +91,7 @@ pub enum SshError {
 #[error(
     "THE HOST KEY OF {destination} HAS CHANGED: {pinned} was pinned, {seen} was shown. \
      Someone may be listening in, or the asset was set up anew; nothing was sent. \
-     If the change is known, remove the pinned key and connect again"
+     If the change is known, `vigie host-key remove {destination}` forgets the old key"
 )]
 pub struct HostKeyChange {
     pub destination: Destination,
