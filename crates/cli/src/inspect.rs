@@ -7,8 +7,8 @@ use collect::connectors::ssh::{Key, Target};
 use domain::asset::{Asset, SshTarget};
 use domain::inventory::Inventory;
 use engine::Engine;
-use engine::inspect::{Access, Keys, Login};
-use serde_json::json;
+use engine::inspect::{Access, Keys, Login, Outcome};
+use serde_json::{Value, json};
 use store::SecretString;
 
 use crate::args::{Common, Format, Inspect, SshOptions};
@@ -21,69 +21,56 @@ const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 pub(crate) async fn run(common: &Common, args: Inspect) -> anyhow::Result<Exit> {
     let engine = context::engine(common).await?;
-    let mut failed = 0;
-    let mut unknown = 0;
+    let as_json = common.format == Format::Json;
     let assets = chosen(&engine, &args).await?;
-    if common.format == Format::Json {
-        return as_json(&engine, assets).await;
-    }
-    if assets.is_empty() {
+    if assets.is_empty() && !as_json {
         output::line("No asset is due. `vigie inspect --all` inspects them all.")?;
     }
-    for asset in assets {
-        engine.note_try(asset.id).await?;
-        match engine.inspect(asset.id).await {
-            Ok(outcome) => {
-                unknown += outcome.undecided.len();
-                output::line(format_args!(
-                    "{}: {} new, {} ended, {} active findings, {} things unknown",
-                    asset.name,
-                    outcome.opened,
-                    outcome.ended,
-                    outcome.active,
-                    outcome.undecided.len(),
-                ))?;
-            }
-            Err(error) => {
-                failed += 1;
-                output::line(format_args!("{}: UNKNOWN, the inspection failed: {error:#}", asset.name))?;
-            }
-        }
-    }
-    engine.db.close().await;
-    Ok(if failed > 0 {
-        Exit::Failed
-    } else if unknown > 0 {
-        Exit::Unknown
-    } else {
-        Exit::Clean
-    })
-}
-
-/// The same, as one document.
-async fn as_json(engine: &Engine, assets: Vec<Asset>) -> anyhow::Result<Exit> {
     let mut answers = Vec::new();
     let mut exit = Exit::Clean;
     for asset in assets {
         engine.note_try(asset.id).await?;
-        answers.push(match engine.inspect(asset.id).await {
-            Ok(outcome) => {
-                if exit == Exit::Clean && !outcome.undecided.is_empty() {
-                    exit = Exit::Unknown;
-                }
-                let unknown: Vec<_> = outcome.undecided.iter().map(api::convert::unknown).collect();
-                json!({ "asset": asset.name, "opened": outcome.opened, "ended": outcome.ended,
-                    "active": outcome.active, "unknown": unknown })
-            }
-            Err(error) => {
-                exit = Exit::Failed;
-                json!({ "asset": asset.name, "error": format!("{error:#}") })
-            }
-        });
+        let result = engine.inspect(asset.id).await;
+        exit = match &result {
+            Err(_) => Exit::Failed,
+            Ok(outcome) if exit == Exit::Clean && !outcome.undecided.is_empty() => Exit::Unknown,
+            Ok(_) => exit,
+        };
+        if as_json {
+            answers.push(answer(&asset.name, &result));
+        } else {
+            output::line(sentence(&asset.name, &result))?;
+        }
     }
-    output::json(&answers)?;
+    if as_json {
+        output::json(&answers)?;
+    }
     engine.db.close().await;
     Ok(exit)
+}
+
+fn answer(asset: &str, result: &anyhow::Result<Outcome>) -> Value {
+    match result {
+        Ok(outcome) => {
+            let unknown: Vec<_> = outcome.undecided.iter().map(api::convert::unknown).collect();
+            json!({ "asset": asset, "opened": outcome.opened, "ended": outcome.ended, "active": outcome.active,
+                "unknown": unknown })
+        }
+        Err(error) => json!({ "asset": asset, "error": format!("{error:#}") }),
+    }
+}
+
+fn sentence(asset: &str, result: &anyhow::Result<Outcome>) -> String {
+    match result {
+        Ok(outcome) => format!(
+            "{asset}: {} new, {} ended, {} active findings, {} things unknown",
+            outcome.opened,
+            outcome.ended,
+            outcome.active,
+            outcome.undecided.len(),
+        ),
+        Err(error) => format!("{asset}: UNKNOWN, the inspection failed: {error:#}"),
+    }
 }
 
 async fn chosen(engine: &Engine, args: &Inspect) -> anyhow::Result<Vec<Asset>> {

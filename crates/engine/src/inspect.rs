@@ -3,7 +3,7 @@
 mod access;
 mod ssh_url;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
@@ -18,7 +18,7 @@ use ecosystems::capture::{Capture, FollowUp, Probe, Reading};
 use jiff::Timestamp;
 use knowledge::{Knowledge, Matches};
 use store::Tx;
-use store::finding::{Recording, Save};
+use store::finding::{Recording, Save, StoredFinding};
 use store::inspection::NewInspection;
 
 pub use access::{Access, Keys, Login};
@@ -167,18 +167,15 @@ async fn take_in(
     recording: Recording<'_>,
 ) -> anyhow::Result<Outcome> {
     let stored = store::finding::of_asset(&mut *tx, asset).await?;
-    let known: BTreeSet<FindingKey> = stored.iter().map(|stored| stored.finding.key.clone()).collect();
+    let known: BTreeMap<&FindingKey, &StoredFinding> = stored.iter().map(|s| (&s.finding.key, s)).collect();
     let was_active = stored.iter().filter(|stored| stored.finding.detection.is_active()).map(|s| s.finding.key.clone());
     let mut active: BTreeSet<FindingKey> = was_active.collect();
     let prior: Vec<Finding> = stored.iter().map(|stored| stored.finding.clone()).collect();
     let rejected = |id: &VulnerabilityId| judged.is_rejected(id);
     let mut moved = detect(asset, prior, inventory, &judged.matches, &rejected, recording.at);
-    if late {
-        moved.retain(|moved| known.contains(&moved.finding.key));
-    }
-    moved.retain(|moved| {
-        let old = stored.iter().find(|stored| stored.finding.key == moved.finding.key);
-        !moved.evidence.is_empty() || old.is_none_or(|old| old.matched.as_ref() != moved.matched.as_ref())
+    moved.retain(|moved| match known.get(&moved.finding.key) {
+        Some(old) => !moved.evidence.is_empty() || old.matched.as_ref() != moved.matched.as_ref(),
+        None => !late,
     });
     let mut outcome = Outcome { undecided: judged.undecided.clone(), ..Outcome::default() };
     for moved in &moved {
