@@ -96,25 +96,13 @@ pub const APPLY: Command = Command {
     timeout_seconds: 7200,
 };
 
-/// Lists packages that are not properly installed: empty on a healthy host.
-pub const AUDIT: Command = Command {
-    words: &["env", "LC_ALL=C", "dpkg", "--audit"],
-    root: false,
-    output_bytes_max: 1 << 20,
-    timeout_seconds: 60,
-};
-
-/// Lists packages held back by an operator, one a line.
-pub const HELD: Command =
-    Command { words: &["apt-mark", "showhold"], root: false, output_bytes_max: 1 << 20, timeout_seconds: 60 };
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_word_is_plain() {
-        for command in [UPDATE, POLICY, DRY_RUN, APPLY, AUDIT, HELD] {
+        for command in [UPDATE, POLICY, DRY_RUN, APPLY] {
             for word in command.words.iter().filter(|word| **word != "\\n") {
                 let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=:".contains(&byte);
                 assert!(word.bytes().all(plain), "{word}");
