@@ -72,7 +72,8 @@ impl Column {
     async fn mirror(place: &str, at: Timestamp) -> anyhow::Result<Self> {
         let mirror =
             Mirror::open(place, context::client_options()).await.with_context(|| format!("open the mirror {place}"))?;
-        let has = |feed: &feeds::Feed| (feed.requests)(at).iter().any(|request| mirror.has(&request.url));
+        let nothing = feeds::Known { now: at, complete_at: None, newest: None };
+        let has = |feed: &feeds::Feed| (feed.requests)(&nothing).iter().any(|request| mirror.has(&request.url));
         let word = |feed: &feeds::Feed| if has(feed) { "yes" } else { "no" };
         let values = feeds::FEEDS.iter().map(|feed| (feed.id.to_owned(), word(feed))).collect();
         Ok(Self { title: Some("in the mirror"), values })

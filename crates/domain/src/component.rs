@@ -6,21 +6,92 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// A package world with its own names and version order; the word is the package-url type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ecosystem {
     /// Debian and its derivatives (dpkg).
+    #[default]
     Deb,
+    /// Red Hat, SUSE and their relatives (rpm).
+    Rpm,
+    /// Alpine, Wolfi, Chainguard.
+    Apk,
+    /// Arch: version order only.
+    Alpm,
+    Pypi,
+    Npm,
+    /// Modules, the standard library (`stdlib`) and the toolchain.
+    Golang,
+    /// Java; names are `group:artifact`.
+    Maven,
+    Gem,
+    Cargo,
+    /// PHP; names are `vendor/package`.
+    Composer,
+    Nuget,
+    /// Software of no package world that Vigie knows: it can only be found by its CPE (`vendor:product`).
+    Generic,
 }
 
 impl Ecosystem {
     /// Every ecosystem, in the order of the guide.
-    pub const ALL: [Self; 1] = [Self::Deb];
+    pub const ALL: [Self; 13] = [
+        Self::Deb,
+        Self::Rpm,
+        Self::Apk,
+        Self::Alpm,
+        Self::Pypi,
+        Self::Npm,
+        Self::Golang,
+        Self::Maven,
+        Self::Gem,
+        Self::Cargo,
+        Self::Composer,
+        Self::Nuget,
+        Self::Generic,
+    ];
 
     /// The package-url type.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Deb => "deb",
+            Self::Rpm => "rpm",
+            Self::Apk => "apk",
+            Self::Alpm => "alpm",
+            Self::Pypi => "pypi",
+            Self::Npm => "npm",
+            Self::Golang => "golang",
+            Self::Maven => "maven",
+            Self::Gem => "gem",
+            Self::Cargo => "cargo",
+            Self::Composer => "composer",
+            Self::Nuget => "nuget",
+            Self::Generic => "generic",
+        }
+    }
+
+    /// Whether a distribution judges these packages: then the release is a part of their identity.
+    pub const fn is_distribution(self) -> bool {
+        matches!(self, Self::Deb | Self::Rpm | Self::Apk | Self::Alpm)
+    }
+
+    /// The one spelling of a name under which feeds and inventories meet.
+    pub fn canonical_name(self, name: &str) -> String {
+        match self {
+            // PEP 503.
+            Self::Pypi => {
+                let mut canonical = String::with_capacity(name.len());
+                for c in name.chars() {
+                    match c {
+                        '-' | '_' | '.' if canonical.ends_with('-') => {}
+                        '-' | '_' | '.' => canonical.push('-'),
+                        other => canonical.push(other.to_ascii_lowercase()),
+                    }
+                }
+                canonical
+            }
+            Self::Nuget | Self::Composer | Self::Generic => name.to_ascii_lowercase(),
+            _ => name.to_owned(),
         }
     }
 }
@@ -33,7 +104,9 @@ impl fmt::Display for Ecosystem {
 
 /// The text names no ecosystem that Vigie knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown ecosystem {0:?} (known: deb)")]
+#[error(
+    "unknown ecosystem {0:?} (known: deb, rpm, apk, alpm, pypi, npm, golang, maven, gem, cargo, composer, nuget, generic)"
+)]
 pub struct UnknownEcosystem(pub String);
 
 impl FromStr for Ecosystem {
@@ -44,8 +117,8 @@ impl FromStr for Ecosystem {
     }
 }
 
-/// The product line whose advisories apply: Debian's `bookworm` is not Ubuntu's `jammy`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// The product line whose advisories apply: Debian's `bookworm` is not Ubuntu's `jammy`, 9.2 EUS is not 9.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Release {
     /// `ID` of os-release: `debian`, `ubuntu` …
     pub distribution: String,
@@ -53,9 +126,20 @@ pub struct Release {
     pub name: String,
 }
 
+impl Release {
+    /// The release of packages that no distribution judges.
+    pub const fn none() -> Self {
+        Self { distribution: String::new(), name: String::new() }
+    }
+
+    pub const fn is_none(&self) -> bool {
+        self.distribution.is_empty() && self.name.is_empty()
+    }
+}
+
 impl fmt::Display for Release {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.distribution, self.name)
+        if self.is_none() { f.write_str("no release") } else { write!(f, "{} {}", self.distribution, self.name) }
     }
 }
 
@@ -101,10 +185,10 @@ fn encode(text: &str) -> String {
 }
 
 /// One installed binary of a package.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Component {
     pub ecosystem: Ecosystem,
-    /// Source name, the name that advisories use.
+    /// Source name, the name that advisories use, in its canonical spelling.
     pub source: String,
     /// Source version, what advisories compare with.
     pub source_version: String,
@@ -113,8 +197,30 @@ pub struct Component {
     /// Binary version, as the package manager prints it.
     pub version: String,
     pub arch: String,
-    /// The file that says so, relative to the asset's root.
+    /// The file or folder that says so, relative to the asset's root.
     pub path: String,
     /// For a kernel image: the `uname -r` it boots as. Empty for everything else.
     pub kernel: String,
+    /// Module stream that an rpm was built in, such as `nodejs:18`. Empty: none.
+    #[serde(default)]
+    pub module: String,
+    /// Who distributes this build, where it is known and not the distribution itself: `backports`, a vendor, a repository.
+    #[serde(default)]
+    pub origin: String,
+    /// The distribution package that owns the files of a language package: the distribution judges it. Empty: none.
+    #[serde(default)]
+    pub owner: String,
+    /// CPE 2.3 name that a manifest gives. Empty: none.
+    #[serde(default)]
+    pub cpe: String,
+    /// Digest of the image layer that brought it. Empty: no image.
+    #[serde(default)]
+    pub layer: String,
+}
+
+impl Component {
+    /// Where on the asset the package counts as one: the host for a distribution's packages, else its file or folder.
+    pub fn place(&self) -> &str {
+        if self.ecosystem.is_distribution() { "" } else { &self.path }
+    }
 }

@@ -21,6 +21,9 @@ pub struct Inventory {
     pub reboot_required: Option<bool>,
     /// Binary packages of which running processes still use replaced files. `None`: unknown.
     pub stale_packages: Option<Vec<String>>,
+    /// The package-url of what was looked at as a whole: an image, an application. Empty: none.
+    #[serde(default)]
+    pub product: String,
     pub gaps: Vec<Gap>,
 }
 

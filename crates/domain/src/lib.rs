@@ -11,6 +11,7 @@ pub mod exposure;
 pub mod scope;
 pub mod advisory;
 pub mod vulnerability;
+pub mod catalogue;
 pub mod feed;
 pub mod cvss;
 pub mod priority;

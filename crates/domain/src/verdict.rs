@@ -28,6 +28,30 @@ pub struct Match {
     pub fixed_version: Option<String>,
     /// A fixed version is installed and the affected one still runs.
     pub restart_needed: bool,
+    pub confidence: Confidence,
+}
+
+/// How sure a match is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confidence {
+    /// Found by a name that looks right: CPE.
+    Low,
+    /// Sources of the same rank disagree.
+    Medium,
+    /// Whoever ships the package, or its ecosystem's database, says so.
+    #[default]
+    High,
+}
+
+impl Confidence {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
 }
 
 /// Something that could not be decided: shown and counted, never taken for clean.

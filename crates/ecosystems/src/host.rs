@@ -47,6 +47,7 @@ pub(crate) fn inventory(capture: &Capture, follow_ups: &[(FollowUp, Reading)]) -
         listeners: None,
         reboot_required: None,
         stale_packages: None,
+        product: String::new(),
         gaps: Vec::new(),
     };
     if capture.live {

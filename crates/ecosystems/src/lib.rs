@@ -6,6 +6,8 @@
 pub mod capture;
 pub mod deb;
 pub mod host;
+pub mod manifest;
+pub mod tree;
 
 use std::cmp::Ordering;
 
@@ -34,6 +36,7 @@ impl<'a> Version<'a> {
     pub fn parse(ecosystem: Ecosystem, text: &'a str) -> Result<Self, Unparsable> {
         match ecosystem {
             Ecosystem::Deb => deb::version::Version::parse(text).map(Self::Deb),
+            _ => Err("the order of its versions is not known"),
         }
         .map_err(|reason| Unparsable { ecosystem, version: text.chars().take(80).collect(), reason })
     }

@@ -176,7 +176,7 @@ mod tests {
     use domain::advisory::VendorStatus;
     use domain::component::{Ecosystem, Release};
     use domain::inventory::{Area, Gap, Identity, Platform};
-    use domain::verdict::{Undecided, UndecidedKind};
+    use domain::verdict::{Confidence, Undecided, UndecidedKind};
     use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
     use uuid::Uuid;
 
@@ -233,6 +233,7 @@ mod tests {
             arch: "amd64".to_owned(),
             path: "var/lib/dpkg/status".to_owned(),
             kernel: String::new(),
+            ..Component::default()
         };
         let gap =
             Gap { area: Area::Packages, subject: "var/lib/dpkg/status".to_owned(), reason: "truncated".to_owned() };
@@ -244,6 +245,7 @@ mod tests {
             listeners: None,
             reboot_required: None,
             stale_packages: Some(if world.stale { vec!["demo-bin".to_owned()] } else { Vec::new() }),
+            product: String::new(),
             gaps: if world.whole { Vec::new() } else { vec![gap] },
         }
     }
@@ -276,6 +278,7 @@ mod tests {
                     urgency: String::new(),
                     fixed_version: fixed.map(|fixed| format!("{fixed}-1")),
                     restart_needed: false,
+                    confidence: Confidence::High,
                 });
             } else if world.fixed[index].is_none() && world.installed > 0 {
                 matches.undecided.push(Undecided {

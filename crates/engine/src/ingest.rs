@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use domain::feed::FeedSnapshot;
-use feeds::{FEEDS, Feed};
+use feeds::{FEEDS, Feed, Known};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
@@ -194,7 +194,8 @@ pub fn known(snapshots: &[FeedSnapshot]) -> Vec<FeedSnapshot> {
 pub async fn probe_publishers(source: &Source, within: Duration) -> bool {
     let Source::Publishers(client) = source else { return true };
     // The last request of a feed does not depend on the year.
-    let last = FEEDS.iter().filter_map(|feed| (feed.requests)(Timestamp::UNIX_EPOCH).pop());
+    let nothing = Known { now: Timestamp::UNIX_EPOCH, complete_at: None, newest: None };
+    let last = FEEDS.iter().filter_map(|feed| (feed.requests)(&nothing).pop());
     let mut answers: FuturesUnordered<_> =
         last.map(|request| async move { client.answers(&request.url).await }).collect();
     let any = async {

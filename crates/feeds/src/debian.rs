@@ -10,14 +10,14 @@ use domain::advisory::{Advisory, Statement};
 use domain::component::{Ecosystem, Release};
 use domain::record::Record;
 use domain::vulnerability::VulnerabilityId;
-use jiff::Timestamp;
 use outside::unpack::Limits;
+use outside::unpack::input::Input;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::json::{excerpt, ignore_rest, parse_error, streaming};
-use crate::{Asked, Edition, Feed, MIB, ParseError, Problems, Request};
+use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Problems, Request, streamed};
 
 const ID: &str = "debian";
 const URL: &str = "https://security-tracker.debian.org/tracker/data/json";
@@ -28,6 +28,7 @@ pub(crate) const FEED: Feed = Feed {
     licence: "published freely by the Debian project",
     attribution: "Vulnerability status by the Debian security tracker (https://security-tracker.debian.org).",
     requests,
+    follow: None,
     parse,
 };
 
@@ -36,17 +37,22 @@ pub(crate) fn advisory_url(id: &str) -> String {
     format!("https://security-tracker.debian.org/tracker/{id}")
 }
 
-fn requests(_now: Timestamp) -> Vec<Request> {
+fn requests(_known: &Known) -> Vec<Request> {
     vec![Request {
         name: "tracker.json".to_owned(),
         url: URL.to_owned(),
         asked: Asked::Always,
+        keep: Keep::Replace,
         max_bytes: 512 * MIB,
         limits: Limits::bytes(1024 * MIB),
     }]
 }
 
-fn parse(
+fn parse(input: &mut Input<'_>, sink: &mut dyn FnMut(Record), problems: &mut Problems) -> Result<Edition, ParseError> {
+    streamed(input, |name, reader| read(name, reader, sink, problems))
+}
+
+fn read(
     name: &str,
     reader: &mut dyn BufRead,
     sink: &mut dyn FnMut(Record),
@@ -151,16 +157,10 @@ fn advisory_of(
     statement: Statement,
     urgency: String,
 ) -> Advisory {
-    Advisory {
-        source: ID.to_owned(),
-        id: vulnerability.as_str().to_owned(),
-        ecosystem: Ecosystem::Deb,
-        release: release(codename),
-        package: source.to_owned(),
-        vulnerability: vulnerability.clone(),
-        statement,
-        urgency,
-    }
+    let id = vulnerability.as_str();
+    let release = release(codename);
+    let advisory = Advisory::new(ID, id, Ecosystem::Deb, release, source, vulnerability.clone(), statement);
+    Advisory { urgency, ..advisory }
 }
 
 fn release(codename: &str) -> Release {

@@ -4,13 +4,13 @@ use std::io::{BufRead, BufReader, Read as _};
 
 use domain::record::Record;
 use domain::vulnerability::{Epss, VulnerabilityId};
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
 use outside::unpack::Limits;
+use outside::unpack::input::Input;
 
 use crate::json::excerpt;
-use crate::{Asked, Edition, Feed, MIB, ParseError, Problems, Request};
+use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Problems, Request, streamed};
 
 const URL: &str = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz";
 
@@ -20,23 +20,29 @@ pub(crate) const FEED: Feed = Feed {
     licence: "free use with attribution",
     attribution: "EPSS scores by FIRST and the EPSS SIG (https://www.first.org/epss).",
     requests,
+    follow: None,
     parse,
 };
 
 /// Most bytes of the comment line.
 const MAX_COMMENT_BYTES: u64 = 4096;
 
-fn requests(_now: Timestamp) -> Vec<Request> {
+fn requests(_known: &Known) -> Vec<Request> {
     vec![Request {
         name: "epss_scores-current.csv".to_owned(),
         url: URL.to_owned(),
         asked: Asked::Always,
+        keep: Keep::Replace,
         max_bytes: 64 * MIB,
         limits: Limits::bytes(256 * MIB),
     }]
 }
 
-fn parse(
+fn parse(input: &mut Input<'_>, sink: &mut dyn FnMut(Record), problems: &mut Problems) -> Result<Edition, ParseError> {
+    streamed(input, |name, reader| read(name, reader, sink, problems))
+}
+
+fn read(
     name: &str,
     reader: &mut dyn BufRead,
     sink: &mut dyn FnMut(Record),

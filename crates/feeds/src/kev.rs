@@ -4,14 +4,14 @@ use std::io::BufRead;
 
 use domain::record::Record;
 use domain::vulnerability::{Kev, VulnerabilityId};
-use jiff::Timestamp;
 use jiff::civil::Date;
 use outside::unpack::Limits;
+use outside::unpack::input::Input;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::json::{instant, stream_list};
-use crate::{Asked, Edition, Feed, MIB, ParseError, Problems, Request};
+use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Problems, Request, streamed};
 
 const URL: &str = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json";
 
@@ -21,14 +21,16 @@ pub(crate) const FEED: Feed = Feed {
     licence: "CC0-1.0",
     attribution: "Known exploited vulnerabilities by CISA (https://www.cisa.gov/kev), CC0.",
     requests,
+    follow: None,
     parse,
 };
 
-fn requests(_now: Timestamp) -> Vec<Request> {
+fn requests(_known: &Known) -> Vec<Request> {
     vec![Request {
         name: "known_exploited_vulnerabilities.json".to_owned(),
         url: URL.to_owned(),
         asked: Asked::Always,
+        keep: Keep::Replace,
         max_bytes: 64 * MIB,
         limits: Limits::bytes(128 * MIB),
     }]
@@ -53,7 +55,11 @@ struct Named {
     id: String,
 }
 
-fn parse(
+fn parse(input: &mut Input<'_>, sink: &mut dyn FnMut(Record), problems: &mut Problems) -> Result<Edition, ParseError> {
+    streamed(input, |name, reader| read(name, reader, sink, problems))
+}
+
+fn read(
     name: &str,
     reader: &mut dyn BufRead,
     sink: &mut dyn FnMut(Record),

@@ -12,11 +12,12 @@ mod nvd;
 mod problems;
 mod vulnrichment;
 
-use std::io::BufRead;
+use std::io::{self, BufRead};
 
 use domain::record::Record;
 use jiff::Timestamp;
 use outside::unpack::Limits;
+use outside::unpack::input::Input;
 
 pub use problems::Problems;
 
@@ -33,19 +34,42 @@ pub struct Feed {
     pub licence: &'static str,
     /// What the publisher wants to be said where its data is shown.
     pub attribution: &'static str,
-    /// The files that make up the feed. A later one overrides an earlier one where both describe a vulnerability.
-    pub requests: fn(now: Timestamp) -> Vec<Request>,
-    /// Reads one file. `name` is the name that the answer has in the end, with the day in it for some publishers.
+    /// The files to ask for, given what is here already. A later one overrides an earlier one where both describe a
+    /// vulnerability.
+    pub requests: fn(known: &Known) -> Vec<Request>,
+    /// What an index file asks for: only for feeds with requests of [`Keep::Index`].
+    pub follow: Option<Follow>,
+    /// Reads one file. Its name is the one that the answer has in the end, with the day in it for some publishers.
     pub parse: Parse,
 }
 
-/// Reads one unpacked file into records; the error is what ended it early, with everything before it kept.
-pub type Parse = fn(
-    name: &str,
-    reader: &mut dyn BufRead,
-    sink: &mut dyn FnMut(Record),
-    problems: &mut Problems,
-) -> Result<Edition, ParseError>;
+/// Reads one file into records; the error is what ended it early, with everything before it kept.
+pub type Parse =
+    fn(input: &mut Input<'_>, sink: &mut dyn FnMut(Record), problems: &mut Problems) -> Result<Edition, ParseError>;
+
+/// Reads an index: what else to ask for, and what is gone. `revision` gives the revision of a document that is here.
+pub type Follow =
+    fn(input: &mut Input<'_>, known: &Known, revision: &dyn Fn(&str) -> Option<String>) -> Result<Plan, ParseError>;
+
+/// What is here already of a feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    pub now: Timestamp,
+    /// When everything was last asked for, not only what changed. `None`: never.
+    pub complete_at: Option<Timestamp>,
+    /// Newest instant that the publisher gave for its data. `None`: it gave none.
+    pub newest: Option<Timestamp>,
+}
+
+/// What an index asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    pub requests: Vec<Request>,
+    /// Documents that the publisher withdrew.
+    pub removed: Vec<String>,
+    /// The index names everything that the publisher has: what it does not name is gone.
+    pub all: Option<Vec<String>>,
+}
 
 /// One file of a feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,10 +79,24 @@ pub struct Request {
     pub url: String,
     /// Who is asked for it.
     pub asked: Asked,
+    pub keep: Keep,
     /// Most bytes as they come.
     pub max_bytes: u64,
     /// Most bytes after expansion.
     pub limits: Limits,
+}
+
+/// What becomes of a file's records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// They take the place of what the same file said before.
+    Replace,
+    /// They go into the feed's documents: each [`Record::Document`] takes the place of what that document said before.
+    Accumulate,
+    /// As [`Keep::Accumulate`], and the file holds everything: documents that are not in it are gone.
+    AccumulateAll,
+    /// It has no records: it says what else to ask for.
+    Index,
 }
 
 /// Who is asked for a file, and what its absence means.
@@ -111,6 +149,23 @@ pub fn advisory_url(feed: &str, id: &str) -> String {
     if feed == debian::FEED.id { debian::advisory_url(id) } else { String::new() }
 }
 
+/// Lets a parser read a file as a stream.
+pub(crate) fn streamed(
+    input: &mut Input<'_>,
+    parse: impl FnOnce(&str, &mut dyn BufRead) -> Result<Edition, ParseError>,
+) -> Result<Edition, ParseError> {
+    let name = input.name();
+    let mut reader = input.reader().map_err(|error| unpack_error(name, &error))?;
+    parse(name, &mut *reader)
+}
+
+/// Why a file could not be unpacked. Errors of the unpacker name the file already.
+pub(crate) fn unpack_error(name: &str, error: &io::Error) -> ParseError {
+    let text = error.to_string();
+    let reason = text.strip_prefix(&format!("{name} ")).map_or_else(|| text.clone(), |rest| format!("it {rest}"));
+    ParseError { name: name.to_owned(), reason }
+}
+
 /// One mebibyte.
 pub(crate) const MIB: u64 = 1024 * 1024;
 
@@ -122,12 +177,13 @@ mod tests {
 
     #[test]
     fn ids_and_file_names_are_unique_and_fit_a_path() {
-        let now: Timestamp = "2026-11-23T00:00:00Z".parse().expect("an instant");
+        let now = "2026-11-23T00:00:00Z".parse().expect("an instant");
+        let known = Known { now, complete_at: None, newest: None };
         let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
         let ids: BTreeSet<_> = FEEDS.iter().map(|feed| feed.id).collect();
         assert_eq!(ids.len(), FEEDS.len());
         for feed in FEEDS {
-            let requests = (feed.requests)(now);
+            let requests = (feed.requests)(&known);
             let names: BTreeSet<_> = requests.iter().map(|r| r.name.as_str()).collect();
             assert_eq!(names.len(), requests.len(), "{}", feed.id);
             assert!(names.iter().all(|name| name.chars().all(plain)), "{}", feed.id);

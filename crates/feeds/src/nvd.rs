@@ -4,14 +4,14 @@ use std::io::BufRead;
 
 use domain::record::{Flaw, Record};
 use domain::vulnerability::{Authority, VulnerabilityId};
-use jiff::Timestamp;
 use jiff::tz::Offset;
 use outside::unpack::Limits;
+use outside::unpack::input::Input;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::json::{cwe, instant, stream_list, vector};
-use crate::{Asked, Edition, Feed, MIB, ParseError, Problems, Request};
+use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Problems, Request, streamed};
 
 const FILES: &str = "https://nvd.nist.gov/feeds/json/cve/2.0/nvdcve-2.0-";
 const API: &str = "https://services.nvd.nist.gov/rest/json/cves/2.0";
@@ -28,15 +28,17 @@ pub(crate) const FEED: Feed = Feed {
     licence: "public domain (United States Government)",
     attribution: "This product uses data from the NVD API but is not endorsed or certified by the NVD.",
     requests,
+    follow: None,
     parse,
 };
 
-fn requests(now: Timestamp) -> Vec<Request> {
-    let this_year = Offset::UTC.to_datetime(now).year();
+fn requests(known: &Known) -> Vec<Request> {
+    let this_year = Offset::UTC.to_datetime(known.now).year();
     let request = |name: String, url: String, asked| Request {
         name,
         url,
         asked,
+        keep: Keep::Replace,
         max_bytes: 256 * MIB,
         limits: Limits::bytes(2048 * MIB),
     };
@@ -115,7 +117,11 @@ struct NamedCve {
     id: String,
 }
 
-fn parse(
+fn parse(input: &mut Input<'_>, sink: &mut dyn FnMut(Record), problems: &mut Problems) -> Result<Edition, ParseError> {
+    streamed(input, |name, reader| read(name, reader, sink, problems))
+}
+
+fn read(
     name: &str,
     reader: &mut dyn BufRead,
     sink: &mut dyn FnMut(Record),
@@ -165,7 +171,7 @@ fn flaw(cve: Cve, problems: &mut Problems) -> Flaw {
     cwes.sort_unstable();
     cwes.dedup();
     let rejected = cve.status.eq_ignore_ascii_case("rejected");
-    Flaw { id: cve.id, aliases: Vec::new(), rejected, published_at, vectors, ssvc: None, cwes }
+    Flaw { rejected, published_at, vectors, cwes, ..Flaw::bare(cve.id) }
 }
 
 /// Who wrote a metric: everybody but NVD and CISA is the authority that assigned the number.

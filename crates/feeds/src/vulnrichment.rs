@@ -1,18 +1,19 @@
 //! CISA Vulnrichment: CVE records with CISA's SSVC answers, vectors and weaknesses beside the CNA's own.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead};
+use std::io::BufRead;
 
 use domain::record::{Flaw, Record};
 use domain::vulnerability::{Authority, Exploitation, PublishedVector, Ssvc, VulnerabilityId};
 use jiff::Timestamp;
 use outside::unpack::Limits;
 use outside::unpack::archive::{ArchiveLimits, Content, Entry, walk_tar};
+use outside::unpack::input::Input;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::json::{cwe, excerpt, instant, vector};
-use crate::{Asked, Edition, Feed, MIB, ParseError, Problems, Request};
+use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Problems, Request, streamed, unpack_error};
 
 const URL: &str = "https://github.com/cisagov/vulnrichment/archive/refs/heads/develop.tar.gz";
 /// Short name of CISA's container among the additional ones.
@@ -25,20 +26,26 @@ pub(crate) const FEED: Feed = Feed {
     licence: "CC0-1.0",
     attribution: "Enriched CVE records by CISA (https://github.com/cisagov/vulnrichment), CC0.",
     requests,
+    follow: None,
     parse,
 };
 
-fn requests(_now: Timestamp) -> Vec<Request> {
+fn requests(_known: &Known) -> Vec<Request> {
     vec![Request {
         name: "vulnrichment-develop.tar".to_owned(),
         url: URL.to_owned(),
         asked: Asked::Always,
+        keep: Keep::Replace,
         max_bytes: 1024 * MIB,
         limits: Limits::bytes(8192 * MIB),
     }]
 }
 
-fn parse(
+fn parse(input: &mut Input<'_>, sink: &mut dyn FnMut(Record), problems: &mut Problems) -> Result<Edition, ParseError> {
+    streamed(input, |name, reader| read(name, reader, sink, problems))
+}
+
+fn read(
     name: &str,
     reader: &mut dyn BufRead,
     sink: &mut dyn FnMut(Record),
@@ -59,14 +66,8 @@ fn parse(
     });
     match ended {
         Ok(()) => Ok(edition),
-        Err(error) => Err(ParseError { name: name.to_owned(), reason: shortened(name, &error) }),
+        Err(error) => Err(unpack_error(name, &error)),
     }
-}
-
-/// Errors of the unpacker name the file already.
-fn shortened(name: &str, error: &io::Error) -> String {
-    let text = error.to_string();
-    text.strip_prefix(&format!("{name} ")).map_or_else(|| text.clone(), |rest| format!("it {rest}"))
 }
 
 /// The identifier in a path such as `vulnrichment-develop/2024/3xxx/CVE-2024-3094.json`.
@@ -183,7 +184,7 @@ fn read_entry(entry: &Entry<'_>, problems: &mut Problems) -> Result<Flaw, String
     cwes.dedup();
     let rejected = state.eq_ignore_ascii_case("rejected");
     let published_at = published.as_deref().and_then(instant);
-    Ok(Flaw { id, aliases: Vec::new(), rejected, published_at, vectors, ssvc, cwes })
+    Ok(Flaw { rejected, published_at, vectors, ssvc, cwes, ..Flaw::bare(id) })
 }
 
 struct Read<'a> {

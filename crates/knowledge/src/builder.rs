@@ -119,6 +119,11 @@ impl Builder {
                 let id = self.strings.intern(id.as_str());
                 self.kev.push((id, kev));
             }
+            Record::Document { .. }
+            | Record::Exploit { .. }
+            | Record::Term(_)
+            | Record::Usage { .. }
+            | Record::Cycle(_) => {}
         }
     }
 
@@ -136,7 +141,9 @@ impl Builder {
             Statement::Ignored => (status::IGNORED, ""),
             Statement::EndOfLife => (status::END_OF_LIFE, ""),
             Statement::NotAffected => (status::NOT_AFFECTED, ""),
-            Statement::Undetermined => (status::UNDETERMINED, ""),
+            Statement::Affected(_) | Statement::NotAffectedIn(_) | Statement::Undetermined => {
+                (status::UNDETERMINED, "")
+            }
         };
         let entry = StatementEntry {
             release: self.release_index(key),

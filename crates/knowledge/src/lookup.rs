@@ -205,6 +205,8 @@ impl Knowledge {
             kev: has(flag::KEV).then(kev).transpose()?,
             ssvc: has(flag::SSVC).then(ssvc).transpose()?,
             cwes: self.words(row.cwes)?,
+            exploits: Vec::new(),
+            usages: Vec::new(),
         })
     }
 

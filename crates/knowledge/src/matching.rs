@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use domain::advisory::VendorStatus;
 use domain::component::{Component, Ecosystem, Package, Release};
 use domain::inventory::Inventory;
-use domain::verdict::{Match, Undecided, UndecidedKind};
+use domain::verdict::{Confidence, Match, Undecided, UndecidedKind};
 use domain::vulnerability::VulnerabilityId;
 use ecosystems::Version;
 
@@ -233,6 +233,7 @@ impl<'a> Finder<'a> {
             urgency: image.text(row.urgency)?.to_owned(),
             fixed_version: fixed.map(ToOwned::to_owned),
             restart_needed,
+            confidence: Confidence::High,
         })
     }
 

@@ -1,6 +1,7 @@
 //! Bounded unpacking: whatever is packed is recognised by its first bytes, and expands no further than it may.
 
 pub mod archive;
+pub mod input;
 
 use std::cell::Cell;
 use std::fmt;

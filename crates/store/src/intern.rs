@@ -23,7 +23,8 @@ struct Table {
 
 const COMPONENT: Table = Table {
     find: "select id, digest as key from component where digest in (select item.value from {texts $1})",
-    head: "insert into component (digest, ecosystem, source, source_version, name, version, arch, path, kernel) values",
+    head: "insert into component (digest, ecosystem, source, source_version, name, version, arch, path, kernel, module,
+        origin, owner, cpe, layer) values",
     tail: "on conflict (digest) do nothing",
 };
 
@@ -69,7 +70,8 @@ pub(crate) async fn components_by_id(mut on: On<'_>, ids: &[i64]) -> Result<Hash
     for chunk in ids.chunks(KEYS_MAX) {
         let rows = query(
             "read components",
-            "select id, ecosystem, source, source_version, name, version, arch, path, kernel from component
+            "select id, ecosystem, source, source_version, name, version, arch, path, kernel, module, origin, owner, cpe,
+                layer from component
              where id in (select cast(item.value as bigint) from {texts $1})",
         )
         .bind(json(chunk))
@@ -92,6 +94,11 @@ fn component(row: &Row) -> Result<Component, StoreError> {
         arch: row.text("arch")?,
         path: row.text("path")?,
         kernel: row.text("kernel")?,
+        module: row.text("module")?,
+        origin: row.text("origin")?,
+        owner: row.text("owner")?,
+        cpe: row.text("cpe")?,
+        layer: row.text("layer")?,
     })
 }
 
@@ -105,6 +112,11 @@ fn component_parts(component: &Component) -> Vec<String> {
         component.arch.clone(),
         component.path.clone(),
         component.kernel.clone(),
+        component.module.clone(),
+        component.origin.clone(),
+        component.owner.clone(),
+        component.cpe.clone(),
+        component.layer.clone(),
     ]
 }
 

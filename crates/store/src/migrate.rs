@@ -5,7 +5,8 @@ use crate::error::StoreError;
 use crate::sql::{query, script};
 
 /// Every step, oldest first: its number is its place in the list. A step that was released is never edited.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_start.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_start.sql"), include_str!("../migrations/0002_package_context.sql")];
 
 /// The schema that this program writes.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;

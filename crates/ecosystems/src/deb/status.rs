@@ -185,6 +185,7 @@ impl Parser<'_> {
             version: version.to_owned(),
             arch: arch.to_owned(),
             path: self.path.to_owned(),
+            ..Component::default()
         }))
     }
 

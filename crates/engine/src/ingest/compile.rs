@@ -104,10 +104,13 @@ impl Expected {
                 self.releases.push((*ecosystem, release.clone()));
                 return;
             }
-            Record::Source { .. } => return,
+            Record::Source { .. } | Record::Document { .. } | Record::Term(_) | Record::Cycle(_) => return,
             Record::Advisory(advisory) => &advisory.vulnerability,
             Record::Flaw(flaw) => &flaw.id,
-            Record::Epss { id, .. } | Record::Kev { id, .. } => id,
+            Record::Epss { id, .. }
+            | Record::Kev { id, .. }
+            | Record::Exploit { id, .. }
+            | Record::Usage { id, .. } => id,
         };
         if !self.vulnerabilities.iter().any(|(known, _)| *known == feed) {
             self.vulnerabilities.push((feed, id.as_str().to_owned()));

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use domain::feed::FeedSnapshot;
 use domain::record::Record;
-use feeds::{Asked, Edition, Feed, Problems, Request};
+use feeds::{Asked, Edition, Feed, Known, Problems, Request};
 use outside::file::AtomicFile;
+use outside::unpack::input::Input;
 use outside::{Answer, Body, Fetch, FetchError, Source, Validators};
 use sha2::{Digest as _, Sha256};
 
@@ -38,7 +39,7 @@ impl From<String> for Failure {
 /// Brings one feed up to date. Never fails as a whole: the outcome says what happened.
 pub(super) async fn feed(feed: &Feed, folder: &FeedFolder, options: &SyncOptions, progress: &dyn Progress) -> Outcome {
     let mut run = Run::default();
-    for request in (feed.requests)(options.now) {
+    for request in (feed.requests)(&Known { now: options.now, complete_at: None, newest: None }) {
         if request.asked == Asked::OnlyMirrors && matches!(options.source, Source::Publishers(_)) {
             continue;
         }
@@ -300,7 +301,6 @@ struct Parsed {
 impl Job {
     fn run(mut self) -> Result<Parsed, String> {
         let cannot_store = |target: &Path, error: &io::Error| format!("cannot store {}: {error}", target.display());
-        self.download.file_mut().rewind().map_err(|e| cannot_store(&self.target, &e))?;
         let mut records = AtomicFile::create(&self.target).map_err(|e| cannot_store(&self.target, &e))?;
         let mut writer = RecordsWriter::new(&mut records).map_err(|e| cannot_store(&self.target, &e))?;
         let mut written = Ok(());
@@ -308,17 +308,12 @@ impl Job {
         let mut sink = |record: Record| {
             count += u64::from(!matches!(record, Record::Release { .. } | Record::Source { .. }));
             if written.is_ok() {
-                written = writer.write(record);
+                written = writer.write(&record);
             }
         };
         let mut problems = Problems::new(format!("{} {}", self.feed.id, self.request.name));
-        let file = self.download.file_mut();
-        let ended = outside::unpack::reader(&self.name, file, self.request.limits).map_err(|e| e.to_string()).and_then(
-            |mut reader| {
-                let parse = self.feed.parse;
-                parse(&self.name, &mut *reader, &mut sink, &mut problems).map_err(|e| e.to_string())
-            },
-        );
+        let mut input = Input::new(&self.name, self.download.file_mut(), self.request.limits);
+        let ended = (self.feed.parse)(&mut input, &mut sink, &mut problems).map_err(|e| e.to_string());
         written.and_then(|()| writer.finish()).map_err(|e| cannot_store(&self.target, &e))?;
         let damage = match (ended, self.cut_off) {
             (Ok(edition), None) => Ok(edition),

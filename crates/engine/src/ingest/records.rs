@@ -4,72 +4,13 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::path::Path;
 
-use domain::advisory::{Advisory, Statement, VendorStatus};
-use domain::component::{Ecosystem, Release};
 use domain::record::Record;
-use domain::vulnerability::VulnerabilityId;
 use outside::file::AtomicFile;
-use serde::{Deserialize, Serialize};
 
 /// Most bytes of one record; nothing that a parser yields comes near.
 const MAX_FRAME_BYTES: u32 = 16 * 1024 * 1024;
 /// Fast, and a fifth of the size.
 const LEVEL: i32 = 1;
-
-/// A record as it is stored. The wire form of a statement names its own type, which a compact format cannot read back.
-#[derive(Serialize, Deserialize)]
-enum Frame {
-    Advisory {
-        source: String,
-        id: String,
-        ecosystem: Ecosystem,
-        release: Release,
-        package: String,
-        vulnerability: VulnerabilityId,
-        status: VendorStatus,
-        /// Only for [`VendorStatus::FixedIn`].
-        fixed: String,
-        urgency: String,
-    },
-    Other(Record),
-}
-
-impl From<Record> for Frame {
-    fn from(record: Record) -> Self {
-        match record {
-            Record::Advisory(advisory) => {
-                let Advisory { source, id, ecosystem, release, package, vulnerability, statement, urgency } = advisory;
-                let status = statement.vendor_status();
-                let fixed = match statement {
-                    Statement::FixedIn { version } => version,
-                    _ => String::new(),
-                };
-                Self::Advisory { source, id, ecosystem, release, package, vulnerability, status, fixed, urgency }
-            }
-            other => Self::Other(other),
-        }
-    }
-}
-
-impl From<Frame> for Record {
-    fn from(frame: Frame) -> Self {
-        match frame {
-            Frame::Advisory { source, id, ecosystem, release, package, vulnerability, status, fixed, urgency } => {
-                let statement = match status {
-                    VendorStatus::FixedIn => Statement::FixedIn { version: fixed },
-                    VendorStatus::Open => Statement::Open,
-                    VendorStatus::Postponed => Statement::Postponed,
-                    VendorStatus::Ignored => Statement::Ignored,
-                    VendorStatus::EndOfLife => Statement::EndOfLife,
-                    VendorStatus::NotAffected => Statement::NotAffected,
-                    VendorStatus::Undetermined => Statement::Undetermined,
-                };
-                Self::Advisory(Advisory { source, id, ecosystem, release, package, vulnerability, statement, urgency })
-            }
-            Frame::Other(record) => record,
-        }
-    }
-}
 
 /// Writes records; nothing counts before [`RecordsWriter::finish`].
 pub(super) struct RecordsWriter<'a> {
@@ -85,9 +26,9 @@ impl<'a> RecordsWriter<'a> {
         Ok(Self { encoder, frame: Vec::new(), count: 0 })
     }
 
-    pub(super) fn write(&mut self, record: Record) -> io::Result<()> {
+    pub(super) fn write(&mut self, record: &Record) -> io::Result<()> {
         self.frame.clear();
-        postcard::to_io(&Frame::from(record), &mut self.frame).map_err(io::Error::other)?;
+        postcard::to_io(record, &mut self.frame).map_err(io::Error::other)?;
         let size = u32::try_from(self.frame.len()).ok().filter(|size| *size <= MAX_FRAME_BYTES);
         let size = size.ok_or_else(|| io::Error::other("a record is too large to be stored"))?;
         self.encoder.write_all(&size.to_le_bytes())?;
@@ -121,8 +62,7 @@ pub(super) fn read(path: &Path, sink: &mut dyn FnMut(Record)) -> io::Result<()> 
         }
         frame.resize(usize::try_from(size).map_err(io::Error::other)?, 0);
         reader.read_exact(&mut frame)?;
-        let record: Frame = postcard::from_bytes(&frame).map_err(io::Error::other)?;
-        sink(record.into());
+        sink(postcard::from_bytes(&frame).map_err(io::Error::other)?);
         count += 1;
     }
     let mut written = [0; 8];
@@ -137,8 +77,10 @@ pub(super) fn read(path: &Path, sink: &mut dyn FnMut(Record)) -> io::Result<()> 
 
 #[cfg(test)]
 mod tests {
+    use domain::advisory::{Advisory, Bound, Range, Statement, Versions};
+    use domain::component::{Ecosystem, Release};
     use domain::record::Flaw;
-    use domain::vulnerability::{Authority, Epss, Exploitation, Kev, PublishedVector, Ssvc};
+    use domain::vulnerability::{Authority, Epss, Exploitation, Kev, PublishedVector, Ssvc, VulnerabilityId};
     use jiff::Timestamp;
     use jiff::civil::date;
 
@@ -155,19 +97,17 @@ mod tests {
             Statement::Ignored,
             Statement::EndOfLife,
             Statement::NotAffected,
+            Statement::NotAffectedIn(Versions { ranges: Vec::new(), exact: vec!["1.0".to_owned()] }),
+            Statement::Affected(Versions {
+                ranges: vec![Range { lower: Some(Bound { version: "1.0".to_owned(), inclusive: true }), upper: None }],
+                exact: Vec::new(),
+            }),
             Statement::Undetermined,
         ];
         let advisories = statements.map(|statement| {
-            Record::Advisory(Advisory {
-                source: "debian".to_owned(),
-                id: "CVE-2099-10001".to_owned(),
-                ecosystem: Ecosystem::Deb,
-                release: release(),
-                package: "vigie-demo-web".to_owned(),
-                vulnerability: id(),
-                statement,
-                urgency: "low".to_owned(),
-            })
+            let (release, package) = (release(), "vigie-demo-web");
+            let advisory = Advisory::new("debian", "CVE-2099-10001", Ecosystem::Deb, release, package, id(), statement);
+            Record::Advisory(Advisory { urgency: "low".to_owned(), ..advisory })
         });
         let name = "vigie-demo-web".to_owned();
         let vector = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H".to_owned();
@@ -176,13 +116,13 @@ mod tests {
             Record::Release { ecosystem: Ecosystem::Deb, release: release() },
             Record::Source { ecosystem: Ecosystem::Deb, distribution: "debian".to_owned(), name },
             Record::Flaw(Flaw {
-                id: id(),
                 aliases: vec!["GHSA-0000".to_owned()],
                 rejected: true,
                 published_at: Some(Timestamp::UNIX_EPOCH),
                 vectors: vec![PublishedVector { vector, source: "nvd".to_owned(), authority: Authority::Nvd }],
                 ssvc: Some(Ssvc { exploitation, automatable: true, technical_impact_total: false, at }),
                 cwes: vec!["CWE-79".to_owned()],
+                ..Flaw::bare(id())
             }),
             Record::Epss { id: id(), epss: Epss { probability: 0.5, percentile: 0.75, date: date(2024, 1, 13) } },
             Record::Kev { id: id(), kev: Kev { added: date(2024, 1, 8), due: None, ransomware: true } },
@@ -197,7 +137,7 @@ mod tests {
         let records = every_kind();
         let mut file = AtomicFile::create(&path).expect("it opens");
         let mut writer = RecordsWriter::new(&mut file).expect("it starts");
-        records.iter().cloned().try_for_each(|record| writer.write(record)).expect("it writes");
+        records.iter().try_for_each(|record| writer.write(record)).expect("it writes");
         writer.finish().expect("it ends");
         file.commit().expect("it is kept");
         let mut seen = Vec::new();

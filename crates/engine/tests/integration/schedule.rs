@@ -59,6 +59,7 @@ impl World {
             listeners: None,
             reboot_required: None,
             stale_packages: None,
+            product: String::new(),
             gaps: Vec::new(),
         };
         let now = self.engine.now();

@@ -3,10 +3,12 @@
 mod damage;
 mod samples;
 
-use std::io::BufReader;
+use std::io::Cursor;
 
 use domain::record::Record;
 use feeds::{Edition, ParseError, Problems};
+use outside::unpack::Limits;
+use outside::unpack::input::Input;
 
 /// What a parser makes of some bytes.
 pub(crate) struct Parsed {
@@ -19,8 +21,9 @@ pub(crate) fn parse(feed: &str, name: &str, bytes: &[u8]) -> Parsed {
     let feed = feeds::feed(feed).expect("the feed exists");
     let mut problems = Problems::new(feed.id);
     let mut records = Vec::new();
-    let mut reader = BufReader::new(bytes);
-    let ended = (feed.parse)(name, &mut reader, &mut |record| records.push(record), &mut problems);
+    let mut source = Cursor::new(bytes);
+    let mut input = Input::new(name, &mut source, Limits::bytes(1 << 30));
+    let ended = (feed.parse)(&mut input, &mut |record| records.push(record), &mut problems);
     Parsed { records, problems, ended }
 }
 

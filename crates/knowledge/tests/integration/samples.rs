@@ -33,16 +33,9 @@ pub(crate) fn source(name: &str) -> Record {
 }
 
 pub(crate) fn advisory(package: &str, vulnerability: &str, statement: Statement) -> Record {
-    Record::Advisory(Advisory {
-        source: "debian".to_owned(),
-        id: vulnerability.to_owned(),
-        ecosystem: Ecosystem::Deb,
-        release: bookworm(),
-        package: package.to_owned(),
-        vulnerability: id(vulnerability),
-        statement,
-        urgency: String::new(),
-    })
+    let release = bookworm();
+    let id = id(vulnerability);
+    Record::Advisory(Advisory::new("debian", vulnerability, Ecosystem::Deb, release, package, id, statement))
 }
 
 pub(crate) fn fixed(version: &str) -> Statement {
@@ -50,15 +43,7 @@ pub(crate) fn fixed(version: &str) -> Statement {
 }
 
 pub(crate) fn flaw(id_text: &str) -> Flaw {
-    Flaw {
-        id: id(id_text),
-        aliases: Vec::new(),
-        rejected: false,
-        published_at: None,
-        vectors: Vec::new(),
-        ssvc: None,
-        cwes: Vec::new(),
-    }
+    Flaw::bare(id(id_text))
 }
 
 /// Records of the feed `debian`, which is whole unless `snapshot` says otherwise.
@@ -86,6 +71,7 @@ pub(crate) fn component(text: &str) -> Component {
         source,
         source_version,
         kernel,
+        ..Component::default()
     }
 }
 
@@ -98,6 +84,7 @@ pub(crate) fn inventory(components: &[&str]) -> Inventory {
         listeners: None,
         reboot_required: None,
         stale_packages: None,
+        product: String::new(),
         gaps: Vec::new(),
     }
 }

@@ -1,8 +1,8 @@
 //! Bounded walk over a tar archive; nothing of it ever touches a disk.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 
-use super::{UnpackError, damaged};
+use super::{Limits, RATIO_FREE_BYTES, UnpackError, damaged};
 
 /// How much an archive may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,47 @@ pub fn walk_tar(
             Content::Bytes(&bytes)
         };
         visit(Entry { path: &path, modified, content })?;
+    }
+    Ok(())
+}
+
+/// Shows every regular file of a zip archive, in the order of its directory.
+pub fn walk_zip(
+    name: &str,
+    source: impl Read + Seek,
+    limits: Limits,
+    archive_limits: ArchiveLimits,
+    visit: &mut dyn FnMut(Entry<'_>) -> io::Result<()>,
+) -> io::Result<()> {
+    let refuse = |error: UnpackError| io::Error::new(io::ErrorKind::InvalidData, error);
+    let mut archive = zip::ZipArchive::new(source).map_err(|e| damaged(name, &e))?;
+    if archive.len() as u64 > archive_limits.max_entries {
+        return Err(refuse(UnpackError::TooManyEntries { name: name.to_owned(), limit: archive_limits.max_entries }));
+    }
+    let (mut bytes, mut packed, mut expanded) = (Vec::new(), 0_u64, 0_u64);
+    for index in 0..archive.len() {
+        let entry = archive.by_index(index).map_err(|e| damaged(name, &e))?;
+        if !entry.is_file() {
+            continue;
+        }
+        let path = entry.name().map_err(|e| damaged(name, &e))?.into_owned();
+        let size = entry.size();
+        packed += entry.compressed_size();
+        if size > archive_limits.max_entry_bytes {
+            visit(Entry { path: &path, modified: 0, content: Content::TooLarge(size) })?;
+            continue;
+        }
+        bytes.clear();
+        // What the directory says of the size is a claim: reading stops where the limit is.
+        let read = entry.take(archive_limits.max_entry_bytes + 1).read_to_end(&mut bytes);
+        expanded += read.map_err(|e| damaged(name, &e))? as u64;
+        if bytes.len() as u64 > archive_limits.max_entry_bytes || expanded > limits.max_bytes {
+            return Err(refuse(UnpackError::TooLarge { name: name.to_owned(), limit: limits.max_bytes }));
+        }
+        if expanded > RATIO_FREE_BYTES && expanded / packed.max(1) > limits.max_ratio {
+            return Err(refuse(UnpackError::Bomb { name: name.to_owned(), ratio: limits.max_ratio }));
+        }
+        visit(Entry { path: &path, modified: 0, content: Content::Bytes(&bytes) })?;
     }
     Ok(())
 }

@@ -176,5 +176,6 @@ fn matched(row: &Row, finding: &Finding, places: &Places) -> Result<Option<Match
         urgency: row.text("match_urgency")?,
         fixed_version: row.get("match_fixed_version")?,
         restart_needed: row.get("match_restart_needed")?,
+        confidence: row.word_opt("match_confidence")?.unwrap_or_default(),
     }))
 }

@@ -32,13 +32,15 @@ const FINDING_TAIL: &str = "on conflict (asset_id, package_id, vulnerability_id)
         else excluded.match_fixed_version end,
     match_restart_needed = case when excluded.match_source is null then finding.match_restart_needed
         else excluded.match_restart_needed end,
+    match_confidence = case when excluded.match_source is null then finding.match_confidence
+        else excluded.match_confidence end,
     match_places = case when excluded.match_source is null then finding.match_places else excluded.match_places end,
     match_source = coalesce(excluded.match_source, finding.match_source)";
 
 const FINDING_HEAD: &str = "insert into finding (asset_id, package_id, vulnerability_id, id, state, cause, since_at,
     version, fixed_version_seen, strength, failed_fixes, moved_at, opened_by, detected_at, confirmed_at, ended_at,
     match_source, match_advisory, match_version, match_status, match_urgency, match_fixed_version,
-    match_restart_needed, match_places) values";
+    match_restart_needed, match_places, match_confidence) values";
 
 pub(super) async fn save_all(tx: &mut Tx, saves: &[Save<'_>], recording: Recording<'_>) -> Result<(), StoreError> {
     if saves.is_empty() {
@@ -95,7 +97,7 @@ fn episode_values(episode: &Episode) -> [Value; 4] {
     [word(episode.opened_by).into(), episode.detected_at.into(), episode.confirmed_at.into(), episode.ended_at.into()]
 }
 
-fn match_values(matched: Option<&Match>, places: Vec<u8>) -> [Value; 8] {
+fn match_values(matched: Option<&Match>, places: Vec<u8>) -> [Value; 9] {
     [
         matched.map(|m| m.source.as_str()).into(),
         matched.map(|m| m.advisory.as_str()).into(),
@@ -105,6 +107,7 @@ fn match_values(matched: Option<&Match>, places: Vec<u8>) -> [Value; 8] {
         matched.and_then(|m| m.fixed_version.as_deref()).into(),
         matched.map(|m| m.restart_needed).into(),
         matched.map(|_| places).into(),
+        matched.map(|m| word(m.confidence)).into(),
     ]
 }
 

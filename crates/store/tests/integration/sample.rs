@@ -6,7 +6,7 @@ use domain::component::{Component, Ecosystem, Package, Release};
 use domain::finding::{Evidence, Fact, FindingKey, FixedCause, OpenedBy, Strength};
 use domain::ids::AssetId;
 use domain::inventory::{Area, Gap, Identity, Inventory, Listener, Platform, Protocol};
-use domain::verdict::{Match, Undecided, UndecidedKind};
+use domain::verdict::{Confidence, Match, Undecided, UndecidedKind};
 use domain::vulnerability::VulnerabilityId;
 use jiff::Timestamp;
 use store::Db;
@@ -65,6 +65,7 @@ pub(crate) fn component(name: &str, version: &str) -> Component {
         arch: "amd64".to_owned(),
         path: "var/lib/dpkg/status".to_owned(),
         kernel: String::new(),
+        ..Component::default()
     }
 }
 
@@ -91,6 +92,7 @@ pub(crate) fn inventory() -> Inventory {
         }]),
         reboot_required: Some(false),
         stale_packages: Some(Vec::new()),
+        product: String::new(),
         gaps: vec![Gap { area: Area::Restart, subject: "/proc".to_owned(), reason: "not root".to_owned() }],
     }
 }
@@ -128,6 +130,7 @@ pub(crate) fn matched(key: &FindingKey, fixed_version: Option<&str>) -> Match {
         urgency: String::new(),
         fixed_version: fixed_version.map(str::to_owned),
         restart_needed: false,
+        confidence: Confidence::High,
     }
 }
 

@@ -1,0 +1,7 @@
+-- What decides who judges a component, and how sure a match is.
+alter table component add column module text not null default '';
+alter table component add column origin text not null default '';
+alter table component add column owner text not null default '';
+alter table component add column cpe text not null default '';
+alter table component add column layer text not null default '';
+alter table finding add column match_confidence text;
