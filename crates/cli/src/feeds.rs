@@ -93,7 +93,7 @@ pub(crate) async fn sync(
         None => Source::publishers(client)?,
     };
     let bars = bars::Bars::new(std::io::stderr().is_terminal());
-    let options = SyncOptions { data_dir: data_dir.to_owned(), source, only, now };
+    let options = SyncOptions { data_dir: data_dir.to_owned(), source, only, accept_loss: Vec::new(), now };
     ingest::sync(&options, &bars).await.map_err(|error| match error {
         SyncError::UnknownFeed { .. } => Usage(error.to_string()).into(),
         other => anyhow::Error::from(other).context("synchronise the feeds"),

@@ -116,8 +116,13 @@ fn warn_of_sample(sample: &Path) -> anyhow::Result<()> {
 }
 
 async fn synchronise(engine: &Engine, source: &Source) {
-    let options =
-        SyncOptions { data_dir: engine.data_dir.clone(), source: source.clone(), only: None, now: engine.now() };
+    let options = SyncOptions {
+        data_dir: engine.data_dir.clone(),
+        source: source.clone(),
+        only: None,
+        accept_loss: Vec::new(),
+        now: engine.now(),
+    };
     match sync(&options, &Quiet).await {
         Ok(report) => {
             let updated = report.feeds.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Updated)).count();

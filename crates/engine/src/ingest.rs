@@ -5,7 +5,11 @@
 //! step too: a kill at any point leaves the old state or the new one.
 
 mod compile;
+mod documents;
 mod fetch;
+mod file;
+mod history;
+mod hold;
 mod records;
 mod state;
 
@@ -38,6 +42,8 @@ pub struct SyncOptions {
     pub source: Source,
     /// Feed ids. `None`: all.
     pub only: Option<Vec<String>>,
+    /// Feeds that may lose more than a tenth of their records this time.
+    pub accept_loss: Vec<String>,
     pub now: Timestamp,
 }
 
@@ -155,9 +161,8 @@ pub async fn sync(options: &SyncOptions, progress: &dyn Progress) -> Result<Sync
     let all: Vec<_> = wanted.into_iter().map(|feed| one_feed(feed, &root, options, progress)).collect();
     let running = futures_util::stream::iter(all).buffered(AT_ONCE);
     let feeds: Vec<_> = running.collect().await;
-    let changed = feeds.iter().any(|(_, outcome)| *outcome == Outcome::Updated);
+    let compiled = compile::knowledge(options, progress).await?;
     let snapshots = snapshots(&options.data_dir);
-    let compiled = compile::knowledge(options, &snapshots, changed, progress).await?;
     Ok(SyncReport { feeds, snapshots, compiled })
 }
 

@@ -13,6 +13,7 @@ mod problems;
 mod vulnrichment;
 
 use std::io::{self, BufRead};
+use std::time::Duration;
 
 use domain::record::Record;
 use jiff::Timestamp;
@@ -128,6 +129,14 @@ pub struct ParseError {
 
 /// Every feed, in the order of the guide.
 pub const FEEDS: &[Feed] = &[debian::FEED, nvd::FEED, kev::FEED, epss::FEED, vulnrichment::FEED];
+
+impl Feed {
+    /// How long its publisher wants to be left alone between two requests of one run.
+    pub fn pause(&self) -> Duration {
+        // NVD: "sleep your scripts for six seconds between requests".
+        Duration::from_secs(if self.id == nvd::FEED.id { 6 } else { 0 })
+    }
+}
 
 /// The feed with this id.
 pub fn feed(id: &str) -> Option<&'static Feed> {

@@ -5,31 +5,26 @@ use std::io::Write as _;
 use std::path::Path;
 
 use domain::component::{Ecosystem, Release};
-use domain::feed::FeedSnapshot;
 use domain::record::Record;
 use feeds::FEEDS;
 use knowledge::{Builder, Knowledge};
 use outside::file::{AtomicFile, remove_unfinished_of};
 
-use super::state::{self, FileState};
+use super::state::{self, FeedState};
 use super::{KNOWLEDGE_FILE, Progress, Step, SyncError, SyncOptions, feeds_dir, records};
 
 /// Compiles the knowledge file if it is not up to date; tells whether it did.
-pub(super) async fn knowledge(
-    options: &SyncOptions,
-    snapshots: &[FeedSnapshot],
-    changed: bool,
-    progress: &dyn Progress,
-) -> Result<bool, SyncError> {
+pub(super) async fn knowledge(options: &SyncOptions, progress: &dyn Progress) -> Result<bool, SyncError> {
     let path = options.data_dir.join(KNOWLEDGE_FILE);
     let io = |source| SyncError::Io { path: path.clone(), source };
     remove_unfinished_of(&path).map_err(io)?;
-    if !changed && is_current(&path, snapshots) {
+    let states = states(&options.data_dir);
+    if is_current(&path, &states) {
         return Ok(false);
     }
     progress.step(Step::Compiling);
-    let (data_dir, target, snapshots) = (options.data_dir.to_owned(), path.clone(), snapshots.to_vec());
-    let compiled = tokio::task::spawn_blocking(move || compile(&data_dir, &target, &snapshots))
+    let (data_dir, target) = (options.data_dir.to_owned(), path.clone());
+    let compiled = tokio::task::spawn_blocking(move || compile(&data_dir, &target, &states))
         .await
         .map_err(|e| SyncError::Compile(format!("the compiler broke: {e}")))??;
     progress.step(Step::Compiled);
@@ -37,45 +32,51 @@ pub(super) async fn knowledge(
     Ok(true)
 }
 
-/// Tells whether the file in use holds these snapshots: an interrupted run is made up for.
-fn is_current(path: &Path, snapshots: &[FeedSnapshot]) -> bool {
-    let Ok(knowledge) = Knowledge::open(path) else { return false };
-    let mut sorted = snapshots.to_vec();
-    sorted.sort_by(|a, b| a.id.cmp(&b.id));
-    knowledge.feeds() == sorted
+/// What is stored of every feed, in the order of the guide.
+fn states(data_dir: &Path) -> Vec<FeedState> {
+    let root = feeds_dir(data_dir);
+    let state = |feed: &feeds::Feed| state::read(&root.join(feed.id), feed.id);
+    FEEDS.iter().map(|feed| state(feed).unwrap_or_else(|| FeedState::never(feed.id))).collect()
 }
 
-fn compile(data_dir: &Path, target: &Path, snapshots: &[FeedSnapshot]) -> Result<AtomicFile, SyncError> {
+/// Tells whether the file in use holds these records: an interrupted run is made up for.
+fn is_current(path: &Path, states: &[FeedState]) -> bool {
+    let Ok(knowledge) = Knowledge::open(path) else { return false };
+    let mut settled: Vec<_> = states.iter().map(FeedState::settled).collect();
+    settled.sort_by(|a, b| a.id.cmp(&b.id));
+    knowledge.feeds() == settled
+}
+
+fn compile(data_dir: &Path, target: &Path, states: &[FeedState]) -> Result<AtomicFile, SyncError> {
     let io = |source| SyncError::Io { path: target.to_owned(), source };
     let mut builder = Builder::new();
     let mut expected = Expected::default();
-    for snapshot in snapshots {
-        builder.feed(snapshot.clone());
-    }
-    for feed in FEEDS {
-        let folder = feeds_dir(data_dir).join(feed.id);
-        let files = state::read(&folder, feed.id).map(|state| state.files).unwrap_or_default();
-        read_feed(&folder, &files, &mut |record| {
-            expected.note(feed.id, &record);
-            builder.record(feed.id, record);
+    for state in states {
+        let id = state.snapshot.id.as_str();
+        builder.feed(state.settled());
+        let folder = feeds_dir(data_dir).join(id);
+        read_feed(&folder, state, &mut |record| {
+            expected.note(id, &record);
+            builder.record(id, record);
         })?;
     }
     let bytes = builder.finish().map_err(|e| SyncError::Compile(e.to_string()))?;
     let mut file = AtomicFile::create(target).map_err(io)?;
     file.write_all(&bytes).and_then(|()| file.file_mut().sync_all()).map_err(io)?;
     drop(bytes);
-    expected.check(file.path(), snapshots).map_err(SyncError::Compile)?;
+    expected.check(file.path(), states).map_err(SyncError::Compile)?;
     Ok(file)
 }
 
 /// Reads a feed's records. Of several files that describe one vulnerability, the last one speaks.
-fn read_feed(folder: &Path, files: &[FileState], sink: &mut dyn FnMut(Record)) -> Result<(), SyncError> {
+fn read_feed(folder: &Path, state: &FeedState, sink: &mut dyn FnMut(Record)) -> Result<(), SyncError> {
     let mut described: HashSet<String> = HashSet::new();
-    for file in files.iter().rev() {
-        let path = folder.join(&file.records);
+    let several = state.record_files().nth(1).is_some();
+    for file in state.record_files().rev() {
+        let path = folder.join(file);
         let mut here = Vec::new();
         let read = records::read(&path, &mut |record| {
-            if let (Record::Flaw(flaw), true) = (&record, files.len() > 1) {
+            if let (Record::Flaw(flaw), true) = (&record, several) {
                 if described.contains(flaw.id.as_str()) {
                     return;
                 }
@@ -92,13 +93,13 @@ fn read_feed(folder: &Path, files: &[FileState], sink: &mut dyn FnMut(Record)) -
 /// A little of what went in, to be found again before the file is put to use.
 #[derive(Default)]
 struct Expected {
-    vulnerabilities: Vec<(&'static str, String)>,
+    vulnerabilities: Vec<(String, String)>,
     releases: Vec<(Ecosystem, Release)>,
 }
 
 impl Expected {
     /// Remembers the releases, and the first vulnerability of each feed.
-    fn note(&mut self, feed: &'static str, record: &Record) {
+    fn note(&mut self, feed: &str, record: &Record) {
         let id = match record {
             Record::Release { ecosystem, release } => {
                 self.releases.push((*ecosystem, release.clone()));
@@ -112,17 +113,17 @@ impl Expected {
             | Record::Exploit { id, .. }
             | Record::Usage { id, .. } => id,
         };
-        if !self.vulnerabilities.iter().any(|(known, _)| *known == feed) {
-            self.vulnerabilities.push((feed, id.as_str().to_owned()));
+        if !self.vulnerabilities.iter().any(|(known, _)| known == feed) {
+            self.vulnerabilities.push((feed.to_owned(), id.as_str().to_owned()));
         }
     }
 
-    fn check(&self, path: &Path, snapshots: &[FeedSnapshot]) -> Result<(), String> {
+    fn check(&self, path: &Path, states: &[FeedState]) -> Result<(), String> {
         let knowledge = Knowledge::open(path).map_err(|e| e.to_string())?;
         knowledge.verify().map_err(|e| e.to_string())?;
-        for snapshot in snapshots {
-            if !knowledge.feeds().contains(snapshot) {
-                return Err(format!("the feed {} is not in it", snapshot.id));
+        for state in states {
+            if !knowledge.feeds().contains(&state.settled()) {
+                return Err(format!("the feed {} is not in it", state.snapshot.id));
             }
         }
         for (feed, id) in &self.vulnerabilities {

@@ -1,102 +1,60 @@
-//! One feed: fetch its files if they changed, parse them, switch to them.
+//! One feed: fetch what changed, parse it, switch to it.
 
-use std::fs::File;
-use std::io::{self, Seek as _};
-use std::path::{Path, PathBuf};
+use std::collections::{HashMap, VecDeque};
 
 use domain::feed::FeedSnapshot;
-use domain::record::Record;
-use feeds::{Asked, Edition, Feed, Known, Problems, Request};
+use feeds::{Asked, Feed, Keep, Known, Plan, Request};
+use outside::Source;
 use outside::file::AtomicFile;
-use outside::unpack::input::Input;
-use outside::{Answer, Body, Fetch, FetchError, Source, Validators};
 use sha2::{Digest as _, Sha256};
 
-use super::records::RecordsWriter;
-use super::state::{FeedFolder, FeedState, FileState};
-use super::{Outcome, Progress, Step, SyncOptions};
+use super::documents::{Changes, Delta, revisions};
+use super::file::{self, Failure, Fetched, cannot_store};
+use super::hold::held_back;
+use super::state::{Documents, FeedFolder, FeedState, FileState};
+use super::{Outcome, Progress, Step, SyncOptions, history};
 
-/// A feed this large that loses more than half of its records is held back: publishers break more often than they shrink.
-const SHRINKS_FROM: u64 = 1000;
-/// With more unreadable records than this part of the readable ones, the last good file stays in use.
-const UNREADABLE_SHARE: u64 = 2;
 /// Problems that a snapshot names.
 const NAMED_PROBLEMS: usize = 20;
-
-/// Why a file is not taken over.
-struct Failure {
-    reason: String,
-    /// Nobody answered at all.
-    unreachable: bool,
-}
-
-impl From<String> for Failure {
-    fn from(reason: String) -> Self {
-        Self { reason, unreachable: false }
-    }
-}
+/// Requests that indexes of one feed may ask for in one run.
+const FOLLOWED_MAX: usize = 500_000;
+/// With this many documents that cannot be had in a row, the publisher is left alone until the next time.
+const FAILURES_MAX: u32 = 20;
 
 /// Brings one feed up to date. Never fails as a whole: the outcome says what happened.
 pub(super) async fn feed(feed: &Feed, folder: &FeedFolder, options: &SyncOptions, progress: &dyn Progress) -> Outcome {
-    let mut run = Run::default();
-    for request in (feed.requests)(&Known { now: options.now, complete_at: None, newest: None }) {
-        if request.asked == Asked::OnlyMirrors && matches!(options.source, Source::Publishers(_)) {
-            continue;
-        }
-        let old = folder.old_file(&request.name);
-        if run.unreachable {
-            run.keep(old);
-            continue;
-        }
-        match file(feed, folder, &request, options, progress).await {
-            Ok(Some(state)) => {
-                run.has_a_part |= request.asked == Asked::Always;
-                run.take(state, old);
-            }
-            Ok(None) => {
-                run.lacks_a_part |= request.asked == Asked::Always && old.is_none();
-                run.keep(old);
-            }
-            Err(Failure { reason, unreachable }) => {
-                tracing::warn!(feed = feed.id, file = request.name, reason, "the file is not taken over");
-                run.errors.push(reason);
-                run.unreachable = unreachable;
-                run.keep(old);
-            }
-        }
-    }
+    let mut run = Run::new(feed, folder, options, progress);
+    run.work().await;
     if !run.answered && run.errors.is_empty() {
         return Outcome::Absent;
     }
-    let state = run.state(feed, folder.old.as_ref(), options);
-    let state = match held_back(&state, folder.old.as_ref(), &options.source) {
-        Some((reason, old)) => {
-            run.errors.push(reason.clone());
-            FeedState { snapshot: FeedSnapshot { last_error: Some(reason), ..old.snapshot.clone() }, ..old.clone() }
-        }
-        None => state,
-    };
-    let switched = folder.switch(&state);
-    progress.step(Step::Switched { feed: feed.id });
-    if let Err(error) = switched.and_then(|()| folder.clear(&state)) {
-        return Outcome::Failed(format!("cannot store it in {}: {error}", folder.path.display()));
-    }
-    match state.snapshot.last_error {
-        Some(reason) => Outcome::Failed(reason),
-        None if run.changed => Outcome::Updated,
-        None => Outcome::Unchanged,
-    }
+    run.switch()
 }
 
-/// The files of a feed as they come in.
-#[derive(Default)]
-struct Run {
+/// One request, and whether an index asked for it.
+struct Todo {
+    request: Request,
+    followed: bool,
+}
+
+/// One feed's files as they come in.
+struct Run<'a> {
+    feed: &'a Feed,
+    folder: &'a FeedFolder,
+    options: &'a SyncOptions,
+    progress: &'a dyn Progress,
     files: Vec<FileState>,
+    changes: Changes,
+    /// What the changed documents said of themselves.
+    document_problems: Vec<String>,
+    document_problem_count: u64,
+    newest: Option<FileState>,
     /// Some file was fetched, or is known to be the same.
     answered: bool,
     changed: bool,
     /// The publisher did not answer, however often it was asked: its other files can wait for the next time.
     unreachable: bool,
+    failures_in_a_row: u32,
     /// Of the files that a whole feed has, some are here …
     has_a_part: bool,
     /// … and some are not.
@@ -104,237 +62,287 @@ struct Run {
     errors: Vec<String>,
 }
 
-impl Run {
-    fn take(&mut self, state: FileState, old: Option<&FileState>) {
+impl<'a> Run<'a> {
+    fn new(feed: &'a Feed, folder: &'a FeedFolder, options: &'a SyncOptions, progress: &'a dyn Progress) -> Self {
+        Self {
+            feed,
+            folder,
+            options,
+            progress,
+            files: Vec::new(),
+            changes: Changes::default(),
+            document_problems: Vec::new(),
+            document_problem_count: 0,
+            newest: None,
+            answered: false,
+            changed: false,
+            unreachable: false,
+            failures_in_a_row: 0,
+            has_a_part: false,
+            lacks_a_part: false,
+            errors: Vec::new(),
+        }
+    }
+
+    fn old_documents(&self) -> Option<&'a Documents> {
+        self.folder.old.as_ref()?.documents.as_ref()
+    }
+
+    fn known(&self) -> Known {
+        // What another source gave is no ground to ask this one for changes only.
+        let documents = self.old_documents().filter(|documents| documents.source == self.options.source.name());
+        let newest = documents.and_then(|documents| documents.published_at);
+        Known { now: self.options.now, complete_at: documents.and_then(|documents| documents.complete_at), newest }
+    }
+
+    async fn work(&mut self) {
+        let known = self.known();
+        let mut todo: VecDeque<Todo> = (self.feed.requests)(&known)
+            .into_iter()
+            .filter(|request| {
+                request.asked != Asked::OnlyMirrors || !matches!(self.options.source, Source::Publishers(_))
+            })
+            .map(|request| Todo { request, followed: false })
+            .collect();
+        let mut followed = 0;
+        while let Some(Todo { request, followed: is_followed }) = todo.pop_front() {
+            let old = self.folder.old_file(&request.name);
+            if self.unreachable {
+                self.keep(&request, old);
+                continue;
+            }
+            if is_followed && matches!(self.options.source, Source::Publishers(_)) {
+                tokio::time::sleep(self.feed.pause()).await;
+            }
+            match self.one(&request, &known, is_followed).await {
+                Ok(plan) => {
+                    self.failures_in_a_row = 0;
+                    followed += plan.requests.len();
+                    if followed > FOLLOWED_MAX {
+                        self.errors
+                            .push(format!("{}: its index asks for more than {FOLLOWED_MAX} files", request.name));
+                        continue;
+                    }
+                    let next = plan.requests.into_iter().map(|request| Todo { request, followed: true });
+                    next.rev().for_each(|next| todo.push_front(next));
+                }
+                Err(Failure { reason, unreachable }) => {
+                    tracing::warn!(feed = self.feed.id, file = request.name, reason, "the file is not taken over");
+                    self.errors.push(reason);
+                    self.failures_in_a_row += 1;
+                    self.unreachable = unreachable || self.failures_in_a_row >= FAILURES_MAX;
+                    self.keep(&request, old);
+                }
+            }
+        }
+    }
+
+    /// Fetches one file and takes it over; gives what its index asks for.
+    async fn one(&mut self, request: &Request, known: &Known, followed: bool) -> Result<Plan, Failure> {
+        let fetched = file::fetch(self.feed, self.folder, request, self.options, self.progress).await?;
+        let always = request.asked == Asked::Always;
+        match fetched {
+            Fetched::Absent => {
+                self.lacks_a_part |= always && self.folder.old_file(&request.name).is_none();
+                self.keep(request, self.folder.old_file(&request.name));
+            }
+            Fetched::Same(state) => self.take(state, always, followed),
+            Fetched::Index(state, mut download) => {
+                let revisions = self.revisions()?;
+                let revision = |document: &str| revisions.get(document).cloned();
+                let plan = file::follow(self.feed, request, known, &revision, &mut download)?;
+                self.changes.removed.extend(plan.removed.iter().cloned());
+                if let Some(all) = &plan.all {
+                    self.changes.all.get_or_insert_default().extend(all.iter().cloned());
+                }
+                self.take(state, always, followed);
+                return Ok(plan);
+            }
+            Fetched::Parsed(state, records) => {
+                match records {
+                    Some(records) => self.take_documents(&state, records, request.keep == Keep::AccumulateAll),
+                    None => self.changed = true,
+                }
+                self.take(state, always, followed);
+            }
+        }
+        Ok(Plan::default())
+    }
+
+    fn revisions(&self) -> Result<HashMap<String, String>, Failure> {
+        let Some(documents) = self.old_documents() else { return Ok(HashMap::new()) };
+        let path = self.folder.path.join(&documents.records);
+        revisions(&path).map_err(|e| Failure::from(format!("cannot read {}: {e}", path.display())))
+    }
+
+    fn take_documents(&mut self, state: &FileState, records: AtomicFile, all: bool) {
+        if all {
+            self.document_problems.clear();
+            self.document_problem_count = 0;
+        }
+        self.document_problem_count += state.problem_count;
+        self.document_problems.extend(state.problems.iter().cloned());
+        self.document_problems.truncate(NAMED_PROBLEMS);
+        self.changes.deltas.push(Delta { file: records, all });
+        if self.newest.as_ref().is_none_or(|newest| newest.published_at <= state.published_at) {
+            self.newest = Some(state.clone());
+        }
+    }
+
+    fn take(&mut self, state: FileState, always: bool, followed: bool) {
         self.answered = true;
-        self.changed |= old.is_none_or(|old| old.records != state.records || old.partial != state.partial);
-        self.files.push(state);
+        self.has_a_part |= always;
+        let old = self.folder.old_file(&state.name);
+        self.changed |= old.is_none_or(|old| old.records != state.records || old.partial != state.partial) && !followed;
+        // A document that an index named is remembered by its revision, not as a file.
+        if !followed {
+            self.files.push(state);
+        }
     }
 
     /// What the source lacks, or cannot give, stays as it was.
-    fn keep(&mut self, old: Option<&FileState>) {
-        self.files.extend(old.cloned());
+    fn keep(&mut self, request: &Request, old: Option<&FileState>) {
+        if request.keep != Keep::Index {
+            self.files.extend(old.cloned());
+        }
     }
 
-    fn state(&self, feed: &Feed, old: Option<&FeedState>, options: &SyncOptions) -> FeedState {
+    /// The documents after this run, in a file that is not yet in its place.
+    fn documents(&mut self) -> Result<Option<(Documents, Option<AtomicFile>)>, String> {
+        let old = self.old_documents();
+        if self.changes.is_empty() {
+            return Ok(old.map(|documents| (documents.clone(), None)));
+        }
+        let name = self.documents_name();
+        let target = self.folder.path.join(&name);
+        let mut file = AtomicFile::create(&target).map_err(|e| cannot_store(self.folder, &e))?;
+        let old_path = old.map(|documents| self.folder.path.join(&documents.records));
+        let merged = self.changes.merge(old_path.as_deref(), &mut file).map_err(|e| cannot_store(self.folder, &e))?;
+        let whole = self.changes.deltas.iter().any(|delta| delta.all);
+        let kept = old.filter(|_| !whole);
+        let mut problems = kept.map(|documents| documents.problems.clone()).unwrap_or_default();
+        problems.append(&mut self.document_problems);
+        problems.truncate(NAMED_PROBLEMS);
+        let newest = self.newest.as_ref();
+        let complete = self.changes.is_complete() && self.errors.is_empty();
+        let documents = Documents {
+            records: name,
+            parser: feeds::PARSER_VERSION,
+            source: self.options.source.name().to_owned(),
+            document_count: merged.document_count,
+            record_count: merged.record_count,
+            problem_count: kept.map_or(0, |documents| documents.problem_count) + self.document_problem_count,
+            problems,
+            complete_at: if complete {
+                Some(self.options.now)
+            } else {
+                kept.and_then(|documents| documents.complete_at)
+            },
+            version: newest.map(|state| state.version.clone()).unwrap_or_default(),
+            published_at: newest.and_then(|state| state.published_at).max(kept.and_then(|old| old.published_at)),
+            partial: newest.is_some_and(|state| state.partial) || kept.is_some_and(|old| old.partial),
+        };
+        self.changed = true;
+        Ok(Some((documents, Some(file))))
+    }
+
+    /// Another content is another file.
+    fn documents_name(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.old_documents().map(|documents| documents.records.as_str()).unwrap_or_default());
+        hash.update(self.options.now.to_string());
+        hash.update(self.options.source.name());
+        FeedFolder::records_name("documents", &hex::encode(hash.finalize()))
+    }
+
+    fn state(&self, documents: Option<Documents>) -> FeedState {
         let files = &self.files;
-        let old = old.map(|state| &state.snapshot);
+        let old = self.folder.old.as_ref();
+        let old_snapshot = old.map(|state| &state.snapshot);
+        let of_files = || files.iter().filter(|file| !file.records.is_empty());
+        let parts = || of_files().map(|file| file.published_at).chain(documents.iter().map(|d| d.published_at));
+        let problems = of_files().flat_map(|file| &file.problems).chain(documents.iter().flat_map(|d| &d.problems));
+        let version = of_files().rev().map(|file| &file.version).chain(documents.iter().map(|d| &d.version));
+        let incomplete = documents.as_ref().is_some_and(|d| d.partial || d.complete_at.is_none());
         let snapshot = FeedSnapshot {
-            id: feed.id.to_owned(),
-            fetched_at: if self.answered { Some(options.now) } else { old.and_then(|old| old.fetched_at) },
-            published_at: files.iter().filter_map(|file| file.published_at).max(),
-            version: files.iter().rev().map(|file| &file.version).find(|v| !v.is_empty()).cloned().unwrap_or_default(),
-            record_count: files.iter().map(|file| file.record_count).sum(),
-            problem_count: files.iter().map(|file| file.problem_count).sum(),
-            problems: files.iter().flat_map(|file| &file.problems).take(NAMED_PROBLEMS).cloned().collect(),
-            partial: files.iter().any(|file| file.partial || !file.complete) || (self.has_a_part && self.lacks_a_part),
+            id: self.feed.id.to_owned(),
+            fetched_at: if self.answered {
+                Some(self.options.now)
+            } else {
+                old_snapshot.and_then(|old| old.fetched_at)
+            },
+            published_at: parts().flatten().max(),
+            version: version.into_iter().find(|v| !v.is_empty()).cloned().unwrap_or_default(),
+            record_count: of_files().map(|file| file.record_count).sum::<u64>()
+                + documents.as_ref().map_or(0, |d| d.record_count),
+            problem_count: of_files().map(|file| file.problem_count).sum::<u64>()
+                + documents.as_ref().map_or(0, |d| d.problem_count),
+            problems: problems.take(NAMED_PROBLEMS).cloned().collect(),
+            partial: of_files().any(|file| file.partial || !file.complete)
+                || incomplete
+                || (self.has_a_part && self.lacks_a_part),
             last_error: match self.errors.as_slice() {
                 [] => None,
                 [one] => Some(one.clone()),
                 [first, rest @ ..] => Some(format!("{first} (and {} more)", rest.len())),
             },
-            sha256: content_hash(files),
+            sha256: content_hash(files, documents.as_ref()),
         };
-        FeedState { snapshot, files: files.clone() }
+        let same = old.filter(|old| old.snapshot.sha256 == snapshot.sha256 && old.snapshot.partial == snapshot.partial);
+        FeedState {
+            changed_at: same.and_then(|old| old.changed_at).or(snapshot.fetched_at),
+            history: old.map(|old| old.history.clone()).unwrap_or_default(),
+            snapshot,
+            files: files.clone(),
+            documents,
+        }
+    }
+
+    fn switch(mut self) -> Outcome {
+        let failed = |reason: String| Outcome::Failed(reason);
+        let (documents, file) = match self.documents() {
+            Ok(Some((documents, file))) => (Some(documents), file),
+            Ok(None) => (None, None),
+            Err(reason) => return failed(reason),
+        };
+        let mut state = self.state(documents);
+        let confirmed = self.options.accept_loss.iter().any(|id| id == self.feed.id);
+        let held = if confirmed { None } else { held_back(&state, self.folder.old.as_ref(), &self.options.source) };
+        if let Some((reason, old)) = held {
+            let snapshot = FeedSnapshot { last_error: Some(reason), ..old.snapshot.clone() };
+            state = FeedState { snapshot, ..old.clone() };
+        } else {
+            if let Some(Err(error)) = file.map(AtomicFile::commit) {
+                return failed(cannot_store(self.folder, &error));
+            }
+            if let Err(error) = history::update(self.folder, &mut state, self.options.now) {
+                return failed(cannot_store(self.folder, &error));
+            }
+        }
+        let switched = self.folder.switch(&state);
+        self.progress.step(Step::Switched { feed: self.feed.id });
+        if let Err(error) = switched.and_then(|()| self.folder.clear(&state)) {
+            return failed(cannot_store(self.folder, &error));
+        }
+        match state.snapshot.last_error {
+            Some(reason) => Outcome::Failed(reason),
+            None if self.changed => Outcome::Updated,
+            None => Outcome::Unchanged,
+        }
     }
 }
 
 /// The hash of all that the records were read from, and of the parser that read them.
-fn content_hash(files: &[FileState]) -> String {
-    if files.is_empty() {
-        return String::new();
-    }
+fn content_hash(files: &[FileState], documents: Option<&Documents>) -> String {
     let mut hash = Sha256::new();
-    for file in files {
+    let mut any = false;
+    for file in files.iter().filter(|file| !file.records.is_empty()) {
+        any = true;
         hash.update(format!("{} {} {}\n", file.name, file.sha256, file.parser));
     }
-    hex::encode(hash.finalize())
-}
-
-/// Says why a suspiciously small feed is not taken over, and what stays instead.
-fn held_back<'a>(new: &FeedState, old: Option<&'a FeedState>, source: &Source) -> Option<(String, &'a FeedState)> {
-    let old = old.filter(|old| old.files.iter().all(|file| file.source == source.name() && file.complete))?;
-    let (before, after) = (old.snapshot.record_count, new.snapshot.record_count);
-    let emptied = before > 0 && after == 0;
-    let halved = before >= SHRINKS_FROM && after < before / 2;
-    (emptied || halved).then(|| {
-        let reason = format!(
-            "{} now gives {after} records instead of {before}: held back, the last good ones stay in use",
-            source.name()
-        );
-        (reason, old)
-    })
-}
-
-/// Fetches and parses one file. `None`: the source has no such file.
-async fn file(
-    feed: &Feed,
-    folder: &FeedFolder,
-    request: &Request,
-    options: &SyncOptions,
-    progress: &dyn Progress,
-) -> Result<Option<FileState>, Failure> {
-    let source = &options.source;
-    let old = folder.old_file(&request.name).filter(|old| old.is_current());
-    let conditional = old.filter(|old| old.source == source.name()).map(|old| old.validators.clone());
-    let fetch = Fetch { url: &request.url, validators: &conditional.unwrap_or_default(), max_bytes: request.max_bytes };
-    let mut download = AtomicFile::create(&folder.path.join(&request.name)).map_err(|e| cannot_store(folder, &e))?;
-    let advance = |bytes, size| {
-        progress.step(Step::Fetching { feed: feed.id, file: &request.name, bytes, size });
-    };
-    advance(0, None);
-    let mut cut_off = None;
-    let body = match source.fetch(&fetch, download.file_mut(), &advance).await {
-        Ok(Answer::Body(body)) => body,
-        Ok(Answer::NotModified) => {
-            return Ok(old.map(|old| refreshed(old, old.validators.clone(), request, feed, source)));
-        }
-        Ok(Answer::Absent) => return Ok(absent(request, source)?),
-        // Without anything better, the beginning is better than nothing.
-        Err(error) if error.has_partial_body() && old.is_none() => {
-            cut_off = Some(error.to_string());
-            partial_body(download.file_mut(), request).map_err(|e| cannot_store(folder, &e))?
-        }
-        Err(error) => {
-            let unreachable = matches!(error, FetchError::NoAnswer { .. });
-            return Err(Failure { reason: error.to_string(), unreachable });
-        }
-    };
-    if let Some(old) = old.filter(|old| old.sha256 == body.sha256) {
-        return Ok(Some(refreshed(old, body.validators, request, feed, source)));
+    if let Some(documents) = documents {
+        any = true;
+        hash.update(format!("{} {}\n", documents.records, documents.parser));
     }
-    progress.step(Step::Parsing { feed: feed.id, file: &request.name });
-    let records = FeedFolder::records_name(&request.name, &body.sha256);
-    let job = Job {
-        feed: *feed,
-        request: request.clone(),
-        name: body.name.clone(),
-        download,
-        target: folder.path.join(&records),
-        may_be_cut: old.is_none(),
-        cut_off,
-    };
-    let parsed =
-        tokio::task::spawn_blocking(move || job.run()).await.map_err(|e| format!("the parser broke: {e}"))??;
-    let state = FileState {
-        name: request.name.clone(),
-        source: source.name().to_owned(),
-        validators: if parsed.complete { body.validators } else { Validators::default() },
-        sha256: body.sha256,
-        parser: feeds::PARSER_VERSION,
-        complete: parsed.complete,
-        partial: source.is_partial(feed.id, &request.url),
-        version: parsed.edition.version,
-        published_at: parsed.edition.published_at.or_else(|| source.as_of(feed.id)),
-        record_count: parsed.count,
-        problem_count: parsed.problems.count(),
-        problems: parsed.problems.named().to_vec(),
-        records,
-    };
-    Ok(Some(state))
-}
-
-/// The same file again: what may have changed is where it comes from and what the mirror says of it.
-fn refreshed(old: &FileState, validators: Validators, request: &Request, feed: &Feed, source: &Source) -> FileState {
-    FileState {
-        source: source.name().to_owned(),
-        validators,
-        partial: source.is_partial(feed.id, &request.url),
-        published_at: old.published_at.or_else(|| source.as_of(feed.id)),
-        ..old.clone()
-    }
-}
-
-fn absent(request: &Request, source: &Source) -> Result<Option<FileState>, String> {
-    match source {
-        Source::Publishers(_) if request.asked == Asked::Always => {
-            Err(format!("{} does not exist any more", request.url))
-        }
-        _ => Ok(None),
-    }
-}
-
-fn partial_body(file: &mut File, request: &Request) -> io::Result<Body> {
-    file.rewind()?;
-    let mut hash = Sha256::new();
-    let bytes = io::copy(file, &mut HashWriter(&mut hash))?;
-    let sha256 = hex::encode(hash.finalize());
-    Ok(Body { name: request.url.clone(), bytes, sha256, validators: Validators::default() })
-}
-
-struct HashWriter<'a>(&'a mut Sha256);
-
-impl io::Write for HashWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn cannot_store(folder: &FeedFolder, error: &io::Error) -> String {
-    format!("cannot store it in {}: {error}", folder.path.display())
-}
-
-/// Parsing, off the async threads.
-struct Job {
-    feed: Feed,
-    request: Request,
-    name: String,
-    download: AtomicFile,
-    target: PathBuf,
-    /// There is nothing better: what comes before damage is kept.
-    may_be_cut: bool,
-    cut_off: Option<String>,
-}
-
-struct Parsed {
-    edition: Edition,
-    count: u64,
-    problems: Problems,
-    complete: bool,
-}
-
-impl Job {
-    fn run(mut self) -> Result<Parsed, String> {
-        let cannot_store = |target: &Path, error: &io::Error| format!("cannot store {}: {error}", target.display());
-        let mut records = AtomicFile::create(&self.target).map_err(|e| cannot_store(&self.target, &e))?;
-        let mut writer = RecordsWriter::new(&mut records).map_err(|e| cannot_store(&self.target, &e))?;
-        let mut written = Ok(());
-        let mut count = 0;
-        let mut sink = |record: Record| {
-            count += u64::from(!matches!(record, Record::Release { .. } | Record::Source { .. }));
-            if written.is_ok() {
-                written = writer.write(&record);
-            }
-        };
-        let mut problems = Problems::new(format!("{} {}", self.feed.id, self.request.name));
-        let mut input = Input::new(&self.name, self.download.file_mut(), self.request.limits);
-        let ended = (self.feed.parse)(&mut input, &mut sink, &mut problems).map_err(|e| e.to_string());
-        written.and_then(|()| writer.finish()).map_err(|e| cannot_store(&self.target, &e))?;
-        let damage = match (ended, self.cut_off) {
-            (Ok(edition), None) => Ok(edition),
-            (_, Some(cut_off)) => Err(cut_off),
-            (Err(reason), None) => Err(reason),
-        };
-        let (edition, complete) = match damage {
-            Ok(edition) => (edition, true),
-            Err(reason) if self.may_be_cut && count > 0 => {
-                problems.add("the rest of the file", &reason);
-                (Edition::default(), false)
-            }
-            Err(reason) => return Err(reason),
-        };
-        // A publisher that changed its format must not replace what could be read before.
-        let mostly_unreadable = problems.count() > count / UNREADABLE_SHARE && !self.may_be_cut;
-        if (count == 0 && problems.count() > 0) || mostly_unreadable {
-            let first = problems.named().first().cloned().unwrap_or_default();
-            return Err(format!("{} of its records cannot be read, {count} can: {first}", problems.count()));
-        }
-        records.commit().map_err(|e| cannot_store(&self.target, &e))?;
-        Ok(Parsed { edition, count, problems, complete })
-    }
+    if any { hex::encode(hash.finalize()) } else { String::new() }
 }

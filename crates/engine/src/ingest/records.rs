@@ -6,29 +6,39 @@ use std::path::Path;
 
 use domain::record::Record;
 use outside::file::AtomicFile;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// Most bytes of one record; nothing that a parser yields comes near.
 const MAX_FRAME_BYTES: u32 = 16 * 1024 * 1024;
 /// Fast, and a fifth of the size.
 const LEVEL: i32 = 1;
 
-/// Writes records; nothing counts before [`RecordsWriter::finish`].
-pub(super) struct RecordsWriter<'a> {
+/// Whether a record is one that feeds are measured by: marks and coverage are not.
+pub(super) fn counts(record: &Record) -> bool {
+    !matches!(record, Record::Release { .. } | Record::Source { .. } | Record::Document { .. })
+}
+
+/// Writes records; nothing counts before [`FrameWriter::finish`].
+pub(super) type RecordsWriter<'a> = FrameWriter<'a>;
+
+/// Writes values; nothing counts before [`FrameWriter::finish`].
+pub(super) struct FrameWriter<'a> {
     encoder: zstd::stream::write::Encoder<'static, BufWriter<&'a mut AtomicFile>>,
     frame: Vec<u8>,
     count: u64,
 }
 
-impl<'a> RecordsWriter<'a> {
+impl<'a> FrameWriter<'a> {
     pub(super) fn new(file: &'a mut AtomicFile) -> io::Result<Self> {
         let mut encoder = zstd::stream::write::Encoder::new(BufWriter::new(file), LEVEL)?;
         encoder.include_checksum(true)?;
         Ok(Self { encoder, frame: Vec::new(), count: 0 })
     }
 
-    pub(super) fn write(&mut self, record: &Record) -> io::Result<()> {
+    pub(super) fn write(&mut self, value: &impl Serialize) -> io::Result<()> {
         self.frame.clear();
-        postcard::to_io(record, &mut self.frame).map_err(io::Error::other)?;
+        postcard::to_io(value, &mut self.frame).map_err(io::Error::other)?;
         let size = u32::try_from(self.frame.len()).ok().filter(|size| *size <= MAX_FRAME_BYTES);
         let size = size.ok_or_else(|| io::Error::other("a record is too large to be stored"))?;
         self.encoder.write_all(&size.to_le_bytes())?;
@@ -47,6 +57,11 @@ impl<'a> RecordsWriter<'a> {
 
 /// Reads all records of a file. An error means that the file is not the one that was written.
 pub(super) fn read(path: &Path, sink: &mut dyn FnMut(Record)) -> io::Result<()> {
+    read_frames(path, sink)
+}
+
+/// Reads all values of a file. An error means that the file is not the one that was written.
+pub(super) fn read_frames<T: DeserializeOwned>(path: &Path, sink: &mut dyn FnMut(T)) -> io::Result<()> {
     let mut reader = BufReader::with_capacity(128 * 1024, zstd::stream::read::Decoder::new(File::open(path)?)?);
     let mut frame = Vec::new();
     let mut count: u64 = 0;

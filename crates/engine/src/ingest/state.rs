@@ -23,6 +23,60 @@ pub(super) struct FeedState {
     pub(super) snapshot: FeedSnapshot,
     /// In the order of the feed's requests.
     pub(super) files: Vec<FileState>,
+    /// What accumulates from one synchronisation to the next. `None`: nothing does.
+    #[serde(default)]
+    pub(super) documents: Option<Documents>,
+    /// When the records last became what they are: what the knowledge file says, so that the same records give the same
+    /// bytes.
+    #[serde(default)]
+    pub(super) changed_at: Option<Timestamp>,
+    /// File of the versions of each fact over time, in the feed's folder. Empty: there is none.
+    #[serde(default)]
+    pub(super) history: String,
+}
+
+/// The documents of a feed that are fetched one by one, or as changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Documents {
+    /// File of their records in the feed's folder.
+    pub(super) records: String,
+    pub(super) parser: u32,
+    /// Where the complete set came from.
+    pub(super) source: String,
+    pub(super) document_count: u64,
+    pub(super) record_count: u64,
+    pub(super) problem_count: u64,
+    pub(super) problems: Vec<String>,
+    /// When everything was last there, not only changes. `None`: never, so they are a part.
+    pub(super) complete_at: Option<Timestamp>,
+    pub(super) version: String,
+    pub(super) published_at: Option<Timestamp>,
+    /// The mirror says that it has only a part.
+    pub(super) partial: bool,
+}
+
+impl FeedState {
+    pub(super) fn never(id: &str) -> Self {
+        Self {
+            snapshot: FeedSnapshot::never(id),
+            files: Vec::new(),
+            documents: None,
+            changed_at: None,
+            history: String::new(),
+        }
+    }
+
+    /// The files of its records, in the order in which later ones override earlier ones.
+    pub(super) fn record_files(&self) -> impl DoubleEndedIterator<Item = &str> {
+        let documents = self.documents.iter().map(|documents| documents.records.as_str());
+        documents.chain(self.files.iter().map(|file| file.records.as_str()).filter(|records| !records.is_empty()))
+    }
+
+    /// The snapshot as the knowledge file carries it: without what changes although no record does.
+    pub(super) fn settled(&self) -> FeedSnapshot {
+        let fetched_at = self.snapshot.fetched_at.and(self.changed_at.or(self.snapshot.fetched_at));
+        FeedSnapshot { fetched_at, last_error: None, ..self.snapshot.clone() }
+    }
 }
 
 /// One file of a feed, and the records that were read from it.
@@ -44,7 +98,7 @@ pub(super) struct FileState {
     pub(super) record_count: u64,
     pub(super) problem_count: u64,
     pub(super) problems: Vec<String>,
-    /// File of the records in the feed's folder.
+    /// File of the records in the feed's folder. Empty: they went into the documents.
     pub(super) records: String,
 }
 
@@ -71,7 +125,13 @@ impl FeedFolder {
         let mut old = read(&path, id);
         // Records that somebody removed are fetched again.
         if let Some(state) = &mut old {
-            state.files.retain(|file| path.join(&file.records).is_file());
+            state.files.retain(|file| file.records.is_empty() || path.join(&file.records).is_file());
+            state.documents = state.documents.take().filter(|documents| {
+                documents.parser == feeds::PARSER_VERSION && path.join(&documents.records).is_file()
+            });
+            if state.documents.is_none() {
+                state.files.retain(|file| !file.records.is_empty());
+            }
         }
         Ok(Self { path, old })
     }
@@ -94,7 +154,9 @@ impl FeedFolder {
 
     /// Removes records that no state names.
     pub(super) fn clear(&self, state: &FeedState) -> io::Result<()> {
-        let named: BTreeSet<&str> = state.files.iter().map(|file| file.records.as_str()).collect();
+        let files = state.files.iter().map(|file| file.records.as_str());
+        let documents = state.documents.iter().map(|documents| documents.records.as_str());
+        let named: BTreeSet<&str> = files.chain(documents).chain([state.history.as_str()]).collect();
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -110,7 +172,7 @@ impl FeedFolder {
 pub(super) fn read(folder: &Path, id: &str) -> Option<FeedState> {
     let failed = |reason: String| {
         let last_error = Some(format!("cannot read {}: {reason}", folder.join(STATE_FILE).display()));
-        FeedState { snapshot: FeedSnapshot { last_error, ..FeedSnapshot::never(id) }, files: Vec::new() }
+        FeedState { snapshot: FeedSnapshot { last_error, ..FeedSnapshot::never(id) }, ..FeedState::never(id) }
     };
     match fs::read(folder.join(STATE_FILE)) {
         Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap_or_else(|error| failed(error.to_string()))),

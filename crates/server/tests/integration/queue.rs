@@ -46,7 +46,13 @@ async fn inspected(app: &App, cookie: &str) -> String {
     let mirror = app.data.path().join("mirror");
     TestMirror::demo("2024-01-13T06:00:00Z", &["bookworm"]).write(&mirror).unwrap();
     let source = Source::mirror(&mirror.display().to_string(), ClientOptions::default()).await.unwrap();
-    let options = SyncOptions { data_dir: engine.data_dir.clone(), source, only: None, now: engine.now() };
+    let options = SyncOptions {
+        data_dir: engine.data_dir.clone(),
+        source,
+        only: None,
+        accept_loss: Vec::new(),
+        now: engine.now(),
+    };
     ingest::sync(&options, &Quiet).await.unwrap();
     assert_eq!(engine.rematch().await.unwrap(), 1);
     id

@@ -2,9 +2,9 @@
 
 use domain::feed::FeedState;
 use engine::ingest::{Outcome, Quiet};
-use testkit::mirror::{Damage, TestMirror};
+use testkit::mirror::{Damage, TestMirror, published};
 
-use super::{AS_OF, Site};
+use super::{AS_OF, Site, outcome};
 
 const LATER: &str = "2024-01-12T12:00:00Z";
 
@@ -21,27 +21,28 @@ fn at_first(damage: Damage) -> &'static [FeedState] {
 
 #[tokio::test]
 async fn a_feed_that_is_broken_at_first_is_never_fresh_and_stops_no_other() {
-    for feed in feeds::FEEDS {
+    for feed in published() {
         for damage in Damage::ALL {
             let site = Site::new();
             let mirror = TestMirror::demo(AS_OF, &["bookworm"]).damaged(feed.id, damage);
             let report = site.sync(&mirror, AS_OF).await;
             let state = site.state(feed.id, AS_OF);
             assert!(at_first(damage).contains(&state), "{} {damage:?}: {state:?} {report:?}", feed.id);
-            let others = feeds::FEEDS.iter().filter(|other| other.id != feed.id);
+            let others = published().filter(|other| other.id != feed.id);
             for other in others {
                 assert_eq!(site.state(other.id, AS_OF), FeedState::Fresh, "{} beside {}", other.id, feed.id);
             }
             let in_file = site.knowledge();
             let carried = in_file.feeds().iter().find(|snapshot| snapshot.id == feed.id).expect("it is carried");
-            assert_eq!(carried, &site.snapshot(feed.id));
+            let stored = site.snapshot(feed.id);
+            assert_eq!((&carried.sha256, carried.record_count), (&stored.sha256, stored.record_count));
         }
     }
 }
 
 #[tokio::test]
 async fn a_feed_that_breaks_later_keeps_its_last_good_records_and_says_why() {
-    for feed in feeds::FEEDS {
+    for feed in published() {
         for damage in Damage::ALL {
             let site = Site::new();
             let good = TestMirror::demo(AS_OF, &["bookworm"]);
@@ -92,7 +93,7 @@ async fn one_bad_record_is_counted_and_named_and_the_others_are_kept() {
     std::fs::write(&tracker, bad).expect("it is written");
     let mirror = site.mirror().to_string_lossy().into_owned();
     let report = super::sync(&mirror, &site.data(), AS_OF, None, &Quiet).await.expect("it synchronises");
-    assert_eq!(report.feeds[0], ("debian", Outcome::Updated));
+    assert_eq!(outcome(&report, "debian"), Outcome::Updated);
     let snapshot = site.snapshot("debian");
     assert_eq!(snapshot.problem_count, 1);
     assert!(snapshot.problems[0].starts_with("debian tracker.json: vigie-demo-"), "{:?}", snapshot.problems);
