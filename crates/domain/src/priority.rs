@@ -12,6 +12,7 @@ use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 
 pub mod kev;
+pub mod exploits;
 pub mod maturity;
 pub mod epss;
 pub mod context;
@@ -144,7 +145,8 @@ pub fn prioritize_by(policy: &Policy, signals: &Signals<'_>, context: &Context, 
 
     let published = ssvc::published(vulnerability, at, &mut reasons);
     let listing = kev::listing(vulnerability, signals.evidence.kev, today, &mut reasons);
-    let rank = maturity::rank(&listing, published, vulnerability.published_at, at);
+    let exploits = exploits::strongest(vulnerability, today, &mut reasons).and_then(exploits::rank);
+    let rank = maturity::rank(&listing, published, exploits, vulnerability.published_at, at);
     maturity::explain(rank, &listing, policy.profile, &mut reasons);
     let epss = epss::read(vulnerability, signals.evidence.epss, today, &mut reasons);
     let scored = context::score(policy, vulnerability, context, rank, &mut reasons);

@@ -33,8 +33,16 @@ pub enum Profile {
 const SEARCHABLE_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// Ranks the evidence. One source that says "active" outweighs any that says "none": CISA's SSVC lags behind its list.
-pub fn rank(listing: &Listing<'_>, ssvc: Option<&Ssvc>, published_at: Option<Timestamp>, at: Timestamp) -> Rank {
-    match (listing, ssvc.map(|ssvc| ssvc.exploitation)) {
+///
+/// `exploits` is what the sources of [`super::exploits`] come to.
+pub fn rank(
+    listing: &Listing<'_>,
+    ssvc: Option<&Ssvc>,
+    exploits: Option<Rank>,
+    published_at: Option<Timestamp>,
+    at: Timestamp,
+) -> Rank {
+    let searched = match (listing, ssvc.map(|ssvc| ssvc.exploitation)) {
         (Listing::Listed(kev), _) if kev.ransomware => Rank::Mass,
         (Listing::Listed(_), _) | (_, Some(Exploitation::Active)) => Rank::Reported,
         // A proof of concept says "no attack known", which is a claim of a search too.
@@ -42,6 +50,12 @@ pub fn rank(listing: &Listing<'_>, ssvc: Option<&Ssvc>, published_at: Option<Tim
         _ if !is_searchable(published_at, at) => Rank::NotSearched,
         (Listing::NotListed, Some(Exploitation::Poc)) => Rank::PublicProof,
         (Listing::NotListed, _) => Rank::NothingFound,
+    };
+    match exploits {
+        Some(reported @ (Rank::Reported | Rank::Mass)) => searched.max(reported),
+        // A tool or a proof says nothing about attacks: where those were not searched for, it lowers nothing.
+        Some(other) if searched != Rank::NotSearched => searched.max(other),
+        _ => searched,
     }
 }
 
@@ -141,7 +155,21 @@ mod tests {
             (Listing::Unknown, Some(Poc), old, Rank::NotSearched),
         ] {
             let ssvc = exploitation.map(ssvc);
-            assert_eq!(rank(&listing, ssvc.as_ref(), published_at, AT), expected, "{listing:?} {exploitation:?}");
+            assert_eq!(rank(&listing, ssvc.as_ref(), None, published_at, AT), expected, "{listing:?} {exploitation:?}");
+        }
+    }
+
+    #[test]
+    fn other_sources_raise_and_never_lower() {
+        let old = Some(AT - SEARCHABLE_AFTER);
+        for (listing, exploits, expected) in [
+            (Listing::NotListed, Rank::PublicProof, Rank::PublicProof),
+            (Listing::NotListed, Rank::Weaponised, Rank::Weaponised),
+            (Listing::NotListed, Rank::Mass, Rank::Mass),
+            (Listing::Unknown, Rank::Weaponised, Rank::NotSearched),
+            (Listing::Unknown, Rank::Reported, Rank::Reported),
+        ] {
+            assert_eq!(rank(&listing, None, Some(exploits), old, AT), expected, "{listing:?} {exploits:?}");
         }
     }
 
