@@ -53,6 +53,7 @@ pub fn finding(parts: Parts<'_>, at: Timestamp) -> Finding {
             id: matched.advisory.clone(),
             url: url.to_owned(),
         },
+        confidence: matched.confidence.as_str().to_owned(),
         cvss: priority.cvss.as_ref().map(|cvss| finding::Cvss {
             version: cvss.version.to_string(),
             vector: cvss.vector.clone(),
@@ -178,6 +179,7 @@ fn place(binary: &Binary) -> finding::Place {
         version: binary.version.clone(),
         arch: binary.arch.clone(),
         path: binary.path.clone(),
+        layer: Some(binary.layer.clone()).filter(|layer| !layer.is_empty()),
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// One (asset, source package, vulnerability).
+/// One (asset, package, vulnerability).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
     /// Stable over the finding's whole life; absent in a scan that is not kept.
@@ -25,6 +25,8 @@ pub struct Finding {
     /// The vendor's own word for how bad it is, where it has one.
     pub vendor_urgency: Option<String>,
     pub advisory: Advisory,
+    /// How sure the match is: `high` (whoever ships the package says so), `medium` (sources disagree), `low` (by CPE).
+    pub confidence: String,
     /// `null`: nobody has published a vector. Unscored, not harmless.
     pub cvss: Option<Cvss>,
     /// Probability of exploitation within 30 days, 0 to 1. `null`: not scored by EPSS, or the feed is missing.
@@ -52,10 +54,10 @@ pub struct AssetRef {
     pub name: String,
 }
 
-/// The source package.
+/// The package, by the name that advisories use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Component {
-    /// The package-url type: `deb`.
+    /// The package-url type: `deb`, `npm` …
     pub ecosystem: String,
     /// Source name.
     pub name: String,
@@ -64,14 +66,17 @@ pub struct Component {
     pub purl: String,
 }
 
-/// One installed binary of the source package.
+/// One installed binary of the package.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub struct Place {
     pub name: String,
     pub version: String,
     pub arch: String,
-    /// The file that says so.
+    /// The file or folder that says so.
     pub path: String,
+    /// Digest of the image layer that brought it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::component::{Component, Package};
+use domain::component::{Component, Ecosystem, Package, Release};
 use domain::finding::{
     Change, ClosedCause, Detection, Evidence, Fact, Finding, FindingKey, FixedCause, OpenedBy, Strength,
 };
@@ -104,24 +104,28 @@ fn reopened_by(finding: &Finding, version: &str) -> OpenedBy {
     }
 }
 
+/// Ecosystem, source name and place.
+type Installed<'a> = (Ecosystem, &'a str, &'a str);
+
 /// What this evaluation can prove about findings that it did not match.
 struct Absence<'a> {
     inventory: &'a Inventory,
     matches: &'a Matches,
-    /// Installed source versions and binaries, by source name.
-    installed: BTreeMap<&'a str, Vec<&'a Component>>,
+    /// What is installed, by package.
+    installed: BTreeMap<Installed<'a>, Vec<&'a Component>>,
     undecided: BTreeSet<(&'a str, &'a VulnerabilityId)>,
     rejected: &'a dyn Fn(&VulnerabilityId) -> bool,
 }
 
 impl<'a> Absence<'a> {
     fn of(inventory: &'a Inventory, matches: &'a Matches, rejected: &'a dyn Fn(&VulnerabilityId) -> bool) -> Self {
-        let mut installed: BTreeMap<&str, Vec<&Component>> = BTreeMap::new();
+        let mut installed: BTreeMap<Installed<'_>, Vec<&Component>> = BTreeMap::new();
         for component in inventory.components.iter().flatten() {
             let runs = inventory.running_kernel.as_ref().is_none_or(|running| *running == component.kernel);
             // Code of a kernel that does not run proves nothing about the one that does.
             if component.kernel.is_empty() || runs {
-                installed.entry(&component.source).or_default().push(component);
+                let package = (component.ecosystem, component.source.as_str(), component.place());
+                installed.entry(package).or_default().push(component);
             }
         }
         let undecided = matches
@@ -139,9 +143,12 @@ impl<'a> Absence<'a> {
         }
         let strength = Strength::PackageDatabase;
         let package = &finding.key.package;
-        let release = self.inventory.platform.release.as_ref()?;
+        let release = match package.ecosystem.is_distribution() {
+            true => self.inventory.platform.release.as_ref()?,
+            false => &Release::none(),
+        };
         let here = Package { release: release.clone(), ..package.clone() };
-        let installed = self.installed.get(package.name.as_str());
+        let installed = self.installed.get(&(package.ecosystem, package.name.as_str(), package.place.as_str()));
         if installed.is_some() && !self.matches.decided.contains(&here) {
             return None;
         }
@@ -174,7 +181,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use domain::advisory::VendorStatus;
-    use domain::component::{Ecosystem, Release};
     use domain::inventory::{Area, Gap, Identity, Platform};
     use domain::verdict::{Confidence, Undecided, UndecidedKind};
     use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
