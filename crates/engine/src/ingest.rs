@@ -4,6 +4,7 @@
 //! feed suffers stops no other. Then the knowledge file is compiled anew from all records, tested, and switched in one
 //! step too: a kill at any point leaves the old state or the new one.
 
+mod activate;
 mod compile;
 mod documents;
 mod fetch;
@@ -27,10 +28,14 @@ use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use outside::Source;
 
+pub use self::activate::roll_back;
 use self::state::{FeedFolder, Lock};
 
 /// The compiled knowledge in the data folder.
 pub const KNOWLEDGE_FILE: &str = "knowledge.vkb";
+
+/// The knowledge before it, to go back to.
+pub const PREVIOUS_FILE: &str = "knowledge.previous.vkb";
 
 /// Feeds that are fetched at the same time; each publisher is asked for one file at a time.
 const AT_ONCE: usize = 4;
@@ -161,9 +166,19 @@ pub async fn sync(options: &SyncOptions, progress: &dyn Progress) -> Result<Sync
     let all: Vec<_> = wanted.into_iter().map(|feed| one_feed(feed, &root, options, progress)).collect();
     let running = futures_util::stream::iter(all).buffered(AT_ONCE);
     let feeds: Vec<_> = running.collect().await;
-    let compiled = compile::knowledge(options, progress).await?;
+    let compiled = compile::knowledge(&options.data_dir, false, progress).await?;
     let snapshots = snapshots(&options.data_dir);
     Ok(SyncReport { feeds, snapshots, compiled })
+}
+
+/// Compiles the records that are here anew, fetches nothing, and puts the outcome to use.
+pub async fn build(data_dir: &Path, progress: &dyn Progress) -> Result<(), SyncError> {
+    let root = feeds_dir(data_dir);
+    if !root.is_dir() {
+        return Err(SyncError::Compile(format!("{} holds no feeds: synchronise them first", data_dir.display())));
+    }
+    let _lock = Lock::take(&root)?;
+    compile::knowledge(data_dir, true, progress).await.map(drop)
 }
 
 async fn one_feed(

@@ -11,24 +11,23 @@ use knowledge::{Builder, Knowledge};
 use outside::file::{AtomicFile, remove_unfinished_of};
 
 use super::state::{self, FeedState};
-use super::{KNOWLEDGE_FILE, Progress, Step, SyncError, SyncOptions, feeds_dir, records};
+use super::{KNOWLEDGE_FILE, Progress, Step, SyncError, activate, feeds_dir, records};
 
-/// Compiles the knowledge file if it is not up to date; tells whether it did.
-pub(super) async fn knowledge(options: &SyncOptions, progress: &dyn Progress) -> Result<bool, SyncError> {
-    let path = options.data_dir.join(KNOWLEDGE_FILE);
-    let io = |source| SyncError::Io { path: path.clone(), source };
-    remove_unfinished_of(&path).map_err(io)?;
-    let states = states(&options.data_dir);
-    if is_current(&path, &states) {
+/// Compiles the knowledge file if it is not up to date, or in any case; tells whether it did.
+pub(super) async fn knowledge(data_dir: &Path, anyway: bool, progress: &dyn Progress) -> Result<bool, SyncError> {
+    let path = data_dir.join(KNOWLEDGE_FILE);
+    remove_unfinished_of(&path).map_err(|source| SyncError::Io { path: path.clone(), source })?;
+    let states = states(data_dir);
+    if !anyway && is_current(&path, &states) {
         return Ok(false);
     }
     progress.step(Step::Compiling);
-    let (data_dir, target) = (options.data_dir.to_owned(), path.clone());
-    let compiled = tokio::task::spawn_blocking(move || compile(&data_dir, &target, &states))
+    let (folder, target) = (data_dir.to_owned(), path.clone());
+    let compiled = tokio::task::spawn_blocking(move || compile(&folder, &target, &states))
         .await
         .map_err(|e| SyncError::Compile(format!("the compiler broke: {e}")))??;
     progress.step(Step::Compiled);
-    compiled.commit().map_err(io)?;
+    activate::put_in_place(compiled, &path)?;
     Ok(true)
 }
 

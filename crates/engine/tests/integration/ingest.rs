@@ -231,3 +231,19 @@ async fn a_feed_that_loses_a_tenth_is_held_until_somebody_confirms() {
     assert_eq!(site.snapshot("debian").record_count, before - 20);
     assert!(site.knowledge().vulnerability("TEMP-0000099-ABCDEF").is_none());
 }
+
+#[tokio::test]
+async fn the_knowledge_before_can_be_gone_back_to() {
+    let site = Site::new();
+    let first = TestMirror::demo(AS_OF, &["bookworm"]);
+    site.sync(&first, AS_OF).await;
+    let before = site.knowledge().hash();
+    site.sync(&first.advisory("trixie", "vigie-demo-new", "CVE-2099-20000", VendorState::Open), AS_OF).await;
+    let after = site.knowledge().hash();
+    assert_ne!(before, after);
+    assert_eq!(ingest::roll_back(&site.data()).expect("there is one before"), before);
+    assert_eq!(site.knowledge().hash(), before);
+    assert_eq!(ingest::roll_back(&site.data()).expect("and forward again"), after);
+    ingest::build(&site.data(), &Quiet).await.expect("it compiles");
+    assert_eq!(site.knowledge().hash(), after, "the same records give the same bytes");
+}
