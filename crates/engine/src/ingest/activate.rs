@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use knowledge::Knowledge;
-use outside::file::AtomicFile;
+use outside::file::{AtomicFile, write_atomically};
 
 use super::{KNOWLEDGE_FILE, PREVIOUS_FILE, SyncError};
 
@@ -29,7 +29,24 @@ pub(super) fn put_in_place(file: AtomicFile, path: &Path) -> Result<(), SyncErro
     }
 }
 
-/// Goes back to the knowledge before the latest; gives its hash. A second call goes forward again.
+/// Names the records that somebody went back from: they are not compiled again by themselves.
+const REFUSED_FILE: &str = "knowledge.refused";
+
+/// Tells whether somebody went back from what these records make.
+pub(super) fn is_refused(data_dir: &Path, digest: &str) -> bool {
+    fs::read_to_string(data_dir.join(REFUSED_FILE)).is_ok_and(|refused| refused == digest)
+}
+
+/// Forgets what was refused.
+pub(super) fn accept(data_dir: &Path) -> io::Result<()> {
+    match fs::remove_file(data_dir.join(REFUSED_FILE)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Goes back to the knowledge before the latest; gives its hash. It stays until a feed brings something new. A second call
+/// goes forward again.
 pub fn roll_back(data_dir: &Path) -> Result<String, SyncError> {
     let path = data_dir.join(KNOWLEDGE_FILE);
     let previous = data_dir.join(PREVIOUS_FILE);
@@ -43,6 +60,13 @@ pub fn roll_back(data_dir: &Path) -> Result<String, SyncError> {
     fs::rename(&path, &aside).map_err(failed(&path))?;
     fs::rename(&previous, &path).map_err(failed(&previous))?;
     fs::rename(&aside, &previous).map_err(failed(&aside))?;
+    let refused = data_dir.join(REFUSED_FILE);
+    let forward = refused.is_file();
+    accept(data_dir).map_err(failed(&refused))?;
+    if !forward {
+        let digest = super::compile::digest_now(data_dir);
+        write_atomically(&refused, digest.as_bytes()).map_err(failed(&refused))?;
+    }
     Ok(knowledge.hash())
 }
 

@@ -9,6 +9,7 @@ use domain::record::Record;
 use feeds::FEEDS;
 use knowledge::{Builder, Knowledge};
 use outside::file::{AtomicFile, remove_unfinished_of};
+use sha2::{Digest as _, Sha256};
 
 use super::state::{self, FeedState};
 use super::{KNOWLEDGE_FILE, Progress, Step, SyncError, activate, feeds_dir, records};
@@ -18,9 +19,10 @@ pub(super) async fn knowledge(data_dir: &Path, anyway: bool, progress: &dyn Prog
     let path = data_dir.join(KNOWLEDGE_FILE);
     remove_unfinished_of(&path).map_err(|source| SyncError::Io { path: path.clone(), source })?;
     let states = states(data_dir);
-    if !anyway && is_current(&path, &states) {
+    if !anyway && (is_current(&path, &states) || activate::is_refused(data_dir, &digest(&states))) {
         return Ok(false);
     }
+    activate::accept(data_dir).map_err(|source| SyncError::Io { path: path.clone(), source })?;
     progress.step(Step::Compiling);
     let (folder, target) = (data_dir.to_owned(), path.clone());
     let compiled = tokio::task::spawn_blocking(move || compile(&folder, &target, &states))
@@ -36,6 +38,20 @@ fn states(data_dir: &Path) -> Vec<FeedState> {
     let root = feeds_dir(data_dir);
     let state = |feed: &feeds::Feed| state::read(&root.join(feed.id), feed.id);
     FEEDS.iter().map(|feed| state(feed).unwrap_or_else(|| FeedState::never(feed.id))).collect()
+}
+
+/// Names these records, whatever was made of them.
+fn digest(states: &[FeedState]) -> String {
+    let mut hash = Sha256::new();
+    for state in states {
+        hash.update(serde_json::to_vec(&state.settled()).unwrap_or_default());
+    }
+    hex::encode(hash.finalize())
+}
+
+/// Names the records that are here now.
+pub(super) fn digest_now(data_dir: &Path) -> String {
+    digest(&states(data_dir))
 }
 
 /// Tells whether the file in use holds these records: an interrupted run is made up for.
