@@ -2,7 +2,6 @@
 
 pub mod kernel;
 pub mod status;
-pub mod version;
 
 use std::collections::BTreeSet;
 

@@ -51,7 +51,7 @@ impl<'a> Installed<'a> {
         let count = comparable.len();
         comparable.append(&mut rest);
         let places = vec![None; comparable.len() + 1];
-        Self { versions: comparable, comparable: count, places, newest: judged.newest }
+        Self { versions: comparable, comparable: count, places, newest: judged.newest.clone() }
     }
 
     /// Why versions cannot be compared.
@@ -79,7 +79,7 @@ impl<'a> Installed<'a> {
 
     /// Whether a restart alone would bring the fixed version into use.
     pub(super) fn restart_fixes(&self, fixed: &Version<'_>) -> bool {
-        self.newest.is_some_and(|newest| newest.compare(fixed).is_ge())
+        self.newest.as_ref().is_some_and(|newest| newest.compare(fixed).is_ge())
     }
 
     /// The lowest version.
