@@ -1,6 +1,6 @@
 //! Inspections: what was read from an asset, as compressed parts that equal readings share.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use domain::asset::Way;
 use domain::component::Component;
@@ -54,6 +54,9 @@ pub struct Stored {
     pub inventory: Inventory,
     pub undecided: Vec<Undecided>,
 }
+
+/// Names looked up in one statement.
+const NAMES_MAX: usize = 1000;
 
 macro_rules! select {
     ($tail:literal) => {
@@ -154,6 +157,52 @@ pub async fn latest_of_all<'a>(
          order by asset_id"
     );
     query("list the latest inspections", text).bind(after).bind(limit).all(on).await?.iter().map(summary).collect()
+}
+
+/// The numbers of the components that an asset's latest inspection found, sorted. `None`: none, or an unreadable list.
+pub async fn component_ids<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<Option<Vec<i64>>, StoreError> {
+    let mut on = on.into();
+    let text = select!("where asset_id = $1 order by observed_at desc, id desc limit 1");
+    let Some(row) = query("read the latest inspection", text).bind(asset).optional(on.again()).await? else {
+        return Ok(None);
+    };
+    let Some(digest) = row.get::<Option<String>>("components")? else { return Ok(None) };
+    let parts = parts(on, asset, std::iter::once(&digest)).await?;
+    let bytes = parts.get(&digest).ok_or_else(|| row.corrupt(format!("part {digest} is gone")))?;
+    let mut ids = codec::unpack(bytes).ok_or_else(|| row.corrupt("the components cannot be unpacked"))?;
+    ids.sort_unstable();
+    Ok(Some(ids))
+}
+
+/// The numbers of all components that any of these names is about, as source or as binary.
+pub async fn components_named<'a>(on: impl Into<On<'a>>, names: &[&str]) -> Result<BTreeSet<i64>, StoreError> {
+    let mut on = on.into();
+    let mut ids = BTreeSet::new();
+    for chunk in names.chunks(NAMES_MAX) {
+        let rows = query(
+            "look components up by name",
+            "select id from component where source in (select item.value from {texts $1})
+             union select id from component where name in (select item.value from {texts $1})",
+        )
+        .bind(json(chunk))
+        .all(on.again())
+        .await?;
+        for row in rows {
+            ids.insert(row.int("id")?);
+        }
+    }
+    Ok(ids)
+}
+
+/// Notes that an inventory's verdicts are the same with other knowledge: nothing that it holds has changed.
+pub async fn set_knowledge(tx: &mut Tx, asset: AssetId, id: InspectionId, knowledge: &str) -> Result<(), StoreError> {
+    query("note the knowledge", "update inspection set knowledge = $1 where asset_id = $2 and id = $3")
+        .bind(knowledge)
+        .bind(asset)
+        .bind(id)
+        .execute(tx)
+        .await?;
+    Ok(())
 }
 
 /// Replaces what could not be decided, after the same inventory was matched with other knowledge.

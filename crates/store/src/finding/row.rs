@@ -28,6 +28,7 @@ macro_rules! select {
             "finding.moved_at, finding.opened_by, finding.detected_at, finding.confirmed_at, finding.ended_at, ",
             "finding.match_source, finding.match_advisory, finding.match_version, finding.match_status, ",
             "finding.match_urgency, finding.match_fixed_version, finding.match_restart_needed, finding.match_places, ",
+            "finding.match_confidence, ",
             "package.ecosystem, package.distribution, package.release, package.name, package.place, ",
             "vulnerability.public_id from finding ",
             "join package on package.id = finding.package_id ",

@@ -87,7 +87,7 @@ async fn a_damaged_backup_is_refused_and_changes_nothing() {
     let mut flipped = whole.clone();
     let middle = flipped.len() / 2;
     flipped[middle] ^= 1;
-    let newer = text.replacen("\"schema\":1", "\"schema\":9", 1);
+    let newer = text.replacen("\"schema\":", "\"schema\":9", 1);
     for (bytes, expected) in [
         (whole[..whole.len() / 2].to_vec(), "cut off or damaged"),
         (flipped, "cut off or damaged"),

@@ -14,6 +14,7 @@ contract!(
     a_late_inspection_says_nothing_about_today,
     what_is_undecided_changes_with_the_knowledge,
     the_latest_of_all_assets_come_in_pages,
+    components_are_found_by_the_names_that_advisories_use,
     thousands_of_components_are_kept,
     many_assets_are_recorded_at_once,
 );
@@ -166,4 +167,23 @@ async fn many_assets_are_recorded_at_once(db: &Db) {
     for asset in assets {
         assert_eq!(inspection::latest(db, asset).await.unwrap().unwrap().inventory, same);
     }
+}
+
+async fn components_are_found_by_the_names_that_advisories_use(db: &Db) {
+    let asset = insert_asset(db, 1).await;
+    assert_eq!(inspection::component_ids(db, asset.id).await.unwrap(), None);
+    let id = record(db, asset.id, &inventory(), at(1)).await;
+    let ids = inspection::component_ids(db, asset.id).await.unwrap().expect("it was inspected");
+    let components = inventory().components.unwrap();
+    assert_eq!(ids.len(), components.len());
+    let first = &components[0];
+    for name in [&first.source, &first.name] {
+        let named = inspection::components_named(db, &[name]).await.unwrap();
+        assert!(!named.is_empty() && named.iter().all(|id| ids.contains(id)), "{name}");
+    }
+    assert!(inspection::components_named(db, &["vigie-demo-elsewhere"]).await.unwrap().is_empty());
+    let mut tx = db.begin().await.unwrap();
+    inspection::set_knowledge(&mut tx, asset.id, id, "77").await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(inspection::latest(db, asset.id).await.unwrap().unwrap().summary.knowledge, "77");
 }
