@@ -25,6 +25,13 @@ pub struct FeedSnapshot {
     pub last_error: Option<String>,
     /// SHA-256 of the snapshot's bytes, in hex. Empty: no snapshot.
     pub sha256: String,
+    /// How old the publisher's own date may be: some publish daily, others twice a year.
+    #[serde(default = "fresh_for_default")]
+    pub fresh_for_hours: u32,
+}
+
+const fn fresh_for_default() -> u32 {
+    48
 }
 
 /// How far a feed can be trusted at an instant.
@@ -33,7 +40,7 @@ pub struct FeedSnapshot {
 pub enum FeedState {
     /// Complete, and young enough.
     Fresh,
-    /// Older than the feed may be.
+    /// Its publisher was not asked for two days, or its data is older than this publisher lets it become.
     Stale,
     /// Fetched, and without a record: a broken feed, not a clean world.
     Empty,
@@ -58,7 +65,7 @@ impl FeedState {
     }
 }
 
-/// A feed is stale when its data is older than this.
+/// A feed is stale when nobody has asked its publisher for longer than this.
 pub const STALE_AFTER: SignedDuration = SignedDuration::from_hours(48);
 
 impl FeedSnapshot {
@@ -75,6 +82,7 @@ impl FeedSnapshot {
             partial: false,
             last_error: None,
             sha256: String::new(),
+            fresh_for_hours: fresh_for_default(),
         }
     }
 
@@ -83,14 +91,15 @@ impl FeedSnapshot {
         let Some(fetched_at) = self.fetched_at else {
             return if self.last_error.is_some() { FeedState::Failed } else { FeedState::Never };
         };
-        let as_of = self.published_at.unwrap_or(fetched_at);
+        let fresh_for = SignedDuration::from_hours(i64::from(self.fresh_for_hours));
+        let is_old = self.published_at.is_some_and(|published| at.duration_since(published) > fresh_for);
         if self.last_error.is_some() {
             FeedState::Failed
         } else if self.record_count == 0 {
             FeedState::Empty
         } else if self.partial || self.problem_count > 0 {
             FeedState::Partial
-        } else if at.duration_since(as_of) > STALE_AFTER {
+        } else if is_old || at.duration_since(fetched_at) > STALE_AFTER {
             FeedState::Stale
         } else {
             FeedState::Fresh

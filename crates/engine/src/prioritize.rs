@@ -120,7 +120,7 @@ fn feed_entries(feeds: &[FeedSnapshot], inventory: &Inventory, at: Timestamp) ->
         FeedState::Empty => "the feed holds no record, so no package can be judged",
         FeedState::Failed => "the latest fetch failed; newer advisories may be missing",
         FeedState::Partial => "the feed holds only a part of what its publisher has",
-        FeedState::Stale => "the feed is older than 48 hours; newer advisories may be missing",
+        FeedState::Stale => "the feed is too old; newer advisories may be missing",
     };
     vec![Undecided {
         kind: UndecidedKind::Feed,

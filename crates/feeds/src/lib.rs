@@ -131,6 +131,26 @@ pub struct ParseError {
 pub const FEEDS: &[Feed] = &[debian::FEED, nvd::FEED, kev::FEED, epss::FEED, vulnrichment::FEED];
 
 impl Feed {
+    /// How old the publisher's own date may become before something must be wrong.
+    pub fn fresh_for_hours(&self) -> u32 {
+        const DAY: u32 = 24;
+        match self.id {
+            // Several times a day, every day.
+            "debian" | "nvd" | "vulnrichment" | "cvelist" | "ubuntu" => 2 * DAY,
+            // Once a day, with a pause now and then.
+            "epss" => 3 * DAY,
+            // On working days, and not on all of them.
+            "kev" | "certfr-avis" | "euvd" | "redhat" | "alma" | "osv" => 14 * DAY,
+            // Whenever somebody finds something.
+            "rustsec" | "govulndb" | "pypa" | "rubysec" | "friendsofphp" | "alpine" | "wolfi" | "debian-dsa" => {
+                60 * DAY
+            }
+            "exploitdb" | "metasploit" | "nuclei" | "certfr-alertes" | "endoflife" => 60 * DAY,
+            // Once or twice a year, or when the operator brings something.
+            _ => 500 * DAY,
+        }
+    }
+
     /// How long its publisher wants to be left alone between two requests of one run.
     pub fn pause(&self) -> Duration {
         // NVD: "sleep your scripts for six seconds between requests".
@@ -141,6 +161,11 @@ impl Feed {
 /// The feed with this id.
 pub fn feed(id: &str) -> Option<&'static Feed> {
     FEEDS.iter().find(|feed| feed.id == id)
+}
+
+/// Whether a feed holds only what the operator brings: then its absence is no lack.
+pub fn is_optional(id: &str) -> bool {
+    matches!(id, "local" | "csaf-provider")
 }
 
 /// The ids of all feeds, for messages.

@@ -287,6 +287,7 @@ impl<'a> Run<'a> {
                 [first, rest @ ..] => Some(format!("{first} (and {} more)", rest.len())),
             },
             sha256: content_hash(files, documents.as_ref()),
+            fresh_for_hours: self.feed.fresh_for_hours(),
         };
         let same = old.filter(|old| old.snapshot.sha256 == snapshot.sha256 && old.snapshot.partial == snapshot.partial);
         FeedState {

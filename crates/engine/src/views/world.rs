@@ -157,22 +157,34 @@ pub(super) fn is_unknown(asset: &Asset) -> bool {
     asset.retired_at.is_none() && (asset.last_inspected_at.is_none() || asset.last_error.is_some())
 }
 
-/// Each feed that cannot be fully trusted, in a sentence.
+/// The feeds that cannot be fully trusted, those of one kind in one sentence. What the operator may bring and has not is
+/// no lack.
 pub(super) fn feed_warnings(feeds: &[FeedSnapshot], now: Timestamp) -> Vec<String> {
-    feeds
-        .iter()
-        .filter_map(|feed| {
-            let what = match feed.state(now) {
-                FeedState::Fresh => return None,
-                FeedState::Never => "was never fetched".to_owned(),
-                FeedState::Empty => "holds no record".to_owned(),
-                FeedState::Partial => "holds only a part of what its publisher has".to_owned(),
-                FeedState::Stale => "is older than 48 hours".to_owned(),
-                FeedState::Failed => {
-                    format!("could not be fetched: {}", feed.last_error.as_deref().unwrap_or("no reason given"))
-                }
-            };
-            Some(format!("The feed {} {what}.", feed.id))
-        })
-        .collect()
+    let of = |state: FeedState| -> Vec<&str> {
+        let optional = |feed: &&FeedSnapshot| state == FeedState::Never && feeds::is_optional(&feed.id);
+        let mut ids = feeds.iter().filter(|feed| feed.state(now) == state).filter(|feed| !optional(feed));
+        ids.by_ref().map(|feed| feed.id.as_str()).collect()
+    };
+    let mut warnings: Vec<String> = [
+        (FeedState::Never, "was never fetched", "were never fetched"),
+        (FeedState::Empty, "holds no record", "hold no record"),
+        (
+            FeedState::Partial,
+            "holds only a part of what its publisher has",
+            "hold only a part of what their publishers have",
+        ),
+        (FeedState::Stale, "is too old", "are too old"),
+    ]
+    .into_iter()
+    .filter_map(|(state, one, several)| match of(state).as_slice() {
+        [] => None,
+        [id] => Some(format!("The feed {id} {one}.")),
+        ids => Some(format!("The feeds {} {several}.", ids.join(", "))),
+    })
+    .collect();
+    for feed in feeds.iter().filter(|feed| feed.state(now) == FeedState::Failed) {
+        let reason = feed.last_error.as_deref().unwrap_or("no reason given");
+        warnings.push(format!("The feed {} could not be fetched: {reason}", feed.id));
+    }
+    warnings
 }
