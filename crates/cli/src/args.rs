@@ -83,7 +83,7 @@ pub(crate) enum Command {
     },
     /// Compare versions: lines `A<tab>B` in, `<`, `=`, `>` or `?` out
     VersionCompare {
-        /// Package world whose order to use: deb
+        /// Whose order to use: deb, rpm, apk, alpm, pypi, npm, golang, maven, gem, composer, nuget, cargo, semver, generic
         #[arg(long, value_name = "ECOSYSTEM")]
         ecosystem: String,
     },

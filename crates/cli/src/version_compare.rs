@@ -1,8 +1,8 @@
-//! `vigie version-compare`: the order of versions, as matching uses it.
+//! `vigie version-compare`: the order of versions.
 
 use std::io::{self, BufRead as _, Write as _};
 
-use domain::component::Ecosystem;
+use ecosystems::Scheme;
 
 use crate::exit::{Exit, Usage};
 
@@ -11,19 +11,19 @@ const LINE_BYTES_MAX: usize = 4096;
 
 /// Reads lines `A<tab>B`, prints `<`, `=`, `>`, or `?` where one of them is no version.
 pub(crate) fn run(ecosystem: &str) -> anyhow::Result<Exit> {
-    let ecosystem: Ecosystem = ecosystem.parse().map_err(|error| Usage(format!("{error}")))?;
+    let scheme: Scheme = ecosystem.parse().map_err(|error| Usage(format!("{error}")))?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut lines = io::stdin().lock();
     let mut line = Vec::new();
     while lines.read_until(b'\n', &mut line)? > 0 {
-        writeln!(out, "{}", verdict(ecosystem, &line))?;
+        writeln!(out, "{}", verdict(scheme, &line))?;
         line.clear();
     }
     out.flush()?;
     Ok(Exit::Clean)
 }
 
-fn verdict(ecosystem: Ecosystem, line: &[u8]) -> char {
+fn verdict(scheme: Scheme, line: &[u8]) -> char {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.len() > LINE_BYTES_MAX {
@@ -31,7 +31,7 @@ fn verdict(ecosystem: Ecosystem, line: &[u8]) -> char {
     }
     let Ok(text) = std::str::from_utf8(line) else { return '?' };
     let Some((a, b)) = text.split_once('\t') else { return '?' };
-    match ecosystems::compare(ecosystem, a, b) {
+    match scheme.compare(a, b) {
         Ok(std::cmp::Ordering::Less) => '<',
         Ok(std::cmp::Ordering::Equal) => '=',
         Ok(std::cmp::Ordering::Greater) => '>',

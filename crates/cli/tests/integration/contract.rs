@@ -49,6 +49,23 @@ fn versions_are_compared_line_by_line() {
     let vigie = Vigie::new();
     let input = "1.0-1\t1.0-2\n1:1\t2\n1.0~rc1\t1.0\n1.0\t1.0\nnot a version\t1\nno tab\n";
     assert_eq!(with_input(&vigie, &["version-compare", "--ecosystem", "deb"], input), "<\n>\n<\n=\n?\n?\n");
+    for (ecosystem, input) in [
+        ("rpm", "1.0-1.el9\t1.0-1.el9_2\n1.0~rc1\t1.0\n"),
+        ("apk", "1.0_rc1-r0\t1.0-r0\n1.0-r9\t1.0-r10\n"),
+        ("alpm", "1.0rc\t1.0\n1.0-1\t1:0.1-1\n"),
+        ("pypi", "1.0.dev1\t1.0\nfrench-toast\t1.0\n"),
+        ("npm", "1.0.0-rc.1\t1.0.0\n1.9.0\t1.10.0\n"),
+        ("golang", "v1.0.0\tv1.0.1\ngo1.21rc2\tgo1.21.0\n"),
+        ("maven", "1.0-alpha-1\t1.0\n1.0.RC1\t1.0-RC2\n"),
+        ("gem", "1.0.pre\t1.0\n1.9\t1.10\n"),
+        ("composer", "1.0-beta1\t1.0\ndev-main\t1.0\n"),
+        ("nuget", "1.0-beta\t1.0.0\n1.0.0\t1.0.0.1\n"),
+        ("cargo", "1.0.0-rc.1\t1.0.0\n1.9.0\t1.10.0\n"),
+        ("semver", "1.0.0-rc.1\t1.0.0\n1.9.0\t1.10.0\n"),
+        ("generic", "1.0.2k\t1.0.2zd\n1.8.0_401\t1.8.0_402\n"),
+    ] {
+        assert_eq!(with_input(&vigie, &["version-compare", "--ecosystem", ecosystem], input), "<\n<\n", "{ecosystem}");
+    }
     let usage = vigie.run(AT, &["version-compare", "--ecosystem", "floppy"]);
     assert_eq!(usage.status.code(), Some(64));
 }

@@ -2,27 +2,22 @@
 
 use std::cmp::Ordering;
 
-use super::number::Number;
-use super::rpm::{compare_run, split};
+use super::rpm::{Parts, compare_run};
 
 /// A parsed pacman version.
 #[derive(Debug, Clone, Copy)]
-pub struct Version<'a> {
-    epoch: Number<'a>,
-    version: &'a [u8],
-    release: Option<&'a [u8]>,
-}
+pub struct Version<'a>(Parts<'a>);
 
 impl<'a> Version<'a> {
     pub(super) fn parse(text: &'a str) -> Result<Self, &'static str> {
-        let (epoch, version, release) = split(text)?;
-        Ok(Self { epoch, version, release })
+        Parts::split(text).map(Self)
     }
 
     /// Where one of them has no release, releases do not count.
     pub fn compare(&self, other: &Self) -> Ordering {
-        self.epoch.cmp(&other.epoch).then_with(|| compare_part(self.version, other.version)).then_with(|| {
-            match (self.release, other.release) {
+        let (a, b) = (&self.0, &other.0);
+        a.epoch.cmp(&b.epoch).then_with(|| compare_part(a.version, b.version)).then_with(|| {
+            match (a.release, b.release) {
                 (Some(a), Some(b)) => compare_part(a, b),
                 _ => Ordering::Equal,
             }

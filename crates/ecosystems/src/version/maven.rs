@@ -58,8 +58,8 @@ impl<'a> Version<'a> {
             let numeric = first.is_ascii_digit();
             let followed_by_digit = after.starts_with(|c: char| c.is_ascii_digit());
             let followed_by_token = !after.is_empty() && !after.starts_with(['.', '-']);
-            // `1.x` is read as `1-x`, where a digit or nothing follows.
-            if !numeric && (followed_by_digit || after.is_empty()) && open.last().is_some_and(|list| !list.is_empty()) {
+            // `1.x` is read as `1-x`.
+            if !numeric && open.last().is_some_and(|list| !list.is_empty()) {
                 open.push(Vec::new());
             }
             add(
@@ -169,14 +169,16 @@ fn compare_lists(a: &[Item<'_>], b: &[Item<'_>]) -> Ordering {
     Ordering::Equal
 }
 
-/// Qualifiers come before lists, lists before numbers.
+/// Lists come before numbers; to a list, a qualifier is one that holds it alone.
 fn compare_items(a: &Item<'_>, b: &Item<'_>) -> Ordering {
     match (a, b) {
         (Item::Number(a), Item::Number(b)) => a.cmp(b),
+        (Item::Number(_), _) => Ordering::Greater,
+        (_, Item::Number(_)) => Ordering::Less,
         (Item::Qualifier(a), Item::Qualifier(b)) => a.compare(*b),
         (Item::List(a), Item::List(b)) => compare_lists(a, b),
-        (Item::Number(_), _) | (Item::List(_), Item::Qualifier(_)) => Ordering::Greater,
-        (_, Item::Number(_)) | (Item::Qualifier(_), Item::List(_)) => Ordering::Less,
+        (Item::List(a), b) => compare_lists(a, std::slice::from_ref(b)),
+        (a, Item::List(b)) => compare_lists(std::slice::from_ref(a), b),
     }
 }
 

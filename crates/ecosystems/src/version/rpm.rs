@@ -6,23 +6,18 @@ use super::number::{Number, digits, letters};
 
 /// A parsed rpm version.
 #[derive(Debug, Clone, Copy)]
-pub struct Version<'a> {
-    epoch: Number<'a>,
-    version: &'a [u8],
-    release: Option<&'a [u8]>,
-}
+pub struct Version<'a>(Parts<'a>);
 
 impl<'a> Version<'a> {
-    /// Takes what rpm takes: only digits before the first colon are an epoch.
     pub(super) fn parse(text: &'a str) -> Result<Self, &'static str> {
-        let (epoch, version, release) = split(text)?;
-        Ok(Self { epoch, version, release })
+        Parts::split(text).map(Self)
     }
 
     /// A version without a release is lower than the same with one.
     pub fn compare(&self, other: &Self) -> Ordering {
-        self.epoch.cmp(&other.epoch).then_with(|| compare_part(self.version, other.version)).then_with(|| {
-            match (self.release, other.release) {
+        let (a, b) = (&self.0, &other.0);
+        a.epoch.cmp(&b.epoch).then_with(|| compare_part(a.version, b.version)).then_with(|| {
+            match (a.release, b.release) {
                 (Some(a), Some(b)) => compare_part(a, b),
                 (a, b) => a.is_some().cmp(&b.is_some()),
             }
@@ -30,27 +25,31 @@ impl<'a> Version<'a> {
     }
 }
 
-/// Splits into epoch, version and release.
-pub(super) fn split(text: &str) -> Result<(Number<'_>, &[u8], Option<&[u8]>), &'static str> {
-    if text.is_empty() {
-        return Err("it is empty");
+/// Epoch, version and release, as rpm and pacman split them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parts<'a> {
+    pub(super) epoch: Number<'a>,
+    pub(super) version: &'a [u8],
+    pub(super) release: Option<&'a [u8]>,
+}
+
+impl<'a> Parts<'a> {
+    /// Only digits before the first colon are an epoch; the release stands behind the last hyphen.
+    pub(super) fn split(text: &'a str) -> Result<Self, &'static str> {
+        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err("it has a character that no version may have");
+        }
+        let bytes = text.as_bytes();
+        let (epoch, rest) = match Number::split(bytes) {
+            (epoch, [b':', rest @ ..]) => (epoch, rest),
+            _ => (Number::ZERO, bytes),
+        };
+        let (version, release) = match rest.iter().rposition(|c| *c == b'-') {
+            Some(at) => (&rest[..at], Some(&rest[at + 1..])),
+            None => (rest, None),
+        };
+        if version.is_empty() { Err("the version is empty") } else { Ok(Self { epoch, version, release }) }
     }
-    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err("it has a character that no version may have");
-    }
-    let bytes = text.as_bytes();
-    let (epoch, rest) = match Number::split(bytes) {
-        (epoch, [b':', rest @ ..]) => (epoch, rest),
-        _ => (Number::ZERO, bytes),
-    };
-    let (version, release) = match rest.iter().rposition(|c| *c == b'-') {
-        Some(at) => (&rest[..at], Some(&rest[at + 1..])),
-        None => (rest, None),
-    };
-    if version.is_empty() {
-        return Err("the version is empty");
-    }
-    Ok((epoch, version, release))
 }
 
 /// Compares runs of letters and runs of digits by turns; everything else only separates.
@@ -85,21 +84,18 @@ fn compare_part(mut a: &[u8], mut b: &[u8]) -> Ordering {
 
 /// Takes a run of one kind from both and compares them; digits are newer than letters.
 pub(super) fn compare_run(a: &mut &[u8], b: &mut &[u8]) -> Ordering {
-    let run = match (digits(a), digits(b)) {
-        (0, 0) => (letters(a), letters(b)),
-        (0, _) => return Ordering::Less,
-        (_, 0) => return Ordering::Greater,
-        run => {
-            let (x, rest_of_a) = a.split_at(run.0);
-            let (y, rest_of_b) = b.split_at(run.1);
-            (*a, *b) = (rest_of_a, rest_of_b);
-            return Number::new(x).cmp(&Number::new(y));
-        }
-    };
-    let (x, rest_of_a) = a.split_at(run.0);
-    let (y, rest_of_b) = b.split_at(run.1);
-    (*a, *b) = (rest_of_a, rest_of_b);
-    x.cmp(y)
+    match (digits(a), digits(b)) {
+        (0, 0) => take(a, letters(a)).cmp(take(b, letters(b))),
+        (0, _) => Ordering::Less,
+        (_, 0) => Ordering::Greater,
+        (x, y) => Number::new(take(a, x)).cmp(&Number::new(take(b, y))),
+    }
+}
+
+fn take<'a>(text: &mut &'a [u8], length: usize) -> &'a [u8] {
+    let (front, rest) = text.split_at(length);
+    *text = rest;
+    front
 }
 
 fn skip_separators(text: &[u8]) -> &[u8] {

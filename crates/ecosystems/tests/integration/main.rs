@@ -2,4 +2,5 @@
 
 mod hostile;
 mod inventory;
-mod versions;
+mod version_orders;
+mod dpkg_versions;

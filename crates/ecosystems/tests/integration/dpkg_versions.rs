@@ -1,11 +1,14 @@
+//! Debian's order against dpkg itself.
+
 use std::cmp::Ordering;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use domain::component::Ecosystem;
-use proptest::prelude::{Strategy, prop_assert, prop_assert_eq, proptest};
+use proptest::prelude::Strategy;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::version_orders::relations;
 
 /// Pairs that dpkg is asked about: each costs one or two processes.
 const PAIRS: usize = 400;
@@ -42,32 +45,10 @@ fn ours(a: &str, b: &str) -> Option<Ordering> {
     ecosystems::compare(Ecosystem::Deb, a, b).ok()
 }
 
-fn relations() -> Vec<(String, Ordering, String)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/versions/deb.txt");
-    let text = std::fs::read_to_string(path).expect("the relations are part of the project");
-    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines
-        .map(|line| {
-            let words: Vec<&str> = line.split(' ').collect();
-            let [a, relation, b] = words[..] else { panic!("not a relation: {line}") };
-            let order = if relation == "<" { Ordering::Less } else { Ordering::Equal };
-            (a.to_owned(), order, b.to_owned())
-        })
-        .collect()
-}
-
-#[test]
-fn written_relations_hold() {
-    for (a, order, b) in relations() {
-        assert_eq!(ours(&a, &b), Some(order), "{a} {order:?} {b}");
-        assert_eq!(ours(&b, &a), Some(order.reverse()), "{b} {:?} {a}", order.reverse());
-    }
-}
-
 #[test]
 fn written_relations_hold_for_dpkg() {
     if has_dpkg() {
-        for (a, order, b) in relations() {
+        for (a, order, b) in relations("deb") {
             assert_eq!(by_dpkg(&a, &b), Some(order), "{a} {order:?} {b}");
         }
     }
@@ -127,26 +108,5 @@ fn what_is_no_version_is_said_to_be_none() {
     {
         assert_eq!(ours(text, "1.0"), None, "{text:?}");
         assert_eq!(ours("1.0", text), None, "{text:?}");
-    }
-}
-
-proptest! {
-    #[test]
-    fn order_is_total(a in version(), b in version(), c in version()) {
-        let (Some(ab), Some(bc), Some(ac)) = (ours(&a, &b), ours(&b, &c), ours(&a, &c)) else { return Ok(()) };
-        prop_assert_eq!(ours(&b, &a), Some(ab.reverse()));
-        prop_assert_eq!(ours(&a, &a), Some(Ordering::Equal));
-        if ab == bc {
-            prop_assert_eq!(ac, ab);
-        }
-        if ab == Ordering::Equal {
-            prop_assert_eq!(ac, bc);
-        }
-        prop_assert!(ab != Ordering::Less || bc == Ordering::Greater || ac == Ordering::Less);
-    }
-
-    #[test]
-    fn any_text_is_taken(a in ".*", b in ".*") {
-        prop_assert_eq!(ours(&a, &b).map(Ordering::reverse), ours(&b, &a));
     }
 }
