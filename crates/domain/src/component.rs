@@ -156,34 +156,6 @@ pub struct Package {
     pub place: String,
 }
 
-impl Package {
-    /// The package-url of this source package at a version.
-    pub fn purl(&self, version: &str) -> String {
-        format!(
-            "pkg:{}/{}/{}@{}?arch=source&distro={}",
-            self.ecosystem,
-            encode(&self.release.distribution),
-            encode(&self.name),
-            encode(version),
-            encode(&self.release.name),
-        )
-    }
-}
-
-/// Percent-encodes as the package-url specification asks: everything but unreserved characters and the colon.
-fn encode(text: &str) -> String {
-    use std::fmt::Write as _;
-    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'~' | b':' => out.push(char::from(byte)),
-            _ => {
-                let _ = write!(out, "%{byte:02X}");
-            }
-        }
-        out
-    })
-}
-
 /// One installed binary of a package.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Component {

@@ -5,6 +5,7 @@
 
 pub mod ids;
 pub mod component;
+pub mod purl;
 pub mod inventory;
 pub mod asset;
 pub mod exposure;

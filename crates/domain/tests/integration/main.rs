@@ -3,4 +3,5 @@
 mod cvss_properties;
 mod cvss_vectors;
 mod priority;
+mod purl;
 mod priority_properties;
