@@ -6,6 +6,7 @@
 pub mod ids;
 pub mod component;
 pub mod purl;
+pub mod cpe;
 pub mod inventory;
 pub mod asset;
 pub mod exposure;

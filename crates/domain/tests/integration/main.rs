@@ -4,4 +4,5 @@ mod cvss_properties;
 mod cvss_vectors;
 mod priority;
 mod purl;
+mod cpe;
 mod priority_properties;
