@@ -10,7 +10,7 @@ ONCE ?=
 LISTEN ?= 127.0.0.1:8787
 export MIRROR DATA ONCE LISTEN
 
-.PHONY: help run test lint fmt tidy deny ui ui-test bench fixtures review lab clean
+.PHONY: help run test lint fmt tidy deny ui ui-test bench fuzz fixtures review lab clean
 
 help: ## List what can be done here
 	@echo "Usage: make TARGET [VARIABLE=value ...]"
@@ -26,6 +26,10 @@ help: ## List what can be done here
 	@echo
 	@echo "Variable of bench:"
 	@echo "  BENCH=     folder with generators of a workload; where there is none, our own generator makes one"
+	@echo
+	@echo "Variables of fuzz:"
+	@echo "  FUZZ_SECONDS=  seconds for each target (default 10)"
+	@echo "  FUZZ_SEED=     number that all mutations follow from (default 1)"
 
 run: ## Build Vigie, serve page and API, inspect this machine, print its ten first priorities
 	@scripts/run
@@ -58,6 +62,9 @@ ui-test: ui ## Type check and unit tests of the web page
 
 bench: ## Measure; writes target/bench.json and docs/benchmarks.md
 	@scripts/bench
+
+fuzz: ## Fuzz every parser of outside bytes, FUZZ_SECONDS for each; inputs that tell something new go to fuzz/corpus
+	cargo run --quiet --locked --package fuzz
 
 fixtures: ## Write fixtures/mirror from FROM=<folder with the publishers' data>
 	cargo run --release --locked --package xtask -- mirror --from "$(FROM)"

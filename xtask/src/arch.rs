@@ -39,7 +39,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
 ];
 
 /// They may import everything, and are never part of the product.
-const DEVELOPMENT: &[&str] = &["testkit", "xtask"];
+const DEVELOPMENT: &[&str] = &["testkit", "xtask", "fuzz"];
 
 /// An outside crate that only some of ours may use.
 struct Reserved {
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn the_table_follows_the_workspace() {
         let crates: Vec<String> =
-            IMPORTS.iter().map(|(name, _)| *name).chain(["testkit", "attack"]).map(str::to_owned).collect();
+            IMPORTS.iter().map(|(name, _)| *name).chain(["testkit", "fuzz", "attack"]).map(str::to_owned).collect();
         assert_eq!(
             rows_without_crates(&crates),
             [
