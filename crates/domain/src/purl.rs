@@ -140,9 +140,11 @@ fn read(text: &str) -> Result<Purl, String> {
     };
     let (kind, rest) = rest.trim_start_matches('/').split_once('/').ok_or("it has a type only")?;
     let rest = rest.trim_end_matches('/');
-    // An at sign before a slash is the one of npm's scopes, which not everybody encodes.
+    // An at sign that begins a segment is the one of npm's scopes, which not everybody encodes.
     let (path, version) = match rest.rsplit_once('@') {
-        Some((path, version)) if !version.contains('/') => (path, version),
+        Some((path, version)) if !(version.contains('/') && (path.is_empty() || path.ends_with('/'))) => {
+            (path, version)
+        }
         _ => (rest, ""),
     };
     let path = path.trim_end_matches('/');

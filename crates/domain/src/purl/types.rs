@@ -64,7 +64,7 @@ const NO_NAMESPACE: [&str; 18] = [
 ];
 /// Types that tell nothing without a namespace. For others that ask for one, inventories leave it out where they do not
 /// know it (the distribution of a package) or there is none (Go's `stdlib`).
-const NEEDS_NAMESPACE: [&str; 6] = ["bitbucket", "git", "github", "huggingface", "swift", "vscode-extension"];
+const NEEDS_NAMESPACE: [&str; 5] = ["bitbucket", "git", "github", "swift", "vscode-extension"];
 
 /// Puts the parts into the spelling that the type asks for, or says what it does not allow.
 pub(super) fn normalise(purl: &mut Purl) -> Result<(), String> {

@@ -69,6 +69,8 @@ fn spellings_meet() {
             "pkg:mlflow/creditfraud@3?repository_url=https:%2F%2Fx.azuredatabricks.net",
         ),
         ("pkg:generic//a///b/c@1", "pkg:generic/a/b/c@1"),
+        ("pkg:opam/git@3/16.1", "pkg:opam/git@3%2F16.1"),
+        ("pkg:huggingface/Bert@0A1B", "pkg:huggingface/Bert@0a1b"),
     ] {
         assert_eq!(Purl::parse(spelling).map(|purl| purl.to_string()).as_deref(), Ok(canonical), "{spelling}");
         assert_eq!(Purl::parse(canonical).map(|purl| purl.to_string()).as_deref(), Ok(canonical), "{canonical}");
