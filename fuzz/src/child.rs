@@ -26,6 +26,8 @@ const POOL_MAX: usize = 4096;
 /// Inputs that told something new, kept on disk.
 const CORPUS_FILES_MAX: usize = 24;
 const CORPUS_BYTES_MAX: usize = 2 << 10;
+/// What an answer says after so much of it does not tell it from others.
+const GIST_CHARACTERS_MAX: usize = 4000;
 
 pub(crate) fn run(root: &Path, target: &Target, seconds: u64, seed: u64) -> anyhow::Result<ExitCode> {
     let limit = Rlimit { current: Some(MEMORY_BYTES_MAX), maximum: Some(MEMORY_BYTES_MAX) };
@@ -96,14 +98,18 @@ pub(crate) fn hash(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// An answer without what it quotes of its input: everything between the first and the last quotation mark of a line, and
-/// digits.
+/// An answer without what it quotes of its input: quoted texts, and digits.
 fn gist(said: &str) -> String {
     let mut gist = String::new();
-    for line in said.lines().take(40) {
-        let quoted = line.find('"').zip(line.rfind('"'));
-        let (front, back) = quoted.map_or((line, ""), |(first, last)| (&line[..first], &line[last..]));
-        gist.extend(front.chars().chain(back.chars()).filter(|c| !c.is_ascii_digit()).take(400));
+    let mut quoted = false;
+    let mut rest = said.chars().take(GIST_CHARACTERS_MAX);
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' => drop(rest.next()),
+            '"' => quoted = !quoted,
+            c if quoted || c.is_ascii_digit() => {}
+            c => gist.push(c),
+        }
     }
     gist
 }

@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
 mod targets;
+mod parsers;
 mod seeds;
 mod mutate;
 mod child;

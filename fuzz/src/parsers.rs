@@ -1,0 +1,239 @@
+//! Runs each parser of outside bytes, and says what came of it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read as _, Write as _};
+use std::path::Path;
+
+use domain::component::{Component, Ecosystem, Release};
+use domain::cpe::Cpe;
+use domain::cvss::Vector;
+use domain::purl::Purl;
+use ecosystems::Scheme;
+use ecosystems::capture::{Capture, Probe, Reading};
+use ecosystems::manifest::{Found, FoundBy, Manifest};
+use feeds::{Feed, Known, Problems};
+use integrations::patching::apt::{Selection, Selections, parse_dry_run, parse_policy};
+use jiff::Timestamp;
+use knowledge::{Builder, Knowledge};
+use outside::unpack::Limits;
+use outside::unpack::archive::ArchiveLimits;
+use outside::unpack::input::Input;
+
+use crate::seeds::Seed;
+
+pub(crate) const STATUS: &str = "Package: a\nStatus: install ok installed\nVersion: 1\nSource: b (2)\n\n";
+pub(crate) const OS_RELEASE: &str = "ID=debian\nVERSION_CODENAME=\"bookworm\"\nPRETTY_NAME='x'\n";
+pub(crate) const SOCKETS: &str =
+    "tcp LISTEN 0 1 [::1]:22 *:* users:((\"sshd\",pid=1,fd=3))\n /proc/1/exe -> /usr/bin/x\n";
+pub(crate) const APT_POLICY: &str = "a:\n  Installed: 1\n  Candidate: 2\n  Version table:\n     2 500\n        500 http://192.0.2.1 bookworm/main amd64 Packages\n *** 1 100\n        100 /var/lib/dpkg/status\n";
+pub(crate) const APT_DRY_RUN: &str = "Inst curl [1] (2 Debian:12/stable [amd64])\nConf curl (2 Debian:12/stable [amd64])\nRemv b [1]\n1 upgraded, 0 newly installed, 1 to remove and 0 not upgraded.\n";
+
+const LIMITS: Limits = Limits { max_bytes: 64 << 20, max_ratio: 1000 };
+
+fn text(seed: &Seed) -> Cow<'_, str> {
+    String::from_utf8_lossy(&seed.bytes)
+}
+
+fn say<T, E: std::fmt::Display>(result: Result<T, E>) -> String {
+    result.map_or_else(|error| error.to_string(), |_| "read".to_owned())
+}
+
+/// Escapes make a text longer, and what is too long is refused: then nothing is promised.
+const LONG: usize = 4000;
+
+/// About how many: the order of magnitude is what tells inputs apart.
+fn about(count: usize) -> &'static str {
+    ["none", "one", "two", "some", "many"][(usize::BITS - count.leading_zeros()).min(4) as usize]
+}
+
+/// Two versions, with anything that is no version character between them.
+pub(crate) fn version(scheme: Scheme, seed: &Seed) -> String {
+    let text = text(seed);
+    let (a, b) = [" < ", " = ", "\t"].iter().find_map(|between| text.split_once(between)).unwrap_or((&text, "1.0"));
+    let order = scheme.compare(a, b);
+    assert_eq!(scheme.compare(b, a).map(std::cmp::Ordering::reverse).ok(), order.clone().ok(), "{a:?} {b:?}");
+    let mut said = order.map_or_else(|error| error.reason.to_owned(), |order| format!("{order:?}"));
+    for ecosystem in Ecosystem::ALL.into_iter().filter(|ecosystem| Scheme::of(*ecosystem) == scheme) {
+        said += &ecosystems::compare(ecosystem, a, b)
+            .map_or_else(|error| error.reason.to_owned(), |order| format!("{order:?}"));
+    }
+    said
+}
+
+pub(crate) fn purl(seed: &Seed) -> String {
+    let text = text(seed);
+    let text = &text[text.find("pkg:").unwrap_or(0)..];
+    let purl = Purl::parse(text.split('"').next().unwrap_or_default());
+    if let Ok(purl) = &purl {
+        let canonical = purl.to_string();
+        assert!(
+            canonical.len() > LONG || Purl::parse(&canonical).as_ref() == Ok(purl),
+            "{canonical} is read differently"
+        );
+        let _ = (purl.component_key(), purl.upstream(), purl.distro(), purl.full_version());
+    }
+    say(purl)
+}
+
+pub(crate) fn cpe(seed: &Seed) -> String {
+    let cpe = Cpe::parse(&text(seed));
+    if let Ok(cpe) = &cpe {
+        let formatted = cpe.to_string();
+        assert!(
+            formatted.len() > LONG || Cpe::parse(&formatted).as_ref() == Ok(cpe),
+            "{formatted} is read differently"
+        );
+        let _ = cpe.relation(&Cpe::default());
+    }
+    say(cpe)
+}
+
+/// Every probe of a host answered with the same bytes, and every follow-up too.
+pub(crate) fn host(seed: &Seed) -> String {
+    let reading = |probe: &Probe| match probe {
+        Probe::Folder { .. } => Reading::Files(BTreeMap::from([("x".to_owned(), seed.bytes.clone())])),
+        Probe::File { .. } | Probe::Command(_) => Reading::Bytes(seed.bytes.clone()),
+    };
+    let readings = ecosystems::probes().map(|probe| (*probe, reading(probe))).collect();
+    let capture = Capture { live: true, readings };
+    let follow_ups = ecosystems::follow_ups(&capture);
+    let answered: Vec<_> =
+        follow_ups.into_iter().map(|follow_up| (follow_up, Reading::Bytes(seed.bytes.clone()))).collect();
+    let inventory = ecosystems::inventory(&capture, &answered);
+    let gaps: Vec<String> = inventory.gaps.iter().map(|gap| format!("{gap:?}")).collect();
+    format!("{} {}", about(inventory.components.map_or(0, |components| components.len())), gaps.join(" "))
+}
+
+/// A file as it is, and as the only document of an archive.
+pub(crate) fn feed(feed: &Feed, seed: &Seed) -> String {
+    let known = Known { now: Timestamp::UNIX_EPOCH, complete_at: None, newest: None };
+    let requests = (feed.requests)(&known);
+    let name = requests.first().map_or(feed.id, |request| &request.name);
+    let archive = tar_of(&format!("{}-main/{}", feed.id, seed.path), &seed.bytes);
+    let mut said = String::new();
+    for bytes in [seed.bytes.as_slice(), &archive] {
+        let mut source = Cursor::new(bytes);
+        let mut input = Input::new(name, &mut source, LIMITS);
+        let mut count = 0;
+        let mut problems = Problems::default();
+        let ended = (feed.parse)(&mut input, &mut |_| count += 1, &mut problems);
+        said += &format!("{} {problems:?} {}", about(count), say(ended));
+        if let Some(follow) = feed.follow {
+            let mut source = Cursor::new(bytes);
+            let mut input = Input::new(name, &mut source, LIMITS);
+            said += &say(follow(&mut input, &known, &|_| None));
+        }
+    }
+    said
+}
+
+fn tar_of(path: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(bytes.len() as u64);
+    header.set_mode(0o644);
+    // A path that no archive takes makes none.
+    archive.append_data(&mut header, path, bytes).and_then(|()| archive.into_inner()).unwrap_or_default()
+}
+
+pub(crate) fn is_of(manifest: &Manifest, path: &str) -> bool {
+    match manifest.found {
+        FoundBy::Path(matches) => matches(path),
+        FoundBy::Program => path.contains("program"),
+    }
+}
+
+pub(crate) fn manifest(manifest: &Manifest, seed: &Seed) -> String {
+    let mut found = Found::default();
+    (manifest.parse)(&seed.path, &seed.bytes, &mut found);
+    let gaps: Vec<String> = found.gaps.iter().map(|gap| format!("{gap:?}")).collect();
+    format!("{} {}", about(found.components.len()), gaps.join(" "))
+}
+
+/// A sound knowledge file of a few records.
+pub(crate) fn knowledge_file(root: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut builder = Builder::new();
+    for (feed, sample) in [("debian", "debian.json"), ("kev", "kev.json")] {
+        let Some(feed) = feeds::feed(feed) else { continue };
+        let path = root.join("crates/feeds/tests/samples").join(sample);
+        let mut source = Cursor::new(std::fs::read(path)?);
+        let mut input = Input::new(sample, &mut source, LIMITS);
+        (feed.parse)(&mut input, &mut |record| builder.record(feed.id, record), &mut Problems::default())?;
+    }
+    Ok(builder.finish()?)
+}
+
+/// Opens a damaged file, and asks it for everything there is to ask.
+pub(crate) fn knowledge(seed: &Seed) -> String {
+    let knowledge = match Knowledge::from_bytes(seed.bytes.clone()) {
+        Ok(knowledge) => knowledge,
+        Err(error) => return error.to_string(),
+    };
+    let component = |ecosystem, name: &str| Component {
+        ecosystem,
+        source: name.to_owned(),
+        name: name.to_owned(),
+        source_version: "1.0".to_owned(),
+        version: "1.0".to_owned(),
+        ..Component::default()
+    };
+    let mut inventory = ecosystems::inventory(&Capture { live: false, readings: BTreeMap::new() }, &[]);
+    inventory.platform.release = Some(Release { distribution: "debian".to_owned(), name: "bookworm".to_owned() });
+    inventory.components = Some(
+        Ecosystem::ALL.into_iter().flat_map(|e| ["curl", "linux", "demo"].map(|name| component(e, name))).collect(),
+    );
+    let matches = knowledge.find(&inventory);
+    let _ = knowledge.vulnerability("CVE-2021-44228");
+    format!(
+        "{} {} {} {:?}",
+        say(knowledge.verify()),
+        about(matches.matched.len()),
+        about(matches.undecided.len()),
+        knowledge.damage()
+    )
+}
+
+pub(crate) fn cvss(seed: &Seed) -> String {
+    say(Vector::parse(text(seed).split('\t').next().unwrap_or_default()))
+}
+
+pub(crate) fn apt_policy(seed: &Seed) -> String {
+    match parse_policy(&seed.bytes) {
+        Ok(candidates) => about(candidates.len()).to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+pub(crate) fn apt_dry_run(seed: &Seed) -> String {
+    let selections = Selection::new("curl", "2").and_then(|selection| Selections::new([selection]));
+    selections.map_or_else(|error| error.to_string(), |selections| say(parse_dry_run(&seed.bytes, &selections)))
+}
+
+/// One file in each kind of archive.
+pub(crate) fn archives() -> anyhow::Result<Vec<Seed>> {
+    let tar = tar_of("x/a.json", b"{\"a\":1}");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(&tar)?;
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    zip.start_file("x/a.json", zip::write::SimpleFileOptions::default())?;
+    zip.write_all(b"{\"a\":1}")?;
+    let zstd = zstd::encode_all(tar.as_slice(), 3)?;
+    let all = [tar, gzip.finish()?, zip.finish()?.into_inner(), zstd];
+    Ok(all.into_iter().map(|bytes| Seed::at("x", bytes)).collect())
+}
+
+/// Reads it as one packed file, and as an archive of files.
+pub(crate) fn archive(seed: &Seed) -> String {
+    let mut source = Cursor::new(seed.bytes.as_slice());
+    let mut input = Input::new("x", &mut source, LIMITS);
+    let mut plain = Vec::new();
+    let whole = input.reader().and_then(|mut reader| reader.read_to_end(&mut plain));
+    let mut count = 0;
+    let limits = ArchiveLimits { max_entries: 1000, max_entry_bytes: 1 << 20 };
+    let entries = input.entries(limits, &mut |_| {
+        count += 1;
+        Ok(())
+    });
+    format!("{} {} {}", say(whole), about(count), say(entries))
+}
