@@ -11,6 +11,7 @@ LISTEN ?= 127.0.0.1:8787
 export MIRROR DATA ONCE LISTEN
 
 .PHONY: help run test lint fmt tidy deny ui ui-test bench fuzz fixtures review lab clean
+.PHONY: help run test lint fmt tidy deny ui ui-test bench accuracy fixtures review lab clean
 
 help: ## List what can be done here
 	@echo "Usage: make TARGET [VARIABLE=value ...]"
@@ -23,6 +24,9 @@ help: ## List what can be done here
 	@echo "  DATA=      data folder (default .vigie)"
 	@echo "  LISTEN=    address of page and API (default 127.0.0.1:8787)"
 	@echo "  ONCE=1     exit once the first priorities are printed"
+	@echo
+	@echo "Variable of accuracy:"
+	@echo "  DATA=      folder with data, inputs and expected answers (default target/data)"
 	@echo
 	@echo "Variable of bench:"
 	@echo "  BENCH=     folder with generators of a workload; where there is none, our own generator makes one"
@@ -65,6 +69,10 @@ bench: ## Measure; writes target/bench.json and docs/benchmarks.md
 
 fuzz: ## Fuzz every parser of outside bytes, FUZZ_SECONDS for each; inputs that tell something new go to fuzz/corpus
 	cargo run --quiet --locked --package fuzz
+accuracy: ## Compare verdicts with expected answers in DATA=<folder>; writes docs/accuracy.md
+	@scripts/packages run
+	@scripts/ui
+	cargo run --quiet --locked --package xtask -- accuracy $(if $(filter-out .vigie,$(DATA)),--data "$(DATA)")
 
 fixtures: ## Write fixtures/mirror from FROM=<folder with the publishers' data>
 	cargo run --release --locked --package xtask -- mirror --from "$(FROM)"

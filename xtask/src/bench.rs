@@ -8,6 +8,7 @@ mod generate;
 mod measure;
 mod mirror;
 mod report;
+mod software;
 mod workload;
 
 use std::fs;
@@ -35,6 +36,9 @@ pub(crate) struct Options {
     /// Workload to measure with (hosts, advisories); our own generator makes one where none is given
     #[arg(long, value_name = "DIR")]
     workload: Option<PathBuf>,
+    /// Folder with the publishers' data: without it, what all feeds take is not measured
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     /// The `vigie` to measure, a release build; it is built where none is given
     #[arg(long, value_name = "FILE")]
     vigie: Option<PathBuf>,
@@ -96,6 +100,10 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
     values.extend(matching(&work, &vigie, &data)?);
     values.extend(inside(root, &data, &work.join("host"))?);
     values.extend(compiling(&work, &vigie)?);
+    values.extend(software(&work, &vigie, &data)?);
+    if let Some(folder) = &options.data {
+        values.extend(all_feeds(root, &work, &vigie, folder)?);
+    }
     fs::write(target.join("bench.json"), serde_json::to_string_pretty(&values)? + "\n")?;
     report::write(&root.join("docs/benchmarks.md"), &values, &facts.origin)?;
     for value in &values {
@@ -141,6 +149,8 @@ fn prepare(work: &Path, workload: Option<&Path>) -> anyhow::Result<()> {
     let os_release = "PRETTY_NAME=\"Debian GNU/Linux 11 (bullseye)\"\nID=debian\nVERSION_CODENAME=bullseye\n";
     fs::write(host.join("etc/os-release"), os_release)?;
     fs::write(host.join("var/lib/dpkg/status"), &workload.status)?;
+    software::write_sbom(&work.join("large.cdx.json"))?;
+    software::write_root(&work.join("root"))?;
     let Workload { origin, package_count, rows, .. } = workload;
     let facts = Facts { origin, package_count, row_count: rows.len(), tracker_bytes };
     fs::write(work.join("facts.json"), serde_json::to_vec(&facts)?)?;
@@ -239,4 +249,52 @@ fn compiling(work: &Path, vigie: &Path) -> anyhow::Result<Vec<Value>> {
         Value::new("debian_compile_s", median.milliseconds / 1e3, "s"),
         Value::new("debian_compile_mb", median.megabytes, "MB"),
     ])
+}
+
+/// Matching a large SBOM, and making one of a root directory: whole processes.
+fn software(work: &Path, vigie: &Path, data: &Path) -> anyhow::Result<Vec<Value>> {
+    let command = |words: &[&str], path: PathBuf| {
+        let mut command = Command::new(vigie);
+        command.arg("--data-dir").arg(data).args(["--at", AT]).args(words).arg(path);
+        command
+    };
+    let scan = || command(&["--format", "json", "scan", "sbom"], work.join("large.cdx.json"));
+    let make = || command(&["sbom", "--format", "cyclonedx"], work.join("root"));
+    for run in [measure::run(&mut scan())?, measure::run(&mut make())?] {
+        ensure!(!matches!(run.status, 64 | 70) && !run.output.is_empty(), "a run failed: {}", run.errors);
+    }
+    let (scanned, made) = (measure::median_of(RUNS / 3, &scan)?, measure::median_of(RUNS / 3, &make)?);
+    Ok(vec![
+        Value::new("sbom10k_ms", scanned.milliseconds, "ms"),
+        Value::new("sbom10k_mb", scanned.megabytes, "MB"),
+        Value::new("sbom_make_ms", made.milliseconds, "ms"),
+        Value::new("sbom_make_mb", made.megabytes, "MB"),
+    ])
+}
+
+/// Everything that the publishers' data holds, from the mirror to the finished knowledge file.
+#[expect(clippy::cast_precision_loss, reason = "megabytes, for people")]
+fn all_feeds(root: &Path, work: &Path, vigie: &Path, folder: &Path) -> anyhow::Result<Vec<Value>> {
+    let data = work.join("all");
+    let mut command = Command::new(vigie);
+    command.arg("--data-dir").arg(&data).args(["feeds", "sync", "--mirror"]).arg(folder);
+    let run = measure::run(&mut command)?;
+    ensure!(run.status != 64, "`vigie feeds sync` failed: {}", run.errors);
+    let file = fs::metadata(data.join("knowledge.vkb")).context("look at the knowledge file")?.len();
+    let mut values = vec![
+        Value::new("feeds_all_s", run.cost.milliseconds / 1e3, "s"),
+        Value::new("feeds_all_mb", run.cost.megabytes, "MB"),
+        Value::new("knowledge_file_mb", file as f64 / 1e6, "MB"),
+    ];
+    let output = cargo()
+        .args(["bench", "--locked", "--quiet", "--package", "engine", "--bench", "knowledge", "--"])
+        .arg(&data)
+        .arg(folder)
+        .arg(work.join("estate"))
+        .current_dir(root)
+        .output()?;
+    ensure!(output.status.success(), "the bench target failed: {}", String::from_utf8_lossy(&output.stderr));
+    let inside: Vec<Value> = serde_json::from_slice(&output.stdout).context("the bench target prints values as JSON")?;
+    values.extend(inside);
+    Ok(values)
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
+mod accuracy;
 mod arch;
 mod bench;
 mod mirror;
@@ -30,6 +31,8 @@ enum Command {
     Deny,
     /// Write fixtures/mirror anew from a folder of the publishers' data
     Mirror(mirror::Options),
+    /// Compare verdicts with expected answers; writes docs/accuracy.md
+    Accuracy(accuracy::Options),
     /// Measure; writes target/bench.json and docs/benchmarks.md
     Bench(bench::Options),
 }
@@ -42,6 +45,10 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Deny => Ok(report("deny", &deny::problems(&root)?)),
         Command::Mirror(options) => {
             mirror::run(&root, &options)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Accuracy(options) => {
+            accuracy::run(&root, &options)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Bench(options) => {

@@ -1,0 +1,101 @@
+//! `docs/accuracy.md`: the prose is written by hand, the figures between the markers by the machine.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use super::compare::{Score, Verdict};
+use super::labels::{Labels, Row};
+
+const BEGIN: &str = "<!-- figures: written by `make accuracy` -->\n";
+const END: &str = "<!-- end of figures -->";
+/// Wrong verdicts that are listed one by one.
+const LISTED_MAX: usize = 200;
+
+/// Replaces the figures of the page.
+pub(super) fn write(path: &Path, scores: &[Score], labels: &Labels) -> anyhow::Result<()> {
+    let page = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    let (before, rest) = page.split_once(BEGIN).with_context(|| format!("{} has no {BEGIN}", path.display()))?;
+    let (_, after) = rest.split_once(END).with_context(|| format!("{} has no {END}", path.display()))?;
+    let text = format!("{before}{BEGIN}\n{}\n{}\n{END}{after}", computed(scores)?, labelled(labels)?);
+    fs::write(path, text)?;
+    Ok(())
+}
+
+fn computed(scores: &[Score]) -> anyhow::Result<String> {
+    let mut text = String::from("## Computed answers\n\n");
+    writeln!(text, "| World | Input | Who says what is right | Right | Wrong | Missed | Precision | Recall | F1 |")?;
+    writeln!(text, "|---|---|---|--:|--:|--:|--:|--:|--:|")?;
+    for score in scores {
+        let (wrong, missed) = (score.wrong.len(), score.missed.len());
+        let [precision, recall, f1] = measures(score.right, wrong, missed);
+        let Score { world, what, oracle, right, .. } = score;
+        writeln!(text, "| {world} | {what} | {oracle} | {right} | {wrong} | {missed} | {precision} | {recall} | {f1} |")?;
+    }
+    writeln!(text)?;
+    for score in scores {
+        list(&mut text, score, "wrong: reported, and not expected", score.wrong.iter().map(|verdict| (verdict, "")))?;
+        list(&mut text, score, "missed: expected, and not reported", score.missed.iter().map(|verdict| (verdict, "")))?;
+        let explained = score.explained.iter().map(|(verdict, why)| (verdict, *why));
+        list(&mut text, score, "another answer on purpose", explained)?;
+    }
+    if scores.iter().all(|score| score.is_perfect() && score.explained.is_empty()) {
+        writeln!(text, "No verdict differs.")?;
+    }
+    Ok(text)
+}
+
+fn list<'a>(
+    text: &mut String,
+    score: &Score,
+    what: &str,
+    verdicts: impl Iterator<Item = (&'a Verdict, &'static str)>,
+) -> anyhow::Result<()> {
+    for (verdict, why) in verdicts.take(LISTED_MAX) {
+        let Verdict { package, version, advisory } = verdict;
+        let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+        writeln!(text, "- {}, {}: {package} {version} {advisory} is {what}{why}", score.world, score.what)?;
+    }
+    Ok(())
+}
+
+fn labelled(labels: &Labels) -> anyhow::Result<String> {
+    let mut text = String::from("## Labels\n\n");
+    let Labels { rows, wrong, total, unsure } = labels;
+    writeln!(
+        text,
+        "{total} labels, of which {unsure} are undecided by whoever set them. *Undecidable* are pairs about which no feed here says anything.\n",
+    )?;
+    writeln!(text, "| World | Affected, and found | Not affected, and not reported | Wrong | Missed | Undecidable | Precision | Recall | F1 |")?;
+    writeln!(text, "|---|--:|--:|--:|--:|--:|--:|--:|--:|")?;
+    for row in rows {
+        let Row { world, found, kept_quiet, wrong, missed, undecidable } = row;
+        let [precision, recall, f1] = measures(*found, *wrong, *missed);
+        writeln!(
+            text,
+            "| {world} | {found} | {kept_quiet} | {wrong} | {missed} | {undecidable} | {precision} | {recall} | {f1} |",
+        )?;
+    }
+    writeln!(text, "\nEach wrong verdict, with its cause:\n")?;
+    for line in wrong.iter().take(LISTED_MAX) {
+        writeln!(text, "- {line}")?;
+    }
+    if wrong.len() > LISTED_MAX {
+        writeln!(text, "- … and {} more", wrong.len() - LISTED_MAX)?;
+    }
+    if wrong.is_empty() {
+        writeln!(text, "- none")?;
+    }
+    Ok(text)
+}
+
+/// Precision, recall and F1; a dash where there is nothing to divide.
+#[expect(clippy::cast_precision_loss, reason = "a few thousand verdicts")]
+fn measures(right: usize, wrong: usize, missed: usize) -> [String; 3] {
+    let share = |whole: usize| (whole > 0).then(|| right as f64 / whole as f64);
+    let (precision, recall) = (share(right + wrong), share(right + missed));
+    let f1 = (2 * right + wrong + missed > 0).then(|| 2.0 * right as f64 / (2 * right + wrong + missed) as f64);
+    [precision, recall, f1].map(|value| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}")))
+}
