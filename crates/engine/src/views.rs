@@ -15,7 +15,8 @@ use domain::inventory::Inventory;
 use domain::priority::Tier;
 use domain::scope::Context;
 use domain::verdict::Undecided;
-use domain::vulnerability::{Vulnerability, VulnerabilityId};
+use domain::catalogue::{Scheme, Term, Usage};
+use domain::vulnerability::{Prose, Vulnerability, VulnerabilityId};
 
 use crate::Engine;
 use crate::prioritize::Judged;
@@ -87,6 +88,9 @@ pub struct AssetSummary {
 #[derive(Debug, Clone)]
 pub struct VulnerabilityView {
     pub vulnerability: Arc<Vulnerability>,
+    pub prose: Prose,
+    /// The techniques that its usages name, where the catalogue is here.
+    pub techniques: Vec<Term>,
     pub rows: Vec<Row>,
     pub warnings: Vec<String>,
 }
@@ -187,8 +191,12 @@ impl Engine {
         sort(&mut rows);
         rows.sort_by_key(|row| !row.finding.detection.is_active());
         let vulnerability = Arc::new(known.unwrap_or_else(|| Vulnerability::bare(id)));
+        let knowledge = world.knowledge.as_ref();
+        let prose = knowledge.and_then(|knowledge| knowledge.prose(vulnerability.id.as_str())).unwrap_or_default();
+        let term = |usage: &Usage| knowledge?.term(Scheme::Attack, &usage.technique);
+        let techniques = vulnerability.usages.iter().filter_map(term).collect();
         let warnings = feed_warnings(&world.feeds, now);
-        Ok(Some(VulnerabilityView { vulnerability, rows, warnings }))
+        Ok(Some(VulnerabilityView { vulnerability, prose, techniques, rows, warnings }))
     }
 
     /// One finding. `None`: there is no such finding.

@@ -1,5 +1,6 @@
 //! From the engine's views to the wire's types: one place for the API and the command line.
 
+mod knowledge;
 mod written;
 
 use std::collections::BTreeMap;
@@ -127,6 +128,9 @@ pub fn vulnerability(view: &VulnerabilityView, now: Timestamp) -> VulnerabilityD
         aliases: flaw.aliases.clone(),
         rejected: flaw.rejected,
         published_at: flaw.published_at.map(|at| at.to_string()),
+        title: some(&view.prose.title),
+        description: some(&view.prose.description),
+        described_by: some(&view.prose.source),
         vectors: scored(flaw),
         epss: flaw.epss.map(|epss| Epss {
             probability: epss.probability,
@@ -150,6 +154,9 @@ pub fn vulnerability(view: &VulnerabilityView, now: Timestamp) -> VulnerabilityD
             at: ssvc.at.to_string(),
         }),
         cwes: flaw.cwes.clone(),
+        exploits: knowledge::exploits(flaw),
+        techniques: knowledge::techniques(view),
+        references: knowledge::references(&view.prose),
         findings: view.rows.iter().take(PAGE_ROWS_MAX).map(|row| finding(row, now)).collect(),
         warnings: view.warnings.iter().cloned().chain(cut(&view.rows)).collect(),
     }
@@ -296,4 +303,9 @@ fn scored(flaw: &Vulnerability) -> Vec<ScoredVector> {
             severity: vector.version().severity(vector.base()).as_str().to_owned(),
         })
         .collect()
+}
+
+/// `None` for an empty text.
+fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }
