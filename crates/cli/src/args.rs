@@ -50,6 +50,8 @@ pub(crate) enum Command {
     /// Bring the knowledge up to date, or show how far it can be trusted
     #[command(subcommand)]
     Feeds(Feeds),
+    /// Say why a component is affected by a vulnerability, or is not, or why nobody can tell
+    Explain(Explain),
     /// Serve the page and the API, synchronise feeds and inspect assets, unattended
     Serve(Serve),
     /// Inspect known assets now, and keep what is found
@@ -142,9 +144,49 @@ pub(crate) struct SshOptions {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Feeds {
     /// Fetch what is new, compile it, activate it, and match known assets with it
-    Sync(FeedOptions),
+    Sync {
+        #[command(flatten)]
+        options: FeedOptions,
+        /// Feeds that may lose more than a tenth of their records this time, separated by commas
+        #[arg(long, value_name = "LIST", value_delimiter = ',')]
+        accept_loss: Vec<String>,
+    },
     /// Show each feed's state, age and size; with --mirror also whether the mirror has it
     Status(FeedOptions),
+    /// Compile the records that are here anew, test the outcome and activate it; fetches nothing
+    Build,
+    /// Go back to the knowledge before the latest; it stays until a feed brings something new
+    Rollback,
+    /// Write the knowledge in use, signed, for a site without a network
+    Export {
+        /// File to write
+        to: PathBuf,
+        /// Write only what differs from this knowledge file or bundle
+        #[arg(long, value_name = "FILE")]
+        since: Option<PathBuf>,
+    },
+    /// Check a bundle, test it, and activate it
+    Import {
+        /// File that `feeds export` wrote
+        from: PathBuf,
+        /// Public key, as `feeds export` prints it, to trust from now on
+        #[arg(long, value_name = "KEY")]
+        trust: Option<String>,
+    },
+    /// Read a whole knowledge file or bundle and say whether it is what its hash and signature say
+    Verify {
+        /// Default: the knowledge in use
+        file: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Explain {
+    /// CVE, or any other identifier
+    pub(crate) vulnerability: String,
+    /// Package-url, with the release for a distribution's packages: pkg:deb/debian/curl@7.88.1-10?distro=bookworm
+    #[arg(long, value_name = "PURL")]
+    pub(crate) component: String,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -10,18 +10,21 @@ use engine::ingest::{self, SyncError, SyncOptions, SyncReport};
 use jiff::Timestamp;
 use outside::{Mirror, Source};
 
-use crate::args::{Common, Feeds, Format};
+use crate::args::{Common, FeedOptions, Feeds, Format};
 use crate::context;
 use crate::exit::{Exit, Usage};
 use crate::output;
 
 mod bars;
+mod bundle;
 
 pub(crate) async fn run(common: &Common, command: Feeds) -> anyhow::Result<Exit> {
     let at = context::now(common);
     match command {
-        Feeds::Sync(options) => {
-            let report = sync(&common.data_dir, options.mirror.as_deref(), options.only, at).await?;
+        Feeds::Sync { options, accept_loss } => {
+            ingest::wanted(Some(&accept_loss)).map_err(|error| Usage(error.to_string()))?;
+            let FeedOptions { mirror, only } = options;
+            let report = sync(&common.data_dir, mirror.as_deref(), only, accept_loss, at).await?;
             print(common.format, &report.snapshots, Column::now(&report), at)?;
             rematch(common).await?;
             Ok(if report.has_failure() { Exit::Failed } else { Exit::Clean })
@@ -37,7 +40,31 @@ pub(crate) async fn run(common: &Common, command: Feeds) -> anyhow::Result<Exit>
             print(common.format, &snapshots, column, at)?;
             Ok(Exit::Clean)
         }
+        Feeds::Build => {
+            let bars = bars::Bars::new(std::io::stderr().is_terminal());
+            ingest::build(&common.data_dir, &bars).await.context("build the knowledge file")?;
+            activated(common, "compiled anew").await
+        }
+        Feeds::Rollback => {
+            ingest::roll_back(&common.data_dir).context("go back to the knowledge before")?;
+            activated(common, "in use again; it stays until a feed brings something new").await
+        }
+        Feeds::Export { to, since } => bundle::export(common, &to, since.as_deref()),
+        Feeds::Import { from, trust } => {
+            bundle::import(common, &from, trust.as_deref())?;
+            activated(common, "checked and in use").await
+        }
+        Feeds::Verify { file } => bundle::verify(common, file.as_deref()),
     }
+}
+
+/// Says which knowledge is in use now, and matches known assets with it.
+async fn activated(common: &Common, what: &str) -> anyhow::Result<Exit> {
+    let path = common.knowledge_path();
+    let knowledge = knowledge::Knowledge::open(&path).with_context(|| format!("open {}", path.display()))?;
+    output::line(format_args!("knowledge {}: {what}", knowledge.hash()))?;
+    rematch(common).await?;
+    Ok(Exit::Clean)
 }
 
 /// Matches the assets that are known here with the new knowledge: none of them is touched for it.
@@ -85,6 +112,7 @@ pub(crate) async fn sync(
     data_dir: &Path,
     mirror: Option<&str>,
     only: Option<Vec<String>>,
+    accept_loss: Vec<String>,
     now: Timestamp,
 ) -> anyhow::Result<SyncReport> {
     let client = context::client_options();
@@ -93,7 +121,7 @@ pub(crate) async fn sync(
         None => Source::publishers(client)?,
     };
     let bars = bars::Bars::new(std::io::stderr().is_terminal());
-    let options = SyncOptions { data_dir: data_dir.to_owned(), source, only, accept_loss: Vec::new(), now };
+    let options = SyncOptions { data_dir: data_dir.to_owned(), source, only, accept_loss, now };
     ingest::sync(&options, &bars).await.map_err(|error| match error {
         SyncError::UnknownFeed { .. } => Usage(error.to_string()).into(),
         other => anyhow::Error::from(other).context("synchronise the feeds"),

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::asset::{Asset, Way};
+use domain::catalogue::{Scheme, Term, Usage};
 use domain::feed::FeedSnapshot;
 use domain::finding::Finding;
 use domain::ids::{AssetId, FindingId};
@@ -15,7 +16,6 @@ use domain::inventory::Inventory;
 use domain::priority::Tier;
 use domain::scope::Context;
 use domain::verdict::Undecided;
-use domain::catalogue::{Scheme, Term, Usage};
 use domain::vulnerability::{Prose, Vulnerability, VulnerabilityId};
 
 use crate::Engine;
