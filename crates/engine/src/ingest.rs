@@ -11,6 +11,7 @@ mod fetch;
 mod file;
 mod history;
 mod hold;
+pub mod keys;
 mod records;
 mod state;
 
