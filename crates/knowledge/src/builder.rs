@@ -4,24 +4,33 @@
 //! bytes depend on the records and snapshots alone, not on their order.
 
 mod aliases;
+mod extras;
 mod merge;
+mod prose;
 mod strings;
+mod within;
 mod write;
 
-use domain::advisory::{Advisory, Statement};
+use domain::advisory::{Advisory, Bound, PackageKind, Rank, Statement, Versions};
+use domain::catalogue::{Cycle, Term};
 use domain::component::{Ecosystem, Release};
 use domain::feed::FeedSnapshot;
 use domain::record::{Flaw, Record};
-use domain::vulnerability::{Authority, Epss, Kev, Ssvc};
+use domain::vulnerability::{Authority, Epss, Kev, Reference, Ssvc};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::error::TooLarge;
-use crate::format::status;
-use strings::{Strings, Word};
+use crate::format::{BINARY, EXPLOIT_KINDS, bound, status};
+use strings::{Interned, Strings, Word};
+use within::Within;
 
 /// Takes records in, gives a knowledge file out.
 #[derive(Debug, Default)]
 pub struct Builder {
+    /// Every set of ranges once; the first is the empty one.
+    ranges: Interned<Vec<RangeEntry>>,
+    contexts: Interned<[Word; 4]>,
     strings: Strings,
     snapshots: Vec<FeedSnapshot>,
     releases: Vec<ReleaseKey>,
@@ -34,6 +43,11 @@ pub struct Builder {
     cwes: Vec<(Word, Word)>,
     epss: Vec<(Word, Epss)>,
     kev: Vec<(Word, Kev)>,
+    exploits: Vec<ExploitEntry>,
+    usages: Vec<(Word, [Word; 3])>,
+    prose: Vec<ProseEntry>,
+    terms: Vec<Term>,
+    cycles: Vec<Cycle>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,10 +72,38 @@ struct StatementEntry {
     package: Word,
     vulnerability: Word,
     feed: Word,
-    status: u32,
+    status: u8,
+    rank: u8,
     version: Word,
     urgency: Word,
     advisory: Word,
+    /// Set of versions, among the builder's.
+    ranges: u32,
+    /// Module, justification, product, condition.
+    context: u32,
+}
+
+/// One range: lower and upper bound, and bits of [`bound`].
+type RangeEntry = (Word, Word, u32);
+
+#[derive(Debug, Clone, Copy)]
+struct ExploitEntry {
+    id: Word,
+    kind: u32,
+    source: Word,
+    name: Word,
+    url: Word,
+    since: Option<Date>,
+}
+
+/// What one feed tells people of a flaw.
+#[derive(Debug)]
+struct ProseEntry {
+    id: Word,
+    feed: Word,
+    title: Box<str>,
+    description: Box<str>,
+    references: Vec<Reference>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +152,7 @@ impl Builder {
                 self.sources.push(entry);
             }
             Record::Advisory(advisory) => self.advisory(feed_id, &advisory),
-            Record::Flaw(flaw) => self.flaw(&flaw),
+            Record::Flaw(flaw) => self.flaw(feed_id, &flaw),
             Record::Epss { id, epss } => {
                 let id = self.strings.intern(id.as_str());
                 self.epss.push((id, epss));
@@ -119,11 +161,27 @@ impl Builder {
                 let id = self.strings.intern(id.as_str());
                 self.kev.push((id, kev));
             }
-            Record::Document { .. }
-            | Record::Exploit { .. }
-            | Record::Term(_)
-            | Record::Usage { .. }
-            | Record::Cycle(_) => {}
+            Record::Exploit { id, exploit } => {
+                let kind = EXPLOIT_KINDS.iter().position(|kind| *kind == exploit.kind).unwrap_or_default();
+                let entry = ExploitEntry {
+                    id: self.strings.intern(id.as_str()),
+                    kind: u32::try_from(kind).unwrap_or_default(),
+                    source: self.strings.intern(&exploit.source),
+                    name: self.strings.intern(&exploit.name),
+                    url: self.strings.intern(&exploit.url),
+                    since: exploit.since,
+                };
+                self.exploits.push(entry);
+            }
+            Record::Usage { id, usage } => {
+                let id = self.strings.intern(id.as_str());
+                let words = [&usage.technique, &usage.role, &usage.source].map(|text| self.strings.intern(text));
+                self.usages.push((id, words));
+            }
+            Record::Term(term) => self.terms.push(term),
+            Record::Cycle(cycle) => self.cycles.push(cycle),
+            // A mark between documents, which tells nothing by itself.
+            Record::Document { .. } => {}
         }
     }
 
@@ -134,31 +192,64 @@ impl Builder {
 
     fn advisory(&mut self, feed_id: &str, advisory: &Advisory) {
         let key = self.release_key(advisory.ecosystem, &advisory.release);
-        let (status, version) = match &advisory.statement {
-            Statement::FixedIn { version } => (status::FIXED_IN, version.as_str()),
-            Statement::Open => (status::OPEN, ""),
-            Statement::Postponed => (status::POSTPONED, ""),
-            Statement::Ignored => (status::IGNORED, ""),
-            Statement::EndOfLife => (status::END_OF_LIFE, ""),
-            Statement::NotAffected => (status::NOT_AFFECTED, ""),
-            Statement::Affected(_) | Statement::NotAffectedIn(_) | Statement::Undetermined => {
-                (status::UNDETERMINED, "")
-            }
+        let empty = Versions::default();
+        let (status, version, versions) = match &advisory.statement {
+            Statement::FixedIn { version } => (status::FIXED_IN, version.as_str(), &empty),
+            Statement::Affected(versions) => (status::AFFECTED, "", versions),
+            Statement::Open => (status::OPEN, "", &empty),
+            Statement::Postponed => (status::POSTPONED, "", &empty),
+            Statement::Ignored => (status::IGNORED, "", &empty),
+            Statement::EndOfLife => (status::END_OF_LIFE, "", &empty),
+            Statement::NotAffected => (status::NOT_AFFECTED, "", &empty),
+            Statement::NotAffectedIn(versions) => (status::NOT_AFFECTED_IN, "", versions),
+            Statement::Undetermined => (status::UNDETERMINED, "", &empty),
         };
+        let ranges = self.version_set(advisory.ecosystem, versions);
+        let context = [&advisory.module, &advisory.justification, &advisory.product, &advisory.condition];
+        let context = context.map(|text| self.strings.intern(text));
         let entry = StatementEntry {
             release: self.release_index(key),
             package: self.strings.intern(&advisory.package),
             vulnerability: self.strings.intern(advisory.vulnerability.as_str()),
             feed: self.strings.intern(feed_id),
             status,
+            rank: rank_code(advisory.rank) | if advisory.kind == PackageKind::Binary { BINARY } else { 0 },
             version: self.strings.intern(version),
             urgency: self.strings.intern(&advisory.urgency),
             advisory: self.strings.intern(&advisory.id),
+            ranges: self.ranges.number(ranges),
+            context: self.contexts.number(context),
         };
         self.statements.push(entry);
     }
 
-    fn flaw(&mut self, flaw: &Flaw) {
+    /// A set of versions as ranges. Publishers list every version beside the ranges that hold them: only those outside are
+    /// kept.
+    fn version_set(&mut self, ecosystem: Ecosystem, versions: &Versions) -> Vec<RangeEntry> {
+        let nothing = self.strings.intern("");
+        let mut set: Vec<RangeEntry> = Vec::with_capacity(versions.ranges.len());
+        for range in &versions.ranges {
+            let mut flags = 0;
+            let mut side = |bound: &Option<Bound>, has: u32, inclusive: u32| {
+                bound.as_ref().map_or(nothing, |bound| {
+                    flags |= has | if bound.inclusive { inclusive } else { 0 };
+                    self.strings.intern(&bound.version)
+                })
+            };
+            let lower = side(&range.lower, bound::LOWER, bound::LOWER_INCLUSIVE);
+            let upper = side(&range.upper, bound::UPPER, bound::UPPER_INCLUSIVE);
+            set.push((lower, upper, flags));
+        }
+        let within = Within::of(ecosystem, &versions.ranges);
+        for version in versions.exact.iter().filter(|version| !within.contains(version)) {
+            set.push((self.strings.intern(version), nothing, bound::EXACT));
+        }
+        set.sort_unstable();
+        set.dedup();
+        set
+    }
+
+    fn flaw(&mut self, feed_id: &str, flaw: &Flaw) {
         let id = self.strings.intern(flaw.id.as_str());
         let Flaw { rejected, published_at, ssvc, .. } = *flaw;
         self.flaws.push(FlawEntry { id, rejected, published_at, ssvc });
@@ -176,6 +267,16 @@ impl Builder {
         for cwe in &flaw.cwes {
             let cwe = self.strings.intern(cwe);
             self.cwes.push((id, cwe));
+        }
+        if !(flaw.title.is_empty() && flaw.description.is_empty() && flaw.references.is_empty()) {
+            let entry = ProseEntry {
+                id,
+                feed: self.strings.intern(feed_id),
+                title: flaw.title.as_str().into(),
+                description: flaw.description.as_str().into(),
+                references: flaw.references.clone(),
+            };
+            self.prose.push(entry);
         }
     }
 
@@ -195,4 +296,8 @@ impl Builder {
         });
         u32::try_from(index).expect("fewer releases than strings, which are numbered by u32")
     }
+}
+
+fn rank_code(rank: Rank) -> u8 {
+    crate::format::RANK_CODES.iter().position(|known| *known == rank).and_then(|code| u8::try_from(code).ok()).unwrap_or(0)
 }

@@ -3,11 +3,13 @@
 //! A header, sections of fixed-size rows with a pool of strings, and a checksum for each block of 4 KiB. Numbers are
 //! little-endian and unaligned, so a mapped file is read in place on every machine.
 
-use zerocopy::little_endian::{I32, I64, U32, U64};
+use zerocopy::little_endian::{I32, I64, U16, U32, U64};
+use domain::advisory::Rank;
+use domain::vulnerability::ExploitKind;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 pub(crate) const MAGIC: [u8; 8] = *b"VIGIEKB\n";
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// Bytes that one checksum covers, counted from the end of the header.
 pub(crate) const BLOCK_BYTES: usize = 4096;
@@ -29,6 +31,10 @@ pub(crate) enum Section {
     Packages,
     /// [`StatementRow`], sorted by vulnerability within a package.
     Statements,
+    /// [`RangeRow`], which statements point to.
+    Ranges,
+    /// [`ContextRow`]: what few statements say beside.
+    Contexts,
     /// [`SourceRow`], sorted by ecosystem, distribution, name, feed.
     Sources,
     /// [`VulnerabilityRow`], sorted by id.
@@ -39,9 +45,21 @@ pub(crate) enum Section {
     Words,
     /// [`AliasRow`], sorted by alias.
     Aliases,
+    /// [`ExploitRow`], which vulnerabilities point to.
+    Exploits,
+    /// [`UsageRow`], which vulnerabilities point to.
+    Usages,
+    /// Packed blocks of what people read (see [`crate::prose`]).
+    Prose,
+    /// [`BlockRow`]: where each packed block is.
+    ProseBlocks,
+    /// `Vec<Term>` as JSON, packed.
+    Terms,
+    /// `Vec<Cycle>` as JSON, packed.
+    Cycles,
 }
 
-pub(crate) const SECTION_COUNT: usize = Section::Aliases as usize + 1;
+pub(crate) const SECTION_COUNT: usize = Section::Cycles as usize + 1;
 
 /// Where bytes are, counted from the beginning of the file.
 #[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
@@ -114,24 +132,71 @@ pub(crate) struct PackageRow {
 #[repr(C)]
 pub(crate) struct StatementRow {
     pub vulnerability: U32,
-    pub feed: U32,
+    pub feed: U16,
     /// One of [`status`].
-    pub status: U32,
+    pub status: u8,
+    /// [`RANKS`] in the low bits, [`BINARY`] above them.
+    pub rank: u8,
     /// Fixed version; empty unless the status is `FIXED_IN`.
     pub version: Text,
     pub urgency: Text,
     pub advisory: Text,
+    /// The versions that it is about, for `AFFECTED` and `NOT_AFFECTED_IN`.
+    pub ranges: Span,
+    /// Row of its context plus one. 0: it has none.
+    pub context: U32,
+}
+
+/// The ranks by their codes, best first.
+pub(crate) const RANK_CODES: [Rank; 5] =
+    [Rank::Operator, Rank::Vendor, Rank::VendorNotice, Rank::Ecosystem, Rank::Cpe];
+
+/// Bits of a rank.
+pub(crate) const RANKS: u8 = 0x0f;
+/// The statement names a binary package.
+pub(crate) const BINARY: u8 = 0x10;
+
+/// An interval of versions.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct RangeRow {
+    pub lower: Text,
+    pub upper: Text,
+    /// Bits of [`bound`].
+    pub flags: U32,
+}
+
+/// What a range has.
+pub(crate) mod bound {
+    pub(crate) const LOWER: u32 = 1;
+    pub(crate) const LOWER_INCLUSIVE: u32 = 1 << 1;
+    pub(crate) const UPPER: u32 = 1 << 2;
+    pub(crate) const UPPER_INCLUSIVE: u32 = 1 << 3;
+    /// A single version, in `lower`.
+    pub(crate) const EXACT: u32 = 1 << 4;
+}
+
+/// What a statement is bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct ContextRow {
+    pub module: Text,
+    pub justification: Text,
+    pub product: Text,
+    pub condition: Text,
 }
 
 /// Codes of what a vendor says.
 pub(crate) mod status {
-    pub(crate) const FIXED_IN: u32 = 1;
-    pub(crate) const OPEN: u32 = 2;
-    pub(crate) const POSTPONED: u32 = 3;
-    pub(crate) const IGNORED: u32 = 4;
-    pub(crate) const END_OF_LIFE: u32 = 5;
-    pub(crate) const NOT_AFFECTED: u32 = 6;
-    pub(crate) const UNDETERMINED: u32 = 7;
+    pub(crate) const FIXED_IN: u8 = 1;
+    pub(crate) const OPEN: u8 = 2;
+    pub(crate) const POSTPONED: u8 = 3;
+    pub(crate) const IGNORED: u8 = 4;
+    pub(crate) const END_OF_LIFE: u8 = 5;
+    pub(crate) const NOT_AFFECTED: u8 = 6;
+    pub(crate) const UNDETERMINED: u8 = 7;
+    pub(crate) const AFFECTED: u8 = 8;
+    pub(crate) const NOT_AFFECTED_IN: u8 = 9;
 }
 
 /// A feed lists a source package.
@@ -164,6 +229,52 @@ pub(crate) struct VulnerabilityRow {
     pub epss_date: Day,
     pub kev_added: Day,
     pub kev_due: Day,
+    pub exploits: Span,
+    pub usages: Span,
+    /// Block of its prose plus one, and its place in the block. 0: it has none.
+    pub prose_block: U32,
+    pub prose_index: U32,
+}
+
+/// One exploit or attack that one source knows of.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct ExploitRow {
+    /// Place in [`EXPLOIT_KINDS`].
+    pub kind: U32,
+    pub source: Text,
+    pub name: Text,
+    pub url: Text,
+    /// Year 0: not said.
+    pub since: Day,
+}
+
+/// The kinds of exploits by their codes.
+pub(crate) const EXPLOIT_KINDS: [ExploitKind; 7] = [
+    ExploitKind::Notice,
+    ExploitKind::Alert,
+    ExploitKind::Detection,
+    ExploitKind::Proof,
+    ExploitKind::Weaponised,
+    ExploitKind::Exploited,
+    ExploitKind::Mass,
+];
+
+/// How attackers use a flaw.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct UsageRow {
+    pub technique: Text,
+    pub role: Text,
+    pub source: Text,
+}
+
+/// One packed block, by its place in its section.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct BlockRow {
+    pub offset: U32,
+    pub bytes: U32,
 }
 
 /// What a vulnerability's row holds.

@@ -118,6 +118,12 @@ impl Image {
         <[T]>::ref_from_bytes(bytes).map_err(|_| outside)
     }
 
+    /// Some bytes of a section without rows.
+    pub(crate) fn bytes_of(&self, section: Section, offset: U32, bytes: U32) -> Result<&[u8], Damaged> {
+        let place = |number: U32| usize::try_from(number.get()).map_err(|_| Damaged("a place outside of its section"));
+        self.part(section, place(offset)?, place(bytes)?)
+    }
+
     pub(crate) fn text(&self, text: Text) -> Result<&str, Damaged> {
         let place = |number: U32| usize::try_from(number.get()).map_err(|_| Damaged("a string outside of the pool"));
         let bytes = self.part(Section::Strings, place(text.offset)?, place(text.bytes)?)?;

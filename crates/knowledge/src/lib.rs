@@ -10,8 +10,9 @@ mod image;
 mod lookup;
 mod map;
 mod matching;
+mod packed;
 
 pub use builder::Builder;
 pub use error::{Damaged, KnowledgeError, TooLarge};
 pub use lookup::{Coverage, Knowledge};
-pub use matching::Matches;
+pub use matching::{Considered, Explanation, Matches, Outcome};

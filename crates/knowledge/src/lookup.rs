@@ -6,8 +6,9 @@ use std::sync::OnceLock;
 
 use domain::component::{Ecosystem, Release};
 use domain::feed::FeedSnapshot;
+use domain::catalogue::{Cycle, Scheme, Term, Usage};
 use domain::vulnerability::{
-    Authority, Epss, Exploitation, Kev, PublishedVector, Ssvc, Vulnerability, VulnerabilityId,
+    Authority, Epss, ExploitEvidence, Exploitation, Kev, Prose, PublishedVector, Ssvc, Vulnerability, VulnerabilityId,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -15,9 +16,11 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::error::{Damaged, KnowledgeError};
 use crate::format::{
-    AliasRow, CoverageRow, Day, Instant, ReleaseRow, Section, Span, Text, VectorRow, VulnerabilityRow, authority, flag,
+    AliasRow, BlockRow, CoverageRow, Day, EXPLOIT_KINDS, ExploitRow, Instant, ReleaseRow, Section, Span, Text, UsageRow,
+    VectorRow, VulnerabilityRow, authority, flag,
 };
 use crate::image::Image;
+use crate::packed;
 
 /// An open knowledge file.
 #[derive(Debug)]
@@ -154,6 +157,11 @@ impl Knowledge {
     }
 
     fn vulnerability_row(&self, id: &str) -> Result<Option<&VulnerabilityRow>, Damaged> {
+        Ok(self.vulnerability_place(id)?.map(|(_, row)| row))
+    }
+
+    /// A vulnerability's row, and its number, by any identifier.
+    pub(crate) fn vulnerability_place(&self, id: &str) -> Result<Option<(u32, &VulnerabilityRow)>, Damaged> {
         let all = self.all::<VulnerabilityRow>(Section::Vulnerabilities);
         let mut found =
             self.search(Section::Vulnerabilities, all, |row: &VulnerabilityRow| Ok(self.image.text(row.id)?.cmp(id)))?;
@@ -164,7 +172,7 @@ impl Knowledge {
                 found = Some(self.image.row::<AliasRow>(Section::Aliases, alias)?.vulnerability.get());
             }
         }
-        found.map(|index| self.image.row(Section::Vulnerabilities, index)).transpose()
+        found.map(|index| Ok((index, self.image.row(Section::Vulnerabilities, index)?))).transpose()
     }
 
     fn read_vulnerability(&self, row: &VulnerabilityRow) -> Result<Vulnerability, Damaged> {
@@ -205,8 +213,8 @@ impl Knowledge {
             kev: has(flag::KEV).then(kev).transpose()?,
             ssvc: has(flag::SSVC).then(ssvc).transpose()?,
             cwes: self.words(row.cwes)?,
-            exploits: Vec::new(),
-            usages: Vec::new(),
+            exploits: self.exploits(row.exploits)?,
+            usages: self.usages(row.usages)?,
         })
     }
 
@@ -228,6 +236,62 @@ impl Knowledge {
                 _ => return Err(Damaged("an unknown authority")),
             },
         })
+    }
+
+    fn exploits(&self, span: Span) -> Result<Vec<ExploitEvidence>, Damaged> {
+        let one = |row: &ExploitRow| {
+            let kind = usize::try_from(row.kind.get()).ok().and_then(|kind| EXPLOIT_KINDS.get(kind).copied());
+            Ok(ExploitEvidence {
+                kind: kind.ok_or(Damaged("an unknown kind of exploit"))?,
+                source: self.image.text(row.source)?.to_owned(),
+                name: self.image.text(row.name)?.to_owned(),
+                since: if row.since.month == 0 { None } else { Some(date(row.since)?) },
+                url: self.image.text(row.url)?.to_owned(),
+            })
+        };
+        let mut exploits: Vec<_> =
+            self.image.rows::<ExploitRow>(Section::Exploits, span)?.iter().map(one).collect::<Result<_, _>>()?;
+        exploits.sort();
+        Ok(exploits)
+    }
+
+    fn usages(&self, span: Span) -> Result<Vec<Usage>, Damaged> {
+        let text = |text| Ok::<_, Damaged>(self.image.text(text)?.to_owned());
+        let one = |row: &UsageRow| {
+            Ok(Usage { technique: text(row.technique)?, role: text(row.role)?, source: text(row.source)? })
+        };
+        self.image.rows::<UsageRow>(Section::Usages, span)?.iter().map(one).collect()
+    }
+
+    /// What people read about a flaw, by any identifier of its alias group. `None`: nothing, or damaged (then noted).
+    pub fn prose(&self, id: &str) -> Option<Prose> {
+        self.noted(self.find_prose(id)).flatten()
+    }
+
+    /// An entry of a catalogue. `None`: it is not there, or damaged (then noted).
+    pub fn term(&self, scheme: Scheme, id: &str) -> Option<Term> {
+        let terms: Vec<Term> = self.noted(self.image.section(Section::Terms).and_then(packed::unpack))?;
+        let found = terms.binary_search_by(|term| (term.scheme, term.id.as_str()).cmp(&(scheme, id)));
+        found.ok().map(|index| terms[index].clone())
+    }
+
+    /// Every release line that the catalogues know, by product and name.
+    pub fn cycles(&self) -> Vec<Cycle> {
+        self.noted(self.image.section(Section::Cycles).and_then(packed::unpack)).unwrap_or_default()
+    }
+
+    fn find_prose(&self, id: &str) -> Result<Option<Prose>, Damaged> {
+        let Some(row) = self.vulnerability_row(id)? else { return Ok(None) };
+        let Some(block) = row.prose_block.get().checked_sub(1) else { return Ok(None) };
+        let place = self.image.row::<BlockRow>(Section::ProseBlocks, block)?;
+        let bytes = self.image.bytes_of(Section::Prose, place.offset, place.bytes)?;
+        let mut block: Vec<Prose> = packed::unpack(bytes)?;
+        let index = usize::try_from(row.prose_index.get()).unwrap_or(usize::MAX);
+        if index < block.len() { Ok(Some(block.swap_remove(index))) } else { Err(Damaged("a text that is not there")) }
+    }
+
+    fn noted<T>(&self, found: Result<T, Damaged>) -> Option<T> {
+        found.map_err(|damaged| self.note(damaged)).ok()
     }
 
     fn words(&self, span: Span) -> Result<Vec<String>, Damaged> {

@@ -1,32 +1,35 @@
-//! Matching one inventory: which source packages are affected by what, and what cannot be decided.
+//! Matching one inventory: which packages are affected by what, and what cannot be decided.
 //!
-//! The clock plays no part: whether a feed is too old is for the caller to say.
+//! A package is judged by whoever knows it best (docs/adr/0010-whose-word-counts.md). The clock plays no part: whether a
+//! feed is too old is for the caller to say.
 
+mod explain;
 mod installed;
 mod kernel;
+mod ranges;
+mod verdict;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use domain::advisory::VendorStatus;
 use domain::component::{Component, Ecosystem, Package, Release};
 use domain::inventory::Inventory;
-use domain::verdict::{Confidence, Match, Undecided, UndecidedKind};
+use domain::verdict::{Match, Undecided, UndecidedKind};
 use domain::vulnerability::VulnerabilityId;
-use ecosystems::Version;
 
 use crate::error::Damaged;
-use crate::format::{PackageRow, Section, SourceRow, Span, StatementRow, VulnerabilityRow, status};
+use crate::format::{BINARY, PackageRow, Section, SourceRow, Span, StatementRow, VulnerabilityRow, flag};
 use crate::lookup::{Coverage, Knowledge};
-use installed::{Affected, Installed};
+pub use explain::{Considered, Explanation, Outcome};
+use installed::{Installed, Set, VERSIONS_MAX};
 use kernel::Kernels;
+use verdict::{Decision, Said, Surroundings, decide, vendor_status};
 
 /// What the knowledge says of one inventory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Matches {
-    /// One entry for each (source package, vulnerability), sorted by both.
+    /// One entry for each (package, vulnerability), sorted by both.
     pub matched: Vec<Match>,
-    /// What could not be decided. A package that one version or one statement leaves open has its source name as the
-    /// subject.
+    /// What could not be decided. A package that one version or one statement leaves open has its name as the subject.
     pub undecided: Vec<Undecided>,
     /// Packages for which the absence of a match is proof, apart from pairs that `undecided` names.
     pub decided: BTreeSet<Package>,
@@ -37,40 +40,32 @@ impl Knowledge {
     pub fn find(&self, inventory: &Inventory) -> Matches {
         let mut matches = Matches::default();
         let Some(components) = &inventory.components else { return matches };
-        let Some(release) = &inventory.platform.release else {
-            matches.undecided.push(Undecided {
-                kind: UndecidedKind::Release,
-                subject: inventory.platform.name.clone(),
-                vulnerability: None,
-                reason: "the system does not say which release it is, so no feed can be chosen".to_owned(),
-            });
-            return matches;
-        };
         for ecosystem in Ecosystem::ALL {
-            let mut of_ecosystem: Vec<&Component> = components.iter().filter(|c| c.ecosystem == ecosystem).collect();
+            // What a distribution's package brought is the distribution's to judge.
+            let own = |c: &&Component| c.ecosystem == ecosystem && c.owner.is_empty();
+            let mut of_ecosystem: Vec<&Component> = components.iter().filter(own).collect();
             if of_ecosystem.is_empty() {
                 continue;
             }
-            of_ecosystem.sort_by(|a, b| a.source.cmp(&b.source));
-            let kernels = Kernels::of(&of_ecosystem, inventory);
-            matches.undecided.extend(kernels.undecided());
-            match Finder::new(self, ecosystem, release) {
+            let release = match (ecosystem.is_distribution(), &inventory.platform.release) {
+                (false, _) => Release::none(),
+                (true, Some(release)) => release.clone(),
+                (true, None) => {
+                    matches.undecided.push(no_release(inventory));
+                    continue;
+                }
+            };
+            of_ecosystem.sort_by(|a, b| (&a.source, a.place()).cmp(&(&b.source, b.place())));
+            match Finder::new(self, ecosystem, &release, &inventory.product) {
                 Ok(mut finder) => {
-                    for package in of_ecosystem.chunk_by(|a, b| a.source == b.source) {
-                        finder.package(package, &kernels);
-                    }
+                    finder.all(&of_ecosystem, inventory);
                     matches.matched.append(&mut finder.matches.matched);
                     matches.undecided.append(&mut finder.matches.undecided);
                     matches.decided.append(&mut finder.matches.decided);
                 }
                 Err(damaged) => {
                     self.note(damaged);
-                    matches.undecided.push(Undecided {
-                        kind: UndecidedKind::Feed,
-                        subject: "knowledge".to_owned(),
-                        vulnerability: None,
-                        reason: damaged.to_string(),
-                    });
+                    matches.undecided.push(undecided(UndecidedKind::Feed, "knowledge", None, damaged.to_string()));
                 }
             }
         }
@@ -78,51 +73,92 @@ impl Knowledge {
     }
 }
 
-/// Matches the packages of one release.
+fn no_release(inventory: &Inventory) -> Undecided {
+    let reason = "the system does not say which release it is, so no feed can be chosen";
+    undecided(UndecidedKind::Release, &inventory.platform.name, None, reason.to_owned())
+}
+
+fn undecided(kind: UndecidedKind, subject: &str, vulnerability: Option<VulnerabilityId>, reason: String) -> Undecided {
+    Undecided { kind, subject: subject.to_owned(), vulnerability, reason }
+}
+
+/// Matches the packages of one ecosystem in one release.
 struct Finder<'a> {
     knowledge: &'a Knowledge,
-    ecosystem: Ecosystem,
+    surroundings: Surroundings<'a>,
     release: &'a Release,
     /// Rows of the release's packages.
     packages: Span,
     coverage: Option<Coverage>,
+    /// Packages that a partial feed does not list, by feed: of languages they are counted, not listed.
+    unlisted: BTreeMap<String, u64>,
     matches: Matches,
 }
 
-/// What one package's statements came to.
-struct Outcome {
-    /// Whether the absence of a match proves something.
-    decided: bool,
+/// The binaries of one package that are judged.
+pub(crate) struct Judged<'a> {
+    pub(crate) components: Vec<&'a Component>,
+    /// Newest installed version, where another one runs.
+    pub(crate) newest: Option<ecosystems::Version<'a>>,
 }
 
 impl<'a> Finder<'a> {
-    fn new(knowledge: &'a Knowledge, ecosystem: Ecosystem, release: &'a Release) -> Result<Self, Damaged> {
+    fn new(
+        knowledge: &'a Knowledge,
+        ecosystem: Ecosystem,
+        release: &'a Release,
+        product: &'a str,
+    ) -> Result<Self, Damaged> {
         let row = knowledge.release(ecosystem, release)?;
         let coverage = row.map(|(index, _)| knowledge.coverage_of(index)).transpose()?.flatten();
-        let mut matches = Matches::default();
-        if coverage.is_none() {
-            matches.undecided.push(Undecided {
-                kind: UndecidedKind::Release,
-                subject: release.to_string(),
-                vulnerability: None,
-                reason: "no feed here speaks for this release, so its packages cannot be judged".to_owned(),
-            });
-        }
         let packages = row.map(|(_, row)| row.packages).unwrap_or_default();
-        Ok(Self { knowledge, ecosystem, release, packages, coverage, matches })
+        let surroundings = Surroundings { image: &knowledge.image, ecosystem, product };
+        let unlisted = BTreeMap::new();
+        Ok(Self { knowledge, surroundings, release, packages, coverage, unlisted, matches: Matches::default() })
     }
 
-    /// Matches one source package, of which `components` are the installed binaries.
-    fn package(&mut self, components: &[&Component], kernels: &Kernels<'_>) {
-        let source = components[0].source.as_str();
-        let judged = kernels.judged(source, components);
-        let Some(judged) = judged else { return };
-        match self.statements(source, &judged) {
-            Ok(outcome) => {
-                if outcome.decided && self.coverage.is_some() {
-                    self.matches.decided.insert(self.key(source));
-                }
+    /// Matches packages that are sorted by name and place.
+    fn all(&mut self, components: &[&'a Component], inventory: &'a Inventory) {
+        let ecosystem = self.surroundings.ecosystem;
+        if self.coverage.is_none() {
+            let reason = match ecosystem.is_distribution() {
+                true => "no feed here speaks for this release, so its packages cannot be judged".to_owned(),
+                false => format!("no feed here speaks for {ecosystem}: {} packages cannot be judged", components.len()),
+            };
+            let subject = if ecosystem.is_distribution() { self.release.to_string() } else { ecosystem.to_string() };
+            self.matches.undecided.push(undecided(UndecidedKind::Release, &subject, None, reason));
+        }
+        let kernels = Kernels::of(components, inventory);
+        self.matches.undecided.extend(kernels.undecided());
+        for package in components.chunk_by(|a, b| a.source == b.source && a.place() == b.place()) {
+            if let Some(judged) = kernels.judged(&package[0].source, package) {
+                self.package(package[0], judged);
             }
+        }
+        for (feed, count) in std::mem::take(&mut self.unlisted) {
+            let reason = format!("only a part of the feed {feed} is here, and {count} packages are not in it");
+            self.undecided(UndecidedKind::Package, ecosystem.as_str(), None, reason);
+        }
+    }
+
+    /// Matches one package, of which `judged` are the binaries that count.
+    fn package(&mut self, first: &'a Component, judged: Judged<'a>) {
+        let source = first.source.as_str();
+        let outcome = match judged.components.first().map(|component| component.origin.as_str()) {
+            // Nothing of it runs or is installed as code.
+            None => Ok(true),
+            Some("") => self.statements(first, &judged),
+            Some(origin) => {
+                let reason = format!("this build comes from {origin}: what {} says is not about it", self.release);
+                self.undecided(UndecidedKind::Package, source, None, reason);
+                Ok(false)
+            }
+        };
+        match outcome {
+            Ok(true) if self.coverage.is_some() => {
+                self.matches.decided.insert(self.key(first));
+            }
+            Ok(_) => {}
             Err(damaged) => {
                 self.knowledge.note(damaged);
                 self.undecided(UndecidedKind::Package, source, None, damaged.to_string());
@@ -130,115 +166,132 @@ impl<'a> Finder<'a> {
         }
     }
 
-    fn statements(&mut self, source: &str, judged: &kernel::Judged<'_>) -> Result<Outcome, Damaged> {
-        let knowledge = self.knowledge;
-        let name = |row: &PackageRow| Ok(knowledge.image.text(row.name)?.cmp(source));
-        let rows = match knowledge.search(Section::Packages, self.packages, name)? {
-            Some(index) => {
-                let row = knowledge.image.row::<PackageRow>(Section::Packages, index)?;
-                knowledge.image.rows::<StatementRow>(Section::Statements, row.statements)?
+    /// Whether the absence of a match proves something.
+    fn statements(&mut self, first: &'a Component, judged: &Judged<'a>) -> Result<bool, Damaged> {
+        let (rows, by_binary) = self.rows(&judged.components)?;
+        let mut decided = self.is_listed(&first.source, &rows)?;
+        let before = self.matches.matched.len();
+        for part in judged.components.chunks(VERSIONS_MAX) {
+            let mut installed =
+                Installed::of(self.surroundings.ecosystem, part, judged.newest.clone(), by_binary);
+            let compared = rows.iter().any(|(row, _)| row.version.bytes.get() > 0 || row.ranges.count.get() > 0);
+            let unparsable: Vec<String> = installed.unparsable().filter(|_| compared).collect();
+            for reason in unparsable {
+                decided = false;
+                self.undecided(UndecidedKind::Verdict, &first.source, None, reason);
             }
-            None => &[],
-        };
-        if judged.components.is_empty() {
-            return Ok(Outcome { decided: true });
+            for pair in rows.chunk_by(|a, b| a.0.vulnerability == b.0.vulnerability) {
+                self.pair(first, pair, &mut installed)?;
+            }
         }
-        let mut decided = self.is_listed(source, rows)?;
-        let mut installed = Installed::of(self.ecosystem, judged);
-        let compared = rows.iter().any(|row| row.status.get() == status::FIXED_IN);
-        for unparsable in installed.unparsable().filter(|_| compared) {
-            decided = false;
-            self.undecided(UndecidedKind::Verdict, source, None, unparsable);
+        if judged.components.len() > VERSIONS_MAX {
+            merge(&mut self.matches.matched, before);
         }
-        for rows in rows.chunk_by(|a, b| a.vulnerability == b.vulnerability) {
-            self.pair(source, rows, &mut installed)?;
-        }
-        Ok(Outcome { decided })
+        Ok(decided)
     }
 
-    /// Judges one source package and one vulnerability.
-    fn pair(&mut self, source: &str, rows: &[StatementRow], installed: &mut Installed<'_>) -> Result<(), Damaged> {
-        let mut best: Option<(Affected, &StatementRow)> = None;
-        let mut open: Option<String> = None;
-        for row in rows {
-            match self.verdict(row, installed)? {
-                Verdict::Affected(affected) if best.is_none_or(|(known, _)| known < affected) => {
-                    best = Some((affected, row));
+    /// The statements about a package, by its source name and by the names of its binaries, sorted by vulnerability.
+    fn rows(&self, components: &[&'a Component]) -> Result<(Vec<(&'a StatementRow, &'a str)>, bool), Damaged> {
+        let source = components[0].source.as_str();
+        let mut rows: Vec<(&'a StatementRow, &'a str)> = Vec::new();
+        for row in self.rows_named(source)?.iter().filter(|row| row.rank & BINARY == 0) {
+            rows.push((row, ""));
+        }
+        let mut by_binary = false;
+        if self.surroundings.ecosystem == Ecosystem::Rpm {
+            let names: BTreeSet<&'a str> = components.iter().map(|component| component.name.as_str()).collect();
+            for name in names {
+                for row in self.rows_named(name)?.iter().filter(|row| row.rank & BINARY != 0) {
+                    by_binary = true;
+                    rows.push((row, name));
                 }
-                Verdict::Affected(_) | Verdict::Unaffected => {}
-                Verdict::Undecided(reason) => open = Some(reason),
             }
+            rows.sort_by_key(|(row, _)| row.vulnerability.get());
         }
-        if best.is_none() && open.is_none() {
+        Ok((rows, by_binary))
+    }
+
+    fn rows_named(&self, name: &str) -> Result<&'a [StatementRow], Damaged> {
+        let image = &self.knowledge.image;
+        let order = |row: &PackageRow| Ok(image.text(row.name)?.cmp(name));
+        match self.knowledge.search(Section::Packages, self.packages, order)? {
+            Some(index) => {
+                let row = image.row::<PackageRow>(Section::Packages, index)?;
+                image.rows::<StatementRow>(Section::Statements, row.statements)
+            }
+            None => Ok(&[]),
+        }
+    }
+
+    /// Judges one package and one vulnerability.
+    fn pair(
+        &mut self,
+        first: &'a Component,
+        rows: &[(&'a StatementRow, &'a str)],
+        installed: &mut Installed<'a>,
+    ) -> Result<(), Damaged> {
+        let knowledge = self.knowledge;
+        let feed = |row: &StatementRow| knowledge.feed_id(row.feed.get().into());
+        let decision = decide(&self.surroundings, &said(rows, installed), installed, &feed)?;
+        if decision.affected.is_empty() && decision.open.is_none() {
             return Ok(());
         }
-        let flaw =
-            self.knowledge.image.row::<VulnerabilityRow>(Section::Vulnerabilities, rows[0].vulnerability.get())?;
-        if flaw.flags.get() & crate::format::flag::REJECTED != 0 {
+        let flaw = knowledge.image.row::<VulnerabilityRow>(Section::Vulnerabilities, rows[0].0.vulnerability.get())?;
+        if flaw.flags.get() & flag::REJECTED != 0 {
             return Ok(());
         }
-        let id = self.knowledge.vulnerability_id(flaw)?;
-        match (best, open) {
-            (Some((affected, row)), _) => {
-                let matched = self.matched(source, id, row, installed, affected)?;
+        let id = knowledge.vulnerability_id(flaw)?;
+        match decision.row {
+            Some(row) => {
+                let matched = self.matched(first, id, row, &decision, installed)?;
                 self.matches.matched.push(matched);
             }
-            (None, Some(reason)) => self.undecided(UndecidedKind::Verdict, source, Some(id), reason),
-            (None, None) => {}
+            None => {
+                let reason = decision.open.unwrap_or_default();
+                self.undecided(UndecidedKind::Verdict, &first.source, Some(id), reason);
+            }
         }
         Ok(())
     }
 
-    fn verdict(&self, row: &StatementRow, installed: &Installed<'_>) -> Result<Verdict, Damaged> {
-        Ok(match row.status.get() {
-            status::FIXED_IN => {
-                let fixed = self.knowledge.image.text(row.version)?;
-                match Version::parse(self.ecosystem, fixed) {
-                    Ok(fixed) => installed.below(&fixed).map_or(Verdict::Unaffected, Verdict::Affected),
-                    Err(error) => Verdict::Undecided(format!("the fixed version cannot be compared: {error}")),
-                }
-            }
-            status::OPEN | status::POSTPONED | status::IGNORED | status::END_OF_LIFE => {
-                Verdict::Affected(installed.all())
-            }
-            status::NOT_AFFECTED => Verdict::Unaffected,
-            status::UNDETERMINED => {
-                let feed = self.knowledge.feed_id(row.feed.get())?;
-                Verdict::Undecided(format!("{feed} has not determined whether it is affected"))
-            }
-            _ => return Err(Damaged("an unknown status")),
-        })
-    }
-
     fn matched(
         &self,
-        source: &str,
+        first: &Component,
         vulnerability: VulnerabilityId,
         row: &StatementRow,
+        decision: &Decision<'_>,
         installed: &mut Installed<'_>,
-        affected: Affected,
     ) -> Result<Match, Damaged> {
         let image = &self.knowledge.image;
-        let fixed = (row.status.get() == status::FIXED_IN).then(|| image.text(row.version)).transpose()?;
-        let restart = |fixed| Version::parse(self.ecosystem, fixed).is_ok_and(|fixed| installed.restart_fixes(&fixed));
+        let ecosystem = self.surroundings.ecosystem;
+        let fixed = decision.fixed.as_deref();
+        let restart =
+            |fixed| ecosystems::Version::parse(ecosystem, fixed).is_ok_and(|fixed| installed.restart_fixes(&fixed));
         let restart_needed = fixed.is_some_and(restart);
+        let places = installed.places(decision.affected);
+        let version = match places.first() {
+            Some(place) if installed.entries().iter().any(|entry| !entry.name.is_empty()) => {
+                place.source_version.clone()
+            }
+            _ => installed.lowest(decision.affected).to_owned(),
+        };
         Ok(Match {
-            package: self.key(source),
+            package: self.key(first),
             vulnerability,
-            version: installed.lowest().to_owned(),
-            places: installed.places(affected),
-            source: self.knowledge.feed_id(row.feed.get())?.to_owned(),
+            version,
+            places,
+            source: self.knowledge.feed_id(row.feed.get().into())?.to_owned(),
             advisory: image.text(row.advisory)?.to_owned(),
-            vendor_status: vendor_status(row.status.get())?,
+            vendor_status: vendor_status(row, fixed.is_some())?,
             urgency: image.text(row.urgency)?.to_owned(),
-            fixed_version: fixed.map(ToOwned::to_owned),
+            fixed_version: decision.fixed.clone(),
             restart_needed,
-            confidence: Confidence::High,
+            confidence: decision.confidence,
         })
     }
 
     /// Whether every feed that is only partly here lists the package. Where one does not, it is noted.
-    fn is_listed(&mut self, source: &str, rows: &[StatementRow]) -> Result<bool, Damaged> {
+    fn is_listed(&mut self, source: &str, rows: &[(&StatementRow, &str)]) -> Result<bool, Damaged> {
         let Some(coverage) = &self.coverage else { return Ok(false) };
         let mut missing = None;
         for feed in &coverage.partial {
@@ -248,20 +301,24 @@ impl<'a> Finder<'a> {
             }
         }
         if let Some(feed) = &missing {
-            let reason = format!("only a part of the feed {feed} is here, and this source package is not in it");
-            self.undecided(UndecidedKind::Package, source, None, reason);
+            if self.surroundings.ecosystem.is_distribution() {
+                let reason = format!("only a part of the feed {feed} is here, and this source package is not in it");
+                self.undecided(UndecidedKind::Package, source, None, reason);
+            } else {
+                *self.unlisted.entry(feed.clone()).or_default() += 1;
+            }
         }
         Ok(missing.is_none())
     }
 
-    fn lists(&self, feed: &str, source: &str, rows: &[StatementRow]) -> Result<bool, Damaged> {
+    fn lists(&self, feed: &str, source: &str, rows: &[(&StatementRow, &str)]) -> Result<bool, Damaged> {
         let knowledge = self.knowledge;
-        for row in rows {
-            if knowledge.feed_id(row.feed.get())? == feed {
+        for (row, _) in rows {
+            if knowledge.feed_id(row.feed.get().into())? == feed {
                 return Ok(true);
             }
         }
-        let wanted = [self.ecosystem.as_str(), self.release.distribution.as_str(), source, feed];
+        let wanted = [self.surroundings.ecosystem.as_str(), self.release.distribution.as_str(), source, feed];
         let all = knowledge.all::<SourceRow>(Section::Sources);
         let found = knowledge.search(Section::Sources, all, |row: &SourceRow| {
             let text = |text| knowledge.image.text(text);
@@ -272,35 +329,42 @@ impl<'a> Finder<'a> {
         Ok(found.is_some())
     }
 
-    fn key(&self, source: &str) -> Package {
+    fn key(&self, component: &Component) -> Package {
         Package {
-            ecosystem: self.ecosystem,
+            ecosystem: self.surroundings.ecosystem,
             release: self.release.clone(),
-            name: source.to_owned(),
-            place: String::new(),
+            name: component.source.clone(),
+            place: component.place().to_owned(),
         }
     }
 
-    fn undecided(&mut self, kind: UndecidedKind, source: &str, id: Option<VulnerabilityId>, reason: String) {
-        self.matches.undecided.push(Undecided { kind, subject: source.to_owned(), vulnerability: id, reason });
+    fn undecided(&mut self, kind: UndecidedKind, subject: &str, id: Option<VulnerabilityId>, reason: String) {
+        self.matches.undecided.push(undecided(kind, subject, id, reason));
     }
 }
 
-enum Verdict {
-    Affected(Affected),
-    Unaffected,
-    Undecided(String),
+/// The statements with the versions that each is about.
+fn said<'a>(rows: &[(&'a StatementRow, &'a str)], installed: &Installed<'_>) -> Vec<Said<'a>> {
+    let about = |name: &str| match name {
+        "" => installed.all(),
+        name => installed.filter(|entry| entry.name == name),
+    };
+    rows.iter().map(|(row, name)| Said { row, about: about(name) }).filter(|said| said.about != Set::default()).collect()
 }
 
-fn vendor_status(code: u32) -> Result<VendorStatus, Damaged> {
-    Ok(match code {
-        status::FIXED_IN => VendorStatus::FixedIn,
-        status::OPEN => VendorStatus::Open,
-        status::POSTPONED => VendorStatus::Postponed,
-        status::IGNORED => VendorStatus::Ignored,
-        status::END_OF_LIFE => VendorStatus::EndOfLife,
-        status::NOT_AFFECTED => VendorStatus::NotAffected,
-        status::UNDETERMINED => VendorStatus::Undetermined,
-        _ => return Err(Damaged("an unknown status")),
-    })
+/// Joins the matches of one package that was judged in parts.
+fn merge(matched: &mut Vec<Match>, from: usize) {
+    let mut parts: Vec<Match> = matched.drain(from..).collect();
+    parts.sort_by(|a, b| a.vulnerability.cmp(&b.vulnerability));
+    for part in parts {
+        match matched[from..].last_mut() {
+            Some(last) if last.vulnerability == part.vulnerability => {
+                let mut places: Vec<Component> = last.places.iter().chain(part.places.iter()).cloned().collect();
+                places.sort();
+                places.dedup();
+                last.places = places.into();
+            }
+            _ => matched.push(part),
+        }
+    }
 }

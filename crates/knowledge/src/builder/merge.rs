@@ -99,7 +99,7 @@ fn instant(at: Timestamp) -> Instant {
     Instant { seconds: at.as_second().into(), nanoseconds: at.subsec_nanosecond().into() }
 }
 
-fn day(date: Date) -> Day {
+pub(super) fn day(date: Date) -> Day {
     Day { year: date.year().into(), month: date.month(), day: date.day() }
 }
 

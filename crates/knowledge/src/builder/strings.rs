@@ -79,3 +79,28 @@ impl Sorted {
         self.places[word.index()]
     }
 }
+
+/// Every value once, by a number.
+#[derive(Debug)]
+pub(super) struct Interned<T> {
+    pub(super) values: Vec<T>,
+    numbers: HashMap<T, u32>,
+}
+
+impl<T> Default for Interned<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), numbers: HashMap::new() }
+    }
+}
+
+impl<T: Clone + Eq + std::hash::Hash> Interned<T> {
+    pub(super) fn number(&mut self, value: T) -> u32 {
+        if let Some(number) = self.numbers.get(&value) {
+            return *number;
+        }
+        let number = u32::try_from(self.values.len()).expect("fewer values than statements, which are numbered by u32");
+        self.values.push(value.clone());
+        self.numbers.insert(value, number);
+        number
+    }
+}

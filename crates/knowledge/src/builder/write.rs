@@ -8,23 +8,25 @@ use zerocopy::IntoBytes as _;
 use zerocopy::little_endian::U32;
 
 use super::aliases::Groups;
+use super::extras::Extras;
 use super::merge::{self, take_run};
 use super::strings::{Sorted, Word};
-use super::{Builder, ReleaseKey, SourceEntry, StatementEntry, VectorEntry};
+use super::{Builder, RangeEntry, ReleaseKey, SourceEntry, StatementEntry, VectorEntry};
 use crate::error::TooLarge;
+use crate::packed;
 use crate::format::{
-    AliasRow, BLOCK_BYTES, CoverageRow, Extent, HEADER_BYTES, Header, MAGIC, PackageRow, ReleaseRow, SECTION_COUNT,
+    AliasRow, BLOCK_BYTES, ContextRow, CoverageRow, Extent, HEADER_BYTES, Header, MAGIC, PackageRow, RangeRow, ReleaseRow, SECTION_COUNT,
     Section, SourceRow, Span, StatementRow, VERSION, VectorRow, VulnerabilityRow, authority,
 };
 
 /// A growing file.
-struct File {
+pub(super) struct File {
     bytes: Vec<u8>,
     sections: [Extent; SECTION_COUNT],
 }
 
 impl File {
-    fn section(&mut self, section: Section, bytes: &[u8]) {
+    pub(super) fn section(&mut self, section: Section, bytes: &[u8]) {
         let offset = self.bytes.len() as u64;
         self.sections[section as usize] = Extent { offset: offset.into(), bytes: (bytes.len() as u64).into() };
         self.bytes.extend_from_slice(bytes);
@@ -32,8 +34,8 @@ impl File {
 }
 
 /// What every section needs to name things by their places.
-struct Layout {
-    strings: Sorted,
+pub(super) struct Layout {
+    pub(super) strings: Sorted,
     groups: Groups,
     /// Row of a feed's id.
     feeds: HashMap<Word, u32>,
@@ -42,11 +44,11 @@ struct Layout {
 }
 
 impl Layout {
-    fn rank(&self, word: Word) -> u32 {
+    pub(super) fn rank(&self, word: Word) -> u32 {
         self.strings.rank(word)
     }
 
-    fn canonical_rank(&self, id: Word) -> u32 {
+    pub(super) fn canonical_rank(&self, id: Word) -> u32 {
         self.strings.rank(self.groups.canonical(id))
     }
 
@@ -58,6 +60,8 @@ impl Layout {
 pub(super) fn write(mut builder: Builder) -> Result<Vec<u8>, TooLarge> {
     let mut file = File { bytes: vec![0; HEADER_BYTES], sections: [Extent::default(); SECTION_COUNT] };
     let groups = Groups::of(&std::mem::take(&mut builder.aliases), &builder.strings);
+    let tellers: HashMap<Word, String> =
+        builder.prose.iter().map(|entry| (entry.feed, builder.strings.get(entry.feed).to_owned())).collect();
     let strings = std::mem::take(&mut builder.strings).sort()?;
     let words = strings.count();
     let mut layout = Layout { strings, groups, feeds: HashMap::new(), vulnerabilities: vec![u32::MAX; words] };
@@ -76,7 +80,8 @@ pub(super) fn write(mut builder: Builder) -> Result<Vec<u8>, TooLarge> {
     }
     write_statements(&mut file, &mut builder, &layout)?;
     write_sources(&mut file, std::mem::take(&mut builder.sources), &layout);
-    write_vulnerabilities(&mut file, builder, &ids, &layout)?;
+    write_catalogues(&mut file, &mut builder)?;
+    write_vulnerabilities(&mut file, builder, &ids, &layout, &tellers)?;
     Ok(seal(file))
 }
 
@@ -96,6 +101,8 @@ fn vulnerability_ids(builder: &Builder, layout: &Layout) -> Vec<Word> {
         .chain(builder.flaws.iter().map(|flaw| flaw.id))
         .chain(builder.epss.iter().map(|(id, _)| *id))
         .chain(builder.kev.iter().map(|(id, _)| *id))
+        .chain(builder.exploits.iter().map(|exploit| exploit.id))
+        .chain(builder.usages.iter().map(|(id, _)| *id))
         .map(|id| layout.groups.canonical(id))
         .collect();
     ids.sort_unstable();
@@ -115,11 +122,14 @@ fn write_statements(file: &mut File, builder: &mut Builder, layout: &Layout) -> 
         position[*index] = at;
     }
     let mut statements = std::mem::take(&mut builder.statements);
+    let sets = write_ranges(file, builder, layout)?;
+    let contexts = write_contexts(file, builder, layout);
     let sort_key = |entry: &StatementEntry| {
         (
             (position[entry.release as usize], layout.rank(entry.package), layout.vulnerability(entry.vulnerability)),
-            (layout.rank(entry.feed), entry.status, layout.rank(entry.version)),
-            (layout.rank(entry.urgency), layout.rank(entry.advisory)),
+            (entry.rank, layout.rank(entry.feed), entry.status, layout.rank(entry.version)),
+            (layout.rank(entry.urgency), layout.rank(entry.advisory), sets.order[entry.ranges as usize]),
+            contexts[entry.context as usize],
         )
     };
     statements.sort_unstable_by_key(sort_key);
@@ -136,7 +146,10 @@ fn write_statements(file: &mut File, builder: &mut Builder, layout: &Layout) -> 
         for of_package in of_release.chunk_by(|a, b| a.package == b.package) {
             let name = layout.strings.place(of_package[0].package);
             packages.push(PackageRow { name, statements: span(rows.len(), of_package.len())? });
-            rows.extend(of_package.iter().map(|entry| statement_row(entry, layout)));
+            for entry in of_package {
+                let span = sets.spans[entry.ranges as usize];
+                rows.push(statement_row(entry, layout, span, contexts[entry.context as usize])?);
+            }
         }
         let release = &builder.releases[*index];
         releases.push(ReleaseRow {
@@ -154,15 +167,90 @@ fn write_statements(file: &mut File, builder: &mut Builder, layout: &Layout) -> 
     Ok(())
 }
 
-fn statement_row(entry: &StatementEntry, layout: &Layout) -> StatementRow {
-    StatementRow {
+fn statement_row(
+    entry: &StatementEntry,
+    layout: &Layout,
+    ranges: Span,
+    context: u32,
+) -> Result<StatementRow, TooLarge> {
+    let feed = u16::try_from(layout.feeds[&entry.feed]).map_err(|_| TooLarge("65,536 feeds"))?;
+    Ok(StatementRow {
         vulnerability: layout.vulnerability(entry.vulnerability).into(),
-        feed: layout.feeds[&entry.feed].into(),
-        status: entry.status.into(),
+        feed: feed.into(),
+        status: entry.status,
+        rank: entry.rank,
         version: layout.strings.place(entry.version),
         urgency: layout.strings.place(entry.urgency),
         advisory: layout.strings.place(entry.advisory),
+        ranges,
+        context: context.into(),
+    })
+}
+
+/// Where each of the builder's sets of ranges is.
+struct Sets {
+    spans: Vec<Span>,
+    /// Position of each set among all, whatever the order in which they came.
+    order: Vec<u32>,
+}
+
+fn write_ranges(file: &mut File, builder: &mut Builder, layout: &Layout) -> Result<Sets, TooLarge> {
+    let sets = std::mem::take(&mut builder.ranges).values;
+    let key = |set: &[RangeEntry]| -> Vec<(u32, u32, u32)> {
+        let mut key: Vec<_> = set.iter().map(|(l, u, flags)| (layout.rank(*l), layout.rank(*u), *flags)).collect();
+        key.sort_unstable();
+        key
+    };
+    let keys: Vec<_> = sets.iter().map(|set| key(set)).collect();
+    let mut sorted: Vec<usize> = (0..sets.len()).collect();
+    sorted.sort_unstable_by(|a, b| keys[*a].cmp(&keys[*b]));
+    let (mut spans, mut order) = (vec![Span::default(); sets.len()], vec![0; sets.len()]);
+    let mut rows = Vec::new();
+    for (position, index) in (0_u32..).zip(sorted) {
+        let mut set = sets[index].clone();
+        set.sort_unstable_by_key(|(l, u, flags)| (layout.rank(*l), layout.rank(*u), *flags));
+        order[index] = position;
+        spans[index] = span(rows.len(), set.len())?;
+        rows.extend(set.into_iter().map(|(lower, upper, flags)| RangeRow {
+            lower: layout.strings.place(lower),
+            upper: layout.strings.place(upper),
+            flags: flags.into(),
+        }));
     }
+    file.section(Section::Ranges, rows.as_bytes());
+    Ok(Sets { spans, order })
+}
+
+/// Row of each context plus one; 0 for the empty one.
+fn write_contexts(file: &mut File, builder: &mut Builder, layout: &Layout) -> Vec<u32> {
+    let contexts = std::mem::take(&mut builder.contexts).values;
+    let mut sorted: Vec<usize> = (0..contexts.len()).collect();
+    sorted.sort_unstable_by_key(|index| contexts[*index].map(|word| layout.rank(word)));
+    let mut places = vec![0; contexts.len()];
+    let mut rows: Vec<ContextRow> = Vec::new();
+    for index in sorted {
+        let [module, justification, product, condition] = contexts[index].map(|word| layout.strings.place(word));
+        if [module, justification, product, condition].iter().all(|text| text.bytes.get() == 0) {
+            continue;
+        }
+        rows.push(ContextRow { module, justification, product, condition });
+        places[index] = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+    }
+    file.section(Section::Contexts, rows.as_bytes());
+    places
+}
+
+/// Catalogues, packed: nothing of them is needed for a verdict.
+fn write_catalogues(file: &mut File, builder: &mut Builder) -> Result<(), TooLarge> {
+    let mut terms = std::mem::take(&mut builder.terms);
+    terms.sort_by(|a, b| (a.scheme, &a.id, &a.name).cmp(&(b.scheme, &b.id, &b.name)));
+    terms.dedup_by(|a, b| a.scheme == b.scheme && a.id == b.id);
+    file.section(Section::Terms, &packed::pack(&terms)?);
+    let mut cycles = std::mem::take(&mut builder.cycles);
+    cycles.sort_by(|a, b| (&a.product, &a.name).cmp(&(&b.product, &b.name)));
+    cycles.dedup_by(|a, b| a.product == b.product && a.name == b.name);
+    file.section(Section::Cycles, &packed::pack(&cycles)?);
+    Ok(())
 }
 
 fn coverage(builder: &Builder, position: &[usize], layout: &Layout) -> Result<Vec<CoverageRow>, TooLarge> {
@@ -196,7 +284,14 @@ fn write_sources(file: &mut File, mut sources: Vec<SourceEntry>, layout: &Layout
 }
 
 /// Vulnerabilities, with their vectors, aliases and weaknesses.
-fn write_vulnerabilities(file: &mut File, mut builder: Builder, ids: &[Word], layout: &Layout) -> Result<(), TooLarge> {
+fn write_vulnerabilities(
+    file: &mut File,
+    mut builder: Builder,
+    ids: &[Word],
+    layout: &Layout,
+    tellers: &HashMap<Word, String>,
+) -> Result<(), TooLarge> {
+    let mut extras = Extras::of(&mut builder, layout);
     builder.flaws.sort_unstable_by_key(|flaw| layout.canonical_rank(flaw.id));
     builder.epss.sort_unstable_by_key(|(id, _)| layout.canonical_rank(*id));
     builder.kev.sort_unstable_by_key(|(id, _)| layout.canonical_rank(*id));
@@ -227,6 +322,7 @@ fn write_vulnerabilities(file: &mut File, mut builder: Builder, ids: &[Word], la
             take_run(&mut epss, rank, |(id, _)| layout.canonical_rank(*id)),
             take_run(&mut kev, rank, |(id, _)| layout.canonical_rank(*id)),
         );
+        let extra = extras.write(rank, layout, tellers)?;
         let alias_span = span(words.len(), own_aliases.len())?;
         words.extend(own_aliases.iter().map(|alias| layout.strings.place(*alias)));
         let cwe_span = span(words.len(), own_cwes.len())?;
@@ -253,9 +349,14 @@ fn write_vulnerabilities(file: &mut File, mut builder: Builder, ids: &[Word], la
             epss_date: merged.epss_date,
             kev_added: merged.kev_added,
             kev_due: merged.kev_due,
+            exploits: extra.exploits,
+            usages: extra.usages,
+            prose_block: extra.prose.0.into(),
+            prose_index: extra.prose.1.into(),
         });
     }
     file.section(Section::Vulnerabilities, rows.as_bytes());
+    extras.finish(file)?;
     file.section(Section::Vectors, vector_rows.as_bytes());
     file.section(Section::Words, words.as_bytes());
     aliases.sort_unstable_by_key(|(alias, _)| layout.rank(*alias));
@@ -304,7 +405,7 @@ fn authority_code(of: Authority) -> u32 {
     }
 }
 
-fn span(start: usize, count: usize) -> Result<Span, TooLarge> {
+pub(super) fn span(start: usize, count: usize) -> Result<Span, TooLarge> {
     Ok(Span { start: number(start)?.into(), count: number(count)?.into() })
 }
 

@@ -1,80 +1,130 @@
-//! The installed versions of one source package.
+//! The installed versions of one package.
 
 use std::sync::Arc;
 
 use domain::component::{Component, Ecosystem};
 use ecosystems::Version;
 
-use super::kernel::Judged;
+/// Binaries of one package that are judged together; a package with more is judged in parts.
+pub(super) const VERSIONS_MAX: usize = 512;
 
-/// How many of the installed versions are affected, from the lowest on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Affected(usize);
+const WORDS: usize = VERSIONS_MAX / 64;
 
-/// One source package's binaries by their source version, usually a single one.
-pub(super) struct Installed<'a> {
-    /// Versions that can be compared, lowest first, then those that cannot.
-    versions: Vec<Entry<'a>>,
-    /// How many can be compared.
-    comparable: usize,
-    /// The binaries of the first versions, made when first asked for.
-    places: Vec<Option<Arc<[Component]>>>,
-    /// The newest version, where it is installed and does not run.
-    newest: Option<Version<'a>>,
+/// Some of the installed versions, one bit each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Set([u64; WORDS]);
+
+impl Set {
+    pub(super) fn is_empty(self) -> bool {
+        self.0 == [0; WORDS]
+    }
+
+    pub(super) fn and(self, other: Self) -> Self {
+        self.with(other, |a, b| a & b)
+    }
+
+    pub(super) fn or(self, other: Self) -> Self {
+        self.with(other, |a, b| a | b)
+    }
+
+    pub(super) fn without(self, other: Self) -> Self {
+        self.with(other, |a, b| a & !b)
+    }
+
+    pub(super) const fn contains(self, index: usize) -> bool {
+        self.0[index / 64] >> (index % 64) & 1 == 1
+    }
+
+    pub(super) fn count(self) -> u32 {
+        self.0.iter().map(|word| word.count_ones()).sum()
+    }
+
+    fn insert(&mut self, index: usize) {
+        self.0[index / 64] |= 1 << (index % 64);
+    }
+
+    fn with(mut self, other: Self, of: impl Fn(u64, u64) -> u64) -> Self {
+        for (own, other) in self.0.iter_mut().zip(other.0) {
+            *own = of(*own, other);
+        }
+        self
+    }
 }
 
-struct Entry<'a> {
-    text: &'a str,
-    version: Result<Version<'a>, ecosystems::Unparsable>,
+/// One package's binaries by what statements compare with, usually a single version.
+pub(super) struct Installed<'a> {
+    versions: Vec<Entry<'a>>,
+    /// The newest version, where it is installed and does not run.
+    newest: Option<Version<'a>>,
+    /// The binaries of a set of versions; most findings of a package share one.
+    places: Vec<(Set, Arc<[Component]>)>,
+}
+
+pub(super) struct Entry<'a> {
+    pub(super) text: &'a str,
+    pub(super) version: Result<Version<'a>, ecosystems::Unparsable>,
+    /// Binary name, where statements about binaries compare.
+    pub(super) name: &'a str,
+    /// Built in a module stream, so that statements about the plain package are about something else.
+    pub(super) module: Option<&'a str>,
     components: Vec<&'a Component>,
 }
 
 impl<'a> Installed<'a> {
-    pub(super) fn of(ecosystem: Ecosystem, judged: &Judged<'a>) -> Self {
+    /// `by_binary`: statements name binaries, so each binary has a version of its own.
+    pub(super) fn of(
+        ecosystem: Ecosystem,
+        components: &[&'a Component],
+        newest: Option<Version<'a>>,
+        by_binary: bool,
+    ) -> Self {
         let mut versions: Vec<Entry<'a>> = Vec::new();
-        for component in &judged.components {
-            match versions.iter_mut().find(|entry| entry.text == component.source_version) {
+        for component in components {
+            let text = if by_binary { &component.version } else { &component.source_version };
+            let name = if by_binary { component.name.as_str() } else { "" };
+            let module = module_of(component);
+            let same = |entry: &Entry<'a>| entry.text == text && entry.name == name && entry.module == module;
+            match versions.iter_mut().find(|entry| same(entry)) {
                 Some(entry) => entry.components.push(component),
-                None => versions.push(Entry {
-                    text: &component.source_version,
-                    version: Version::parse(ecosystem, &component.source_version),
-                    components: vec![component],
-                }),
+                None => {
+                    let version = Version::parse(ecosystem, text);
+                    versions.push(Entry { text, version, name, module, components: vec![component] });
+                }
             }
         }
-        let (mut comparable, mut rest): (Vec<_>, Vec<_>) =
-            versions.into_iter().partition(|entry| entry.version.is_ok());
-        comparable.sort_by(|a, b| match (&a.version, &b.version) {
-            (Ok(x), Ok(y)) => x.compare(y).then_with(|| a.text.cmp(b.text)),
-            _ => a.text.cmp(b.text),
+        versions.sort_by(|a, b| match (&a.version, &b.version) {
+            (Ok(x), Ok(y)) => x.compare(y).then_with(|| (a.text, a.name).cmp(&(b.text, b.name))),
+            (Ok(_), Err(_)) => std::cmp::Ordering::Less,
+            (Err(_), Ok(_)) => std::cmp::Ordering::Greater,
+            (Err(_), Err(_)) => (a.text, a.name).cmp(&(b.text, b.name)),
         });
-        let count = comparable.len();
-        comparable.append(&mut rest);
-        let places = vec![None; comparable.len() + 1];
-        Self { versions: comparable, comparable: count, places, newest: judged.newest.clone() }
+        Self { versions, newest, places: Vec::new() }
+    }
+
+    pub(super) fn entries(&self) -> &[Entry<'a>] {
+        &self.versions
     }
 
     /// Why versions cannot be compared.
-    pub(super) fn unparsable(&self) -> impl Iterator<Item = String> + use<> {
-        let reasons: Vec<String> = self.versions[self.comparable..]
-            .iter()
-            .filter_map(|entry| {
-                entry.version.as_ref().err().map(|e| format!("the installed version cannot be compared: {e}"))
-            })
-            .collect();
-        reasons.into_iter()
+    pub(super) fn unparsable(&self) -> impl Iterator<Item = String> + '_ {
+        let error = |entry: &Entry<'_>| entry.version.as_ref().err().map(ToString::to_string);
+        self.versions.iter().filter_map(error).map(|e| format!("the installed version cannot be compared: {e}"))
     }
 
     /// Every version, those that cannot be compared included.
-    pub(super) fn all(&self) -> Affected {
-        Affected(self.versions.len())
+    pub(super) fn all(&self) -> Set {
+        self.filter(|_| true)
     }
 
-    /// The versions below one. `None`: there is none.
-    pub(super) fn below(&self, fixed: &Version<'_>) -> Option<Affected> {
-        let lower = |entry: &Entry<'_>| entry.version.as_ref().is_ok_and(|version| version.compare(fixed).is_lt());
-        let count = self.versions[..self.comparable].partition_point(lower);
-        (count > 0).then_some(Affected(count))
+    /// The versions for which something holds.
+    pub(super) fn filter(&self, holds: impl Fn(&Entry<'a>) -> bool) -> Set {
+        let mut set = Set::default();
+        for (index, entry) in self.versions.iter().enumerate() {
+            if holds(entry) {
+                set.insert(index);
+            }
+        }
+        set
     }
 
     /// Whether a restart alone would bring the fixed version into use.
@@ -82,20 +132,33 @@ impl<'a> Installed<'a> {
         self.newest.as_ref().is_some_and(|newest| newest.compare(fixed).is_ge())
     }
 
-    /// The lowest version.
-    pub(super) fn lowest(&self) -> &'a str {
-        self.versions[0].text
+    /// The lowest version of a set.
+    pub(super) fn lowest(&self, set: Set) -> &'a str {
+        let first = self.versions.iter().enumerate().find(|(index, _)| set.contains(*index));
+        first.or_else(|| self.versions.iter().enumerate().next()).map_or("", |(_, entry)| entry.text)
     }
 
-    /// The binaries of the affected versions.
-    pub(super) fn places(&mut self, affected: Affected) -> Arc<[Component]> {
-        let versions = &self.versions[..affected.0];
-        let places = self.places[affected.0].get_or_insert_with(|| {
-            let mut places: Vec<Component> =
-                versions.iter().flat_map(|entry| &entry.components).map(|component| (*component).clone()).collect();
-            places.sort();
-            places.into()
-        });
-        Arc::clone(places)
+    /// The binaries of a set of versions.
+    pub(super) fn places(&mut self, set: Set) -> Arc<[Component]> {
+        if let Some((_, places)) = self.places.iter().find(|(known, _)| *known == set) {
+            return Arc::clone(places);
+        }
+        let entries = self.versions.iter().enumerate().filter(|(index, _)| set.contains(*index));
+        let mut places: Vec<Component> =
+            entries.flat_map(|(_, entry)| &entry.components).map(|component| (*component).clone()).collect();
+        places.sort();
+        places.dedup();
+        let places: Arc<[Component]> = places.into();
+        self.places.push((set, Arc::clone(&places)));
+        places
     }
+}
+
+/// The module stream a component was built in; empty where only its version tells that it was built in one.
+fn module_of(component: &Component) -> Option<&str> {
+    if !component.module.is_empty() {
+        return Some(&component.module);
+    }
+    let text = component.version.as_str();
+    (text.contains(".module+") || text.contains(".module_")).then_some("")
 }

@@ -1,10 +1,12 @@
 //! Kernels are judged by what runs, not by what is installed.
 
-use domain::component::Component;
+use domain::component::{Component, Ecosystem};
 use domain::inventory::{Area, Inventory};
 use domain::verdict::{Undecided, UndecidedKind};
 use ecosystems::Version;
 use ecosystems::deb::kernel::is_kernel_source;
+
+use super::Judged;
 
 /// Which kernel counts on one asset.
 pub(super) enum Kernels<'a> {
@@ -16,13 +18,6 @@ pub(super) enum Kernels<'a> {
     Absent,
     /// Nobody knows, so nothing about kernels is decided.
     Unknown { subject: String, reason: String },
-}
-
-/// The binaries to judge of one source package.
-pub(super) struct Judged<'a> {
-    pub components: Vec<&'a Component>,
-    /// Newest installed version, where another one runs.
-    pub newest: Option<Version<'a>>,
 }
 
 impl<'a> Kernels<'a> {
@@ -61,7 +56,8 @@ impl<'a> Kernels<'a> {
     /// The binaries of a source package that count. `None`: it is a kernel, and nobody knows which runs.
     pub(super) fn judged(&self, source: &str, components: &[&'a Component]) -> Option<Judged<'a>> {
         let images: Vec<&'a Component> = components.iter().copied().filter(|c| !c.kernel.is_empty()).collect();
-        if images.is_empty() && !is_kernel_source(source) {
+        let kernel = components.first().is_some_and(|c| c.ecosystem == Ecosystem::Deb) && is_kernel_source(source);
+        if images.is_empty() && !kernel {
             return Some(Judged { components: components.to_vec(), newest: None });
         }
         // Headers, tools and metapackages of a kernel's source carry none of its code.

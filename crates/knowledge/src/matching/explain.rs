@@ -1,0 +1,198 @@
+//! Why one component is affected by one vulnerability, or is not, or why nobody can tell.
+
+use domain::advisory::{Rank, VendorStatus};
+use domain::component::{Component, Release};
+use domain::verdict::Confidence;
+use serde::Serialize;
+
+use super::installed::Installed;
+use super::verdict::{self, Said, decide, vendor_status};
+use super::{Finder, Judged, ranges, said};
+use crate::error::Damaged;
+use crate::format::{StatementRow, VulnerabilityRow, flag, status};
+use crate::lookup::Knowledge;
+
+/// The whole way to a verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    pub vulnerability: String,
+    pub outcome: Outcome,
+    /// In a sentence.
+    pub because: String,
+    pub confidence: Option<Confidence>,
+    pub fixed_version: Option<String>,
+    /// Feeds that speak for the component's release or ecosystem.
+    pub covered_by: Vec<String>,
+    /// Every statement about the pair, best rank first.
+    pub considered: Vec<Considered>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Affected,
+    NotAffected,
+    Undecided,
+}
+
+/// One statement, and what it came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Considered {
+    pub feed: String,
+    pub advisory: String,
+    pub rank: Rank,
+    pub status: VendorStatus,
+    /// What it says of versions: `fixed in 1.2-3`, `affected: >= 1.0, < 2.0`.
+    pub says: String,
+    /// The comparison made.
+    pub comparison: String,
+    /// `affected`, `not affected`, or why neither.
+    pub result: String,
+    /// The vendor's reason for not being affected. Empty: none given.
+    pub justification: String,
+    /// A better rank has decided already.
+    pub overruled: bool,
+}
+
+impl Knowledge {
+    /// Explains one pair. An error is damage to the file.
+    pub fn explain(&self, component: &Component, release: Option<&Release>, id: &str) -> Result<Explanation, Damaged> {
+        let none = Release::none();
+        let release = match component.ecosystem.is_distribution() {
+            true => release.unwrap_or(&none),
+            false => &none,
+        };
+        let mut explanation = Explanation {
+            vulnerability: id.to_owned(),
+            outcome: Outcome::Undecided,
+            because: String::new(),
+            confidence: None,
+            fixed_version: None,
+            covered_by: Vec::new(),
+            considered: Vec::new(),
+        };
+        let finder = Finder::new(self, component.ecosystem, release, "")?;
+        let partial = finder.coverage.as_ref().map(|coverage| coverage.partial.clone()).unwrap_or_default();
+        explanation.covered_by = finder.coverage.as_ref().map(|coverage| coverage.feeds.clone()).unwrap_or_default();
+        if !component.owner.is_empty() {
+            explanation.because = format!("its files belong to the package {}: the distribution judges them", component.owner);
+            return Ok(explanation);
+        }
+        if !component.origin.is_empty() {
+            explanation.because = format!("this build comes from {}: what {release} says is not about it", component.origin);
+            return Ok(explanation);
+        }
+        let Some((index, flaw)) = self.vulnerability_place(id)? else {
+            return Ok(finder.unknown(explanation, &partial, component));
+        };
+        explanation.vulnerability = self.vulnerability_id(flaw)?.to_string();
+        let judged = Judged { components: vec![component], newest: None };
+        let (rows, by_binary) = finder.rows(&judged.components)?;
+        let rows: Vec<_> = rows.into_iter().filter(|(row, _)| row.vulnerability.get() == index).collect();
+        let installed = Installed::of(component.ecosystem, &judged.components, None, by_binary);
+        let said = said(&rows, &installed);
+        finder.consider(&said, &installed, flaw, explanation, &partial, component)
+    }
+}
+
+impl Finder<'_> {
+    fn consider<'a>(
+        &'a self,
+        said: &[Said<'a>],
+        installed: &Installed<'a>,
+        flaw: &VulnerabilityRow,
+        mut explanation: Explanation,
+        partial: &[String],
+        component: &Component,
+    ) -> Result<Explanation, Damaged> {
+        let feed = |row: &StatementRow| self.knowledge.feed_id(row.feed.get().into());
+        for one in said {
+            explanation.considered.push(self.considered(*one, installed, feed(one.row)?)?);
+        }
+        explanation.considered.sort_by(|a, b| (a.rank, &a.feed, &a.advisory).cmp(&(b.rank, &b.feed, &b.advisory)));
+        let decision = decide(&self.surroundings, said, installed, &feed)?;
+        let deciding = explanation.considered.iter().filter(|c| c.result == "affected" || c.result == "not affected");
+        if let Some(best) = deciding.map(|considered| considered.rank).min() {
+            for considered in &mut explanation.considered {
+                considered.overruled = considered.rank > best;
+            }
+        }
+        if flaw.flags.get() & flag::REJECTED != 0 {
+            explanation.outcome = Outcome::NotAffected;
+            "its publisher has withdrawn the vulnerability".clone_into(&mut explanation.because);
+        } else if let Some(row) = decision.row {
+            explanation.outcome = Outcome::Affected;
+            explanation.confidence = Some(decision.confidence);
+            explanation.fixed_version = decision.fixed;
+            let advisory = self.knowledge.image.text(row.advisory)?;
+            explanation.because = format!("{} says so in {advisory}", feed(row)?);
+        } else if let Some(open) = decision.open {
+            explanation.because = open;
+        } else if explanation.considered.iter().any(|considered| considered.result == "not affected") {
+            explanation.outcome = Outcome::NotAffected;
+            "the statements that count do not hold for this version".clone_into(&mut explanation.because);
+        } else {
+            return Ok(self.unknown(explanation, partial, component));
+        }
+        Ok(explanation)
+    }
+
+    /// Nobody says anything of the pair: clean where whoever speaks is whole, else unknown.
+    fn unknown(&self, mut explanation: Explanation, partial: &[String], component: &Component) -> Explanation {
+        explanation.because = match (&self.coverage, partial) {
+            (None, _) if component.ecosystem.is_distribution() => {
+                format!("no feed here speaks for {}", self.release)
+            }
+            (None, _) => format!("no feed here speaks for {}", component.ecosystem),
+            (Some(_), [first, ..]) => {
+                format!("nobody says anything of it, and only a part of the feed {first} is here")
+            }
+            (Some(coverage), []) => {
+                explanation.outcome = Outcome::NotAffected;
+                format!("{} speak for it, and none names it", coverage.feeds.join(", "))
+            }
+        };
+        explanation
+    }
+
+    fn considered(&self, said: Said<'_>, installed: &Installed<'_>, feed: &str) -> Result<Considered, Damaged> {
+        let image = &self.knowledge.image;
+        let row = said.row;
+        let says = match row.status {
+            status::FIXED_IN => format!("fixed in {}", image.text(row.version)?),
+            status::AFFECTED => format!("affected: {}", ranges::words(image, row.ranges)?),
+            status::NOT_AFFECTED_IN => format!("not affected: {}", ranges::words(image, row.ranges)?),
+            _ => vendor_status(row, false)?.as_str().replace('_', " "),
+        };
+        let context = self.surroundings.context(row)?;
+        let justification = context.map_or(Ok(""), |context| image.text(context.justification))?.to_owned();
+        let entry = installed.entries().first();
+        let own = entry.map_or("", |entry| entry.text);
+        let word = self.surroundings.word(said, installed, feed)?;
+        let (comparison, result) = match &word {
+            None => (String::new(), "about another build, module or product".to_owned()),
+            Some(word) if !word.affected.is_empty() => (compared(row, own, "<", image.text(row.version)?), "affected".to_owned()),
+            Some(word) if word.open.is_some() => (String::new(), word.open.clone().unwrap_or_default()),
+            Some(_) => (compared(row, own, ">=", image.text(row.version)?), "not affected".to_owned()),
+        };
+        Ok(Considered {
+            feed: feed.to_owned(),
+            advisory: image.text(row.advisory)?.to_owned(),
+            rank: verdict::rank(row)?,
+            status: vendor_status(row, word.as_ref().is_some_and(|word| word.fixed.is_some()))?,
+            says,
+            comparison,
+            result,
+            justification,
+            overruled: false,
+        })
+    }
+}
+
+fn compared(row: &StatementRow, own: &str, sign: &str, fixed: &str) -> String {
+    match row.status {
+        status::FIXED_IN => format!("{own} {sign} {fixed}"),
+        status::AFFECTED | status::NOT_AFFECTED_IN => format!("{own} {} the range", if sign == "<" { "in" } else { "outside of" }),
+        _ => String::new(),
+    }
+}
