@@ -64,8 +64,8 @@ const RESERVED: &[Reserved] = &[
     reserved("tar", &["outside", "collect"], "only outside unpacks, and collect reads what ssh answers, with limits"),
     reserved(
         "zstd",
-        &["outside", "store", "engine"],
-        "only outside unpacks; store and engine read their own data back",
+        &["outside", "store", "engine", "knowledge"],
+        "only outside unpacks; store, engine and knowledge read their own data back",
     ),
     reserved("axum", &["server"], "only server accepts connections"),
     reserved("tower-http", &["server"], "only server accepts connections"),

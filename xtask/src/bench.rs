@@ -294,7 +294,8 @@ fn all_feeds(root: &Path, work: &Path, vigie: &Path, folder: &Path) -> anyhow::R
         .current_dir(root)
         .output()?;
     ensure!(output.status.success(), "the bench target failed: {}", String::from_utf8_lossy(&output.stderr));
-    let inside: Vec<Value> = serde_json::from_slice(&output.stdout).context("the bench target prints values as JSON")?;
+    let inside: Vec<Value> =
+        serde_json::from_slice(&output.stdout).context("the bench target prints values as JSON")?;
     values.extend(inside);
     Ok(values)
 }

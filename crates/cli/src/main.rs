@@ -8,6 +8,7 @@ mod cvss;
 mod version_compare;
 mod scan;
 mod feeds;
+mod explain;
 mod serve;
 mod asset;
 mod inspect;
@@ -59,6 +60,7 @@ fn run(args: Args) -> anyhow::Result<Exit> {
         }
         Command::VersionCompare { ecosystem } => version_compare::run(&ecosystem),
         Command::Scan(scan) => scan::run(&common, scan),
+        Command::Explain(explain) => explain::run(&common, &explain),
         Command::Feeds(command) => context::block_on(feeds::run(&common, command)),
         Command::Serve(serve) => context::block_on(serve::run(&common, serve)),
         Command::Inspect(inspect) => context::block_on(inspect::run(&common, inspect)),

@@ -5,6 +5,7 @@
 //! step too: a kill at any point leaves the old state or the new one.
 
 mod activate;
+pub mod carry;
 mod compile;
 mod documents;
 mod fetch;

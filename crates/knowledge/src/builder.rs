@@ -299,5 +299,9 @@ impl Builder {
 }
 
 fn rank_code(rank: Rank) -> u8 {
-    crate::format::RANK_CODES.iter().position(|known| *known == rank).and_then(|code| u8::try_from(code).ok()).unwrap_or(0)
+    crate::format::RANK_CODES
+        .iter()
+        .position(|known| *known == rank)
+        .and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(0)
 }

@@ -3,9 +3,9 @@
 //! A header, sections of fixed-size rows with a pool of strings, and a checksum for each block of 4 KiB. Numbers are
 //! little-endian and unaligned, so a mapped file is read in place on every machine.
 
-use zerocopy::little_endian::{I32, I64, U16, U32, U64};
 use domain::advisory::Rank;
 use domain::vulnerability::ExploitKind;
+use zerocopy::little_endian::{I32, I64, U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 pub(crate) const MAGIC: [u8; 8] = *b"VIGIEKB\n";
@@ -148,8 +148,7 @@ pub(crate) struct StatementRow {
 }
 
 /// The ranks by their codes, best first.
-pub(crate) const RANK_CODES: [Rank; 5] =
-    [Rank::Operator, Rank::Vendor, Rank::VendorNotice, Rank::Ecosystem, Rank::Cpe];
+pub(crate) const RANK_CODES: [Rank; 5] = [Rank::Operator, Rank::Vendor, Rank::VendorNotice, Rank::Ecosystem, Rank::Cpe];
 
 /// Bits of a rank.
 pub(crate) const RANKS: u8 = 0x0f;

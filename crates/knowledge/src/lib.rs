@@ -4,6 +4,7 @@
 //! A damaged file gives an error or an undecided entry, never a clean verdict.
 
 mod builder;
+pub mod bundle;
 mod error;
 mod format;
 mod image;

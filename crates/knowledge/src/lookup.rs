@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use domain::catalogue::{Cycle, Scheme, Term, Usage};
 use domain::component::{Ecosystem, Release};
 use domain::feed::FeedSnapshot;
-use domain::catalogue::{Cycle, Scheme, Term, Usage};
 use domain::vulnerability::{
     Authority, Epss, ExploitEvidence, Exploitation, Kev, Prose, PublishedVector, Ssvc, Vulnerability, VulnerabilityId,
 };
@@ -16,8 +16,8 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::error::{Damaged, KnowledgeError};
 use crate::format::{
-    AliasRow, BlockRow, CoverageRow, Day, EXPLOIT_KINDS, ExploitRow, Instant, ReleaseRow, Section, Span, Text, UsageRow,
-    VectorRow, VulnerabilityRow, authority, flag,
+    AliasRow, BlockRow, CoverageRow, Day, EXPLOIT_KINDS, ExploitRow, Instant, ReleaseRow, Section, Span, Text,
+    UsageRow, VectorRow, VulnerabilityRow, authority, flag,
 };
 use crate::image::Image;
 use crate::packed;

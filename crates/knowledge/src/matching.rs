@@ -172,8 +172,7 @@ impl<'a> Finder<'a> {
         let mut decided = self.is_listed(&first.source, &rows)?;
         let before = self.matches.matched.len();
         for part in judged.components.chunks(VERSIONS_MAX) {
-            let mut installed =
-                Installed::of(self.surroundings.ecosystem, part, judged.newest.clone(), by_binary);
+            let mut installed = Installed::of(self.surroundings.ecosystem, part, judged.newest.clone(), by_binary);
             let compared = rows.iter().any(|(row, _)| row.version.bytes.get() > 0 || row.ranges.count.get() > 0);
             let unparsable: Vec<String> = installed.unparsable().filter(|_| compared).collect();
             for reason in unparsable {
@@ -349,7 +348,10 @@ fn said<'a>(rows: &[(&'a StatementRow, &'a str)], installed: &Installed<'_>) -> 
         "" => installed.all(),
         name => installed.filter(|entry| entry.name == name),
     };
-    rows.iter().map(|(row, name)| Said { row, about: about(name) }).filter(|said| said.about != Set::default()).collect()
+    rows.iter()
+        .map(|(row, name)| Said { row, about: about(name) })
+        .filter(|said| said.about != Set::default())
+        .collect()
 }
 
 /// Joins the matches of one package that was judged in parts.

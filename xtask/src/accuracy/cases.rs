@@ -119,7 +119,11 @@ fn cves_of_alma(database: &Path) -> anyhow::Result<BTreeMap<String, Vec<String>>
         }
         let record: Value = serde_json::from_reader(entry)?;
         let Some(id) = record["id"].as_str() else { continue };
-        let related = record["related"].as_array().into_iter().flatten().chain(record["aliases"].as_array().into_iter().flatten());
+        let related = record["related"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .chain(record["aliases"].as_array().into_iter().flatten());
         let names = related.filter_map(Value::as_str).filter(|name| name.starts_with("CVE-")).map(ToOwned::to_owned);
         cves.insert(id.to_owned(), names.collect());
     }
@@ -158,8 +162,9 @@ fn cargo(bench: &Bench, cases: &mut Vec<Case>) -> anyhow::Result<()> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let answer: Value = read(&path)?;
         let list = answer["vulnerabilities"]["list"].as_array().into_iter().flatten();
-        let expected =
-            list.map(|one| verdict(&one["package"]["name"], &one["package"]["version"], &one["advisory"]["id"])).collect();
+        let expected = list
+            .map(|one| verdict(&one["package"]["name"], &one["package"]["version"], &one["advisory"]["id"]))
+            .collect();
         cases.push(Case {
             world: "cargo",
             scan: words(&["scan", "path"], &bench.data.join("lockfiles/cargo").join(&name).join("Cargo.lock")),

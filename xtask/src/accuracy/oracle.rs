@@ -9,8 +9,14 @@ use serde::Deserialize;
 use super::compare::Verdict;
 
 /// Runs one oracle. `None`: the tool that it rests on is not installed.
-pub(super) fn run(root: &Path, script: &str, arguments: &[&Path], last: Option<&str>) -> anyhow::Result<Option<Vec<Verdict>>> {
-    let interpreter = if Path::new(script).extension().is_some_and(|end| end == "rb") { "ruby" } else { "/usr/bin/python3" };
+pub(super) fn run(
+    root: &Path,
+    script: &str,
+    arguments: &[&Path],
+    last: Option<&str>,
+) -> anyhow::Result<Option<Vec<Verdict>>> {
+    let interpreter =
+        if Path::new(script).extension().is_some_and(|end| end == "rb") { "ruby" } else { "/usr/bin/python3" };
     let mut command = Command::new(interpreter);
     command.arg(root.join("xtask/oracles").join(script)).args(arguments).args(last);
     let Ok(output) = command.output() else { return Ok(None) };

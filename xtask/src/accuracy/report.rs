@@ -32,7 +32,10 @@ fn computed(scores: &[Score]) -> anyhow::Result<String> {
         let (wrong, missed) = (score.wrong.len(), score.missed.len());
         let [precision, recall, f1] = measures(score.right, wrong, missed);
         let Score { world, what, oracle, right, .. } = score;
-        writeln!(text, "| {world} | {what} | {oracle} | {right} | {wrong} | {missed} | {precision} | {recall} | {f1} |")?;
+        writeln!(
+            text,
+            "| {world} | {what} | {oracle} | {right} | {wrong} | {missed} | {precision} | {recall} | {f1} |"
+        )?;
     }
     writeln!(text)?;
     for score in scores {
@@ -68,7 +71,10 @@ fn labelled(labels: &Labels) -> anyhow::Result<String> {
         text,
         "{total} labels, of which {unsure} are undecided by whoever set them. *Undecidable* are pairs about which no feed here says anything.\n",
     )?;
-    writeln!(text, "| World | Affected, and found | Not affected, and not reported | Wrong | Missed | Undecidable | Precision | Recall | F1 |")?;
+    writeln!(
+        text,
+        "| World | Affected, and found | Not affected, and not reported | Wrong | Missed | Undecidable | Precision | Recall | F1 |"
+    )?;
     writeln!(text, "|---|--:|--:|--:|--:|--:|--:|--:|--:|")?;
     for row in rows {
         let Row { world, found, kept_quiet, wrong, missed, undecidable } = row;

@@ -45,7 +45,10 @@ pub(super) fn write_root(root: &Path) -> anyhow::Result<()> {
     let info = root.join("var/lib/dpkg/info");
     fs::create_dir_all(&info)?;
     fs::create_dir_all(root.join("etc"))?;
-    fs::write(root.join("etc/os-release"), "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_CODENAME=bookworm\n")?;
+    fs::write(
+        root.join("etc/os-release"),
+        "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_CODENAME=bookworm\n",
+    )?;
     let mut numbers = Numbers::new(13);
     let mut status = String::new();
     for number in 0..ROOT_PACKAGES {

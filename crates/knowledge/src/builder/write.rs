@@ -13,11 +13,11 @@ use super::merge::{self, take_run};
 use super::strings::{Sorted, Word};
 use super::{Builder, RangeEntry, ReleaseKey, SourceEntry, StatementEntry, VectorEntry};
 use crate::error::TooLarge;
-use crate::packed;
 use crate::format::{
-    AliasRow, BLOCK_BYTES, ContextRow, CoverageRow, Extent, HEADER_BYTES, Header, MAGIC, PackageRow, RangeRow, ReleaseRow, SECTION_COUNT,
-    Section, SourceRow, Span, StatementRow, VERSION, VectorRow, VulnerabilityRow, authority,
+    AliasRow, BLOCK_BYTES, ContextRow, CoverageRow, Extent, HEADER_BYTES, Header, MAGIC, PackageRow, RangeRow,
+    ReleaseRow, SECTION_COUNT, Section, SourceRow, Span, StatementRow, VERSION, VectorRow, VulnerabilityRow, authority,
 };
+use crate::packed;
 
 /// A growing file.
 pub(super) struct File {

@@ -75,11 +75,13 @@ impl Knowledge {
         let partial = finder.coverage.as_ref().map(|coverage| coverage.partial.clone()).unwrap_or_default();
         explanation.covered_by = finder.coverage.as_ref().map(|coverage| coverage.feeds.clone()).unwrap_or_default();
         if !component.owner.is_empty() {
-            explanation.because = format!("its files belong to the package {}: the distribution judges them", component.owner);
+            explanation.because =
+                format!("its files belong to the package {}: the distribution judges them", component.owner);
             return Ok(explanation);
         }
         if !component.origin.is_empty() {
-            explanation.because = format!("this build comes from {}: what {release} says is not about it", component.origin);
+            explanation.because =
+                format!("this build comes from {}: what {release} says is not about it", component.origin);
             return Ok(explanation);
         }
         let Some((index, flaw)) = self.vulnerability_place(id)? else {
@@ -171,7 +173,9 @@ impl Finder<'_> {
         let word = self.surroundings.word(said, installed, feed)?;
         let (comparison, result) = match &word {
             None => (String::new(), "about another build, module or product".to_owned()),
-            Some(word) if !word.affected.is_empty() => (compared(row, own, "<", image.text(row.version)?), "affected".to_owned()),
+            Some(word) if !word.affected.is_empty() => {
+                (compared(row, own, "<", image.text(row.version)?), "affected".to_owned())
+            }
             Some(word) if word.open.is_some() => (String::new(), word.open.clone().unwrap_or_default()),
             Some(_) => (compared(row, own, ">=", image.text(row.version)?), "not affected".to_owned()),
         };
@@ -192,7 +196,9 @@ impl Finder<'_> {
 fn compared(row: &StatementRow, own: &str, sign: &str, fixed: &str) -> String {
     match row.status {
         status::FIXED_IN => format!("{own} {sign} {fixed}"),
-        status::AFFECTED | status::NOT_AFFECTED_IN => format!("{own} {} the range", if sign == "<" { "in" } else { "outside of" }),
+        status::AFFECTED | status::NOT_AFFECTED_IN => {
+            format!("{own} {} the range", if sign == "<" { "in" } else { "outside of" })
+        }
         _ => String::new(),
     }
 }

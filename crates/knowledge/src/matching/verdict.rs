@@ -72,17 +72,11 @@ impl<'a> Surroundings<'a> {
     }
 
     /// What one statement says. `None`: it is about something else here.
-    pub(super) fn word(
-        &self,
-        said: Said<'a>,
-        installed: &Installed<'_>,
-        feed: &str,
-    ) -> Result<Option<Word>, Damaged> {
+    pub(super) fn word(&self, said: Said<'a>, installed: &Installed<'_>, feed: &str) -> Result<Option<Word>, Damaged> {
         let row = said.row;
         let context = self.context(row)?;
-        let text = |of: fn(&ContextRow) -> crate::format::Text| {
-            context.map_or(Ok(""), |context| self.image.text(of(context)))
-        };
+        let text =
+            |of: fn(&ContextRow) -> crate::format::Text| context.map_or(Ok(""), |context| self.image.text(of(context)));
         let (module, product, condition) = (text(|c| c.module)?, text(|c| c.product)?, text(|c| c.condition)?);
         if !product.is_empty() && !same_product(product, self.product) {
             return Ok(None);
@@ -93,7 +87,8 @@ impl<'a> Surroundings<'a> {
         }
         let mut word = self.of_versions(row, about, installed, feed)?;
         if !condition.is_empty() && !word.affected.is_empty() {
-            word.open = Some(format!("it is affected only where this holds, which an inventory does not tell: {condition}"));
+            word.open =
+                Some(format!("it is affected only where this holds, which an inventory does not tell: {condition}"));
             word.affected = Set::default();
         }
         Ok(Some(word))
@@ -115,8 +110,7 @@ impl<'a> Surroundings<'a> {
                     Ok(fixed) => {
                         let lower = |version: &Version<'_>| version.compare(&fixed).is_lt();
                         word.affected = about.and(installed.filter(|e| e.version.as_ref().is_ok_and(lower)));
-                        word.unaffected =
-                            about.and(installed.filter(|e| e.version.as_ref().is_ok_and(|v| !lower(v))));
+                        word.unaffected = about.and(installed.filter(|e| e.version.as_ref().is_ok_and(|v| !lower(v))));
                         word.fixed = Some(text.to_owned());
                     }
                     Err(error) => word.open = Some(format!("the fixed version cannot be compared: {error}")),
@@ -206,9 +200,7 @@ fn confidence(words: &[(&StatementRow, Word)], affected: Set, row: &StatementRow
         return Ok(Confidence::Low);
     }
     let silent = |feed: u16| words.iter().all(|(row, word)| row.feed.get() != feed || word.affected.is_empty());
-    let against = words.iter().any(|(row, word)| {
-        !word.unaffected.and(affected).is_empty() && silent(row.feed.get())
-    });
+    let against = words.iter().any(|(row, word)| !word.unaffected.and(affected).is_empty() && silent(row.feed.get()));
     Ok(if against { Confidence::Medium } else { Confidence::High })
 }
 

@@ -1,0 +1,90 @@
+//! `vigie explain`: the whole way to one verdict.
+
+use anyhow::Context as _;
+use domain::component::{Component, Release};
+use domain::purl::Purl;
+use knowledge::{Explanation, Outcome};
+
+use crate::args::{Common, Explain, Format};
+use crate::exit::{Exit, Usage};
+use crate::{output, scan};
+
+pub(crate) fn run(common: &Common, args: &Explain) -> anyhow::Result<Exit> {
+    let purl = Purl::parse(&args.component).map_err(|error| Usage(error.to_string()))?;
+    let (component, release) = component(&purl)?;
+    let path = common.knowledge_path();
+    let knowledge = scan::open_knowledge(&path)?
+        .with_context(|| format!("there is no knowledge file {}: run `vigie feeds sync`", path.display()))?;
+    let explanation = knowledge.explain(&component, release.as_ref(), &args.vulnerability)?;
+    match common.format {
+        Format::Json => output::json(&explanation)?,
+        Format::Table | Format::Sarif => print(&args.component, &explanation)?,
+    }
+    Ok(match explanation.outcome {
+        Outcome::Affected | Outcome::NotAffected => Exit::Clean,
+        Outcome::Undecided => Exit::Unknown,
+    })
+}
+
+/// The component that a package-url names, and the release that it is of.
+fn component(purl: &Purl) -> anyhow::Result<(Component, Option<Release>)> {
+    let (ecosystem, name) = purl.component_key().ok_or_else(|| {
+        Usage(format!("{purl} is of no package world that Vigie knows (known: deb, rpm, apk, pypi, npm, …)"))
+    })?;
+    let version = purl.full_version();
+    if version.is_empty() {
+        return Err(Usage(format!("{purl} has no version: write pkg:TYPE/NAME@VERSION")).into());
+    }
+    let upstream = purl.upstream();
+    let release = purl
+        .distro()
+        .map(|(distribution, name)| Release { distribution: distribution.to_owned(), name: name.to_owned() });
+    if ecosystem.is_distribution() && release.is_none() {
+        return Err(Usage(format!("{purl} does not say which release it is of: add ?distro=bookworm")).into());
+    }
+    let source = upstream.map_or_else(|| name.clone(), |(source, _)| ecosystem.canonical_name(source));
+    let source_version = match upstream {
+        Some((_, version)) if !version.is_empty() => version.to_owned(),
+        _ => version.clone(),
+    };
+    let module = purl.qualifiers.get("rpmmod").cloned().unwrap_or_default();
+    Ok((Component { ecosystem, source, source_version, name, version, module, ..Component::default() }, release))
+}
+
+fn print(component: &str, explanation: &Explanation) -> anyhow::Result<()> {
+    let outcome = match explanation.outcome {
+        Outcome::Affected => "affected by",
+        Outcome::NotAffected => "not affected by",
+        Outcome::Undecided => "nobody can tell whether it is affected by",
+    };
+    output::line(format_args!("{component}: {outcome} {}: {}", explanation.vulnerability, explanation.because))?;
+    if let Some(confidence) = explanation.confidence {
+        let fixed = explanation.fixed_version.as_deref().unwrap_or("no version");
+        output::line(format_args!("confidence {}; fixed in {fixed}", confidence.as_str()))?;
+    }
+    if !explanation.considered.is_empty() {
+        let mut table = output::table(&["Feed", "Advisory", "Rank", "Says", "Compared", "Result", "Overruled"]);
+        for considered in &explanation.considered {
+            let justification = match considered.justification.as_str() {
+                "" => String::new(),
+                reason => format!(" ({reason})"),
+            };
+            table.add_row(vec![
+                considered.feed.clone(),
+                considered.advisory.clone(),
+                format!("{:?}", considered.rank).to_lowercase(),
+                format!("{}{justification}", considered.says),
+                considered.comparison.clone(),
+                considered.result.clone(),
+                if considered.overruled { "yes".to_owned() } else { String::new() },
+            ]);
+        }
+        output::line(table)?;
+    }
+    let covered = match explanation.covered_by.as_slice() {
+        [] => "no feed here".to_owned(),
+        feeds => feeds.join(", "),
+    };
+    output::line(format_args!("Spoken for by: {covered}."))?;
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! `vigie feeds export`, `import` and `verify`.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use engine::ingest::carry;
+
+use crate::args::Common;
+use crate::exit::Exit;
+use crate::output;
+
+pub(super) fn export(common: &Common, to: &Path, since: Option<&Path>) -> anyhow::Result<Exit> {
+    let key = carry::export(&common.data_dir, to, since).context("export the knowledge")?;
+    output::line(format_args!("{}: written, signed by {key}", to.display()))?;
+    Ok(Exit::Clean)
+}
+
+pub(super) fn import(common: &Common, from: &Path, trust: Option<&str>) -> anyhow::Result<()> {
+    carry::import(&common.data_dir, from, trust).map(drop).context("import knowledge")
+}
+
+pub(super) fn verify(common: &Common, file: Option<&Path>) -> anyhow::Result<Exit> {
+    let in_use = common.knowledge_path();
+    let path = file.unwrap_or(&in_use);
+    output::line(format_args!("{}: {}", path.display(), carry::verify(path)?))?;
+    Ok(Exit::Clean)
+}

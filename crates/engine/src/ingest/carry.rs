@@ -1,0 +1,100 @@
+//! Carrying knowledge to and from sites without a network.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use knowledge::Knowledge;
+use knowledge::bundle::{self, BundleError};
+use outside::file::{AtomicFile, write_atomically};
+
+use super::keys::{self, KeyError};
+use super::{KNOWLEDGE_FILE, SyncError, activate};
+
+/// Largest bundle that is read.
+const BUNDLE_BYTES_MAX: u64 = 2 << 30;
+
+/// Why knowledge could not be carried.
+#[derive(Debug, thiserror::Error)]
+pub enum CarryError {
+    #[error("cannot use {}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("{} is larger than {BUNDLE_BYTES_MAX} bytes", .0.display())]
+    TooLarge(PathBuf),
+    #[error("{}: {source}", path.display())]
+    Bundle { path: PathBuf, source: BundleError },
+    #[error("{}: {source}", path.display())]
+    Knowledge { path: PathBuf, source: knowledge::KnowledgeError },
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Activate(#[from] SyncError),
+}
+
+/// Writes the knowledge in use as a bundle; gives the public key that signs it.
+pub fn export(data_dir: &Path, to: &Path, since: Option<&Path>) -> Result<String, CarryError> {
+    let in_use = data_dir.join(KNOWLEDGE_FILE);
+    let file = read(&in_use)?;
+    let key = keys::signing_key(data_dir)?;
+    let older = since.map(|since| older(data_dir, since)).transpose()?;
+    let bundle =
+        bundle::export(&file, older.as_deref(), &key).map_err(|source| CarryError::Bundle { path: in_use, source })?;
+    write_atomically(to, &bundle).map_err(|source| CarryError::Io { path: to.to_owned(), source })?;
+    let public = keys::public_key(&key).ok_or(KeyError::Damaged(data_dir.to_owned()))?;
+    Ok(hex::encode(public))
+}
+
+/// Checks a bundle and puts what it holds to use; gives its hash.
+pub fn import(data_dir: &Path, from: &Path, trust: Option<&str>) -> Result<String, CarryError> {
+    fs::create_dir_all(data_dir).map_err(|source| CarryError::Io { path: data_dir.to_owned(), source })?;
+    let bundle = read(from)?;
+    if let Some(key) = trust {
+        keys::trust(data_dir, key)?;
+    }
+    let path = data_dir.join(KNOWLEDGE_FILE);
+    let in_use = if path.is_file() { Some(read(&path)?) } else { None };
+    let file = bundle::import(&bundle, &keys::trusted(data_dir)?, in_use.as_deref())
+        .map_err(|source| CarryError::Bundle { path: from.to_owned(), source })?;
+    let io = |source| CarryError::Io { path: path.clone(), source };
+    let mut new = AtomicFile::create(&path).map_err(io)?;
+    new.write_all(&file).and_then(|()| new.file_mut().sync_all()).map_err(io)?;
+    let opened = Knowledge::open(new.path());
+    let knowledge = opened.map_err(|source| CarryError::Knowledge { path: from.to_owned(), source })?;
+    let hash = knowledge.hash();
+    drop(knowledge);
+    activate::put_in_place(new, &path)?;
+    Ok(hash)
+}
+
+/// Reads a whole knowledge file or bundle; gives what it is, in words.
+pub fn verify(path: &Path) -> Result<String, CarryError> {
+    let bytes = read(path)?;
+    if bundle::is_bundle(&bytes) {
+        let about = bundle::about(&bytes).map_err(|source| CarryError::Bundle { path: path.to_owned(), source })?;
+        let base = about.base.map(|base| format!(", to be applied to {base}")).unwrap_or_default();
+        return Ok(format!("bundle of the knowledge {}{base}, signed by {}", about.hash, about.signer));
+    }
+    let fail = |source| CarryError::Knowledge { path: path.to_owned(), source };
+    let knowledge = Knowledge::from_bytes(bytes).map_err(fail)?;
+    knowledge.verify().map_err(fail)?;
+    Ok(format!("knowledge {}, whole", knowledge.hash()))
+}
+
+/// What a delta builds on: a knowledge file, or what a bundle of our own holds.
+fn older(data_dir: &Path, since: &Path) -> Result<Vec<u8>, CarryError> {
+    let bytes = read(since)?;
+    if !bundle::is_bundle(&bytes) {
+        return Ok(bytes);
+    }
+    let mut trusted = keys::trusted(data_dir)?;
+    trusted.extend(keys::public_key(&keys::signing_key(data_dir)?));
+    bundle::import(&bytes, &trusted, None).map_err(|source| CarryError::Bundle { path: since.to_owned(), source })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, CarryError> {
+    let io = |source| CarryError::Io { path: path.to_owned(), source };
+    if fs::metadata(path).map_err(io)?.len() > BUNDLE_BYTES_MAX {
+        return Err(CarryError::TooLarge(path.to_owned()));
+    }
+    fs::read(path).map_err(io)
+}

@@ -1,0 +1,208 @@
+//! Labels that people set for (image, package, version, vulnerability): is it really affected?
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+
+use anyhow::Context as _;
+use domain::component::{Component, Ecosystem, Release};
+use knowledge::{Knowledge, Outcome};
+use serde::Deserialize;
+
+use super::Bench;
+
+/// What the labels come to.
+pub(super) struct Labels {
+    pub(super) rows: Vec<Row>,
+    /// Each wrong verdict, with its cause.
+    pub(super) wrong: Vec<String>,
+    pub(super) total: usize,
+    /// Labels whose setter was not sure either.
+    pub(super) unsure: usize,
+}
+
+/// One world's verdicts.
+#[derive(Debug, Default)]
+pub(super) struct Row {
+    pub(super) world: String,
+    pub(super) found: usize,
+    pub(super) kept_quiet: usize,
+    pub(super) wrong: usize,
+    pub(super) missed: usize,
+    pub(super) undecidable: usize,
+}
+
+impl Row {
+    pub(super) fn line(&self) -> String {
+        let Self { found, kept_quiet, wrong, missed, undecidable, .. } = self;
+        format!("{found} found, {kept_quiet} kept quiet, {wrong} wrong, {missed} missed, {undecidable} undecidable")
+    }
+}
+
+#[derive(Deserialize)]
+struct Label {
+    label: String,
+    vulnerability_id: String,
+    effective_cve: Option<String>,
+    package: Package,
+    image: Image,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+}
+
+#[derive(Deserialize)]
+struct Image {
+    exact: String,
+}
+
+pub(super) fn score(bench: &Bench) -> anyhow::Result<Labels> {
+    let path = bench.data.join("expected/match-labels/labels.jsonl");
+    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    let labels: Vec<Label> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let data = bench.knowledge("all")?;
+    let knowledge = Knowledge::open(&data.join("knowledge.vkb"))?;
+    let releases = releases(&labels);
+    let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+    let (mut wrong, mut unsure) = (Vec::new(), 0);
+    let mut seen: HashMap<(&str, &str, &str, &str), ()> = HashMap::new();
+    for label in &labels {
+        let affected = match label.label.as_str() {
+            "TP" => true,
+            "FP" => false,
+            _ => {
+                unsure += 1;
+                continue;
+            }
+        };
+        let Label { package, image, vulnerability_id, .. } = label;
+        let id = label.effective_cve.as_deref().unwrap_or(vulnerability_id);
+        if seen.insert((&image.exact, &package.name, &package.version, id), ()).is_some() {
+            continue;
+        }
+        let release = releases.get(image.exact.as_str());
+        let Some((component, release)) = component(package, release, &knowledge, id) else {
+            let row = rows.entry("(no world can be told)".to_owned()).or_default();
+            row.undecidable += 1;
+            continue;
+        };
+        let world = if release.is_none() { component.ecosystem.to_string() } else { release.to_string() };
+        let explanation = knowledge.explain(&component, Some(&release), id)?;
+        let row = rows.entry(world).or_default();
+        let spoken = explanation.considered.iter().any(|c| c.result == "affected" || c.result == "not affected");
+        match (explanation.outcome, affected) {
+            _ if !spoken => row.undecidable += 1,
+            (Outcome::Undecided, _) => row.undecidable += 1,
+            (Outcome::Affected, true) => row.found += 1,
+            (Outcome::NotAffected, false) => row.kept_quiet += 1,
+            (outcome, _) => {
+                let (slot, said) = match outcome {
+                    Outcome::Affected => (&mut row.wrong, "reported, and labelled as not affected"),
+                    _ => (&mut row.missed, "not reported, and labelled as affected"),
+                };
+                *slot += 1;
+                let considered = explanation.considered.iter().find(|considered| !considered.overruled);
+                let says = considered
+                    .map_or_else(String::new, |c| format!("{} {}: {}, {}", c.feed, c.advisory, c.says, c.comparison));
+                let Package { name, version } = package;
+                wrong.push(format!(
+                    "{}: {name} {version} {id} is {said}: {says}",
+                    image.exact.split('@').next().unwrap_or_default()
+                ));
+            }
+        }
+    }
+    let rows = rows.into_iter().map(|(world, row)| Row { world, ..row }).collect();
+    Ok(Labels { rows, wrong, total: labels.len(), unsure })
+}
+
+/// The release of each image, from the versions of its packages and its name.
+fn releases(labels: &[Label]) -> HashMap<&str, Release> {
+    let mut votes: HashMap<&str, BTreeMap<(&str, &str), usize>> = HashMap::new();
+    for label in labels {
+        if let Some(release) = release_of(&label.package.version) {
+            *votes.entry(&label.image.exact).or_default().entry(release).or_default() += 1;
+        }
+    }
+    let winner = |votes: BTreeMap<(&str, &str), usize>, image: &str| {
+        let (distribution, name) = votes.into_iter().max_by_key(|(_, count)| *count).map(|(release, _)| release)?;
+        let distribution = match distribution {
+            "el" if image.contains("rockylinux") => "rocky",
+            "el" if image.contains("almalinux") => "almalinux",
+            "el" if image.contains("centos") => "centos",
+            "el" => "rhel",
+            other => other,
+        };
+        Some(Release { distribution: distribution.to_owned(), name: name.to_owned() })
+    };
+    votes.into_iter().filter_map(|(image, votes)| Some((image, winner(votes, image)?))).collect()
+}
+
+/// Which release a version was built for, where it says so.
+fn release_of(version: &str) -> Option<(&'static str, &'static str)> {
+    const MARKS: [(&str, &str, &str); 12] = [
+        ("+deb12", "debian", "bookworm"),
+        ("~deb12", "debian", "bookworm"),
+        ("+deb11", "debian", "bullseye"),
+        ("~deb11", "debian", "bullseye"),
+        ("+deb10", "debian", "buster"),
+        ("~deb10", "debian", "buster"),
+        ("+deb9", "debian", "stretch"),
+        (".el6", "el", "6"),
+        (".el7", "el", "7"),
+        (".el8", "el", "8"),
+        (".el9", "el", "9"),
+        (".amzn2", "amzn", "2"),
+    ];
+    let found = MARKS.iter().find(|(mark, _, _)| version.contains(mark))?;
+    Some((found.1, found.2))
+}
+
+/// The component that a label is about. `None`: its world cannot be told from name and version.
+fn component(
+    package: &Package,
+    image: Option<&Release>,
+    knowledge: &Knowledge,
+    id: &str,
+) -> Option<(Component, Release)> {
+    let Package { name, version } = package;
+    let distribution = |ecosystem: Ecosystem, release: &Release| {
+        let (name, version) = (name.clone(), version.strip_prefix("0:").unwrap_or(version).to_owned());
+        let component = Component {
+            ecosystem,
+            source: name.clone(),
+            source_version: version.clone(),
+            name,
+            version,
+            ..Component::default()
+        };
+        (component, release.clone())
+    };
+    match image {
+        Some(release) if release.distribution == "debian" && version.contains('-') => {
+            return Some(distribution(Ecosystem::Deb, release));
+        }
+        Some(release) if version.contains(".el") || version.contains(".module") || version.contains(".amzn") => {
+            return Some(distribution(Ecosystem::Rpm, release));
+        }
+        _ => {}
+    }
+    // A language package: the one ecosystem that has something to say of the name.
+    let languages =
+        [Ecosystem::Maven, Ecosystem::Golang, Ecosystem::Gem, Ecosystem::Pypi, Ecosystem::Cargo, Ecosystem::Npm];
+    languages.into_iter().find_map(|ecosystem| {
+        let source = ecosystem.canonical_name(name);
+        let component = Component {
+            ecosystem,
+            source,
+            source_version: version.clone(),
+            name: name.clone(),
+            version: version.clone(),
+            ..Component::default()
+        };
+        let explanation = knowledge.explain(&component, None, id).ok()?;
+        (!explanation.considered.is_empty()).then(|| (component, Release::none()))
+    })
+}
