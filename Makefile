@@ -10,8 +10,7 @@ ONCE ?=
 LISTEN ?= 127.0.0.1:8787
 export MIRROR DATA ONCE LISTEN
 
-.PHONY: help run test lint fmt tidy deny ui ui-test bench fuzz fixtures review lab clean
-.PHONY: help run test lint fmt tidy deny ui ui-test bench accuracy fixtures review lab clean
+.PHONY: help run test lint fmt tidy deny ui ui-test bench accuracy fuzz fixtures review lab clean
 
 help: ## List what can be done here
 	@echo "Usage: make TARGET [VARIABLE=value ...]"
