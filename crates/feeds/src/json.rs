@@ -1,15 +1,18 @@
 //! Streaming over large JSON: one record in memory at a time, however large the file.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
+use std::ops::Deref;
 use std::rc::Rc;
 
-use domain::vulnerability::PublishedVector;
+use domain::vulnerability::{ExploitEvidence, ExploitKind, PublishedVector, Reference};
 use domain::{cvss, vulnerability};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -18,6 +21,19 @@ use crate::{ParseError, Problems};
 /// Most bytes of one record; the largest real one is below 1 MiB.
 pub(crate) const MAX_RECORD_BYTES: u64 = 16 * 1024 * 1024;
 const CHUNK_BYTES: usize = 64 * 1024;
+
+/// A text that is borrowed from the document where it has no escapes, in lists and options too.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Str<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Deref for Str<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
 
 /// Counts the bytes since the last record and stops when there are too many.
 pub(crate) struct Meter<R> {
@@ -170,4 +186,24 @@ pub(crate) fn cwe(text: &str) -> Option<String> {
 /// The beginning of a text from outside, for messages.
 pub(crate) fn excerpt(text: &str) -> String {
     text.chars().take(80).collect()
+}
+
+/// A text of a record, no longer than people read.
+pub(crate) fn cut(text: &str, chars_max: usize) -> String {
+    let text = text.trim();
+    // Most texts are short: their characters need not be counted.
+    if text.len() <= chars_max { text.to_owned() } else { text.chars().take(chars_max).collect() }
+}
+
+/// The pages that their publisher marks as an exploit.
+pub(crate) fn exploit_pages<'r>(feed: &'r str, pages: &'r [Reference]) -> impl Iterator<Item = ExploitEvidence> + 'r {
+    const PAGES_MAX: usize = 20;
+    let marked = pages.iter().filter(|page| page.tags.iter().any(|tag| tag == "exploit"));
+    marked.take(PAGES_MAX).map(move |page| ExploitEvidence {
+        kind: ExploitKind::Proof,
+        source: feed.to_owned(),
+        name: excerpt(&page.url),
+        since: None,
+        url: page.url.clone(),
+    })
 }

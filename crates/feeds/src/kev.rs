@@ -2,15 +2,15 @@
 
 use std::io::BufRead;
 
-use domain::record::Record;
-use domain::vulnerability::{Kev, VulnerabilityId};
+use domain::record::{Flaw, Record};
+use domain::vulnerability::{Kev, Reference, VulnerabilityId};
 use jiff::civil::Date;
 use outside::unpack::Limits;
 use outside::unpack::input::Input;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::json::{instant, stream_list};
+use crate::json::{cut, cwe, instant, stream_list};
 use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Problems, Request, streamed};
 
 const URL: &str = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json";
@@ -46,6 +46,11 @@ struct Entry {
     due: Option<Date>,
     #[serde(rename = "knownRansomwareCampaignUse", default)]
     ransomware: Option<String>,
+    /// Pages, parted by semicolons, with words between them now and then.
+    #[serde(default)]
+    notes: Option<String>,
+    #[serde(default)]
+    cwes: Vec<String>,
 }
 
 /// What can be said of an entry that cannot be read.
@@ -95,11 +100,28 @@ fn read_entry(raw: &RawValue, sink: &mut dyn FnMut(Record), problems: &mut Probl
     match serde_json::from_str::<Entry>(raw.get()) {
         Ok(entry) => {
             let ransomware = entry.ransomware.is_some_and(|word| word.eq_ignore_ascii_case("known"));
-            sink(Record::Kev { id: entry.id, kev: Kev { added: entry.added, due: entry.due, ransomware } });
+            // Some entries were due before they were added: an error, corrected later.
+            let due = entry.due.filter(|due| *due >= entry.added);
+            let references = pages(entry.notes.as_deref().unwrap_or_default());
+            let mut cwes: Vec<String> = entry.cwes.iter().filter_map(|text| cwe(text)).collect();
+            cwes.sort_unstable();
+            cwes.dedup();
+            sink(Record::Kev { id: entry.id.clone(), kev: Kev { added: entry.added, due, ransomware } });
+            if !references.is_empty() || !cwes.is_empty() {
+                sink(Record::Flaw(Flaw { references, cwes, ..Flaw::bare(entry.id) }));
+            }
         }
         Err(error) => {
             let id = serde_json::from_str::<Named>(raw.get()).map(|named| named.id).unwrap_or_default();
             problems.add(&id, &error);
         }
     }
+}
+
+fn pages(notes: &str) -> Vec<Reference> {
+    const PAGES_MAX: usize = 50;
+    const URL_CHARS_MAX: usize = 2048;
+    let words = notes.split([';', ' ', '\n']).map(|word| word.trim().trim_end_matches([',', '.', ')']));
+    let urls = words.filter(|word| word.starts_with("https://") || word.starts_with("http://"));
+    urls.take(PAGES_MAX).map(|url| Reference { url: cut(url, URL_CHARS_MAX), tags: Vec::new() }).collect()
 }

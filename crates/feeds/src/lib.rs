@@ -4,12 +4,16 @@
 //! into [`Record`]s. Parsing streams: memory is bounded by one record, whatever the size of the feed. A record that
 //! cannot be read is a problem, counted and named, and the others are kept.
 
+mod configurations;
+mod cve5;
+mod cvelist;
 mod debian;
 mod epss;
 mod json;
 mod kev;
 mod nvd;
 mod problems;
+mod products;
 mod vulnrichment;
 
 use std::io::{self, BufRead};
@@ -23,7 +27,7 @@ use outside::unpack::input::Input;
 pub use problems::Problems;
 
 /// Bumped whenever a parser changes what it yields: files parsed by an older one are parsed again.
-pub const PARSER_VERSION: u32 = 1;
+pub const PARSER_VERSION: u32 = 2;
 
 /// A publisher's feed.
 #[derive(Debug, Clone, Copy)]
@@ -128,7 +132,7 @@ pub struct ParseError {
 }
 
 /// Every feed, in the order of the guide.
-pub const FEEDS: &[Feed] = &[debian::FEED, nvd::FEED, kev::FEED, epss::FEED, vulnrichment::FEED];
+pub const FEEDS: &[Feed] = &[debian::FEED, cvelist::FEED, vulnrichment::FEED, nvd::FEED, kev::FEED, epss::FEED];
 
 impl Feed {
     /// How old the publisher's own date may become before something must be wrong.

@@ -1,17 +1,23 @@
-//! NVD 2.0, the yearly files: vectors of every author, weaknesses, dates, rejections.
+//! NVD 2.0: vectors of every author, weaknesses, dates, rejections, descriptions, and who is affected.
+//!
+//! Everything comes as yearly files. Afterwards the file of what was modified within eight days is enough, or the API's
+//! answer for a longer gap.
 
 use std::io::BufRead;
 
 use domain::record::{Flaw, Record};
-use domain::vulnerability::{Authority, VulnerabilityId};
+use domain::vulnerability::{Authority, Reference, VulnerabilityId};
 use jiff::tz::Offset;
+use jiff::{SignedDuration, Timestamp};
 use outside::unpack::Limits;
 use outside::unpack::input::Input;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::json::{cwe, instant, stream_list, vector};
-use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Problems, Request, streamed};
+use crate::configurations::{self, Configuration};
+use crate::json::{Str, cut, cwe, excerpt, exploit_pages, instant, stream_list, vector};
+use crate::products::Products;
+use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Plan, Problems, Request, streamed, unpack_error};
 
 const FILES: &str = "https://nvd.nist.gov/feeds/json/cve/2.0/nvdcve-2.0-";
 const API: &str = "https://services.nvd.nist.gov/rest/json/cves/2.0";
@@ -22,88 +28,183 @@ const FIRST_YEAR: i16 = 2002;
 const NVD: &str = "nvd@nist.gov";
 const CISA_ADP: &str = "134c704f-9b21-4f2e-91b3-4a467353bcc0";
 
+/// The file of modified records reaches back eight days.
+const MODIFIED_REACH: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The API answers for at most 120 days.
+const API_REACH: SignedDuration = SignedDuration::from_hours(119 * 24);
+/// Everything is asked for again after so long: pages move while they are read, and a change can be missed.
+const COMPLETE_FOR: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// Changes come a little later than the instant that they bear.
+const OVERLAP: SignedDuration = SignedDuration::from_hours(1);
+/// Records on a page of the API: the most that it gives.
+const PAGE: u64 = 2000;
+/// An answer that announces more than this is not believed.
+const RESULTS_MAX: u64 = 2_000_000;
+/// Pages that are kept of one flaw.
+const REFERENCES_MAX: usize = 700;
+/// Characters that are kept of a text.
+const TEXT_CHARS_MAX: usize = 8192;
+
 pub(crate) const FEED: Feed = Feed {
     id: "nvd",
     title: "National Vulnerability Database",
     licence: "public domain (United States Government)",
     attribution: "This product uses data from the NVD API but is not endorsed or certified by the NVD.",
     requests,
-    follow: None,
+    follow: Some(follow),
     parse,
 };
 
 fn requests(known: &Known) -> Vec<Request> {
+    let modified =
+        request("nvdcve-2.0-modified.json".to_owned(), format!("{FILES}modified.json.gz"), Asked::Always, Keep::Accumulate);
+    match gap(known) {
+        Some((_, gap)) if gap < MODIFIED_REACH => vec![modified],
+        Some((newest, _)) => {
+            let url = window(newest, known.now, 0, 1);
+            vec![request("changes.json".to_owned(), url, Asked::Always, Keep::Index)]
+        }
+        None => everything(known, modified),
+    }
+}
+
+/// From when on changes are wanted, and how long ago that is. `None`: everything is wanted.
+fn gap(known: &Known) -> Option<(Timestamp, SignedDuration)> {
+    let (complete_at, newest) = (known.complete_at?, known.newest?);
+    let gap = known.now.duration_since(newest);
+    let is_reachable = gap < API_REACH && known.now.duration_since(complete_at) < COMPLETE_FOR;
+    is_reachable.then_some((newest, gap))
+}
+
+/// All yearly files. Their names are new in each such run: none may be left out because it did not change, since the
+/// first of them takes the place of all that was there before.
+fn everything(known: &Known, modified: Request) -> Vec<Request> {
     let this_year = Offset::UTC.to_datetime(known.now).year();
-    let request = |name: String, url: String, asked| Request {
-        name,
-        url,
-        asked,
-        keep: Keep::Replace,
-        max_bytes: 256 * MIB,
-        limits: Limits::bytes(2048 * MIB),
-    };
-    // The API's answer comes first, so that the files override it.
-    let api = request("cves-2.0.json".to_owned(), API.to_owned(), Asked::OnlyMirrors);
+    let run = known.now.as_second();
     let years = (FIRST_YEAR..=this_year).map(|year| {
         let asked = if year == this_year { Asked::MayLack } else { Asked::Always };
-        request(format!("nvdcve-2.0-{year}.json"), format!("{FILES}{year}.json.gz"), asked)
+        let keep = if year == FIRST_YEAR { Keep::AccumulateAll } else { Keep::Accumulate };
+        request(format!("nvdcve-2.0-{year}.{run}.json"), format!("{FILES}{year}.json.gz"), asked, keep)
     });
-    let modified = request("nvdcve-2.0-modified.json".to_owned(), format!("{FILES}modified.json.gz"), Asked::Always);
-    std::iter::once(api).chain(years).chain([modified]).collect()
+    // What a mirror has of the API is newer than its yearly files.
+    let api = request(format!("cves-2.0.{run}.json"), API.to_owned(), Asked::OnlyMirrors, Keep::Accumulate);
+    years.chain([api, Request { name: format!("nvdcve-2.0-modified.{run}.json"), ..modified }]).collect()
+}
+
+fn request(name: String, url: String, asked: Asked, keep: Keep) -> Request {
+    Request { name, url, asked, keep, max_bytes: 256 * MIB, limits: Limits::bytes(2048 * MIB) }
+}
+
+/// What was modified between two instants, one page of it.
+fn window(from: Timestamp, to: Timestamp, start: u64, count: u64) -> String {
+    let from = from.checked_sub(OVERLAP).unwrap_or(from);
+    let text = |at: Timestamp| Offset::UTC.to_datetime(at).strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string();
+    format!(
+        "{API}?lastModStartDate={}&lastModEndDate={}&startIndex={start}&resultsPerPage={count}",
+        text(from),
+        text(to)
+    )
 }
 
 #[derive(Deserialize)]
-struct Item {
-    cve: Cve,
+struct Announced {
+    #[serde(rename = "totalResults")]
+    total: u64,
+}
+
+/// Reads how many records were modified, and asks for the pages.
+fn follow(input: &mut Input<'_>, known: &Known, _: &dyn Fn(&str) -> Option<String>) -> Result<Plan, ParseError> {
+    let name = input.name();
+    let fail = |reason: String| ParseError { name: name.to_owned(), reason };
+    let reader = input.reader().map_err(|error| unpack_error(name, &error))?;
+    let announced: Announced = serde_json::from_reader(reader).map_err(|e| fail(e.to_string()))?;
+    if announced.total > RESULTS_MAX {
+        return Err(fail(format!("it announces {} records: refused", announced.total)));
+    }
+    let Some((newest, _)) = gap(known) else { return Ok(Plan::default()) };
+    let run = known.now.as_second();
+    // More may come while the pages are read: one page more than announced is asked for where the last one is full.
+    let pages = announced.total / PAGE + 1;
+    let page = |index: u64| {
+        let url = window(newest, known.now, index * PAGE, PAGE);
+        request(format!("changes.{run}.{index}.json"), url, Asked::Always, Keep::Accumulate)
+    };
+    Ok(Plan { requests: (0..pages).map(page).collect(), ..Plan::default() })
 }
 
 #[derive(Deserialize)]
-struct Cve {
+struct Item<'a> {
+    #[serde(borrow)]
+    cve: Cve<'a>,
+}
+
+#[derive(Deserialize)]
+struct Cve<'a> {
     id: VulnerabilityId,
-    #[serde(rename = "vulnStatus", default)]
-    status: String,
-    #[serde(default)]
-    published: Option<String>,
-    #[serde(default)]
-    metrics: Metrics,
-    #[serde(default)]
-    weaknesses: Vec<Weakness>,
+    #[serde(rename = "vulnStatus", default, borrow)]
+    status: Str<'a>,
+    #[serde(default, borrow)]
+    published: Option<Str<'a>>,
+    #[serde(rename = "lastModified", default, borrow)]
+    modified: Option<Str<'a>>,
+    #[serde(default, borrow)]
+    descriptions: Vec<Text<'a>>,
+    #[serde(default, borrow)]
+    metrics: Metrics<'a>,
+    #[serde(default, borrow)]
+    weaknesses: Vec<Weakness<'a>>,
+    #[serde(default, borrow)]
+    configurations: Vec<Configuration<'a>>,
+    #[serde(default, borrow)]
+    references: Vec<Page<'a>>,
 }
 
 #[derive(Deserialize, Default)]
-struct Metrics {
-    #[serde(rename = "cvssMetricV40", default)]
-    v40: Vec<Metric>,
-    #[serde(rename = "cvssMetricV31", default)]
-    v31: Vec<Metric>,
-    #[serde(rename = "cvssMetricV30", default)]
-    v30: Vec<Metric>,
-    #[serde(rename = "cvssMetricV2", default)]
-    v2: Vec<Metric>,
+struct Metrics<'a> {
+    #[serde(rename = "cvssMetricV40", default, borrow)]
+    v40: Vec<Metric<'a>>,
+    #[serde(rename = "cvssMetricV31", default, borrow)]
+    v31: Vec<Metric<'a>>,
+    #[serde(rename = "cvssMetricV30", default, borrow)]
+    v30: Vec<Metric<'a>>,
+    #[serde(rename = "cvssMetricV2", default, borrow)]
+    v2: Vec<Metric<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Metric {
-    source: String,
-    #[serde(rename = "cvssData")]
-    data: CvssData,
+struct Metric<'a> {
+    #[serde(borrow)]
+    source: Str<'a>,
+    #[serde(rename = "cvssData", borrow)]
+    data: CvssData<'a>,
 }
 
 #[derive(Deserialize)]
-struct CvssData {
-    #[serde(rename = "vectorString")]
-    vector: String,
+struct CvssData<'a> {
+    #[serde(rename = "vectorString", borrow)]
+    vector: Str<'a>,
 }
 
 #[derive(Deserialize)]
-struct Weakness {
-    #[serde(default)]
-    description: Vec<Text>,
+struct Weakness<'a> {
+    #[serde(default, borrow)]
+    description: Vec<Text<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Text {
-    value: String,
+struct Text<'a> {
+    #[serde(default, borrow)]
+    lang: Str<'a>,
+    #[serde(borrow)]
+    value: Str<'a>,
+}
+
+#[derive(Deserialize)]
+struct Page<'a> {
+    #[serde(borrow)]
+    url: Str<'a>,
+    #[serde(default, borrow)]
+    tags: Vec<Str<'a>>,
 }
 
 /// What can be said of an entry that cannot be read.
@@ -146,8 +247,8 @@ fn read(
 }
 
 fn read_item(raw: &RawValue, sink: &mut dyn FnMut(Record), problems: &mut Problems) {
-    match serde_json::from_str::<Item>(raw.get()) {
-        Ok(item) => sink(Record::Flaw(flaw(item.cve, problems))),
+    match serde_json::from_str::<Item<'_>>(raw.get()) {
+        Ok(item) => read_cve(&item.cve, sink, problems),
         Err(error) => {
             let id = serde_json::from_str::<Named>(raw.get()).map(|named| named.cve.id).unwrap_or_default();
             problems.add(&id, &error);
@@ -155,8 +256,26 @@ fn read_item(raw: &RawValue, sink: &mut dyn FnMut(Record), problems: &mut Proble
     }
 }
 
-fn flaw(cve: Cve, problems: &mut Problems) -> Flaw {
-    let Metrics { v40, v31, v30, v2 } = cve.metrics;
+fn read_cve(cve: &Cve<'_>, sink: &mut dyn FnMut(Record), problems: &mut Problems) {
+    let id = &cve.id;
+    let revision = cve.modified.as_deref().unwrap_or_default().to_owned();
+    sink(Record::Document { id: id.as_str().to_owned(), revision });
+    let flaw = flaw(cve, problems);
+    let exploits: Vec<_> = exploit_pages(FEED.id, &flaw.references).collect();
+    let is_rejected = flaw.rejected;
+    sink(Record::Flaw(flaw));
+    for exploit in exploits {
+        sink(Record::Exploit { id: id.clone(), exploit });
+    }
+    if !is_rejected {
+        let mut products = Products::default();
+        configurations::read(&cve.configurations, id.as_str(), &mut products, problems);
+        products.advisories(FEED.id, id, sink);
+    }
+}
+
+fn flaw(cve: &Cve<'_>, problems: &mut Problems) -> Flaw {
+    let Metrics { v40, v31, v30, v2 } = &cve.metrics;
     let mut vectors = Vec::new();
     for metric in [v40, v31, v30, v2].into_iter().flatten() {
         let (source, authority) = author(&metric.source);
@@ -170,8 +289,23 @@ fn flaw(cve: Cve, problems: &mut Problems) -> Flaw {
     let mut cwes: Vec<String> = weaknesses.filter_map(|text| cwe(&text.value)).collect();
     cwes.sort_unstable();
     cwes.dedup();
-    let rejected = cve.status.eq_ignore_ascii_case("rejected");
-    Flaw { rejected, published_at, vectors, cwes, ..Flaw::bare(cve.id) }
+    let english = cve.descriptions.iter().find(|text| text.lang.starts_with("en"));
+    let page = |page: &Page<'_>| Reference {
+        url: cut(&page.url, TEXT_CHARS_MAX),
+        tags: page.tags.iter().map(|tag| excerpt(tag).to_ascii_lowercase()).collect(),
+    };
+    let mut references: Vec<Reference> = cve.references.iter().take(REFERENCES_MAX).map(page).collect();
+    references.sort_unstable();
+    references.dedup();
+    Flaw {
+        rejected: cve.status.eq_ignore_ascii_case("rejected"),
+        published_at,
+        vectors,
+        cwes,
+        description: english.map(|text| cut(&text.value, TEXT_CHARS_MAX)).unwrap_or_default(),
+        references,
+        ..Flaw::bare(cve.id.clone())
+    }
 }
 
 /// Who wrote a metric: everybody but NVD and CISA is the authority that assigned the number.
@@ -179,6 +313,6 @@ fn author(source: &str) -> (String, Authority) {
     match source {
         NVD => ("nvd".to_owned(), Authority::Nvd),
         CISA_ADP => ("cisa-adp".to_owned(), Authority::CisaAdp),
-        other => (format!("cna:{}", crate::json::excerpt(other)), Authority::Cna),
+        other => (format!("cna:{}", excerpt(other)), Authority::Cna),
     }
 }

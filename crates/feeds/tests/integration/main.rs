@@ -1,6 +1,7 @@
 //! Each feed reads its sample, in the publisher's format and with invented identifiers, and survives damage.
 
 mod damage;
+mod increments;
 mod samples;
 
 use std::io::Cursor;
@@ -35,26 +36,45 @@ pub(crate) fn sample(feed: &str) -> Vec<u8> {
         "kev" => include_bytes!("../samples/kev.json").to_vec(),
         "epss" => include_bytes!("../samples/epss.csv").to_vec(),
         "vulnrichment" => vulnrichment(),
+        "cvelist" => cvelist(),
         other => panic!("the feed {other} has no sample yet: write one"),
     }
 }
 
 fn vulnrichment() -> Vec<u8> {
+    archive(
+        "vulnrichment-develop",
+        &[
+            ("README.md", b"Not a record."),
+            ("2099/10xxx/CVE-2099-10001.json", include_bytes!("../samples/vulnrichment/2099/10xxx/CVE-2099-10001.json")),
+            ("2099/10xxx/CVE-2099-10002.json", include_bytes!("../samples/vulnrichment/2099/10xxx/CVE-2099-10002.json")),
+            ("2099/10xxx/CVE-2099-20001.json", include_bytes!("../samples/vulnrichment/2099/10xxx/CVE-2099-20001.json")),
+            ("2099/10xxx/CVE-2099-20002.json", include_bytes!("../samples/vulnrichment/2099/10xxx/CVE-2099-20002.json")),
+        ],
+    )
+}
+
+fn cvelist() -> Vec<u8> {
+    archive(
+        "cvelistV5-main/cves",
+        &[
+            ("delta.json", b"{}"),
+            ("2099/30xxx/CVE-2099-30001.json", include_bytes!("../samples/cvelist/CVE-2099-30001.json")),
+            ("2099/30xxx/CVE-2099-30002.json", include_bytes!("../samples/cvelist/CVE-2099-30002.json")),
+            ("2099/30xxx/CVE-2099-30003.json", include_bytes!("../samples/cvelist/CVE-2099-30003.json")),
+        ],
+    )
+}
+
+/// A tar archive of these files below a folder.
+pub(crate) fn archive(folder: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
-    let files: [(&str, &[u8]); 5] = [
-        ("README.md", b"Not a record."),
-        ("2099/10xxx/CVE-2099-10001.json", include_bytes!("../samples/vulnrichment/2099/10xxx/CVE-2099-10001.json")),
-        ("2099/10xxx/CVE-2099-10002.json", include_bytes!("../samples/vulnrichment/2099/10xxx/CVE-2099-10002.json")),
-        ("2099/10xxx/CVE-2099-20001.json", include_bytes!("../samples/vulnrichment/2099/10xxx/CVE-2099-20001.json")),
-        ("2099/10xxx/CVE-2099-20002.json", include_bytes!("../samples/vulnrichment/2099/10xxx/CVE-2099-20002.json")),
-    ];
     for (path, bytes) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
         header.set_mtime(4_070_995_200);
-        let path = format!("vulnrichment-develop/{path}");
-        archive.append_data(&mut header, path, bytes).expect("it appends");
+        archive.append_data(&mut header, format!("{folder}/{path}"), *bytes).expect("it appends");
     }
     archive.into_inner().expect("it ends")
 }

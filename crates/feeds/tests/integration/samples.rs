@@ -14,7 +14,8 @@ fn read(feed: &str) -> String {
     for record in &parsed.records {
         let line = match record {
             Record::Advisory(a) => {
-                format!("advisory {} {} {} {:?} {:?}", a.release, a.package, a.id, a.statement, a.urgency)
+                let condition = if a.condition.is_empty() { String::new() } else { format!(" if it {}", a.condition) };
+                format!("advisory {} {} {} {:?} {:?}{condition}", a.release, a.package, a.id, a.statement, a.urgency)
             }
             Record::Flaw(flaw) => serde_json::to_string(flaw).expect("it can be written"),
             other => format!("{other:?}"),
@@ -51,6 +52,11 @@ fn epss() {
 #[test]
 fn vulnrichment() {
     assert_snapshot!(read("vulnrichment"));
+}
+
+#[test]
+fn cvelist() {
+    assert_snapshot!(read("cvelist"));
 }
 
 #[test]
