@@ -109,6 +109,8 @@ pub enum Keep {
 pub enum Asked {
     /// A publisher that lacks it has moved: an error.
     Always,
+    /// As [`Asked::Always`], but once a week is enough: what changes in between, another file brings.
+    Weekly,
     /// A publisher may lack it: the file of a year that has just begun.
     MayLack,
     /// Only mirrors are asked: another form of the same data, that they may have instead.
@@ -132,7 +134,8 @@ pub struct ParseError {
 }
 
 /// Every feed, in the order of the guide.
-pub const FEEDS: &[Feed] = &[debian::FEED, cvelist::FEED, vulnrichment::FEED, nvd::FEED, kev::FEED, epss::FEED];
+pub const FEEDS: &[Feed] =
+    &[debian::FEED, nvd::FEED, kev::FEED, epss::FEED, vulnrichment::FEED, cvelist::FEED];
 
 impl Feed {
     /// How old the publisher's own date may become before something must be wrong.

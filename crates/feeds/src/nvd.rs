@@ -1,14 +1,13 @@
 //! NVD 2.0: vectors of every author, weaknesses, dates, rejections, descriptions, and who is affected.
 //!
-//! Everything comes as yearly files. Afterwards the file of what was modified within eight days is enough, or the API's
-//! answer for a longer gap.
+//! Everything comes as yearly files, asked for once a week; what was modified within the last eight days comes as a file
+//! of its own that overrides them.
 
 use std::io::BufRead;
 
 use domain::record::{Flaw, Record};
 use domain::vulnerability::{Authority, Reference, VulnerabilityId};
 use jiff::tz::Offset;
-use jiff::{SignedDuration, Timestamp};
 use outside::unpack::Limits;
 use outside::unpack::input::Input;
 use serde::Deserialize;
@@ -17,7 +16,7 @@ use serde_json::value::RawValue;
 use crate::configurations::{self, Configuration};
 use crate::json::{Str, cut, cwe, excerpt, exploit_pages, instant, stream_list, vector};
 use crate::products::Products;
-use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Plan, Problems, Request, streamed, unpack_error};
+use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Problems, Request, streamed};
 
 const FILES: &str = "https://nvd.nist.gov/feeds/json/cve/2.0/nvdcve-2.0-";
 const API: &str = "https://services.nvd.nist.gov/rest/json/cves/2.0";
@@ -28,18 +27,6 @@ const FIRST_YEAR: i16 = 2002;
 const NVD: &str = "nvd@nist.gov";
 const CISA_ADP: &str = "134c704f-9b21-4f2e-91b3-4a467353bcc0";
 
-/// The file of modified records reaches back eight days.
-const MODIFIED_REACH: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// The API answers for at most 120 days.
-const API_REACH: SignedDuration = SignedDuration::from_hours(119 * 24);
-/// Everything is asked for again after so long: pages move while they are read, and a change can be missed.
-const COMPLETE_FOR: SignedDuration = SignedDuration::from_hours(90 * 24);
-/// Changes come a little later than the instant that they bear.
-const OVERLAP: SignedDuration = SignedDuration::from_hours(1);
-/// Records on a page of the API: the most that it gives.
-const PAGE: u64 = 2000;
-/// An answer that announces more than this is not believed.
-const RESULTS_MAX: u64 = 2_000_000;
 /// Pages that are kept of one flaw.
 const REFERENCES_MAX: usize = 700;
 /// Characters that are kept of a text.
@@ -51,85 +38,29 @@ pub(crate) const FEED: Feed = Feed {
     licence: "public domain (United States Government)",
     attribution: "This product uses data from the NVD API but is not endorsed or certified by the NVD.",
     requests,
-    follow: Some(follow),
+    follow: None,
     parse,
 };
 
+/// Yearly files, and after them what was modified within eight days: so the former need not be asked for every time.
 fn requests(known: &Known) -> Vec<Request> {
-    let modified =
-        request("nvdcve-2.0-modified.json".to_owned(), format!("{FILES}modified.json.gz"), Asked::Always, Keep::Accumulate);
-    match gap(known) {
-        Some((_, gap)) if gap < MODIFIED_REACH => vec![modified],
-        Some((newest, _)) => {
-            let url = window(newest, known.now, 0, 1);
-            vec![request("changes.json".to_owned(), url, Asked::Always, Keep::Index)]
-        }
-        None => everything(known, modified),
-    }
-}
-
-/// From when on changes are wanted, and how long ago that is. `None`: everything is wanted.
-fn gap(known: &Known) -> Option<(Timestamp, SignedDuration)> {
-    let (complete_at, newest) = (known.complete_at?, known.newest?);
-    let gap = known.now.duration_since(newest);
-    let is_reachable = gap < API_REACH && known.now.duration_since(complete_at) < COMPLETE_FOR;
-    is_reachable.then_some((newest, gap))
-}
-
-/// All yearly files. Their names are new in each such run: none may be left out because it did not change, since the
-/// first of them takes the place of all that was there before.
-fn everything(known: &Known, modified: Request) -> Vec<Request> {
     let this_year = Offset::UTC.to_datetime(known.now).year();
-    let run = known.now.as_second();
-    let years = (FIRST_YEAR..=this_year).map(|year| {
-        let asked = if year == this_year { Asked::MayLack } else { Asked::Always };
-        let keep = if year == FIRST_YEAR { Keep::AccumulateAll } else { Keep::Accumulate };
-        request(format!("nvdcve-2.0-{year}.{run}.json"), format!("{FILES}{year}.json.gz"), asked, keep)
-    });
-    // What a mirror has of the API is newer than its yearly files.
-    let api = request(format!("cves-2.0.{run}.json"), API.to_owned(), Asked::OnlyMirrors, Keep::Accumulate);
-    years.chain([api, Request { name: format!("nvdcve-2.0-modified.{run}.json"), ..modified }]).collect()
-}
-
-fn request(name: String, url: String, asked: Asked, keep: Keep) -> Request {
-    Request { name, url, asked, keep, max_bytes: 256 * MIB, limits: Limits::bytes(2048 * MIB) }
-}
-
-/// What was modified between two instants, one page of it.
-fn window(from: Timestamp, to: Timestamp, start: u64, count: u64) -> String {
-    let from = from.checked_sub(OVERLAP).unwrap_or(from);
-    let text = |at: Timestamp| Offset::UTC.to_datetime(at).strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string();
-    format!(
-        "{API}?lastModStartDate={}&lastModEndDate={}&startIndex={start}&resultsPerPage={count}",
-        text(from),
-        text(to)
-    )
-}
-
-#[derive(Deserialize)]
-struct Announced {
-    #[serde(rename = "totalResults")]
-    total: u64,
-}
-
-/// Reads how many records were modified, and asks for the pages.
-fn follow(input: &mut Input<'_>, known: &Known, _: &dyn Fn(&str) -> Option<String>) -> Result<Plan, ParseError> {
-    let name = input.name();
-    let fail = |reason: String| ParseError { name: name.to_owned(), reason };
-    let reader = input.reader().map_err(|error| unpack_error(name, &error))?;
-    let announced: Announced = serde_json::from_reader(reader).map_err(|e| fail(e.to_string()))?;
-    if announced.total > RESULTS_MAX {
-        return Err(fail(format!("it announces {} records: refused", announced.total)));
-    }
-    let Some((newest, _)) = gap(known) else { return Ok(Plan::default()) };
-    let run = known.now.as_second();
-    // More may come while the pages are read: one page more than announced is asked for where the last one is full.
-    let pages = announced.total / PAGE + 1;
-    let page = |index: u64| {
-        let url = window(newest, known.now, index * PAGE, PAGE);
-        request(format!("changes.{run}.{index}.json"), url, Asked::Always, Keep::Accumulate)
+    let request = |name: String, url: String, asked| Request {
+        name,
+        url,
+        asked,
+        keep: Keep::Replace,
+        max_bytes: 256 * MIB,
+        limits: Limits::bytes(2048 * MIB),
     };
-    Ok(Plan { requests: (0..pages).map(page).collect(), ..Plan::default() })
+    // The API's answer comes first, so that the files override it.
+    let api = request("cves-2.0.json".to_owned(), API.to_owned(), Asked::OnlyMirrors);
+    let years = (FIRST_YEAR..=this_year).map(|year| {
+        let asked = if year == this_year { Asked::MayLack } else { Asked::Weekly };
+        request(format!("nvdcve-2.0-{year}.json"), format!("{FILES}{year}.json.gz"), asked)
+    });
+    let modified = request("nvdcve-2.0-modified.json".to_owned(), format!("{FILES}modified.json.gz"), Asked::Always);
+    std::iter::once(api).chain(years).chain([modified]).collect()
 }
 
 #[derive(Deserialize)]

@@ -23,7 +23,7 @@ fn requests(_known: &Known) -> Vec<Request> {
         name: "vulnrichment-develop.tar".to_owned(),
         url: URL.to_owned(),
         asked: Asked::Always,
-        keep: Keep::AccumulateAll,
+        keep: Keep::Replace,
         max_bytes: 1024 * MIB,
         limits: Limits::bytes(8192 * MIB),
     }]

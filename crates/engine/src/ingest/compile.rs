@@ -83,21 +83,32 @@ fn compile(data_dir: &Path, target: &Path, states: &[FeedState]) -> Result<Atomi
     Ok(file)
 }
 
-/// Reads a feed's records. Of several files that describe one vulnerability, the last one speaks.
+/// Reads a feed's records. Of several files that describe one vulnerability, the last one speaks; where they hold
+/// documents, the last one that holds the document speaks for all of it.
 fn read_feed(folder: &Path, state: &FeedState, sink: &mut dyn FnMut(Record)) -> Result<(), SyncError> {
     let mut described: HashSet<String> = HashSet::new();
     let several = state.record_files().nth(1).is_some();
     for file in state.record_files().rev() {
         let path = folder.join(file);
         let mut here = Vec::new();
+        let (mut in_documents, mut overridden) = (false, false);
         let read = records::read(&path, &mut |record| {
-            if let (Record::Flaw(flaw), true) = (&record, several) {
-                if described.contains(flaw.id.as_str()) {
-                    return;
+            match &record {
+                Record::Document { id, .. } if several => {
+                    (in_documents, overridden) = (true, described.contains(id));
+                    here.push(id.clone());
                 }
-                here.push(flaw.id.as_str().to_owned());
+                Record::Flaw(flaw) if several && !in_documents => {
+                    if described.contains(flaw.id.as_str()) {
+                        return;
+                    }
+                    here.push(flaw.id.as_str().to_owned());
+                }
+                _ => {}
             }
-            sink(record);
+            if !overridden {
+                sink(record);
+            }
         });
         read.map_err(|error| SyncError::Records { path, reason: error.to_string() })?;
         described.extend(here);

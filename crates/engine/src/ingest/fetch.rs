@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use domain::feed::FeedSnapshot;
 use feeds::{Asked, Feed, Keep, Known, Plan, Request};
+use jiff::SignedDuration;
 use outside::Source;
 use outside::file::AtomicFile;
 use sha2::{Digest as _, Sha256};
@@ -20,6 +21,8 @@ const NAMED_PROBLEMS: usize = 20;
 const FOLLOWED_MAX: usize = 500_000;
 /// With this many documents that cannot be had in a row, the publisher is left alone until the next time.
 const FAILURES_MAX: u32 = 20;
+/// A file of [`Asked::Weekly`] rests this long: a little less than a week, since runs are not punctual.
+const REST: SignedDuration = SignedDuration::from_hours(6 * 24);
 
 /// Brings one feed up to date. Never fails as a whole: the outcome says what happened.
 pub(super) async fn feed(feed: &Feed, folder: &FeedFolder, options: &SyncOptions, progress: &dyn Progress) -> Outcome {
@@ -107,7 +110,7 @@ impl<'a> Run<'a> {
         let mut followed = 0;
         while let Some(Todo { request, followed: is_followed }) = todo.pop_front() {
             let old = self.folder.old_file(&request.name);
-            if self.unreachable {
+            if self.unreachable || old.is_some_and(|old| self.rests(&request, old)) {
                 self.keep(&request, old);
                 continue;
             }
@@ -137,10 +140,19 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Whether the publisher need not be asked again yet. A mirror may change at any time, and costs nothing.
+    fn rests(&self, request: &Request, old: &FileState) -> bool {
+        request.asked == Asked::Weekly
+            && matches!(self.options.source, Source::Publishers(_))
+            && old.is_current()
+            && old.source == self.options.source.name()
+            && old.asked_at.is_some_and(|asked| self.options.now.duration_since(asked) < REST)
+    }
+
     /// Fetches one file and takes it over; gives what its index asks for.
     async fn one(&mut self, request: &Request, known: &Known, followed: bool) -> Result<Plan, Failure> {
         let fetched = file::fetch(self.feed, self.folder, request, self.options, self.progress).await?;
-        let always = request.asked == Asked::Always;
+        let always = matches!(request.asked, Asked::Always | Asked::Weekly);
         match fetched {
             Fetched::Absent => {
                 self.lacks_a_part |= always && self.folder.old_file(&request.name).is_none();
@@ -190,6 +202,7 @@ impl<'a> Run<'a> {
     }
 
     fn take(&mut self, state: FileState, always: bool, followed: bool) {
+        let state = FileState { asked_at: Some(self.options.now), ..state };
         self.answered = true;
         self.has_a_part |= always;
         let old = self.folder.old_file(&state.name);

@@ -162,6 +162,7 @@ fn unread(feed: &Feed, request: &Request, source: &Source, body: Body) -> FileSt
         problem_count: 0,
         problems: Vec::new(),
         records: String::new(),
+        asked_at: None,
     }
 }
 
@@ -178,7 +179,7 @@ fn refreshed(old: &FileState, validators: Validators, request: &Request, feed: &
 
 fn absent(request: &Request, source: &Source) -> Result<(), String> {
     match source {
-        Source::Publishers(_) if request.asked == Asked::Always => {
+        Source::Publishers(_) if matches!(request.asked, Asked::Always | Asked::Weekly) => {
             Err(format!("{} does not exist any more", request.url))
         }
         _ => Ok(()),

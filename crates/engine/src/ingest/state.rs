@@ -100,6 +100,9 @@ pub(super) struct FileState {
     pub(super) problems: Vec<String>,
     /// File of the records in the feed's folder. Empty: they went into the documents.
     pub(super) records: String,
+    /// When its publisher was last asked for it.
+    #[serde(default)]
+    pub(super) asked_at: Option<Timestamp>,
 }
 
 impl FileState {

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use feeds::{Feed, Keep, Known, Plan};
+use feeds::{Asked, Feed, Keep, Known, Plan};
 use jiff::Timestamp;
 use outside::unpack::Limits;
 use outside::unpack::input::Input;
@@ -31,27 +31,14 @@ fn follow(id: &str, known: &Known, index: &str, revision: &dyn Fn(&str) -> Optio
 }
 
 #[test]
-fn nvd_asks_for_as_little_as_it_can() {
-    let never = Known { now: at("2099-03-01T12:00:00Z"), complete_at: None, newest: None };
-    let all = urls("nvd", &never);
-    assert_eq!(all.len(), 2099 - 2002 + 1 + 2);
-    assert_eq!(all[0].1, Keep::AccumulateAll);
-    assert!(all[1..].iter().all(|(_, keep)| *keep == Keep::Accumulate));
-
-    let recent = urls("nvd", &known("2099-02-01T00:00:00Z", "2099-02-28T00:00:00Z"));
-    let modified = "https://nvd.nist.gov/feeds/json/cve/2.0/nvdcve-2.0-modified.json.gz".to_owned();
-    assert_eq!(recent, [(modified, Keep::Accumulate)]);
-
-    let gap = known("2099-01-01T00:00:00Z", "2099-02-01T00:00:00Z");
-    let window = "https://services.nvd.nist.gov/rest/json/cves/2.0\
-        ?lastModStartDate=2099-01-31T23:00:00.000Z&lastModEndDate=2099-03-01T12:00:00.000Z";
-    assert_eq!(urls("nvd", &gap), [(format!("{window}&startIndex=0&resultsPerPage=1"), Keep::Index)]);
-    let plan = follow("nvd", &gap, r#"{"resultsPerPage": 1, "totalResults": 4000, "vulnerabilities": []}"#, &|_| None);
-    let pages: Vec<_> = plan.requests.iter().map(|request| request.url.as_str()).collect();
-    let page = |start: u32| format!("{window}&startIndex={start}&resultsPerPage=2000");
-    assert_eq!(pages, [page(0), page(2000), page(4000)]);
-
-    assert_eq!(urls("nvd", &known("2098-11-01T00:00:00Z", "2099-02-28T00:00:00Z")).len(), all.len());
+fn nvd_asks_weekly_for_the_years_and_always_for_what_was_modified() {
+    let known = Known { now: at("2099-03-01T12:00:00Z"), complete_at: None, newest: None };
+    let requests = (feed("nvd").requests)(&known);
+    let asked = |asked| requests.iter().filter(|request| request.asked == asked).count();
+    assert_eq!(asked(Asked::Weekly), 2099 - 2002);
+    // The last word is that of the newest file.
+    let last = requests.last().expect("there are some");
+    assert_eq!((last.name.as_str(), last.asked), ("nvdcve-2.0-modified.json", Asked::Always));
 }
 
 #[test]
