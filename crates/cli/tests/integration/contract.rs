@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
-use testkit::mirror::{TestMirror, VendorState};
+use testkit::mirror::{TestMirror, VendorState, published};
 
 use crate::vigie::{Vigie, package, write_root};
 
@@ -123,7 +123,10 @@ fn a_scan_is_one_json_document() {
     let root = vigie.path("root");
     write_root(&root, "bookworm", &status);
     vigie.expect(0, AT, &["feeds", "sync", "--mirror", mirror.to_str().unwrap()]);
-    let report = vigie.json(2, AT, &["scan", "root", root.to_str().unwrap()]);
+    let mut report = vigie.json(2, AT, &["scan", "root", root.to_str().unwrap()]);
+    // A new feed does not change what this is about.
+    let is_published = |feed: &serde_json::Value| published().any(|published| feed["id"] == published.id);
+    report["feeds"].as_array_mut().unwrap().retain(is_published);
     insta::assert_json_snapshot!("scan", report);
     let sarif: serde_json::Value =
         serde_json::from_str(&vigie.expect(2, AT, &["scan", "root", root.to_str().unwrap(), "--format", "sarif"]))

@@ -165,7 +165,8 @@ async fn an_asset_shows_its_findings_and_feeds_their_state() {
     let total = app.get("/api/v1/priorities", &cookie).await.json()["total"].clone();
     assert_eq!(detail["findings"].as_array().unwrap().len() as u64, total);
     let feeds = app.get("/api/v1/feeds", &cookie).await.json();
-    assert!(feeds.as_array().unwrap().iter().all(|feed| feed["state"] == "fresh"), "{feeds}");
+    let state = |id: &str| feeds.as_array().unwrap().iter().find(|feed| feed["id"] == id).unwrap()["state"].clone();
+    assert!(testkit::mirror::published().all(|feed| state(feed.id) == "fresh"), "{feeds}");
 }
 
 #[tokio::test]
