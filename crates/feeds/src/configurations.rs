@@ -1,6 +1,5 @@
 //! Configurations of products as the NVD writes them, in its own records and in CVE records.
 
-
 use domain::advisory::{Range, Versions};
 use domain::cpe::Cpe;
 use serde::Deserialize;

@@ -80,11 +80,7 @@ struct Change<'a> {
     updated: Option<Str<'a>>,
 }
 
-fn follow(
-    input: &mut Input<'_>,
-    known: &Known,
-    revision: &dyn Fn(&str) -> Option<String>,
-) -> Result<Plan, ParseError> {
+fn follow(input: &mut Input<'_>, known: &Known, revision: &dyn Fn(&str) -> Option<String>) -> Result<Plan, ParseError> {
     let name = input.name();
     let fail = |reason: String| ParseError { name: name.to_owned(), reason };
     let mut text = Vec::new();
@@ -95,7 +91,8 @@ fn follow(
     let is_wanted = |changes: &&Changes<'_>| instant(&changes.fetched) >= since;
     let mut wanted: BTreeMap<&str, String> = BTreeMap::new();
     for change in log.iter().filter(is_wanted).flat_map(|changes| changes.new.iter().chain(&changes.updated)) {
-        let is_known = change.updated.as_deref().is_some_and(|updated| revision(&change.id).as_deref() == Some(updated));
+        let is_known =
+            change.updated.as_deref().is_some_and(|updated| revision(&change.id).as_deref() == Some(updated));
         if !is_known && cve5::is_cve(&change.id) && change.link.starts_with(RECORDS) {
             wanted.insert(&change.id, change.link.to_string());
         }

@@ -134,8 +134,7 @@ pub struct ParseError {
 }
 
 /// Every feed, in the order of the guide.
-pub const FEEDS: &[Feed] =
-    &[debian::FEED, nvd::FEED, kev::FEED, epss::FEED, vulnrichment::FEED, cvelist::FEED];
+pub const FEEDS: &[Feed] = &[debian::FEED, nvd::FEED, kev::FEED, epss::FEED, vulnrichment::FEED, cvelist::FEED];
 
 impl Feed {
     /// How old the publisher's own date may become before something must be wrong.

@@ -12,8 +12,24 @@ const VERSION_CHARS_MAX: usize = 128;
 const CONDITION_NAMES_MAX: usize = 4;
 /// Values of `target_sw` that are something to run on; the others (`wordpress`, `node.js`) only say what the product is.
 const PLATFORMS: [&str; 18] = [
-    "windows", "macos", "mac_os_x", "mac_os", "linux", "linux_kernel", "unix", "android", "iphone_os", "ipados",
-    "ipad_os", "aix", "hp-ux", "solaris", "freebsd", "chrome_os", "z/os", "i",
+    "windows",
+    "macos",
+    "mac_os_x",
+    "mac_os",
+    "linux",
+    "linux_kernel",
+    "unix",
+    "android",
+    "iphone_os",
+    "ipados",
+    "ipad_os",
+    "aix",
+    "hp-ux",
+    "solaris",
+    "freebsd",
+    "chrome_os",
+    "z/os",
+    "i",
 ];
 
 /// One product, as advisories name it.

@@ -47,7 +47,9 @@ fn cvelist_asks_for_what_changed() {
     let log = "https://raw.githubusercontent.com/CVEProject/cvelistV5/main/cves/deltaLog.json".to_owned();
     assert_eq!(urls("cvelist", &known), [(log, Keep::Index)]);
     let change = |id: &str, host: &str, updated: &str| {
-        format!(r#"{{"cveId": "{id}", "githubLink": "https://{host}/2099/1xxx/{id}.json", "dateUpdated": "{updated}"}}"#)
+        format!(
+            r#"{{"cveId": "{id}", "githubLink": "https://{host}/2099/1xxx/{id}.json", "dateUpdated": "{updated}"}}"#
+        )
     };
     let ours = "raw.githubusercontent.com/CVEProject/cvelistV5/main/cves";
     let log = format!(

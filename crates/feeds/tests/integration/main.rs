@@ -46,10 +46,22 @@ fn vulnrichment() -> Vec<u8> {
         "vulnrichment-develop",
         &[
             ("README.md", b"Not a record."),
-            ("2099/10xxx/CVE-2099-10001.json", include_bytes!("../samples/vulnrichment/2099/10xxx/CVE-2099-10001.json")),
-            ("2099/10xxx/CVE-2099-10002.json", include_bytes!("../samples/vulnrichment/2099/10xxx/CVE-2099-10002.json")),
-            ("2099/10xxx/CVE-2099-20001.json", include_bytes!("../samples/vulnrichment/2099/10xxx/CVE-2099-20001.json")),
-            ("2099/10xxx/CVE-2099-20002.json", include_bytes!("../samples/vulnrichment/2099/10xxx/CVE-2099-20002.json")),
+            (
+                "2099/10xxx/CVE-2099-10001.json",
+                include_bytes!("../samples/vulnrichment/2099/10xxx/CVE-2099-10001.json"),
+            ),
+            (
+                "2099/10xxx/CVE-2099-10002.json",
+                include_bytes!("../samples/vulnrichment/2099/10xxx/CVE-2099-10002.json"),
+            ),
+            (
+                "2099/10xxx/CVE-2099-20001.json",
+                include_bytes!("../samples/vulnrichment/2099/10xxx/CVE-2099-20001.json"),
+            ),
+            (
+                "2099/10xxx/CVE-2099-20002.json",
+                include_bytes!("../samples/vulnrichment/2099/10xxx/CVE-2099-20002.json"),
+            ),
         ],
     )
 }
