@@ -15,7 +15,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("api", &["domain"]),
     ("ecosystems", &["domain", "outside"]),
     ("knowledge", &["domain", "ecosystems"]),
-    ("feeds", &["domain", "outside"]),
+    ("feeds", &["domain", "outside", "ecosystems"]),
     ("integrations", &["domain", "outside"]),
     ("collect", &["domain", "ecosystems", "outside"]),
     ("engine", &["domain", "outside", "store", "ecosystems", "knowledge", "feeds", "integrations", "collect"]),

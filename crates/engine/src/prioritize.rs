@@ -2,10 +2,11 @@
 //!
 //! Pure: a verdict depends on the knowledge file, the context and the instant, and on nothing else.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use domain::advisory::VendorStatus;
+use domain::component::{Ecosystem, Release};
 use domain::feed::{FeedSnapshot, FeedState};
 use domain::inventory::Inventory;
 use domain::priority::{EvidenceState, Priority, Signals, prioritize};
@@ -111,21 +112,29 @@ pub fn undecided(feeds: &[FeedSnapshot], inventory: &Inventory, matches: &Matche
 
 /// The feeds that this inventory's verdicts need and that cannot be fully trusted.
 fn feed_entries(feeds: &[FeedSnapshot], inventory: &Inventory, at: Timestamp) -> Vec<Undecided> {
-    let Some(release) = &inventory.platform.release else { return Vec::new() };
-    let Some(id) = feeds::advisory_feed(&release.distribution) else { return Vec::new() };
-    let state = state_of(feeds, id, at);
+    let ecosystems: BTreeSet<Ecosystem> = inventory.components.iter().flatten().map(|c| c.ecosystem).collect();
+    let none = Release::none();
+    let release = inventory.platform.release.as_ref().unwrap_or(&none);
+    // A system whose packages could not be read is judged by the feed of its distribution all the same.
+    let of_platform = if ecosystems.is_empty() { Some(Ecosystem::Deb) } else { None };
+    let needed = ecosystems.into_iter().chain(of_platform).flat_map(|e| feeds::advisory_feeds(e, release));
+    let ids: BTreeSet<&str> = needed.copied().collect();
+    ids.into_iter().filter_map(|id| feed_entry(id, state_of(feeds, id, at))).collect()
+}
+
+fn feed_entry(id: &str, state: FeedState) -> Option<Undecided> {
     let reason = match state {
-        FeedState::Fresh => return Vec::new(),
-        FeedState::Never => "the feed was never fetched, so no package can be judged: run `vigie feeds sync`",
-        FeedState::Empty => "the feed holds no record, so no package can be judged",
+        FeedState::Fresh => return None,
+        FeedState::Never => "the feed was never fetched, so no package can be judged by it: run `vigie feeds sync`",
+        FeedState::Empty => "the feed holds no record, so no package can be judged by it",
         FeedState::Failed => "the latest fetch failed; newer advisories may be missing",
         FeedState::Partial => "the feed holds only a part of what its publisher has",
         FeedState::Stale => "the feed is too old; newer advisories may be missing",
     };
-    vec![Undecided {
+    Some(Undecided {
         kind: UndecidedKind::Feed,
         subject: id.to_owned(),
         vulnerability: None,
         reason: format!("{}: {reason}", state.as_str()),
-    }]
+    })
 }

@@ -8,10 +8,20 @@ mod configurations;
 mod cve5;
 mod cvelist;
 mod debian;
+mod alma;
 mod epss;
+mod govulndb;
 mod json;
 mod kev;
 mod nvd;
+mod osv;
+mod pypa;
+mod rubysec;
+mod rustsec;
+mod friendsofphp;
+mod alpine;
+mod debian_dsa;
+mod intervals;
 mod problems;
 mod products;
 mod vulnrichment;
@@ -19,6 +29,7 @@ mod vulnrichment;
 use std::io::{self, BufRead};
 use std::time::Duration;
 
+use domain::component::{Ecosystem, Release};
 use domain::record::Record;
 use jiff::Timestamp;
 use outside::unpack::Limits;
@@ -134,7 +145,23 @@ pub struct ParseError {
 }
 
 /// Every feed, in the order of the guide.
-pub const FEEDS: &[Feed] = &[debian::FEED, nvd::FEED, kev::FEED, epss::FEED, vulnrichment::FEED, cvelist::FEED];
+pub const FEEDS: &[Feed] = &[
+    debian::FEED,
+    debian_dsa::FEED,
+    alma::FEED,
+    alpine::FEED,
+    osv::FEED,
+    rustsec::FEED,
+    govulndb::FEED,
+    pypa::FEED,
+    rubysec::FEED,
+    friendsofphp::FEED,
+    nvd::FEED,
+    kev::FEED,
+    epss::FEED,
+    vulnrichment::FEED,
+    cvelist::FEED,
+];
 
 impl Feed {
     /// How old the publisher's own date may become before something must be wrong.
@@ -179,14 +206,34 @@ pub fn known_ids() -> String {
     FEEDS.iter().map(|feed| feed.id).collect::<Vec<_>>().join(", ")
 }
 
-/// The feed that speaks for a distribution's packages. `None`: no feed does, so its packages are unknown.
-pub fn advisory_feed(distribution: &str) -> Option<&'static str> {
-    (distribution == debian::FEED.id).then_some(debian::FEED.id)
+/// The feeds whose word decides about packages, for an ecosystem and the release it is in. Empty: nobody speaks for them.
+pub fn advisory_feeds(ecosystem: Ecosystem, release: &Release) -> &'static [&'static str] {
+    match (ecosystem, release.distribution.as_str()) {
+        (Ecosystem::Deb, "debian") => &["debian"],
+        (Ecosystem::Rpm, "almalinux") => &["alma"],
+        (Ecosystem::Apk, "alpine") => &["alpine"],
+        (Ecosystem::Pypi, _) => &["osv", "pypa"],
+        (Ecosystem::Golang, _) => &["osv", "govulndb"],
+        (Ecosystem::Cargo, _) => &["osv", "rustsec"],
+        (Ecosystem::Gem, _) => &["osv", "rubysec"],
+        (Ecosystem::Composer, _) => &["osv", "friendsofphp"],
+        (Ecosystem::Npm | Ecosystem::Maven | Ecosystem::Nuget, _) => &["osv"],
+        _ => &[],
+    }
 }
 
 /// Where people read an advisory. Empty: its publisher has no page for it.
 pub fn advisory_url(feed: &str, id: &str) -> String {
-    if feed == debian::FEED.id { debian::advisory_url(id) } else { String::new() }
+    match feed {
+        "debian" => debian::advisory_url(id),
+        "debian-dsa" => debian_dsa::advisory_url(id),
+        "alma" => alma::advisory_url(id),
+        "alpine" => alpine::advisory_url(id),
+        "rustsec" => rustsec::advisory_url(id),
+        "govulndb" => govulndb::advisory_url(id),
+        "osv" | "pypa" => pypa::advisory_url(id),
+        _ => String::new(),
+    }
 }
 
 /// Lets a parser read a file as a stream.

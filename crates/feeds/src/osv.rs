@@ -1,0 +1,461 @@
+//! OSV, the common form of package databases: read once here, used by every feed that speaks it.
+
+use std::borrow::Cow;
+use std::io;
+
+use domain::advisory::{Advisory, Bound, PackageKind, Range, Rank, Statement, Versions};
+use domain::component::{Ecosystem, Release};
+use domain::record::{Flaw, Record};
+use domain::vulnerability::{Authority, Reference, VulnerabilityId};
+use outside::unpack::Limits;
+use outside::unpack::archive::{ArchiveLimits, Content, Entry};
+use outside::unpack::input::Input;
+use serde::Deserialize;
+
+use crate::json::{cwe, excerpt, instant, vector};
+use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Problems, Request, unpack_error};
+
+const BUCKET: &str = "https://osv-vulnerabilities.storage.googleapis.com/";
+pub(crate) const ARCHIVE: ArchiveLimits = ArchiveLimits { max_entries: 2_000_000, max_entry_bytes: 16 * MIB };
+
+/// The bucket's folders and the package worlds that they are about. RubyGems, Go, crates and PyPI have databases of their
+/// own; theirs here bring what GitHub knows beside.
+const FOLDERS: [(&str, Ecosystem); 8] = [
+    ("npm", Ecosystem::Npm),
+    ("PyPI", Ecosystem::Pypi),
+    ("Go", Ecosystem::Golang),
+    ("crates%2Eio", Ecosystem::Cargo),
+    ("Maven", Ecosystem::Maven),
+    ("NuGet", Ecosystem::Nuget),
+    ("RubyGems", Ecosystem::Gem),
+    ("Packagist", Ecosystem::Composer),
+];
+
+pub(crate) const FEED: Feed = Feed {
+    id: "osv",
+    title: "OSV, the databases of package ecosystems",
+    licence: "of each database (GitHub's advisories: CC-BY-4.0)",
+    attribution: "Advisories of the databases that OSV gathers (https://osv.dev), among them GitHub's (CC-BY-4.0).",
+    requests,
+    follow: None,
+    parse,
+};
+
+fn requests(_known: &Known) -> Vec<Request> {
+    let request = |name: String, url: String, asked| Request {
+        name,
+        url,
+        asked,
+        keep: Keep::Replace,
+        max_bytes: 1024 * MIB,
+        limits: Limits::bytes(16 * 1024 * MIB),
+    };
+    let mixed = request("all.zip".to_owned(), format!("{BUCKET}all.zip"), Asked::OnlyMirrors);
+    let folder = |(folder, ecosystem): (&str, Ecosystem)| {
+        request(format!("{ecosystem}.zip"), format!("{BUCKET}{folder}/all.zip"), Asked::Always)
+    };
+    std::iter::once(mixed).chain(FOLDERS.map(folder)).collect()
+}
+
+fn parse(
+    input: &mut Input<'_>,
+    sink: &mut dyn FnMut(Record),
+    problems: &mut Problems,
+) -> Result<Edition, ParseError> {
+    let reader = Reader { feed: FEED.id, rank: Rank::Ecosystem, vulnerability_of: single };
+    reader.archive(input, &|path| path.ends_with(".json"), sink, problems)
+}
+
+/// How one publisher's records are meant.
+pub(crate) struct Reader {
+    pub(crate) feed: &'static str,
+    pub(crate) rank: Rank,
+    /// The flaws that a record is about, and whether its own name is one of theirs.
+    pub(crate) vulnerability_of: fn(&Osv<'_>) -> Flaws,
+}
+
+/// The flaws that a record is about.
+pub(crate) struct Flaws {
+    pub(crate) ids: Vec<String>,
+    /// The record is about one flaw, so that its own name is another name of it.
+    pub(crate) aliases: Vec<String>,
+}
+
+/// One record; what verdicts and people do not need is read over.
+#[derive(Deserialize)]
+pub(crate) struct Osv<'a> {
+    #[serde(borrow)]
+    pub(crate) id: Cow<'a, str>,
+    #[serde(default)]
+    modified: Option<Cow<'a, str>>,
+    #[serde(default)]
+    published: Option<Cow<'a, str>>,
+    #[serde(default)]
+    withdrawn: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pub(crate) aliases: Vec<Cow<'a, str>>,
+    #[serde(default)]
+    pub(crate) related: Vec<Cow<'a, str>>,
+    #[serde(default)]
+    pub(crate) upstream: Vec<Cow<'a, str>>,
+    #[serde(default)]
+    summary: Option<Cow<'a, str>>,
+    #[serde(default)]
+    details: Option<Cow<'a, str>>,
+    #[serde(default)]
+    severity: Vec<Severity<'a>>,
+    #[serde(default)]
+    affected: Vec<Affected<'a>>,
+    #[serde(default)]
+    references: Vec<Link<'a>>,
+    #[serde(default)]
+    database_specific: Option<Specific<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Severity<'a> {
+    #[serde(default)]
+    score: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Link<'a> {
+    #[serde(default, rename = "type")]
+    kind: Cow<'a, str>,
+    url: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Specific<'a> {
+    #[serde(default)]
+    cwe_ids: Option<Vec<Cow<'a, str>>>,
+    #[serde(default)]
+    informational: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Affected<'a> {
+    #[serde(default)]
+    package: Option<Package<'a>>,
+    #[serde(default)]
+    ranges: Vec<Span<'a>>,
+    #[serde(default)]
+    versions: Option<Vec<Cow<'a, str>>>,
+    #[serde(default)]
+    database_specific: Option<Specific<'a>>,
+    #[serde(default)]
+    severity: Option<Vec<Severity<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Package<'a> {
+    name: Cow<'a, str>,
+    ecosystem: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Span<'a> {
+    #[serde(rename = "type")]
+    kind: Cow<'a, str>,
+    events: Vec<Event<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(default)]
+    introduced: Option<Cow<'a, str>>,
+    #[serde(default)]
+    fixed: Option<Cow<'a, str>>,
+    #[serde(default)]
+    last_affected: Option<Cow<'a, str>>,
+}
+
+/// A record of one flaw: its CVE if it names exactly one. Several CVEs make it a bundle.
+pub(crate) fn single(record: &Osv<'_>) -> Flaws {
+    let is_cve = |name: &&Cow<'_, str>| name.starts_with("CVE-");
+    let own = std::iter::once(&record.id);
+    let cves: Vec<String> = own.chain(&record.aliases).filter(is_cve).map(|name| name.to_string()).collect();
+    match cves.as_slice() {
+        [_, _, ..] => Flaws { ids: cves, aliases: Vec::new() },
+        [] => Flaws {
+            ids: vec![record.id.to_string()],
+            aliases: record.aliases.iter().map(ToString::to_string).collect(),
+        },
+        [cve] => {
+            let others = std::iter::once(&record.id).chain(&record.aliases).filter(|name| name.as_ref() != cve);
+            Flaws { aliases: others.map(ToString::to_string).collect(), ids: cves }
+        }
+    }
+}
+
+/// Errata fix several flaws at once; their names are nobody's alias.
+pub(crate) fn bundle(record: &Osv<'_>) -> Flaws {
+    let named = record.related.iter().chain(&record.aliases).chain(&record.upstream);
+    let mut ids: Vec<String> = named.filter(|name| name.starts_with("CVE-")).map(ToString::to_string).collect();
+    ids.sort();
+    ids.dedup();
+    if ids.is_empty() {
+        ids.push(record.id.to_string());
+    }
+    Flaws { ids, aliases: Vec::new() }
+}
+
+impl Reader {
+    /// Reads every record of an archive.
+    pub(crate) fn archive(
+        &self,
+        input: &mut Input<'_>,
+        wanted: &dyn Fn(&str) -> bool,
+        sink: &mut dyn FnMut(Record),
+        problems: &mut Problems,
+    ) -> Result<Edition, ParseError> {
+        let name = input.name();
+        let mut edition = Edition::default();
+        let mut covered = Covered::default();
+        let ended = input.entries(ARCHIVE, &mut |entry: Entry<'_>| -> io::Result<()> {
+            if wanted(entry.path) {
+                let label = entry.path.rsplit('/').next().unwrap_or(entry.path);
+                match entry.content {
+                    Content::Bytes(bytes) => self.json(label, bytes, &mut edition, &mut covered, sink, problems),
+                    Content::TooLarge(size) => problems.add(label, &format_args!("a record of {size} bytes")),
+                }
+            }
+            Ok(())
+        });
+        covered.tell(sink);
+        ended.map(|()| edition).map_err(|error| unpack_error(name, &error))
+    }
+
+    pub(crate) fn json(
+        &self,
+        label: &str,
+        bytes: &[u8],
+        edition: &mut Edition,
+        covered: &mut Covered,
+        sink: &mut dyn FnMut(Record),
+        problems: &mut Problems,
+    ) {
+        match serde_json::from_slice::<Osv<'_>>(bytes) {
+            Ok(record) => self.record(&record, edition, covered, sink, problems),
+            Err(error) => problems.add(label, &error),
+        }
+    }
+
+    /// Takes one record.
+    pub(crate) fn record(
+        &self,
+        record: &Osv<'_>,
+        edition: &mut Edition,
+        covered: &mut Covered,
+        sink: &mut dyn FnMut(Record),
+        problems: &mut Problems,
+    ) {
+        let modified = record.modified.as_deref().and_then(instant);
+        edition.published_at = edition.published_at.max(modified);
+        // A withdrawn record is no record; one that only informs is about no vulnerability.
+        let informs = |specific: &Option<Specific<'_>>| specific.as_ref().is_some_and(|s| s.informational.is_some());
+        let informational = informs(&record.database_specific) || record.affected.iter().any(|a| informs(&a.database_specific));
+        if record.withdrawn.is_some() || informational {
+            return;
+        }
+        let flaws = (self.vulnerability_of)(record);
+        let mut ids = Vec::with_capacity(flaws.ids.len());
+        for id in &flaws.ids {
+            match VulnerabilityId::new(id.as_str()) {
+                Ok(id) => ids.push(id),
+                Err(error) => problems.add(&record.id, &error),
+            }
+        }
+        for affected in &record.affected {
+            self.affected(record, affected, &ids, covered, sink, problems);
+        }
+        if let [id] = ids.as_slice() {
+            sink(Record::Flaw(flaw(record, id, flaws.aliases, self.feed, problems)));
+        }
+    }
+
+    fn affected(
+        &self,
+        record: &Osv<'_>,
+        affected: &Affected<'_>,
+        ids: &[VulnerabilityId],
+        covered: &mut Covered,
+        sink: &mut dyn FnMut(Record),
+        problems: &mut Problems,
+    ) {
+        let Some(package) = &affected.package else { return };
+        let Some((ecosystem, release)) = world(&package.ecosystem) else { return };
+        let statement = statement(affected, ecosystem);
+        let Some(statement) = statement else { return };
+        covered.note(ecosystem, &release);
+        if package.name.is_empty() || package.name.len() > 512 {
+            return problems.add(&record.id, &format_args!("{:?} is no package name", excerpt(&package.name)));
+        }
+        let name = ecosystem.canonical_name(&package.name);
+        let kind = if ecosystem == Ecosystem::Rpm { PackageKind::Binary } else { PackageKind::Source };
+        for id in ids {
+            let advisory = Advisory::new(
+                self.feed,
+                record.id.as_ref(),
+                ecosystem,
+                release.clone(),
+                name.as_str(),
+                id.clone(),
+                statement.clone(),
+            );
+            sink(Record::Advisory(Advisory { rank: self.rank, kind, ..advisory }));
+        }
+    }
+}
+
+/// Releases and ecosystems that a file speaks for.
+#[derive(Default)]
+pub(crate) struct Covered(std::collections::BTreeSet<(Ecosystem, Release)>);
+
+impl Covered {
+    fn note(&mut self, ecosystem: Ecosystem, release: &Release) {
+        let key = (ecosystem, release.clone());
+        if !self.0.contains(&key) {
+            self.0.insert(key);
+        }
+    }
+
+    pub(crate) fn tell(self, sink: &mut dyn FnMut(Record)) {
+        for (ecosystem, release) in self.0 {
+            sink(Record::Release { ecosystem, release });
+        }
+    }
+}
+
+fn flaw(
+    record: &Osv<'_>,
+    id: &VulnerabilityId,
+    aliases: Vec<String>,
+    feed: &str,
+    problems: &mut Problems,
+) -> Flaw {
+    let own = record.affected.iter().flat_map(|affected| affected.severity.iter().flatten());
+    let mut vectors = Vec::new();
+    for severity in record.severity.iter().chain(own) {
+        // Some publishers write a word or a number here.
+        if severity.score.contains('/') {
+            vectors.extend(vector(&severity.score, feed, Authority::Ecosystem, &record.id, problems));
+        }
+    }
+    vectors.sort();
+    vectors.dedup();
+    let cwes = record.database_specific.iter().flat_map(|specific| specific.cwe_ids.iter().flatten());
+    Flaw {
+        aliases,
+        published_at: record.published.as_deref().and_then(instant),
+        vectors,
+        cwes: cwes.filter_map(|text| cwe(text)).collect(),
+        title: record.summary.as_deref().unwrap_or_default().trim().to_owned(),
+        description: record.details.as_deref().unwrap_or_default().trim().to_owned(),
+        references: record.references.iter().map(reference).collect(),
+        ..Flaw::bare(id.clone())
+    }
+}
+
+fn reference(link: &Link<'_>) -> Reference {
+    let tags = if link.kind.is_empty() { Vec::new() } else { vec![link.kind.to_ascii_lowercase()] };
+    Reference { url: link.url.to_string(), tags }
+}
+
+/// The world that an ecosystem's name stands for. `None`: one that Vigie does not know.
+fn world(name: &str) -> Option<(Ecosystem, Release)> {
+    let (base, suffix) = name.split_once(':').unwrap_or((name, ""));
+    let ecosystem = match base {
+        "npm" => Ecosystem::Npm,
+        "PyPI" => Ecosystem::Pypi,
+        "Go" => Ecosystem::Golang,
+        "crates.io" => Ecosystem::Cargo,
+        "Maven" => Ecosystem::Maven,
+        "NuGet" => Ecosystem::Nuget,
+        "RubyGems" => Ecosystem::Gem,
+        "Packagist" => Ecosystem::Composer,
+        _ => return Some((distribution(base)?.0, release(base, suffix)?)),
+    };
+    Some((ecosystem, Release::none()))
+}
+
+fn distribution(base: &str) -> Option<(Ecosystem, &'static str)> {
+    Some(match base {
+        "AlmaLinux" => (Ecosystem::Rpm, "almalinux"),
+        "Rocky Linux" => (Ecosystem::Rpm, "rocky"),
+        "Debian" => (Ecosystem::Deb, "debian"),
+        "Ubuntu" => (Ecosystem::Deb, "ubuntu"),
+        "Alpine" => (Ecosystem::Apk, "alpine"),
+        "Wolfi" => (Ecosystem::Apk, "wolfi"),
+        "Chainguard" => (Ecosystem::Apk, "chainguard"),
+        _ => return None,
+    })
+}
+
+fn release(base: &str, suffix: &str) -> Option<Release> {
+    let (_, distribution) = distribution(base)?;
+    let name = match (distribution, suffix.split(':').next().unwrap_or_default()) {
+        ("wolfi" | "chainguard", _) => "rolling",
+        ("alpine", version) => version.strip_prefix('v').unwrap_or(version),
+        ("debian", "10") => "buster",
+        ("debian", "11") => "bullseye",
+        ("debian", "12") => "bookworm",
+        ("debian", "13") => "trixie",
+        ("debian", "14") => "forky",
+        ("ubuntu", "16.04") => "xenial",
+        ("ubuntu", "18.04") => "bionic",
+        ("ubuntu", "20.04") => "focal",
+        ("ubuntu", "22.04") => "jammy",
+        ("ubuntu", "24.04") => "noble",
+        ("ubuntu" | "debian", _) => return None,
+        (_, version) => version,
+    };
+    // What Ubuntu fixes for subscribers alone is fixed for them alone.
+    let paid = suffix.contains("Pro");
+    let name = if paid { format!("{name}-esm") } else { name.to_owned() };
+    (!name.is_empty()).then(|| Release { distribution: distribution.to_owned(), name })
+}
+
+/// What a record says of one package. `None`: nothing in versions (git commits alone).
+fn statement(affected: &Affected<'_>, ecosystem: Ecosystem) -> Option<Statement> {
+    let mut versions = Versions::default();
+    for span in affected.ranges.iter().filter(|span| span.kind != "GIT") {
+        ranges(&span.events, &mut versions.ranges);
+    }
+    // Publishers list versions beside ranges; git tags are no versions.
+    versions.exact = affected.versions.iter().flatten().map(ToString::to_string).collect();
+    if versions.ranges.is_empty() && versions.exact.is_empty() {
+        return None;
+    }
+    if let ([Range { lower: None, upper: Some(Bound { version, inclusive: false }) }], true) =
+        (versions.ranges.as_slice(), ecosystem.is_distribution())
+    {
+        return Some(Statement::FixedIn { version: version.clone() });
+    }
+    Some(Statement::Affected(versions))
+}
+
+/// Events in the order in which publishers write them: each beginning with the end that follows it.
+fn ranges(events: &[Event<'_>], into: &mut Vec<Range>) {
+    let mut open: Option<Option<Bound>> = None;
+    for event in events {
+        if let Some(introduced) = &event.introduced {
+            if let Some(lower) = open.take() {
+                into.push(Range { lower, upper: None });
+            }
+            let first = matches!(introduced.as_ref(), "0" | "0.0.0-0");
+            open = Some((!first).then(|| Bound { version: introduced.to_string(), inclusive: true }));
+        }
+        let end = match (&event.fixed, &event.last_affected) {
+            (Some(fixed), _) => Some(Bound { version: fixed.to_string(), inclusive: false }),
+            (None, Some(last)) => Some(Bound { version: last.to_string(), inclusive: true }),
+            (None, None) => None,
+        };
+        if let Some(upper) = end {
+            into.push(Range { lower: open.take().flatten(), upper: Some(upper) });
+        }
+    }
+    if let Some(lower) = open {
+        into.push(Range { lower, upper: None });
+    }
+}
