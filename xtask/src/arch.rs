@@ -82,7 +82,11 @@ const RESERVED: &[Reserved] = &[
     reserved("comfy-table", &["cli"], "only cli prints"),
     reserved("indicatif", &["cli"], "only cli prints"),
     reserved("tracing-subscriber", &["cli"], "only cli decides where the log goes"),
-    reserved("toml", &["cli"], "only cli reads configuration"),
+    reserved(
+        "toml",
+        &["cli", "feeds", "ecosystems"],
+        "only cli reads configuration; feeds and lockfiles are written in it",
+    ),
     reserved("memmap2", &["knowledge"], "only knowledge maps files"),
     reserved("anyhow", &["engine", "server", "cli"], "libraries say what failed in an enum of their own"),
     reserved(

@@ -34,11 +34,7 @@ fn requests(_known: &Known) -> Vec<Request> {
     }]
 }
 
-fn parse(
-    input: &mut Input<'_>,
-    sink: &mut dyn FnMut(Record),
-    problems: &mut Problems,
-) -> Result<Edition, ParseError> {
+fn parse(input: &mut Input<'_>, sink: &mut dyn FnMut(Record), problems: &mut Problems) -> Result<Edition, ParseError> {
     let reader = Reader { feed: FEED.id, rank: Rank::VendorNotice, vulnerability_of: bundle };
     reader.archive(input, &|path| path.contains("/advisories/") && path.ends_with(".json"), sink, problems)
 }

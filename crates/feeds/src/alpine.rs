@@ -47,11 +47,7 @@ fn requests(_known: &Known) -> Vec<Request> {
     branches.flat_map(|branch| ["main", "community"].map(|repository| request(&branch, repository))).collect()
 }
 
-fn parse(
-    input: &mut Input<'_>,
-    sink: &mut dyn FnMut(Record),
-    problems: &mut Problems,
-) -> Result<Edition, ParseError> {
+fn parse(input: &mut Input<'_>, sink: &mut dyn FnMut(Record), problems: &mut Problems) -> Result<Edition, ParseError> {
     streamed(input, |name, reader| read(name, reader, sink, problems))
 }
 
@@ -84,16 +80,15 @@ fn read(
         .map_err(|error| ParseError { name: name.to_owned(), reason: error.to_string() })?;
     let branch = database.distroversion.trim_start_matches('v').to_owned();
     if branch.is_empty() || branch.len() > 16 {
-        return Err(ParseError { name: name.to_owned(), reason: "it does not say which branch it is about".to_owned() });
+        return Err(ParseError {
+            name: name.to_owned(),
+            reason: "it does not say which branch it is about".to_owned(),
+        });
     }
     let release = Release { distribution: FEED.id.to_owned(), name: branch };
     sink(Record::Release { ecosystem: Ecosystem::Apk, release: release.clone() });
     for Entry { pkg } in database.packages {
-        sink(Record::Source {
-            ecosystem: Ecosystem::Apk,
-            distribution: FEED.id.to_owned(),
-            name: pkg.name.clone(),
-        });
+        sink(Record::Source { ecosystem: Ecosystem::Apk, distribution: FEED.id.to_owned(), name: pkg.name.clone() });
         for (version, ids) in pkg.secfixes.into_iter().flatten() {
             // Version 0 says that it never was affected.
             let statement = match version.as_str() {
@@ -101,7 +96,9 @@ fn read(
                 version => Statement::FixedIn { version: version.to_owned() },
             };
             // One text may hold several names: a CVE and the project's own.
-            for id in ids.iter().flatten().filter_map(|text| text.split_whitespace().next()) {
+            let ids = ids.iter().flatten().filter_map(|text| text.split_whitespace().next());
+            // `CVE-????-?????` stands for a name that nobody had given yet.
+            for id in ids.filter(|id| !id.contains('?')) {
                 match VulnerabilityId::new(id) {
                     Ok(id) => {
                         let (release, statement) = (release.clone(), statement.clone());

@@ -39,11 +39,7 @@ fn requests(_known: &Known) -> Vec<Request> {
     }]
 }
 
-fn parse(
-    input: &mut Input<'_>,
-    sink: &mut dyn FnMut(Record),
-    problems: &mut Problems,
-) -> Result<Edition, ParseError> {
+fn parse(input: &mut Input<'_>, sink: &mut dyn FnMut(Record), problems: &mut Problems) -> Result<Edition, ParseError> {
     let name = input.name();
     let mut edition = Edition::default();
     let mut any = false;
@@ -96,7 +92,8 @@ struct Branch {
 fn records(item: &Item, label: &str) -> Result<(Advisory, Flaw), String> {
     let package = item.reference.strip_prefix("composer://").ok_or("its reference names no package of Composer")?;
     let own = format!("friendsofphp:{}", label.trim_end_matches(".yaml").replace('/', ":"));
-    let own: String = own.chars().map(|c| if c.is_ascii_alphanumeric() || "-._:".contains(c) { c } else { '-' }).collect();
+    let own: String =
+        own.chars().map(|c| if c.is_ascii_alphanumeric() || "-._:".contains(c) { c } else { '-' }).collect();
     let own: String = own.chars().take(64).collect();
     let cve = item.cve.clone().filter(|cve| cve.starts_with("CVE-"));
     let id = VulnerabilityId::new(cve.clone().unwrap_or_else(|| own.clone())).map_err(|e| e.to_string())?;

@@ -20,7 +20,7 @@ mod rubysec;
 mod rustsec;
 mod friendsofphp;
 mod alpine;
-mod debian_dsa;
+mod dsa;
 mod intervals;
 mod problems;
 mod products;
@@ -147,7 +147,7 @@ pub struct ParseError {
 /// Every feed, in the order of the guide.
 pub const FEEDS: &[Feed] = &[
     debian::FEED,
-    debian_dsa::FEED,
+    dsa::FEED,
     alma::FEED,
     alpine::FEED,
     osv::FEED,
@@ -175,9 +175,7 @@ impl Feed {
             // On working days, and not on all of them.
             "kev" | "certfr-avis" | "euvd" | "redhat" | "alma" | "osv" => 14 * DAY,
             // Whenever somebody finds something.
-            "rustsec" | "govulndb" | "pypa" | "rubysec" | "friendsofphp" | "alpine" | "wolfi" | "debian-dsa" => {
-                60 * DAY
-            }
+            "rustsec" | "govulndb" | "pypa" | "rubysec" | "friendsofphp" | "alpine" | "wolfi" | "dsa" => 60 * DAY,
             "exploitdb" | "metasploit" | "nuclei" | "certfr-alertes" | "endoflife" => 60 * DAY,
             // Once or twice a year, or when the operator brings something.
             _ => 500 * DAY,
@@ -226,7 +224,7 @@ pub fn advisory_feeds(ecosystem: Ecosystem, release: &Release) -> &'static [&'st
 pub fn advisory_url(feed: &str, id: &str) -> String {
     match feed {
         "debian" => debian::advisory_url(id),
-        "debian-dsa" => debian_dsa::advisory_url(id),
+        "dsa" => dsa::advisory_url(id),
         "alma" => alma::advisory_url(id),
         "alpine" => alpine::advisory_url(id),
         "rustsec" => rustsec::advisory_url(id),

@@ -57,11 +57,7 @@ fn requests(_known: &Known) -> Vec<Request> {
     std::iter::once(mixed).chain(FOLDERS.map(folder)).collect()
 }
 
-fn parse(
-    input: &mut Input<'_>,
-    sink: &mut dyn FnMut(Record),
-    problems: &mut Problems,
-) -> Result<Edition, ParseError> {
+fn parse(input: &mut Input<'_>, sink: &mut dyn FnMut(Record), problems: &mut Problems) -> Result<Edition, ParseError> {
     let reader = Reader { feed: FEED.id, rank: Rank::Ecosystem, vulnerability_of: single };
     reader.archive(input, &|path| path.ends_with(".json"), sink, problems)
 }
@@ -92,24 +88,29 @@ pub(crate) struct Osv<'a> {
     published: Option<Cow<'a, str>>,
     #[serde(default)]
     withdrawn: Option<Cow<'a, str>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list")]
     pub(crate) aliases: Vec<Cow<'a, str>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list")]
     pub(crate) related: Vec<Cow<'a, str>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list")]
     pub(crate) upstream: Vec<Cow<'a, str>>,
     #[serde(default)]
     summary: Option<Cow<'a, str>>,
     #[serde(default)]
     details: Option<Cow<'a, str>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list")]
     severity: Vec<Severity<'a>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list")]
     affected: Vec<Affected<'a>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list")]
     references: Vec<Link<'a>>,
     #[serde(default)]
     database_specific: Option<Specific<'a>>,
+}
+
+/// A list, for which some publishers write `null`.
+fn list<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Ok(Option::<Vec<T>>::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[derive(Deserialize)]
@@ -137,7 +138,7 @@ struct Specific<'a> {
 struct Affected<'a> {
     #[serde(default)]
     package: Option<Package<'a>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list")]
     ranges: Vec<Span<'a>>,
     #[serde(default)]
     versions: Option<Vec<Cow<'a, str>>>,
@@ -149,7 +150,9 @@ struct Affected<'a> {
 
 #[derive(Deserialize)]
 struct Package<'a> {
+    #[serde(default)]
     name: Cow<'a, str>,
+    #[serde(default)]
     ecosystem: Cow<'a, str>,
 }
 
@@ -254,7 +257,8 @@ impl Reader {
         edition.published_at = edition.published_at.max(modified);
         // A withdrawn record is no record; one that only informs is about no vulnerability.
         let informs = |specific: &Option<Specific<'_>>| specific.as_ref().is_some_and(|s| s.informational.is_some());
-        let informational = informs(&record.database_specific) || record.affected.iter().any(|a| informs(&a.database_specific));
+        let informational =
+            informs(&record.database_specific) || record.affected.iter().any(|a| informs(&a.database_specific));
         if record.withdrawn.is_some() || informational {
             return;
         }
@@ -327,13 +331,7 @@ impl Covered {
     }
 }
 
-fn flaw(
-    record: &Osv<'_>,
-    id: &VulnerabilityId,
-    aliases: Vec<String>,
-    feed: &str,
-    problems: &mut Problems,
-) -> Flaw {
+fn flaw(record: &Osv<'_>, id: &VulnerabilityId, aliases: Vec<String>, feed: &str, problems: &mut Problems) -> Flaw {
     let own = record.affected.iter().flat_map(|affected| affected.severity.iter().flatten());
     let mut vectors = Vec::new();
     for severity in record.severity.iter().chain(own) {

@@ -37,11 +37,7 @@ fn requests(_known: &Known) -> Vec<Request> {
     }]
 }
 
-fn parse(
-    input: &mut Input<'_>,
-    sink: &mut dyn FnMut(Record),
-    problems: &mut Problems,
-) -> Result<Edition, ParseError> {
+fn parse(input: &mut Input<'_>, sink: &mut dyn FnMut(Record), problems: &mut Problems) -> Result<Edition, ParseError> {
     let reader = Reader { feed: FEED.id, rank: Rank::Ecosystem, vulnerability_of: single };
     let name = input.name();
     let (mut edition, mut covered) = (Edition::default(), Covered::default());

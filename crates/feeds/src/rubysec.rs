@@ -39,11 +39,7 @@ fn requests(_known: &Known) -> Vec<Request> {
     }]
 }
 
-fn parse(
-    input: &mut Input<'_>,
-    sink: &mut dyn FnMut(Record),
-    problems: &mut Problems,
-) -> Result<Edition, ParseError> {
+fn parse(input: &mut Input<'_>, sink: &mut dyn FnMut(Record), problems: &mut Problems) -> Result<Edition, ParseError> {
     let name = input.name();
     let mut edition = Edition::default();
     let mut any = false;
@@ -101,7 +97,8 @@ fn records(item: &Item, label: &str) -> Result<(Advisory, Flaw), String> {
         serde_yaml_ng::Value::String(text) => text.clone(),
         other => serde_yaml_ng::to_string(other).unwrap_or_default().trim().to_owned(),
     };
-    let cve = item.cve.as_ref().map(text).filter(|cve| !cve.is_empty() && cve != "null").map(|cve| format!("CVE-{cve}"));
+    let cve =
+        item.cve.as_ref().map(text).filter(|cve| !cve.is_empty() && cve != "null").map(|cve| format!("CVE-{cve}"));
     let ghsa = item.ghsa.as_ref().map(|ghsa| format!("GHSA-{ghsa}"));
     let own = label.rsplit('/').next().unwrap_or(label).trim_end_matches(".yml").to_owned();
     let id = cve.clone().or_else(|| ghsa.clone()).unwrap_or_else(|| own.clone());
@@ -112,7 +109,15 @@ fn records(item: &Item, label: &str) -> Result<(Advisory, Flaw), String> {
     }
     let ranges = complement(ECOSYSTEM, safe)?;
     let statement = Statement::Affected(Versions { ranges, exact: Vec::new() });
-    let advisory = Advisory::new(FEED.id, own.as_str(), ECOSYSTEM, Release::none(), item.gem.as_str(), vulnerability.clone(), statement);
+    let advisory = Advisory::new(
+        FEED.id,
+        own.as_str(),
+        ECOSYSTEM,
+        Release::none(),
+        item.gem.as_str(),
+        vulnerability.clone(),
+        statement,
+    );
     let aliases = [cve, ghsa, Some(own)].into_iter().flatten().filter(|name| *name != id);
     let references = item.url.iter().map(|url| Reference { url: url.clone(), tags: Vec::new() }).collect();
     let flaw = Flaw {

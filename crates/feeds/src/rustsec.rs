@@ -44,11 +44,7 @@ fn requests(_known: &Known) -> Vec<Request> {
     }]
 }
 
-fn parse(
-    input: &mut Input<'_>,
-    sink: &mut dyn FnMut(Record),
-    problems: &mut Problems,
-) -> Result<Edition, ParseError> {
+fn parse(input: &mut Input<'_>, sink: &mut dyn FnMut(Record), problems: &mut Problems) -> Result<Edition, ParseError> {
     let name = input.name();
     let mut edition = Edition::default();
     let mut any = false;
@@ -130,7 +126,8 @@ fn records(text: &str, label: &str, problems: &mut Problems) -> Result<Vec<Recor
     for id in &ids {
         let id = VulnerabilityId::new(id.as_str()).map_err(|e| e.to_string())?;
         let statement = Statement::Affected(Versions { ranges: ranges.clone(), exact: Vec::new() });
-        let advisory = Advisory::new(FEED.id, meta.id.as_str(), ECOSYSTEM, Release::none(), meta.package.as_str(), id, statement);
+        let advisory =
+            Advisory::new(FEED.id, meta.id.as_str(), ECOSYSTEM, Release::none(), meta.package.as_str(), id, statement);
         records.push(Record::Advisory(Advisory { rank: Rank::Ecosystem, ..advisory }));
     }
     if let [id] = ids.as_slice() {

@@ -37,6 +37,43 @@ pub(crate) fn sample(feed: &str) -> Vec<u8> {
         "epss" => include_bytes!("../samples/epss.csv").to_vec(),
         "vulnrichment" => vulnrichment(),
         "cvelist" => cvelist(),
+        "dsa" => include_bytes!("../samples/dsa.list").to_vec(),
+        "alpine" => include_bytes!("../samples/alpine.json").to_vec(),
+        "alma" => archive(
+            "osv-database-master/advisories",
+            &[("almalinux9/ALSA-2099-0001.json", include_bytes!("../samples/alma/ALSA-2099-0001.json"))],
+        ),
+        "osv" => archive(
+            "all",
+            &[
+                ("GHSA-demo-0001.json", include_bytes!("../samples/osv/GHSA-demo-0001.json")),
+                ("GHSA-demo-0002.json", include_bytes!("../samples/osv/GHSA-demo-0002.json")),
+                ("GHSA-demo-0003.json", include_bytes!("../samples/osv/GHSA-demo-0003.json")),
+            ],
+        ),
+        "govulndb" => archive("ID", &[("GO-2099-0001.json", include_bytes!("../samples/govulndb/GO-2099-0001.json"))]),
+        "pypa" => archive(
+            "advisory-database-main/vulns",
+            &[("vigie-demo/PYSEC-2099-1.yaml", include_bytes!("../samples/pypa/PYSEC-2099-1.yaml"))],
+        ),
+        "rubysec" => archive(
+            "ruby-advisory-db-master/gems",
+            &[
+                ("vigie-demo/CVE-2099-10008.yml", include_bytes!("../samples/rubysec/CVE-2099-10008.yml")),
+                ("vigie-demo-never/never.yml", include_bytes!("../samples/rubysec/never.yml")),
+            ],
+        ),
+        "rustsec" => archive(
+            "advisory-db-main/crates",
+            &[
+                ("vigie-demo/RUSTSEC-2099-0001.md", include_bytes!("../samples/rustsec/RUSTSEC-2099-0001.md")),
+                ("vigie-demo-old/RUSTSEC-2099-0002.md", include_bytes!("../samples/rustsec/RUSTSEC-2099-0002.md")),
+            ],
+        ),
+        "friendsofphp" => archive(
+            "security-advisories-master",
+            &[("vigie/demo/CVE-2099-10011.yaml", include_bytes!("../samples/friendsofphp/CVE-2099-10011.yaml"))],
+        ),
         other => panic!("the feed {other} has no sample yet: write one"),
     }
 }

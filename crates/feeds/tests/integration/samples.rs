@@ -60,6 +60,51 @@ fn cvelist() {
 }
 
 #[test]
+fn dsa() {
+    assert_snapshot!(read("dsa"));
+}
+
+#[test]
+fn alma() {
+    assert_snapshot!(read("alma"));
+}
+
+#[test]
+fn alpine() {
+    assert_snapshot!(read("alpine"));
+}
+
+#[test]
+fn osv() {
+    assert_snapshot!(read("osv"));
+}
+
+#[test]
+fn rustsec() {
+    assert_snapshot!(read("rustsec"));
+}
+
+#[test]
+fn govulndb() {
+    assert_snapshot!(read("govulndb"));
+}
+
+#[test]
+fn pypa() {
+    assert_snapshot!(read("pypa"));
+}
+
+#[test]
+fn rubysec() {
+    assert_snapshot!(read("rubysec"));
+}
+
+#[test]
+fn friendsofphp() {
+    assert_snapshot!(read("friendsofphp"));
+}
+
+#[test]
 fn epss_has_four_layouts() {
     let comment = "#model_version:v2099.01.01,score_date:2099-01-02T00:00:00+0000\n";
     let dated = "epss/epss_scores-2099-01-02.csv.gz";

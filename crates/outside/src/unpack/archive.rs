@@ -57,6 +57,10 @@ pub fn walk_tar(
         } else {
             bytes.clear();
             entry.read_to_end(&mut bytes).map_err(|e| name_source(name, e))?;
+            // The reader takes the end of the archive for the end of the file.
+            if bytes.len() as u64 != size {
+                return Err(damaged(name, &format_args!("{path} is cut off")));
+            }
             Content::Bytes(&bytes)
         };
         visit(Entry { path: &path, modified, content })?;

@@ -19,7 +19,7 @@ const LISTS: &str = "https://salsa.debian.org/security-tracker-team/security-tra
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
 pub(crate) const FEED: Feed = Feed {
-    id: "debian-dsa",
+    id: "dsa",
     title: "Debian security notices (DSA, DLA)",
     licence: "published freely by the Debian project",
     attribution: "Security notices by the Debian project (https://www.debian.org/security).",
@@ -45,11 +45,7 @@ fn requests(_known: &Known) -> Vec<Request> {
     vec![list("DSA"), list("DLA")]
 }
 
-fn parse(
-    input: &mut Input<'_>,
-    sink: &mut dyn FnMut(Record),
-    problems: &mut Problems,
-) -> Result<Edition, ParseError> {
+fn parse(input: &mut Input<'_>, sink: &mut dyn FnMut(Record), problems: &mut Problems) -> Result<Edition, ParseError> {
     streamed(input, |name, reader| read(name, reader, sink, problems))
 }
 
@@ -75,6 +71,10 @@ fn read(
         let read = read.map_err(|e| ParseError { name: name.to_owned(), reason: e.to_string() })?;
         if read == 0 {
             break;
+        }
+        // Half a version is another version.
+        if bytes.last() != Some(&b'\n') {
+            return Err(ParseError { name: name.to_owned(), reason: "it ends in the middle of a line".to_owned() });
         }
         let line = String::from_utf8_lossy(&bytes);
         let line = line.trim_end();
@@ -121,7 +121,8 @@ fn fix(line: &str) -> Result<Option<(Release, &str, Statement)>, String> {
 fn tell(notice: &Notice, release: &Release, source: &str, statement: &Statement, sink: &mut dyn FnMut(Record)) {
     // A notice without a CVE is about a flaw that has no other name.
     let own = VulnerabilityId::new(notice.id.as_str()).ok();
-    let ids: Vec<&VulnerabilityId> = if notice.cves.is_empty() { own.iter().collect() } else { notice.cves.iter().collect() };
+    let ids: Vec<&VulnerabilityId> =
+        if notice.cves.is_empty() { own.iter().collect() } else { notice.cves.iter().collect() };
     for id in ids {
         let advisory = Advisory::new(
             FEED.id,
