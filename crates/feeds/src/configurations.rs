@@ -57,7 +57,8 @@ pub(crate) fn read(configurations: &[Configuration<'_>], id: &str, products: &mu
             let needed: Vec<String> = others.filter_map(|(_, other)| runs_on(other)).collect();
             for (entry, cpe) in group.iter().filter(|(entry, _)| entry.vulnerable) {
                 let Some(product) = Product::of(cpe) else { continue };
-                products.add(&product.with_condition(&needed.join(" and ")), Word::Affected, versions(entry, cpe));
+                let product = product.with_condition(&needed.join(" and "));
+                products.add(product, Word::Affected, &versions(entry, cpe));
             }
         }
     }

@@ -3,7 +3,6 @@
 mod affected;
 
 use std::collections::BTreeMap;
-use std::io;
 
 use domain::record::{Flaw, Record};
 use domain::vulnerability::{
@@ -19,7 +18,7 @@ use self::affected::Affected;
 use crate::configurations::{self, Configuration};
 use crate::json::{Str, cut, cwe, excerpt, exploit_pages, instant, vector};
 use crate::products::Products;
-use crate::{Edition, ParseError, Problems, unpack_error};
+use crate::{Edition, ParseError, Problems, first_byte, unpack_error, whole};
 
 /// Short name of CISA's container among the additional ones.
 const CISA_ADP: &str = "CISA-ADP";
@@ -80,11 +79,8 @@ pub(crate) fn read_archive(
 ) -> Result<Edition, ParseError> {
     let name = input.name();
     let mut edition = Edition::default();
-    if is_single(input).map_err(|error| unpack_error(name, &error))? {
-        let mut bytes = Vec::new();
-        let mut reader = input.reader().map_err(|error| unpack_error(name, &error))?;
-        reader.read_to_end(&mut bytes).map_err(|error| unpack_error(name, &error))?;
-        let updated = read(feed, &bytes, sink, problems);
+    if first_byte(input)? == Some(b'{') {
+        let updated = read(feed, &whole(input)?, sink, problems);
         edition.published_at = updated.map_err(|reason| ParseError { name: name.to_owned(), reason })?;
         return Ok(edition);
     }
@@ -112,11 +108,6 @@ pub(crate) fn read_archive(
 /// Whether the text is the number of a CVE.
 pub(crate) fn is_cve(text: &str) -> bool {
     text.starts_with("CVE-") && VulnerabilityId::new(text).is_ok()
-}
-
-fn is_single(input: &mut Input<'_>) -> io::Result<bool> {
-    let mut reader = input.reader()?;
-    Ok(reader.fill_buf()?.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{'))
 }
 
 /// The identifier in a path such as `vulnrichment-develop/2024/3xxx/CVE-2024-3094.json`.

@@ -11,7 +11,7 @@ use outside::unpack::input::Input;
 use serde::Deserialize;
 
 use crate::json::{Str, instant};
-use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Plan, Problems, Request, cve5, unpack_error};
+use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Plan, Problems, Request, cve5, whole};
 
 const ARCHIVE: &str = "https://github.com/CVEProject/cvelistV5/archive/refs/heads/main";
 /// Folder of the single records; what the list of changes names must be in it.
@@ -83,9 +83,7 @@ struct Change<'a> {
 fn follow(input: &mut Input<'_>, known: &Known, revision: &dyn Fn(&str) -> Option<String>) -> Result<Plan, ParseError> {
     let name = input.name();
     let fail = |reason: String| ParseError { name: name.to_owned(), reason };
-    let mut text = Vec::new();
-    let mut reader = input.reader().map_err(|error| unpack_error(name, &error))?;
-    reader.read_to_end(&mut text).map_err(|error| unpack_error(name, &error))?;
+    let text = whole(input)?;
     let log: Vec<Changes<'_>> = serde_json::from_slice(&text).map_err(|e| fail(e.to_string()))?;
     let since = since(known);
     let is_wanted = |changes: &&Changes<'_>| instant(&changes.fetched) >= since;

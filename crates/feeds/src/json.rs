@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::{ParseError, Problems};
+use crate::{ParseError, Problems, unpack_error};
 
 /// Most bytes of one record; the largest real one is below 1 MiB.
 pub(crate) const MAX_RECORD_BYTES: u64 = 16 * 1024 * 1024;
@@ -146,6 +146,27 @@ impl<'de> Visitor<'de> for Items<'_> {
             self.since_record.set(0);
         }
         Ok(())
+    }
+}
+
+/// Shows the lines of a file, none of them longer than a record may be.
+pub(crate) fn bounded_lines(
+    name: &str,
+    reader: &mut dyn BufRead,
+    visit: &mut dyn FnMut(&[u8]),
+) -> Result<(), ParseError> {
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = (&mut *reader).take(MAX_RECORD_BYTES).read_until(b'\n', &mut line);
+        match read.map_err(|error| unpack_error(name, &error))? {
+            0 => return Ok(()),
+            read if read as u64 == MAX_RECORD_BYTES => {
+                let reason = format!("a line is larger than {MAX_RECORD_BYTES} bytes: refused");
+                return Err(ParseError { name: name.to_owned(), reason });
+            }
+            _ => visit(&line),
+        }
     }
 }
 

@@ -4,26 +4,39 @@
 //! into [`Record`]s. Parsing streams: memory is bounded by one record, whatever the size of the feed. A record that
 //! cannot be read is a problem, counted and named, and the others are kept.
 
+mod alma;
+mod alpine;
+mod attack;
+mod attack_cve;
+mod capec;
+mod certfr;
+mod certfr_alertes;
+mod certfr_avis;
 mod configurations;
 mod cve5;
 mod cvelist;
+mod cwe;
 mod debian;
-mod alma;
+mod dsa;
+mod endoflife;
 mod epss;
+mod euvd;
+mod exploitdb;
+mod friendsofphp;
 mod govulndb;
+mod intervals;
 mod json;
 mod kev;
+mod metasploit;
+mod nuclei;
 mod nvd;
 mod osv;
+mod problems;
+mod products;
 mod pypa;
 mod rubysec;
 mod rustsec;
-mod friendsofphp;
-mod alpine;
-mod dsa;
-mod intervals;
-mod problems;
-mod products;
+mod stix;
 mod vulnrichment;
 
 use std::io::{self, BufRead};
@@ -38,7 +51,7 @@ use outside::unpack::input::Input;
 pub use problems::Problems;
 
 /// Bumped whenever a parser changes what it yields: files parsed by an older one are parsed again.
-pub const PARSER_VERSION: u32 = 2;
+pub const PARSER_VERSION: u32 = 3;
 
 /// A publisher's feed.
 #[derive(Debug, Clone, Copy)]
@@ -161,6 +174,17 @@ pub const FEEDS: &[Feed] = &[
     epss::FEED,
     vulnrichment::FEED,
     cvelist::FEED,
+    euvd::FEED,
+    certfr_avis::FEED,
+    certfr_alertes::FEED,
+    exploitdb::FEED,
+    metasploit::FEED,
+    nuclei::FEED,
+    attack::FEED,
+    capec::FEED,
+    cwe::FEED,
+    attack_cve::FEED,
+    endoflife::FEED,
 ];
 
 impl Feed {
@@ -242,6 +266,23 @@ pub(crate) fn streamed(
     let name = input.name();
     let mut reader = input.reader().map_err(|error| unpack_error(name, &error))?;
     parse(name, &mut *reader)
+}
+
+/// The first byte that is no blank.
+pub(crate) fn first_byte(input: &mut Input<'_>) -> Result<Option<u8>, ParseError> {
+    let name = input.name();
+    let mut reader = input.reader().map_err(|error| unpack_error(name, &error))?;
+    let beginning = reader.fill_buf().map_err(|error| unpack_error(name, &error))?;
+    Ok(beginning.iter().find(|byte| !byte.is_ascii_whitespace()).copied())
+}
+
+/// All bytes; the request bounds them.
+pub(crate) fn whole(input: &mut Input<'_>) -> Result<Vec<u8>, ParseError> {
+    let name = input.name();
+    let mut bytes = Vec::new();
+    let mut reader = input.reader().map_err(|error| unpack_error(name, &error))?;
+    reader.read_to_end(&mut bytes).map_err(|error| unpack_error(name, &error))?;
+    Ok(bytes)
 }
 
 /// Why a file could not be unpacked. Errors of the unpacker name the file already.

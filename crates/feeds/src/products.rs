@@ -1,6 +1,8 @@
 //! What names of products (CPE) say of one flaw, gathered into advisories.
 
-use domain::advisory::{Advisory, Bound, PackageKind, Range, Rank, Statement, Versions};
+use std::collections::{HashMap, HashSet};
+
+use domain::advisory::{Advisory, Bound, Range, Rank, Statement, Versions};
 use domain::component::{Ecosystem, Release};
 use domain::cpe::{Attribute, Cpe};
 use domain::record::Record;
@@ -33,7 +35,7 @@ const PLATFORMS: [&str; 18] = [
 ];
 
 /// One product, as advisories name it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Product {
     /// `vendor:product`.
     pub(crate) package: String,
@@ -110,7 +112,7 @@ pub(crate) fn bound(version: &str, inclusive: bool) -> Bound {
 }
 
 /// What is said of the versions of one product.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Word {
     Affected,
     NotAffected,
@@ -119,85 +121,112 @@ pub(crate) enum Word {
 /// The versions by product, as they are read.
 #[derive(Debug, Default)]
 pub(crate) struct Products {
-    entries: Vec<(Product, Word, Versions)>,
+    entries: Vec<Entry>,
+    /// Where each product stands: some records name thousands.
+    places: HashMap<(Product, Word), usize>,
+    packages: HashSet<String>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    product: Product,
+    word: Word,
+    versions: Versions,
 }
 
 impl Products {
-    pub(crate) fn add(&mut self, product: &Product, word: Word, versions: Versions) {
+    pub(crate) fn add(&mut self, product: Product, word: Word, versions: &Versions) {
         if versions.ranges.is_empty() && versions.exact.is_empty() {
             return;
         }
-        let known = self.entries.iter_mut().rev().find(|(other, said, _)| other == product && *said == word);
-        let Some((_, _, all)) = known else {
-            self.entries.push((product.clone(), word, versions));
-            return;
-        };
-        for range in versions.ranges {
-            if !all.ranges.contains(&range) {
-                all.ranges.push(range);
+        match self.places.get(&(product.clone(), word)) {
+            Some(place) => {
+                let known = &mut self.entries[*place].versions;
+                known.ranges.extend_from_slice(&versions.ranges);
+                known.exact.extend_from_slice(&versions.exact);
             }
-        }
-        for exact in versions.exact {
-            if !all.exact.contains(&exact) {
-                all.exact.push(exact);
+            None => {
+                self.places.insert((product.clone(), word), self.entries.len());
+                self.packages.insert(product.package.clone());
+                self.entries.push(Entry { product, word, versions: versions.clone() });
             }
         }
     }
 
+    /// Adds what another source says.
+    pub(crate) fn append(&mut self, other: Self) {
+        for Entry { product, word, versions } in other.entries {
+            self.add(product, word, &versions);
+        }
+    }
+
     pub(crate) fn names(&self, package: &str) -> bool {
-        self.entries.iter().any(|(product, ..)| product.package == package)
+        self.packages.contains(package)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Shows an advisory for each product. Editions that all stand alike are one; else the edition is a condition.
+    /// Shows an advisory for each product, in the order in which they were read. Editions that all stand alike are one;
+    /// else the edition is a condition.
     pub(crate) fn advisories(mut self, source: &str, id: &VulnerabilityId, sink: &mut dyn FnMut(Record)) {
-        // Stable: what comes first in the document stays first.
-        for index in 0..self.entries.len() {
-            let (product, word, versions) = &self.entries[index];
-            if product.edition.is_empty() {
-                continue;
-            }
-            let siblings = || {
-                let same = |(other, said, _): &&(Product, Word, Versions)| {
-                    other.package == product.package && other.condition == product.condition && said == word
-                };
-                self.entries.iter().filter(same)
+        self.entries.iter_mut().for_each(|entry| once_each(&mut entry.versions));
+        let differing = self.differing();
+        let mut done: HashSet<(Product, Word)> = HashSet::new();
+        for Entry { product, word, versions } in self.entries {
+            let any = Product { edition: String::new(), ..product.clone() };
+            let product = if !product.edition.is_empty() && differing.contains(&(any.clone(), word)) {
+                any.with_condition(&format!("its edition is {}", product.edition))
+            } else {
+                any
             };
-            if siblings().any(|(.., other)| other != versions) {
-                let condition = format!("its edition is {}", product.edition);
-                let product = Product { edition: String::new(), ..product.clone() }.with_condition(&condition);
-                self.entries[index].0 = product;
-            }
-        }
-        let mut done: Vec<(Product, Word)> = Vec::new();
-        for (product, word, versions) in self.entries {
-            let product = Product { edition: String::new(), ..product };
-            if done.iter().any(|(other, said)| *other == product && *said == word) {
+            if !done.insert((product.clone(), word)) {
                 continue;
             }
             let statement = match word {
                 Word::Affected => Statement::Affected(versions),
                 Word::NotAffected => Statement::NotAffectedIn(versions),
             };
-            sink(Record::Advisory(Advisory {
-                kind: PackageKind::Source,
-                rank: Rank::Cpe,
-                condition: product.condition.clone(),
-                ..Advisory::new(
-                    source,
-                    id.as_str(),
-                    Ecosystem::Generic,
-                    Release::none(),
-                    product.package.clone(),
-                    id.clone(),
-                    statement,
-                )
-            }));
-            done.push((product, word));
+            let Product { package, condition, .. } = product;
+            let advisory =
+                Advisory::new(source, id.as_str(), Ecosystem::Generic, Release::none(), package, id.clone(), statement);
+            sink(Record::Advisory(Advisory { rank: Rank::Cpe, condition, ..advisory }));
         }
+    }
+
+    /// Products whose editions do not all stand alike.
+    fn differing(&self) -> HashSet<(Product, Word)> {
+        let mut first: HashMap<(Product, Word), usize> = HashMap::new();
+        let mut differing = HashSet::new();
+        for (place, Entry { product, word, versions }) in self.entries.iter().enumerate() {
+            let any = (Product { edition: String::new(), ..product.clone() }, *word);
+            match first.get(&any) {
+                Some(other) if self.entries[*other].versions != *versions => {
+                    differing.insert(any);
+                }
+                Some(_) => {}
+                None => {
+                    first.insert(any, place);
+                }
+            }
+        }
+        differing
+    }
+}
+
+/// Removes what is said twice; the order stays.
+fn once_each(versions: &mut Versions) {
+    fn key(bound: &Option<Bound>) -> Option<(String, bool)> {
+        bound.as_ref().map(|bound| (bound.version.clone(), bound.inclusive))
+    }
+    if versions.ranges.len() > 1 {
+        let mut seen = HashSet::new();
+        versions.ranges.retain(|range| seen.insert((key(&range.lower), key(&range.upper))));
+    }
+    if versions.exact.len() > 1 {
+        let mut seen = HashSet::new();
+        versions.exact.retain(|exact| seen.insert(exact.clone()));
     }
 }
 

@@ -97,7 +97,8 @@ fn incomplete(source: &Source, kind: &Kind, sources: &[Source], paths: &[String]
     } else if !paths.iter().any(|path| path.starts_with(&sample)) {
         problems.push(format!("{path}: the {what} {name} has no sample: there is no {sample}"));
     }
-    let row = format!("| `{name}`");
+    // Names that people type have hyphens.
+    let row = format!("| `{}`", name.replace('_', "-"));
     if !text_of(kind.guide).is_some_and(|text| text.lines().any(|line| line.starts_with(&row))) {
         problems.push(format!("{path}: the {what} {name} has no row in {}, one that begins with {row}", kind.guide));
     }

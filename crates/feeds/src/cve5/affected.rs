@@ -1,6 +1,7 @@
 //! Who is affected, as CVE records say it: products with CPE names, versions with their states.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 use domain::advisory::{Bound, Range, Versions};
 use domain::cpe::Cpe;
@@ -50,36 +51,33 @@ struct Change<'a> {
 
 /// Reads one container's word; products that an earlier container named keep what that one said.
 pub(super) fn read(affected: &[Affected<'_>], id: &str, products: &mut Products, problems: &mut Problems) {
-    let mut here = Vec::new();
+    let mut here = Products::default();
     // A package inside a product: the CPE names what ships it, the versions are the package's.
     for entry in affected.iter().filter(|entry| !entry.cpes.is_empty() && entry.package_name.is_none()) {
-        let versions = entry.judged();
-        if versions.iter().all(|(_, versions)| versions.ranges.is_empty() && versions.exact.is_empty()) {
+        let judged = entry.judged();
+        if judged.iter().all(|(_, versions)| versions.ranges.is_empty() && versions.exact.is_empty()) {
             continue;
         }
         let condition = entry.condition();
-        for cpe in &entry.cpes {
-            // Names of hardware are many and say nothing of software.
-            if cpe.starts_with("cpe:2.3:h:") {
-                continue;
-            }
+        // Some list a name for each version, which all are one product.
+        let mut done = HashSet::new();
+        // Names of hardware are many and say nothing of software.
+        for cpe in entry.cpes.iter().filter(|cpe| !cpe.starts_with("cpe:2.3:h:")) {
             match Cpe::parse(cpe) {
                 Ok(cpe) => {
-                    let Some(product) = Product::of(&cpe) else { continue };
-                    if products.names(&product.package) {
+                    let Some(product) = Product::of(&cpe).filter(|product| !products.names(&product.package)) else {
                         continue;
+                    };
+                    let product = product.with_condition(&condition);
+                    if done.insert(product.clone()) {
+                        judged.iter().for_each(|(word, versions)| here.add(product.clone(), *word, versions));
                     }
-                    here.push((product.with_condition(&condition), versions.clone()));
                 }
                 Err(error) => problems.add(id, &error),
             }
         }
     }
-    for (product, versions) in here {
-        for (word, versions) in versions {
-            products.add(&product, word, versions);
-        }
-    }
+    products.append(here);
 }
 
 impl Affected<'_> {

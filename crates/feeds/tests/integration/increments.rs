@@ -65,3 +65,17 @@ fn cvelist_asks_for_what_changed() {
     let names: Vec<_> = plan.requests.iter().map(|request| (request.name.as_str(), request.keep)).collect();
     assert_eq!(names, [("CVE-2099-1001.json", Keep::Accumulate)]);
 }
+
+#[test]
+fn cert_fr_asks_for_what_was_revised() {
+    let known = known("2099-02-01T00:00:00Z", "2099-03-01T00:00:00Z");
+    let index = r#"[
+        {"reference": "CERTFR-2099-AVI-0001", "title": "", "last_revision_date": "2099-03-01T00:00:00", "json_url": "/avis/CERTFR-2099-AVI-0001/json/"},
+        {"reference": "CERTFR-2099-AVI-0002", "title": "", "last_revision_date": "2099-03-02T00:00:00", "json_url": ""},
+        {"reference": "../somewhere", "last_revision_date": "2099-03-02T00:00:00"}
+    ]"#;
+    let plan = follow("certfr-avis", &known, index, &|_| Some("2099-03-01".to_owned()));
+    let urls: Vec<_> = plan.requests.iter().map(|request| request.url.as_str()).collect();
+    assert_eq!(urls, ["https://www.cert.ssi.gouv.fr/avis/CERTFR-2099-AVI-0002/json/"]);
+    assert_eq!(plan.all.expect("it is complete"), ["CERTFR-2099-AVI-0001", "CERTFR-2099-AVI-0002"]);
+}

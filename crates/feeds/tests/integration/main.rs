@@ -74,6 +74,17 @@ pub(crate) fn sample(feed: &str) -> Vec<u8> {
             "security-advisories-master",
             &[("vigie/demo/CVE-2099-10011.yaml", include_bytes!("../samples/friendsofphp/CVE-2099-10011.yaml"))],
         ),
+        "euvd" => include_bytes!("../samples/euvd.json").to_vec(),
+        "certfr-avis" => certfr_avis(),
+        "certfr-alertes" => include_bytes!("../samples/certfr_alertes.json").to_vec(),
+        "exploitdb" => include_bytes!("../samples/exploitdb.csv").to_vec(),
+        "metasploit" => include_bytes!("../samples/metasploit/modules_metadata_base.json").to_vec(),
+        "nuclei" => include_bytes!("../samples/nuclei.json").to_vec(),
+        "attack" => include_bytes!("../samples/attack.json").to_vec(),
+        "capec" => include_bytes!("../samples/capec.json").to_vec(),
+        "cwe" => archive("cwec", &[("cwec_v9.0.xml", include_bytes!("../samples/cwe.xml"))]),
+        "attack-cve" => include_bytes!("../samples/attack_cve/mappings.csv").to_vec(),
+        "endoflife" => include_bytes!("../samples/endoflife/products.json").to_vec(),
         other => panic!("the feed {other} has no sample yet: write one"),
     }
 }
@@ -111,6 +122,17 @@ fn cvelist() -> Vec<u8> {
             ("2099/30xxx/CVE-2099-30001.json", include_bytes!("../samples/cvelist/CVE-2099-30001.json")),
             ("2099/30xxx/CVE-2099-30002.json", include_bytes!("../samples/cvelist/CVE-2099-30002.json")),
             ("2099/30xxx/CVE-2099-30003.json", include_bytes!("../samples/cvelist/CVE-2099-30003.json")),
+        ],
+    )
+}
+
+fn certfr_avis() -> Vec<u8> {
+    archive(
+        "avis/2099",
+        &[
+            ("CERTFR-2099-AVI-0001.json", include_bytes!("../samples/certfr_avis/CERTFR-2099-AVI-0001.json")),
+            ("CERTFR-2099-AVI-0002.json", include_bytes!("../samples/certfr_avis/CERTFR-2099-AVI-0002.json")),
+            ("README.json", b"{}"),
         ],
     )
 }

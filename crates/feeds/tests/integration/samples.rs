@@ -5,11 +5,15 @@ use std::fmt::Write as _;
 use domain::record::Record;
 use insta::assert_snapshot;
 
-use crate::{parse, sample};
+use crate::{archive, parse, sample};
 
 /// One line a record, then the problems, then how it ended.
 fn read(feed: &str) -> String {
-    let parsed = parse(feed, feed, &sample(feed));
+    read_bytes(feed, &sample(feed))
+}
+
+fn read_bytes(feed: &str, bytes: &[u8]) -> String {
+    let parsed = parse(feed, feed, bytes);
     let mut text = String::new();
     for record in &parsed.records {
         let line = match record {
@@ -102,6 +106,76 @@ fn rubysec() {
 #[test]
 fn friendsofphp() {
     assert_snapshot!(read("friendsofphp"));
+}
+
+#[test]
+fn euvd() {
+    assert_snapshot!(read("euvd"));
+}
+
+#[test]
+fn certfr_avis() {
+    assert_snapshot!(read("certfr-avis"));
+}
+
+#[test]
+fn certfr_alertes() {
+    assert_snapshot!(read("certfr-alertes"));
+}
+
+#[test]
+fn exploitdb() {
+    assert_snapshot!(read("exploitdb"));
+}
+
+#[test]
+fn metasploit() {
+    assert_snapshot!(read("metasploit"));
+}
+
+#[test]
+fn nuclei() {
+    assert_snapshot!(read("nuclei"));
+}
+
+#[test]
+fn attack() {
+    assert_snapshot!(read("attack"));
+}
+
+#[test]
+fn capec() {
+    assert_snapshot!(read("capec"));
+}
+
+#[test]
+fn cwe() {
+    assert_snapshot!(read("cwe"));
+}
+
+#[test]
+fn attack_cve() {
+    assert_snapshot!(read("attack-cve"));
+}
+
+#[test]
+fn endoflife() {
+    assert_snapshot!(read("endoflife"));
+}
+
+#[test]
+fn other_forms_of_the_same_data_are_read() {
+    let alert = include_bytes!("../samples/certfr_alertes/CERTFR-2099-ALE-001.json");
+    assert_snapshot!("certfr_alertes_native", read_bytes("certfr-alertes", alert));
+    let by_cve: &[u8] = include_bytes!("../samples/metasploit/CVE-2099-10005.json");
+    let updated: &[u8] = br#"{"msf": "2099-01-02T03:04:05.678Z"}"#;
+    let files = [("rapid7/2099/CVE-2099-10005.json", by_cve), ("last_updated.json", updated)];
+    assert_snapshot!("metasploit_by_cve", read_bytes("metasploit", &archive("msfdb-list-main", &files)));
+    let mappings = include_bytes!("../samples/attack_cve/mappings.json");
+    assert_snapshot!("attack_cve_explorer", read_bytes("attack-cve", mappings));
+    let page: &[u8] = include_bytes!("../samples/endoflife/widget.md");
+    let files = [("products/widget.md", page), ("products/broken.md", b"no head"), ("README.md", b"---\n---\n")];
+    assert_snapshot!("endoflife_sources", read_bytes("endoflife", &archive("endoflife.date-master", &files)));
 }
 
 #[test]
