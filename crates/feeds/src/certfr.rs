@@ -9,11 +9,13 @@ use outside::unpack::input::Input;
 use serde::Deserialize;
 
 use crate::json::{Str, excerpt, instant};
-use crate::{Asked, Edition, Keep, MIB, ParseError, Plan, Problems, Request, first_byte, unpack_error, whole};
+use crate::{Asked, Edition, Keep, Known, MIB, ParseError, Plan, Problems, Request, first_byte, unpack_error, whole};
 
 const SITE: &str = "https://www.cert.ssi.gouv.fr/";
 const DOCUMENT_BYTES_MAX: u64 = 8 * MIB;
 const ARCHIVE: ArchiveLimits = ArchiveLimits { max_entries: 500_000, max_entry_bytes: DOCUMENT_BYTES_MAX };
+/// Documents that one run asks for, the newest first: there are thousands, and the site is small.
+const DOCUMENTS_A_RUN: usize = 1000;
 /// Characters of a reference such as `CERTFR-2025-AVI-0001`.
 const REFERENCE_CHARS_MAX: usize = 40;
 
@@ -48,10 +50,12 @@ pub(crate) struct Series {
 }
 
 impl Series {
-    /// The list of all documents.
-    pub(crate) fn index(&self, asked: Asked) -> Request {
+    /// The list of all documents. As long as some are missing its name is new each time, so that it is read again even
+    /// where it did not change.
+    pub(crate) fn index(&self, known: &Known, asked: Asked) -> Request {
+        let run = if known.complete_at.is_some() { String::new() } else { format!(".{}", known.now.as_second()) };
         Request {
-            name: format!("{}.json", self.folder),
+            name: format!("{}{run}.json", self.folder),
             url: format!("{SITE}{}/json/", self.folder),
             asked,
             keep: Keep::Index,
@@ -70,21 +74,24 @@ impl Series {
         let bytes = whole(input)?;
         let listed: Vec<Listed<'_>> = serde_json::from_slice(&bytes)
             .map_err(|error| ParseError { name: name.to_owned(), reason: error.to_string() })?;
-        let mut plan = Plan { all: Some(Vec::with_capacity(listed.len())), ..Plan::default() };
-        for entry in listed.iter().filter(|entry| is_reference(&entry.reference)) {
-            let reference = entry.reference.to_string();
-            if revision(&reference).as_deref() != Some(&*day(&entry.revised)) {
-                plan.requests.push(Request {
-                    name: format!("{reference}.json"),
-                    url: format!("{SITE}{}/{reference}/json/", self.folder),
-                    asked: Asked::MayLack,
-                    keep: Keep::Accumulate,
-                    max_bytes: DOCUMENT_BYTES_MAX,
-                    limits: Limits::bytes(DOCUMENT_BYTES_MAX),
-                });
-            }
-            plan.all.get_or_insert_default().push(reference);
-        }
+        let named = || listed.iter().filter(|entry| is_reference(&entry.reference));
+        let is_news = |entry: &&Listed<'_>| revision(&entry.reference).as_deref() != Some(&*day(&entry.revised));
+        let mut news: Vec<&Listed<'_>> = named().filter(is_news).collect();
+        news.sort_by(|a, b| (&*b.revised, &*b.reference).cmp(&(&*a.revised, &*a.reference)));
+        let is_whole = news.len() <= DOCUMENTS_A_RUN;
+        news.truncate(DOCUMENTS_A_RUN);
+        let request = |entry: &Listed<'_>| Request {
+            name: format!("{}.json", &*entry.reference),
+            url: format!("{SITE}{}/{}/json/", self.folder, &*entry.reference),
+            asked: Asked::MayLack,
+            keep: Keep::Accumulate,
+            max_bytes: DOCUMENT_BYTES_MAX,
+            limits: Limits::bytes(DOCUMENT_BYTES_MAX),
+        };
+        let requests = news.into_iter().map(request).collect();
+        // Until the last of them is here, the feed is a part.
+        let all = is_whole.then(|| named().map(|entry| entry.reference.to_string()).collect());
+        let plan = Plan { requests, all, ..Plan::default() };
         Ok(plan)
     }
 

@@ -26,7 +26,7 @@ pub(crate) const FEED: Feed = Feed {
 
 const SERIES: Series = Series { feed: FEED.id, folder: "alerte", kind: ExploitKind::Alert };
 
-fn requests(_known: &Known) -> Vec<Request> {
+fn requests(known: &Known) -> Vec<Request> {
     let list = Request {
         name: "cert-fr-ale_with_cves.json".to_owned(),
         url: LIST.to_owned(),
@@ -35,7 +35,7 @@ fn requests(_known: &Known) -> Vec<Request> {
         max_bytes: 32 * MIB,
         limits: Limits::bytes(64 * MIB),
     };
-    vec![list, SERIES.index(Asked::Always)]
+    vec![list, SERIES.index(known, Asked::Always)]
 }
 
 fn follow(

@@ -23,7 +23,7 @@ pub(crate) const FEED: Feed = Feed {
 
 const SERIES: Series = Series { feed: FEED.id, folder: "avis", kind: ExploitKind::Notice };
 
-fn requests(_known: &Known) -> Vec<Request> {
+fn requests(known: &Known) -> Vec<Request> {
     let archive = Request {
         name: "avis.tar".to_owned(),
         url: ARCHIVE.to_owned(),
@@ -32,7 +32,7 @@ fn requests(_known: &Known) -> Vec<Request> {
         max_bytes: 512 * MIB,
         limits: Limits::bytes(2048 * MIB),
     };
-    vec![archive, SERIES.index(Asked::Always)]
+    vec![archive, SERIES.index(known, Asked::Always)]
 }
 
 fn follow(

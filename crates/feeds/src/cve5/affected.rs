@@ -52,6 +52,7 @@ struct Change<'a> {
 /// Reads one container's word; products that an earlier container named keep what that one said.
 pub(super) fn read(affected: &[Affected<'_>], id: &str, products: &mut Products, problems: &mut Problems) {
     let mut here = Products::default();
+    let mut unread = None;
     // A package inside a product: the CPE names what ships it, the versions are the package's.
     for entry in affected.iter().filter(|entry| !entry.cpes.is_empty() && entry.package_name.is_none()) {
         let judged = entry.judged();
@@ -73,9 +74,14 @@ pub(super) fn read(affected: &[Affected<'_>], id: &str, products: &mut Products,
                         judged.iter().for_each(|(word, versions)| here.add(product.clone(), *word, versions));
                     }
                 }
-                Err(error) => problems.add(id, &error),
+                Err(error) => {
+                    unread.get_or_insert(error);
+                }
             }
         }
+    }
+    if let Some(first) = unread {
+        problems.add(id, &format_args!("a product is left out: {first}"));
     }
     products.append(here);
 }

@@ -78,4 +78,12 @@ fn cert_fr_asks_for_what_was_revised() {
     let urls: Vec<_> = plan.requests.iter().map(|request| request.url.as_str()).collect();
     assert_eq!(urls, ["https://www.cert.ssi.gouv.fr/avis/CERTFR-2099-AVI-0002/json/"]);
     assert_eq!(plan.all.expect("it is complete"), ["CERTFR-2099-AVI-0001", "CERTFR-2099-AVI-0002"]);
+
+    // A long list comes in parts, and is incomplete until the last one.
+    let entry =
+        |n: u32| format!(r#"{{"reference": "CERTFR-2099-AVI-{n:04}", "last_revision_date": "2099-01-01T00:00:00"}}"#);
+    let index = format!("[{}]", (1..=1500).map(entry).collect::<Vec<_>>().join(","));
+    let plan = follow("certfr-avis", &known, &index, &|_| None);
+    assert_eq!((plan.requests.len(), plan.requests[0].name.as_str()), (1000, "CERTFR-2099-AVI-1500.json"));
+    assert_eq!(plan.all, None);
 }
