@@ -41,6 +41,10 @@ pub(crate) enum Format {
     Json,
     /// SARIF 2.1.0, for `scan` only
     Sarif,
+    /// CycloneDX 1.6 in JSON, for `sbom` only
+    Cyclonedx,
+    /// SPDX 2.3 in JSON, for `sbom` only
+    Spdx,
 }
 
 #[derive(Debug, Subcommand)]
@@ -50,6 +54,11 @@ pub(crate) enum Command {
     /// Bring the knowledge up to date, or show how far it can be trusted
     #[command(subcommand)]
     Feeds(Feeds),
+    /// Write the bill of materials of a root directory, a folder or a file: CycloneDX, or SPDX with --format spdx
+    Sbom {
+        /// Root directory, folder or file
+        path: PathBuf,
+    },
     /// Say why a component is affected by a vulnerability, or is not, or why nobody can tell
     Explain(Explain),
     /// Serve the page and the API, synchronise feeds and inspect assets, unattended
@@ -118,6 +127,16 @@ pub(crate) enum ScanTarget {
     Root {
         /// The directory that is `/` of the system
         dir: PathBuf,
+    },
+    /// Lockfiles, manifests, bills of materials and installed packages in a folder, or one such file
+    Path {
+        /// Folder or file
+        path: PathBuf,
+    },
+    /// A bill of materials: CycloneDX (JSON, XML) or SPDX (JSON, tag-value)
+    Sbom {
+        /// The file, packed or not
+        file: PathBuf,
     },
 }
 

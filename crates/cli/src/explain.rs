@@ -18,7 +18,7 @@ pub(crate) fn run(common: &Common, args: &Explain) -> anyhow::Result<Exit> {
     let explanation = knowledge.explain(&component, release.as_ref(), &args.vulnerability)?;
     match common.format {
         Format::Json => output::json(&explanation)?,
-        Format::Table | Format::Sarif => print(&args.component, &explanation)?,
+        Format::Table | Format::Sarif | Format::Cyclonedx | Format::Spdx => print(&args.component, &explanation)?,
     }
     Ok(match explanation.outcome {
         Outcome::Affected | Outcome::NotAffected => Exit::Clean,

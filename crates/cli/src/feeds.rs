@@ -134,7 +134,7 @@ fn print(format: Format, snapshots: &[FeedSnapshot], column: Column, at: Timesta
             let feeds: Vec<_> = snapshots.iter().map(|snapshot| api::convert::feed(snapshot, at)).collect();
             output::json(&feeds)
         }
-        Format::Table | Format::Sarif => {
+        Format::Table | Format::Sarif | Format::Cyclonedx | Format::Spdx => {
             output::line(table(snapshots, &column, at))?;
             for snapshot in snapshots {
                 notes(snapshot).try_for_each(output::line)?;

@@ -7,6 +7,7 @@ mod output;
 mod cvss;
 mod version_compare;
 mod scan;
+mod sbom;
 mod feeds;
 mod explain;
 mod serve;
@@ -54,7 +55,11 @@ fn run(args: Args) -> anyhow::Result<Exit> {
     if common.format == Format::Sarif && !matches!(args.command, Command::Scan(_)) {
         return Err(exit::Usage("SARIF is a format of `scan` only".to_owned()).into());
     }
+    if matches!(common.format, Format::Cyclonedx | Format::Spdx) && !matches!(args.command, Command::Sbom { .. }) {
+        return Err(exit::Usage("CycloneDX and SPDX are formats of `sbom` only".to_owned()).into());
+    }
     match args.command {
+        Command::Sbom { path } => sbom::run(&common, &path),
         Command::Cvss => {
             cvss::run(&mut io::stdin().lock(), &mut io::stdout().lock()).map(|()| Exit::Clean).map_err(Into::into)
         }

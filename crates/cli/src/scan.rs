@@ -26,7 +26,7 @@ pub(crate) fn run(common: &Common, args: Scan) -> anyhow::Result<Exit> {
     match common.format {
         Format::Json => output::json(&report)?,
         Format::Sarif => output::json(&output::sarif::log(&report))?,
-        Format::Table => print(&report, args.limit.unwrap_or(usize::MAX))?,
+        Format::Table | Format::Cyclonedx | Format::Spdx => print(&report, args.limit.unwrap_or(usize::MAX))?,
     }
     Ok(exit)
 }
@@ -51,9 +51,52 @@ fn read(common: &Common, args: &Scan) -> anyhow::Result<(String, Inventory)> {
             let inventory = engine::inspect::root(dir)?;
             Ok((inventory.identity.hostname.clone().unwrap_or_else(|| dir.display().to_string()), inventory))
         }
+        (Some(ScanTarget::Path { path: place }), None) => path(place),
+        (Some(ScanTarget::Sbom { file }), None) => sbom(file),
         (None, Some(url)) => context::block_on(crate::inspect::read_ssh(common, url, &args.ssh)),
-        _ => Err(Usage("scan what? write `local`, `root DIR` or `ssh://user@host[:port]`".to_owned()).into()),
+        _ => Err(Usage("scan what? write `local`, `root DIR`, `path PATH`, `sbom FILE` or `ssh://user@host[:port]`".to_owned()).into()),
     }
+}
+
+/// A folder or a file that tells of packages.
+pub(crate) fn path(path: &Path) -> anyhow::Result<(String, Inventory)> {
+    let name = path.display().to_string();
+    if path.is_dir() {
+        return Ok((name, engine::inspect::folder(path)?));
+    }
+    let bytes = bounded(path)?;
+    if let Some(inventory) = engine::inspect::file(path, &bytes) {
+        return Ok((name, inventory));
+    }
+    match ecosystems::sbom::parse(&name, &bytes) {
+        Ok(inventory) => Ok((name, inventory)),
+        Err(ecosystems::sbom::SbomError::Foreign { .. }) => {
+            Err(Usage(format!("{name} is no lockfile, manifest, archive, program or bill of materials that Vigie knows")).into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn sbom(path: &Path) -> anyhow::Result<(String, Inventory)> {
+    let name = path.display().to_string();
+    let inventory = ecosystems::sbom::parse(&name, &bounded(path)?)?;
+    Ok((name, inventory))
+}
+
+/// Most bytes of one file, unpacked.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+
+fn bounded(path: &Path) -> anyhow::Result<Vec<u8>> {
+    use std::io::Read as _;
+    let name = path.display().to_string();
+    let file = std::fs::File::open(path).with_context(|| format!("open {name}"))?;
+    let size = file.metadata().map(|meta| meta.len()).unwrap_or(0).min(FILE_BYTES_MAX);
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+    let limits = outside::unpack::Limits::bytes(FILE_BYTES_MAX);
+    outside::unpack::reader(&name, file, limits)
+        .and_then(|mut reader| reader.read_to_end(&mut bytes))
+        .with_context(|| format!("read {name}"))?;
+    Ok(bytes)
 }
 
 fn report(

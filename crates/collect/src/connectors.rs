@@ -6,6 +6,7 @@
 pub mod local;
 pub mod root;
 pub mod ssh;
+pub mod tree;
 
 mod files;
 mod process;

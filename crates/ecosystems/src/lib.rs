@@ -7,6 +7,7 @@ pub mod capture;
 pub mod deb;
 pub mod host;
 pub mod manifest;
+pub mod sbom;
 pub mod tree;
 pub mod version;
 

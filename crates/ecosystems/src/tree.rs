@@ -1,6 +1,9 @@
-//! A tree of files: a root directory, a source folder, an image with its layers put together.
+//! A tree of files: a root directory, a source folder, an image with its layers put together. What in it tells of packages.
+
+use domain::inventory::{Area, Gap};
 
 use crate::capture::Reading;
+use crate::manifest::{Found, FoundBy, Manifest, Tells, manifests};
 
 /// Files by their paths below a root, without a leading slash. Links are followed inside the tree and never out of it.
 pub trait Tree {
@@ -14,9 +17,122 @@ pub trait Tree {
     /// The first bytes of one file, fewer where it is shorter. `None`: it cannot be read.
     fn head(&self, path: &str) -> Option<[u8; 16]>;
 
-    /// The files of one folder, not of its subfolders.
-    fn folder(&self, path: &str, files_max: usize, bytes_max: usize) -> Reading;
-
     /// The digest of the image layer that brought a file. Empty: no image.
     fn layer(&self, path: &str) -> &str;
+}
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looking {
+    /// A system or an image: what is installed there counts, what an application would ask for does not.
+    System,
+    /// Sources and applications: lockfiles and manifests count too.
+    Application,
+}
+
+/// Tells which distribution package owns a file.
+pub type Owner<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Reads everything in a tree that tells of language packages.
+pub fn packages(tree: &dyn Tree, looking: Looking, owner: Owner<'_>) -> Found {
+    let mut found = Found::default();
+    let mut wanted: Vec<(&'static Manifest, String)> = Vec::new();
+    let mut unowned: Vec<String> = Vec::new();
+    let ended = tree.walk(&mut |path| {
+        let mut known = false;
+        for manifest in manifests().filter(|manifest| counts(manifest, looking)) {
+            if matches!(manifest.found, FoundBy::Path(matches) if matches(path)) {
+                known = true;
+                wanted.push((manifest, path.to_owned()));
+            }
+        }
+        if !known && may_be_program(path) {
+            unowned.push(path.to_owned());
+        }
+    });
+    if let Err(reason) = ended {
+        found.gaps.push(gap("/", reason));
+    }
+    for (manifest, path) in wanted {
+        read(tree, manifest, &path, owner, &mut found);
+    }
+    let programs: Vec<&'static Manifest> = manifests().filter(|m| matches!(m.found, FoundBy::Program)).collect();
+    for path in unowned {
+        // What a distribution built is the distribution's to judge, and reading all of it would take minutes.
+        if programs.is_empty() || owner(&path).is_some() || !tree.head(&path).is_some_and(|head| is_program(&head)) {
+            continue;
+        }
+        for manifest in &programs {
+            read(tree, manifest, &path, owner, &mut found);
+        }
+    }
+    found.components.sort();
+    found.components.dedup();
+    found.gaps.sort();
+    found.gaps.dedup();
+    found
+}
+
+/// Reads one file as whatever its name or its first bytes say that it is. `None`: nothing that tells of packages.
+pub fn file(path: &str, bytes: &[u8]) -> Option<Found> {
+    let named = manifests().filter(|m| matches!(m.found, FoundBy::Path(matches) if matches(path)));
+    let mut head = [0; 16];
+    let count = bytes.len().min(head.len());
+    head[..count].copy_from_slice(&bytes[..count]);
+    let program = manifests().filter(|m| matches!(m.found, FoundBy::Program) && is_program(&head));
+    let mut manifests = named.chain(program).peekable();
+    manifests.peek()?;
+    let mut found = Found::default();
+    for manifest in manifests {
+        (manifest.parse)(path, bytes, &mut found);
+    }
+    Some(found)
+}
+
+fn counts(manifest: &Manifest, looking: Looking) -> bool {
+    manifest.tells == Tells::Installed || looking == Looking::Application
+}
+
+fn read(tree: &dyn Tree, manifest: &Manifest, path: &str, owner: Owner<'_>, found: &mut Found) {
+    match tree.read(path, manifest.bytes_max) {
+        Reading::Bytes(bytes) => {
+            let before = found.components.len();
+            (manifest.parse)(path, &bytes, found);
+            let owner = if found.components.len() > before { owner(path).unwrap_or_default() } else { String::new() };
+            let layer = tree.layer(path);
+            for component in &mut found.components[before..] {
+                component.owner.clone_from(&owner);
+                layer.clone_into(&mut component.layer);
+            }
+        }
+        Reading::Failed(reason) => found.gaps.push(gap(path, reason)),
+        // Removed since it was listed, or no file any more.
+        Reading::Missing | Reading::Files(_) => {}
+    }
+}
+
+/// Names that no program has, so that their files need not be opened.
+fn may_be_program(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    match name.rsplit_once('.') {
+        None => true,
+        Some((_, end)) => matches!(end, "exe" | "dll" | "bin" | "so" | "out") || end.bytes().all(|b| b.is_ascii_digit()),
+    }
+}
+
+/// ELF, PE, Mach-O in both byte orders and widths.
+fn is_program(head: &[u8; 16]) -> bool {
+    const MAGICS: [&[u8]; 6] = [
+        b"\x7fELF",
+        b"MZ",
+        b"\xfe\xed\xfa\xce",
+        b"\xfe\xed\xfa\xcf",
+        b"\xce\xfa\xed\xfe",
+        b"\xcf\xfa\xed\xfe",
+    ];
+    MAGICS.iter().any(|magic| head.starts_with(magic))
+}
+
+fn gap(subject: &str, reason: String) -> Gap {
+    Gap { area: Area::Packages, subject: subject.to_owned(), reason }
 }

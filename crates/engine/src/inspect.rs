@@ -8,13 +8,16 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use collect::connectors;
+use collect::connectors::tree::{Folder, TreeError};
 use domain::asset::Asset;
 use domain::finding::{Change, Finding, FindingKey};
 use domain::ids::AssetId;
-use domain::inventory::{Area, Inventory};
+use domain::inventory::{Area, Identity, Inventory, Platform};
 use domain::verdict::Undecided;
 use domain::vulnerability::VulnerabilityId;
 use ecosystems::capture::{Capture, FollowUp, Probe, Reading};
+use ecosystems::manifest::Found;
+use ecosystems::tree::{self, Looking};
 use jiff::Timestamp;
 use knowledge::{Knowledge, Matches};
 use store::Tx;
@@ -56,7 +59,53 @@ pub fn local() -> Inventory {
 /// Reads a root directory. Nothing runs there, so nothing is asked of running programs.
 pub fn root(dir: &Path) -> Result<Inventory, connectors::root::RootError> {
     let capture: Capture = connectors::root::capture(dir, &probes())?;
-    Ok(ecosystems::inventory(&capture, &[]))
+    let mut inventory = ecosystems::inventory(&capture, &[]);
+    if let Ok(folder) = Folder::open(dir) {
+        add(&mut inventory, tree::packages(&folder, Looking::System, &|_| None));
+    }
+    Ok(inventory)
+}
+
+/// Reads a folder of sources or an application: lockfiles, manifests, and what is installed below.
+pub fn folder(dir: &Path) -> Result<Inventory, TreeError> {
+    let folder = Folder::open(dir)?;
+    let mut inventory = application(dir);
+    add(&mut inventory, tree::packages(&folder, Looking::Application, &|_| None));
+    Ok(inventory)
+}
+
+/// Reads one file that tells of packages. `None`: it is of no kind that Vigie knows.
+pub fn file(path: &Path, bytes: &[u8]) -> Option<Inventory> {
+    let found = tree::file(&path.to_string_lossy(), bytes)?;
+    let mut inventory = application(path);
+    add(&mut inventory, found);
+    Some(inventory)
+}
+
+/// Something that has no system around it.
+fn application(path: &Path) -> Inventory {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Inventory {
+        identity: Identity::default(),
+        platform: Platform { name, release: None, architecture: None },
+        components: Some(Vec::new()),
+        running_kernel: None,
+        listeners: None,
+        reboot_required: None,
+        stale_packages: None,
+        product: String::new(),
+        gaps: Vec::new(),
+    }
+}
+
+fn add(inventory: &mut Inventory, found: Found) {
+    if !found.components.is_empty() {
+        let components = inventory.components.get_or_insert_default();
+        components.extend(found.components);
+        components.sort();
+        components.dedup();
+    }
+    inventory.gaps.extend(found.gaps);
 }
 
 /// Everything to read, as connectors take it.

@@ -41,6 +41,43 @@ impl Root {
         }
     }
 
+    /// The regular files and the folders in a folder, sorted; links and everything else are left out.
+    pub(crate) fn entries(&self, folder: &str) -> Result<Vec<(String, bool)>, Errno> {
+        let path = if folder.is_empty() { Path::new(".") } else { Path::new(folder) };
+        let directory = self.walk(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK)?;
+        let mut entries = Vec::new();
+        for entry in Dir::new(directory)? {
+            let entry = entry?;
+            let is_folder = match entry.file_type() {
+                FileType::RegularFile => false,
+                FileType::Directory => true,
+                _ => continue,
+            };
+            let name = entry.file_name().to_string_lossy();
+            if name != "." && name != ".." {
+                entries.push((name.into_owned(), is_folder));
+            }
+        }
+        entries.sort_unstable();
+        Ok(entries)
+    }
+
+    /// The first bytes of a regular file.
+    pub(crate) fn head(&self, path: &str) -> Option<[u8; 16]> {
+        let file = self.walk(Path::new(path), OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY).ok()?;
+        let mut head = [0; 16];
+        let mut count = 0;
+        let mut file = File::from(file);
+        while count < head.len() {
+            match file.read(&mut head[count..]) {
+                Ok(0) => break,
+                Ok(read) => count += read,
+                Err(_) => return None,
+            }
+        }
+        Some(head)
+    }
+
     fn regular_files(
         &self,
         folder: &Path,

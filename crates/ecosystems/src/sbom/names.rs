@@ -1,0 +1,116 @@
+//! From the names of bills of materials to ours.
+
+use domain::component::{Component, Ecosystem, Release};
+use domain::cpe::Cpe;
+use domain::purl::Purl;
+
+use super::{Item, generic};
+
+/// A component as Vigie judges it, and the release that it says it is of; the error is why it cannot be judged.
+pub(super) fn component(item: &Item<'_>) -> Result<(Component, Option<Release>), String> {
+    if item.purl.is_empty() {
+        return by_cpe(item, "they have neither a package-url nor a CPE");
+    }
+    let purl = match Purl::parse(&item.purl) {
+        Ok(purl) => purl,
+        Err(_) => return by_cpe(item, "their package-urls are none"),
+    };
+    let Some((ecosystem, name)) = purl.component_key().filter(|(ecosystem, _)| *ecosystem != Ecosystem::Generic) else {
+        return by_cpe(item, &format!("no feed speaks for packages of the type {}", purl.kind));
+    };
+    let version = match purl.full_version() {
+        version if version.is_empty() => item.version.to_string(),
+        version => version,
+    };
+    if version.is_empty() {
+        return Err("they have no version".to_owned());
+    }
+    let upstream = purl.upstream().map(|(name, version)| (name.to_owned(), version.to_owned()));
+    let (source, source_version) = match item.source.clone().or(upstream) {
+        Some((source, version_of)) if !source.is_empty() => {
+            let version = if version_of.is_empty() { version.clone() } else { version_of };
+            (ecosystem.canonical_name(&source), version)
+        }
+        _ => (name.clone(), version.clone()),
+    };
+    let source_version = match ecosystem {
+        // A rebuild of the binaries alone has the source's version.
+        Ecosystem::Deb => strip_rebuild(&source_version).to_owned(),
+        _ => source_version,
+    };
+    let release = if ecosystem.is_distribution() { release_of(&purl) } else { None };
+    let qualifier = |key: &str| purl.qualifiers.get(key).cloned().unwrap_or_default();
+    let component = Component {
+        ecosystem,
+        source,
+        source_version,
+        name,
+        version,
+        arch: qualifier("arch"),
+        module: qualifier("rpmmod"),
+        cpe: item.cpe.to_string(),
+        ..Component::default()
+    };
+    Ok((component, release))
+}
+
+fn by_cpe(item: &Item<'_>, why: &str) -> Result<(Component, Option<Release>), String> {
+    let cpe = Cpe::parse(&item.cpe).ok();
+    let key = cpe.as_ref().and_then(Cpe::key);
+    match (cpe, key) {
+        (Some(cpe), Some(key)) => Ok((generic(&cpe, key, &item.cpe, &item.version), None)),
+        _ => Err(why.to_owned()),
+    }
+}
+
+fn strip_rebuild(version: &str) -> &str {
+    match version.rsplit_once("+b") {
+        Some((rest, digits)) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => rest,
+        _ => version,
+    }
+}
+
+fn release_of(purl: &Purl) -> Option<Release> {
+    match purl.distro() {
+        Some((distribution, version)) => release(distribution, version),
+        None if matches!(purl.namespace.as_str(), "wolfi" | "chainguard") => {
+            Some(Release { distribution: purl.namespace.clone(), name: "rolling".to_owned() })
+        }
+        None => None,
+    }
+}
+
+/// The release by the names of os-release, package-urls and tools.
+pub(super) fn release(distribution: &str, version: &str) -> Option<Release> {
+    let distribution = match distribution.to_ascii_lowercase().as_str() {
+        "redhat" | "red hat enterprise linux" | "rhel" => "rhel".to_owned(),
+        "alma" | "almalinux" => "almalinux".to_owned(),
+        "rockylinux" | "rocky" => "rocky".to_owned(),
+        "amazon" | "amzn" | "amazonlinux" => "amzn".to_owned(),
+        "oracle" | "oraclelinux" | "ol" => "ol".to_owned(),
+        other => other.split_whitespace().next().unwrap_or_default().to_owned(),
+    };
+    let version = version.trim().trim_start_matches('v');
+    let major = version.split(['.', ' ']).next().unwrap_or_default();
+    let two = || version.split('.').take(2).collect::<Vec<_>>().join(".");
+    let name = match (distribution.as_str(), major) {
+        ("debian", "9") => "stretch".to_owned(),
+        ("debian", "10") => "buster".to_owned(),
+        ("debian", "11") => "bullseye".to_owned(),
+        ("debian", "12") => "bookworm".to_owned(),
+        ("debian", "13") => "trixie".to_owned(),
+        ("ubuntu", _) => match two().as_str() {
+            "16.04" => "xenial".to_owned(),
+            "18.04" => "bionic".to_owned(),
+            "20.04" => "focal".to_owned(),
+            "22.04" => "jammy".to_owned(),
+            "24.04" => "noble".to_owned(),
+            _ => version.to_owned(),
+        },
+        ("alpine", _) => two(),
+        ("wolfi" | "chainguard" | "arch", _) => "rolling".to_owned(),
+        ("rhel" | "almalinux" | "rocky" | "centos" | "ol" | "fedora" | "amzn", major) => major.to_owned(),
+        _ => version.to_owned(),
+    };
+    (!distribution.is_empty() && !name.is_empty()).then_some(Release { distribution, name })
+}

@@ -1,0 +1,56 @@
+//! SPDX 2.x as lines of tags and values.
+
+use std::borrow::Cow;
+
+use super::{Bill, Item};
+
+/// Whether it looks like one: the first tag is the version.
+pub(super) fn is_one(bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(64 * 1024)];
+    String::from_utf8_lossy(start).lines().any(|line| line.trim_start().starts_with("SPDXVersion:"))
+}
+
+pub(super) fn read(text: &str, bill: &mut Bill) {
+    let mut item: Option<Item<'_>> = None;
+    let mut in_text = false;
+    for line in text.lines() {
+        // A long text may hold anything, tags included.
+        if in_text || line.contains("<text>") {
+            in_text = !line.contains("</text>");
+            continue;
+        }
+        let Some((tag, value)) = line.split_once(':') else { continue };
+        let value = value.trim();
+        match tag.trim() {
+            "PackageName" => {
+                if let Some(done) = item.take() {
+                    bill.item(&done);
+                }
+                let nothing = || Cow::Borrowed("");
+                let name = Cow::Borrowed(value);
+                item = Some(Item { name, version: nothing(), purl: nothing(), cpe: nothing(), source: None });
+            }
+            "PackageVersion" => {
+                if let Some(item) = &mut item {
+                    item.version = Cow::Borrowed(value);
+                }
+            }
+            "ExternalRef" => {
+                let mut words = value.split_whitespace().skip(1);
+                if let (Some(item), Some(kind), Some(locator)) = (&mut item, words.next(), words.next()) {
+                    match kind {
+                        "purl" => item.purl = Cow::Borrowed(locator),
+                        "cpe23Type" | "cpe22Type" => item.cpe = Cow::Borrowed(locator),
+                        _ => {}
+                    }
+                }
+            }
+            // Files and snippets that follow belong to no package.
+            "DocumentName" => bill.subject(value, ""),
+            _ => {}
+        }
+    }
+    if let Some(done) = item {
+        bill.item(&done);
+    }
+}

@@ -1,0 +1,224 @@
+//! Writing a bill of materials: CycloneDX 1.6 and SPDX 2.3, in JSON. The same inventory and instant give the same bytes.
+
+use std::fmt::Write as _;
+use std::io;
+
+use domain::component::{Component, Release};
+use domain::inventory::Inventory;
+use jiff::Timestamp;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+/// The forms that are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    CycloneDx,
+    Spdx,
+}
+
+/// Writes an inventory. `name` is what was looked at; `tool` is the version of the program that looks.
+pub fn write(
+    form: Form,
+    name: &str,
+    inventory: &Inventory,
+    tool: &str,
+    at: Timestamp,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
+    let components = inventory.components.as_deref().unwrap_or_default();
+    let id = uuid_of(name, components);
+    match form {
+        Form::CycloneDx => cyclonedx(name, inventory, components, tool, at, &id, out),
+        Form::Spdx => spdx(name, inventory, components, tool, at, &id, out),
+    }?;
+    out.write_all(b"\n")
+}
+
+fn cyclonedx(
+    name: &str,
+    inventory: &Inventory,
+    components: &[Component],
+    tool: &str,
+    at: Timestamp,
+    id: &str,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Entry<'a> {
+        r#type: &'static str,
+        bom_ref: String,
+        name: &'a str,
+        version: &'a str,
+        purl: String,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        cpe: &'a str,
+        properties: Vec<Property<'a>>,
+    }
+    #[derive(Serialize)]
+    struct Property<'a> {
+        name: &'static str,
+        value: &'a str,
+    }
+    let metadata = serde_json::json!({
+        "timestamp": at.to_string(),
+        "tools": {"components": [{"type": "application", "name": "vigie", "version": tool}]},
+        "component": {"type": "application", "bom-ref": "subject", "name": name},
+    });
+    write!(
+        out,
+        "{{\"$schema\":\"http://cyclonedx.org/schema/bom-1.6.schema.json\",\"bomFormat\":\"CycloneDX\",\
+         \"specVersion\":\"1.6\",\"serialNumber\":\"urn:uuid:{id}\",\"version\":1,\"metadata\":{metadata},\"components\":["
+    )?;
+    let release = inventory.platform.release.as_ref();
+    if let Some(release) = release {
+        let system = serde_json::json!({
+            "type": "operating-system", "bom-ref": "system", "name": release.distribution, "version": release.name,
+        });
+        write!(out, "{system}")?;
+    }
+    for (number, component) in components.iter().enumerate() {
+        if number > 0 || release.is_some() {
+            out.write_all(b",")?;
+        }
+        let purl = purl(component, release);
+        let said = [
+            ("vigie:path", component.path.as_str()),
+            ("vigie:layer", component.layer.as_str()),
+            ("vigie:owner", component.owner.as_str()),
+            ("vigie:origin", component.origin.as_str()),
+        ];
+        let entry = Entry {
+            r#type: "library",
+            bom_ref: format!("{number}-{purl}"),
+            name: &component.name,
+            version: &component.version,
+            purl,
+            cpe: &component.cpe,
+            properties: said
+                .into_iter()
+                .filter(|(_, value)| !value.is_empty())
+                .map(|(name, value)| Property { name, value })
+                .collect(),
+        };
+        serde_json::to_writer(&mut *out, &entry)?;
+    }
+    out.write_all(b"]}")
+}
+
+fn spdx(
+    name: &str,
+    inventory: &Inventory,
+    components: &[Component],
+    tool: &str,
+    at: Timestamp,
+    id: &str,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Package<'a> {
+        #[serde(rename = "SPDXID")]
+        id: String,
+        name: &'a str,
+        version_info: &'a str,
+        download_location: &'static str,
+        files_analyzed: bool,
+        license_concluded: &'static str,
+        license_declared: &'static str,
+        copyright_text: &'static str,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        source_info: &'a str,
+        external_refs: Vec<Reference<'a>>,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Reference<'a> {
+        reference_category: &'static str,
+        reference_type: &'static str,
+        reference_locator: std::borrow::Cow<'a, str>,
+    }
+    let title = serde_json::to_string(name)?;
+    write!(
+        out,
+        "{{\"spdxVersion\":\"SPDX-2.3\",\"dataLicense\":\"CC0-1.0\",\"SPDXID\":\"SPDXRef-DOCUMENT\",\"name\":{title},\
+         \"documentNamespace\":\"https://vigie.invalid/spdx/{id}\",\"creationInfo\":{{\"created\":\"{at}\",\
+         \"creators\":[\"Tool: vigie-{tool}\"]}},\"packages\":["
+    )?;
+    let release = inventory.platform.release.as_ref();
+    let mut first = true;
+    if let Some(release) = release {
+        let system = serde_json::json!({
+            "SPDXID": "SPDXRef-system", "name": release.distribution, "versionInfo": release.name,
+            "downloadLocation": "NOASSERTION", "filesAnalyzed": false, "primaryPackagePurpose": "OPERATING-SYSTEM",
+            "licenseConcluded": "NOASSERTION", "licenseDeclared": "NOASSERTION", "copyrightText": "NOASSERTION",
+        });
+        write!(out, "{system}")?;
+        first = false;
+    }
+    for (number, component) in components.iter().enumerate() {
+        if !first {
+            out.write_all(b",")?;
+        }
+        first = false;
+        let locator = purl(component, release).into();
+        let mut external_refs =
+            vec![Reference { reference_category: "PACKAGE-MANAGER", reference_type: "purl", reference_locator: locator }];
+        if !component.cpe.is_empty() {
+            let (reference_category, reference_type) = ("SECURITY", "cpe23Type");
+            let reference_locator = component.cpe.as_str().into();
+            external_refs.push(Reference { reference_category, reference_type, reference_locator });
+        }
+        let package = Package {
+            id: format!("SPDXRef-package-{number}"),
+            name: &component.name,
+            version_info: &component.version,
+            download_location: "NOASSERTION",
+            files_analyzed: false,
+            license_concluded: "NOASSERTION",
+            license_declared: "NOASSERTION",
+            copyright_text: "NOASSERTION",
+            source_info: &component.path,
+            external_refs,
+        };
+        serde_json::to_writer(&mut *out, &package)?;
+    }
+    out.write_all(b"],\"relationships\":[")?;
+    let first_package = if release.is_some() { "system" } else { "package-0" };
+    if release.is_some() || !components.is_empty() {
+        write!(
+            out,
+            "{{\"spdxElementId\":\"SPDXRef-DOCUMENT\",\"relationshipType\":\"DESCRIBES\",\
+             \"relatedSpdxElement\":\"SPDXRef-{first_package}\"}}"
+        )?;
+    }
+    out.write_all(b"]}")
+}
+
+fn purl(component: &Component, release: Option<&Release>) -> String {
+    component.purl(release.filter(|_| component.ecosystem.is_distribution())).to_string()
+}
+
+/// An identifier of the content, in the form of a UUID (version 8: made by whoever makes it).
+fn uuid_of(name: &str, components: &[Component]) -> String {
+    let mut hash = Sha256::new();
+    hash.update(name);
+    for component in components {
+        for text in [&component.name, &component.version, &component.arch, &component.path] {
+            hash.update(text);
+            hash.update([0]);
+        }
+    }
+    let mut bytes: [u8; 16] = hash.finalize()[..16].try_into().unwrap_or_default();
+    bytes[6] = bytes[6] & 0x0f | 0x80;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let mut text = String::with_capacity(36);
+    for (place, byte) in bytes.iter().enumerate() {
+        if matches!(place, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
