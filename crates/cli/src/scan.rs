@@ -54,7 +54,10 @@ fn read(common: &Common, args: &Scan) -> anyhow::Result<(String, Inventory)> {
         (Some(ScanTarget::Path { path: place }), None) => path(place),
         (Some(ScanTarget::Sbom { file }), None) => sbom(file),
         (None, Some(url)) => context::block_on(crate::inspect::read_ssh(common, url, &args.ssh)),
-        _ => Err(Usage("scan what? write `local`, `root DIR`, `path PATH`, `sbom FILE` or `ssh://user@host[:port]`".to_owned()).into()),
+        _ => Err(Usage(
+            "scan what? write `local`, `root DIR`, `path PATH`, `sbom FILE` or `ssh://user@host[:port]`".to_owned(),
+        )
+        .into()),
     }
 }
 
@@ -70,9 +73,10 @@ pub(crate) fn path(path: &Path) -> anyhow::Result<(String, Inventory)> {
     }
     match ecosystems::sbom::parse(&name, &bytes) {
         Ok(inventory) => Ok((name, inventory)),
-        Err(ecosystems::sbom::SbomError::Foreign { .. }) => {
-            Err(Usage(format!("{name} is no lockfile, manifest, archive, program or bill of materials that Vigie knows")).into())
-        }
+        Err(ecosystems::sbom::SbomError::Foreign { .. }) => Err(Usage(format!(
+            "{name} is no lockfile, manifest, archive, program or bill of materials that Vigie knows"
+        ))
+        .into()),
         Err(error) => Err(error.into()),
     }
 }

@@ -52,7 +52,8 @@ pub(crate) struct Bill {
 pub fn parse(name: &str, bytes: &[u8]) -> Result<Inventory, SbomError> {
     let unreadable = |reason: String| SbomError::Unreadable { name: name.to_owned(), reason };
     let mut bill = Bill::default();
-    let start = bytes.iter().position(|byte| !byte.is_ascii_whitespace() && *byte != 0xef && *byte != 0xbb && *byte != 0xbf);
+    let start =
+        bytes.iter().position(|byte| !byte.is_ascii_whitespace() && *byte != 0xef && *byte != 0xbb && *byte != 0xbf);
     match start.map(|start| bytes[start]) {
         Some(b'{') => {
             let text = std::str::from_utf8(bytes).map_err(|_| unreadable("it is no UTF-8".to_owned()))?;
@@ -82,7 +83,8 @@ fn read_json(text: &str, name: &str, depth: u32, bill: &mut Bill) -> Result<(), 
         #[serde(default)]
         predicate: Option<&'a serde_json::value::RawValue>,
     }
-    let unreadable = |error: serde_json::Error| SbomError::Unreadable { name: name.to_owned(), reason: error.to_string() };
+    let unreadable =
+        |error: serde_json::Error| SbomError::Unreadable { name: name.to_owned(), reason: error.to_string() };
     let probe: Probe<'_> = serde_json::from_str(text).map_err(unreadable)?;
     if probe.bom_format.is_some() {
         cyclonedx::read(text, bill).map_err(unreadable)
@@ -137,9 +139,11 @@ impl Bill {
         self.components.iter_mut().for_each(|component| name.clone_into(&mut component.path));
         self.components.sort();
         self.components.dedup();
-        let release = self.releases.into_iter().max_by_key(|(_, count)| *count).map(|((distribution, name), _)| {
-            domain::component::Release { distribution, name }
-        });
+        let release = self
+            .releases
+            .into_iter()
+            .max_by_key(|(_, count)| *count)
+            .map(|((distribution, name), _)| domain::component::Release { distribution, name });
         let gap = |(why, (count, one)): (String, (usize, String))| Gap {
             area: Area::Packages,
             subject: name.to_owned(),
@@ -172,5 +176,107 @@ pub(crate) fn generic(cpe: &domain::cpe::Cpe, key: String, text: &str, version: 
         version,
         cpe: text.to_owned(),
         ..Component::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::component::Release;
+    use proptest::prelude::{any, proptest};
+
+    use super::write::{Form, write};
+    use super::*;
+
+    const CYCLONEDX: &str = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{"component":{"type":"container",
+        "name":"demo","purl":"pkg:oci/demo@sha256%3A00"}},"components":[
+        {"type":"operating-system","name":"debian","version":"12"},
+        {"type":"library","name":"libdemo","version":"1.0-1+b2","purl":"pkg:deb/debian/libdemo@1.0-1%2Bb2?arch=amd64&upstream=demo"},
+        {"type":"library","name":"core","version":"7.0","purl":"pkg:npm/%40vigie/core@7.0","components":[
+            {"type":"library","name":"inner","version":"1","purl":"pkg:pypi/Vigie_Inner@1"}]},
+        {"type":"application","name":"odd","version":"2","cpe":"cpe:2.3:a:vigie:odd:2:*:*:*:*:*:*:*"},
+        {"type":"library","name":"phoenix","version":"1","purl":"pkg:hex/phoenix@1"}]}"#;
+    const XML: &str = r#"<?xml version="1.0"?><bom xmlns="http://cyclonedx.org/schema/bom/1.4" version="1"><components>
+        <component type="library"><name><![CDATA[a]]></name><version>1 &amp; 2</version><purl>pkg:gem/a@1</purl></component>
+        </components></bom>"#;
+    const TAG_VALUE: &str = "SPDXVersion: SPDX-2.2\nDocumentName: demo\nPackageName: a\nPackageVersion: 1\n\
+        ExternalRef: PACKAGE-MANAGER purl pkg:cargo/a@1\nPackageComment: <text>\nPackageName: no\n</text>\nPackageName: b\n";
+
+    fn purls(inventory: &Inventory) -> Vec<String> {
+        let release = inventory.platform.release.as_ref();
+        inventory.components.iter().flatten().map(|component| component.purl(release).to_string()).collect()
+    }
+
+    #[test]
+    fn every_component_is_there_or_counted() {
+        let read = parse("demo.json", CYCLONEDX.as_bytes()).expect("it reads");
+        assert_eq!(
+            read.platform.release,
+            Some(Release { distribution: "debian".to_owned(), name: "bookworm".to_owned() })
+        );
+        assert_eq!(read.product, "pkg:oci/demo@sha256%3A00");
+        let components = read.components.as_deref().unwrap_or_default();
+        let names: Vec<_> =
+            components.iter().map(|c| (c.ecosystem.as_str(), c.source.as_str(), c.source_version.as_str())).collect();
+        assert_eq!(
+            names,
+            [
+                ("deb", "demo", "1.0-1"),
+                ("pypi", "vigie-inner", "1"),
+                ("npm", "@vigie/core", "7.0"),
+                ("generic", "vigie:odd", "2")
+            ]
+        );
+        assert_eq!(read.gaps.len(), 1);
+        assert!(
+            read.gaps[0].reason.starts_with("1 components cannot be judged (such as \"phoenix\")"),
+            "{:?}",
+            read.gaps
+        );
+        let xml = parse("demo.xml", XML.as_bytes()).expect("it reads");
+        assert_eq!(purls(&xml), ["pkg:gem/a@1"]);
+        let tags = parse("demo.spdx", TAG_VALUE.as_bytes()).expect("it reads");
+        assert_eq!((purls(&tags), tags.gaps.len()), (vec!["pkg:cargo/a@1".to_owned()], 1));
+    }
+
+    #[test]
+    fn what_is_written_reads_as_the_same_components() {
+        let inventory = parse("demo.json", CYCLONEDX.as_bytes()).expect("it reads");
+        for form in [Form::CycloneDx, Form::Spdx] {
+            let mut bytes = Vec::new();
+            let at = jiff::Timestamp::UNIX_EPOCH;
+            write(form, "demo", &inventory, "1", at, &mut bytes).expect("it writes");
+            let again = parse("demo.json", &bytes).expect("it reads");
+            let named = |inventory: &Inventory| -> Vec<_> {
+                let components = inventory.components.iter().flatten();
+                components.map(|c| (c.ecosystem, c.source.clone(), c.source_version.clone(), c.cpe.clone())).collect()
+            };
+            assert_eq!(named(&again), named(&inventory), "{form:?}");
+            assert_eq!(again.platform.release, inventory.platform.release);
+            let mut twice = Vec::new();
+            write(form, "demo", &inventory, "1", at, &mut twice).expect("it writes");
+            assert_eq!(bytes, twice);
+        }
+    }
+
+    #[test]
+    fn what_is_no_bill_is_an_error_that_names_it() {
+        for bytes in ["", "null", "[]", "{}", "{\"bomFormat\":", "<a/>", "words", "<bom><components>"] {
+            let error = parse("file", bytes.as_bytes()).expect_err(bytes).to_string();
+            assert!(error.starts_with("file "), "{error}");
+        }
+        let deep = format!("{{\"bomFormat\":\"CycloneDX\",\"components\":{}", "[{\"components\":".repeat(10_000));
+        assert!(parse("file", deep.as_bytes()).is_err(), "nesting is bounded");
+    }
+
+    proptest! {
+        #[test]
+        fn damage_never_panics(place in any::<proptest::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
+            for text in [CYCLONEDX, XML, TAG_VALUE] {
+                let mut bytes = text.as_bytes().to_vec();
+                let place = place.index(bytes.len());
+                if cut { bytes.truncate(place) } else { bytes[place] = byte }
+                let _ = parse("file", &bytes);
+            }
+        }
     }
 }

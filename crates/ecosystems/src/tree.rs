@@ -116,20 +116,16 @@ fn may_be_program(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     match name.rsplit_once('.') {
         None => true,
-        Some((_, end)) => matches!(end, "exe" | "dll" | "bin" | "so" | "out") || end.bytes().all(|b| b.is_ascii_digit()),
+        Some((_, end)) => {
+            matches!(end, "exe" | "dll" | "bin" | "so" | "out") || end.bytes().all(|b| b.is_ascii_digit())
+        }
     }
 }
 
 /// ELF, PE, Mach-O in both byte orders and widths.
 fn is_program(head: &[u8; 16]) -> bool {
-    const MAGICS: [&[u8]; 6] = [
-        b"\x7fELF",
-        b"MZ",
-        b"\xfe\xed\xfa\xce",
-        b"\xfe\xed\xfa\xcf",
-        b"\xce\xfa\xed\xfe",
-        b"\xcf\xfa\xed\xfe",
-    ];
+    const MAGICS: [&[u8]; 6] =
+        [b"\x7fELF", b"MZ", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe"];
     MAGICS.iter().any(|magic| head.starts_with(magic))
 }
 

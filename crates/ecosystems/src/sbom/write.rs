@@ -163,8 +163,11 @@ fn spdx(
         }
         first = false;
         let locator = purl(component, release).into();
-        let mut external_refs =
-            vec![Reference { reference_category: "PACKAGE-MANAGER", reference_type: "purl", reference_locator: locator }];
+        let mut external_refs = vec![Reference {
+            reference_category: "PACKAGE-MANAGER",
+            reference_type: "purl",
+            reference_locator: locator,
+        }];
         if !component.cpe.is_empty() {
             let (reference_category, reference_type) = ("SECURITY", "cpe23Type");
             let reference_locator = component.cpe.as_str().into();

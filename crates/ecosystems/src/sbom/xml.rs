@@ -52,28 +52,15 @@ pub(super) fn read(bytes: &[u8], bill: &mut Bill) -> Result<(), String> {
             }
             Event::Text(text) => {
                 let value = quick_xml::escape::unescape(&text).map_err(|error| error.to_string())?;
-                if let (Some(component), [.., parent, tag]) = (open.last_mut(), path.as_slice())
-                    && parent == "component"
-                {
-                    match tag.as_str() {
-                        "name" => component.name.push_str(&value),
-                        "version" => component.version.push_str(&value),
-                        "purl" => component.purl.push_str(&value),
-                        "cpe" => component.cpe.push_str(&value),
-                        _ => {}
-                    }
-                }
+                add(&mut open, &path, &value);
             }
+            Event::CData(text) => add(&mut open, &path, &text),
             // `&` and its like come as events of their own.
             Event::GeneralRef(reference) => {
-                let text = quick_xml::escape::unescape(&format!("&{};", &*reference)).map_err(|error| error.to_string())?.into_owned();
-                if let (Some(component), Some(tag)) = (open.last_mut(), path.last()) {
-                    match tag.as_str() {
-                        "name" => component.name.push_str(&text),
-                        "purl" => component.purl.push_str(&text),
-                        _ => {}
-                    }
-                }
+                let text = quick_xml::escape::unescape(&format!("&{};", &*reference))
+                    .map_err(|error| error.to_string())?
+                    .into_owned();
+                add(&mut open, &path, &text);
             }
             Event::Eof => break,
             _ => {}
@@ -83,6 +70,21 @@ pub(super) fn read(bytes: &[u8], bill: &mut Bill) -> Result<(), String> {
         return Err("it ends too early".to_owned());
     }
     if is_bom { Ok(()) } else { Err("it is no CycloneDX document".to_owned()) }
+}
+
+/// Adds a piece of text to the member of the innermost component that it stands in.
+fn add(open: &mut [Open], path: &[String], value: &str) {
+    if let (Some(component), [.., parent, tag]) = (open.last_mut(), path)
+        && parent == "component"
+    {
+        match tag.as_str() {
+            "name" => component.name.push_str(value),
+            "version" => component.version.push_str(value),
+            "purl" => component.purl.push_str(value),
+            "cpe" => component.cpe.push_str(value),
+            _ => {}
+        }
+    }
 }
 
 fn take(done: &Open, bill: &mut Bill) {
