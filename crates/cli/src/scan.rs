@@ -38,7 +38,8 @@ pub(crate) fn open_knowledge(path: &Path) -> anyhow::Result<Option<Knowledge>> {
     }
     let knowledge = Knowledge::open(path)
         .with_context(|| format!("open the knowledge file {}; `vigie feeds sync` builds a new one", path.display()))?;
-    Ok(Some(knowledge))
+    let data_dir = path.parent().unwrap_or(path);
+    Ok(Some(knowledge.with_snapshots(&engine::ingest::snapshots(data_dir))))
 }
 
 fn read(common: &Common, args: &Scan) -> anyhow::Result<(String, Inventory)> {

@@ -204,6 +204,12 @@ pub fn snapshots(data_dir: &Path) -> Vec<FeedSnapshot> {
     known(&stored.into_iter().map(|state| state.snapshot).collect::<Vec<_>>())
 }
 
+/// When the state of any feed last changed.
+pub fn states_changed(data_dir: &Path) -> Option<std::time::SystemTime> {
+    let root = feeds_dir(data_dir);
+    FEEDS.iter().filter_map(|feed| state::changed(&root.join(feed.id))).max()
+}
+
 /// These snapshots, and `never` for each feed that has none, in the order of the guide.
 pub fn known(snapshots: &[FeedSnapshot]) -> Vec<FeedSnapshot> {
     let by_id: BTreeMap<&str, &FeedSnapshot> = snapshots.iter().map(|s| (s.id.as_str(), s)).collect();

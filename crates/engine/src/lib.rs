@@ -52,6 +52,8 @@ struct Stamp {
     inode: u64,
     modified: std::time::SystemTime,
     size: u64,
+    /// Newest state of any feed: it changes at each synchronisation, also where no record does.
+    feeds: Option<std::time::SystemTime>,
 }
 
 impl Engine {
@@ -71,24 +73,30 @@ impl Engine {
     /// The knowledge in use, opened again if another process has activated a newer file. `None`: there is none yet.
     pub fn knowledge(&self) -> anyhow::Result<Option<Arc<Knowledge>>> {
         let path = self.knowledge_path();
-        let Some(stamp) = stamp(&path)? else { return Ok(None) };
+        let Some(stamp) = stamp(&path, &self.data_dir)? else { return Ok(None) };
         if let Some(loaded) = self.knowledge.read().unwrap_or_else(PoisonError::into_inner).as_ref()
             && loaded.stamp == stamp
         {
             return Ok(Some(Arc::clone(&loaded.knowledge)));
         }
         let knowledge =
-            Arc::new(Knowledge::open(&path).with_context(|| format!("open the knowledge file {}", path.display()))?);
+            Knowledge::open(&path).with_context(|| format!("open the knowledge file {}", path.display()))?;
+        let knowledge = Arc::new(knowledge.with_snapshots(&ingest::snapshots(&self.data_dir)));
         let loaded = Loaded { knowledge: Arc::clone(&knowledge), stamp };
         *self.knowledge.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
         Ok(Some(knowledge))
     }
 }
 
-fn stamp(path: &Path) -> anyhow::Result<Option<Stamp>> {
+fn stamp(path: &Path, data_dir: &Path) -> anyhow::Result<Option<Stamp>> {
     use std::os::unix::fs::MetadataExt as _;
     match std::fs::metadata(path) {
-        Ok(meta) => Ok(Some(Stamp { inode: meta.ino(), modified: meta.modified()?, size: meta.len() })),
+        Ok(meta) => Ok(Some(Stamp {
+            inode: meta.ino(),
+            modified: meta.modified()?,
+            size: meta.len(),
+            feeds: ingest::states_changed(data_dir),
+        })),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("look at {}", path.display())),
     }

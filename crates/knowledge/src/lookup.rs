@@ -55,6 +55,19 @@ impl Knowledge {
         Ok(Self { image, feeds, damage: OnceLock::new() })
     }
 
+    /// Takes newer states of the feeds that the file was compiled from: when they were last asked, and what went wrong
+    /// since. A snapshot of other records says nothing about this file.
+    #[must_use]
+    pub fn with_snapshots(mut self, snapshots: &[FeedSnapshot]) -> Self {
+        for feed in &mut self.feeds {
+            let newer = snapshots.iter().find(|newer| newer.id == feed.id && newer.sha256 == feed.sha256);
+            if let Some(newer) = newer {
+                feed.clone_from(newer);
+            }
+        }
+        self
+    }
+
     /// The content address, in hex.
     pub fn hash(&self) -> String {
         hex::encode(self.image.hash())

@@ -171,6 +171,11 @@ impl FeedFolder {
     }
 }
 
+/// When the stored state was written.
+pub(super) fn changed(folder: &Path) -> Option<std::time::SystemTime> {
+    fs::metadata(folder.join(STATE_FILE)).and_then(|meta| meta.modified()).ok()
+}
+
 /// Reads the stored state. An unreadable one counts as a failure, with its reason, never as nothing.
 pub(super) fn read(folder: &Path, id: &str) -> Option<FeedState> {
     let failed = |reason: String| {
