@@ -9,6 +9,8 @@ use domain::command::Command;
 pub enum Probe {
     /// A regular file, by its path below the root, without a leading slash.
     File { path: &'static str, bytes_max: usize },
+    /// The first of several files that is there. Each that was looked for has a reading of its own, as a [`Probe::File`].
+    First { paths: &'static [&'static str], bytes_max: usize },
     /// Every regular file of a folder, not of its subfolders.
     Folder { path: &'static str, files_max: usize, bytes_max: usize },
     /// A command, for running systems only.
@@ -41,6 +43,29 @@ impl Capture {
     /// The reading of a probe; one that the connector did not try counts as missing.
     pub fn get(&self, probe: &Probe) -> &Reading {
         self.readings.get(probe).unwrap_or(&Reading::Missing)
+    }
+
+    /// The reading of the first file that is there, with its path. `None`: none is there.
+    pub fn first(&self, paths: &[&'static str], bytes_max: usize) -> Option<(&'static str, &Reading)> {
+        let readings = paths.iter().map(|&path| (path, self.get(&Probe::File { path, bytes_max })));
+        readings.into_iter().find(|(_, reading)| **reading != Reading::Missing)
+    }
+
+    /// Reads the files of a [`Probe::First`], up to the first that is there.
+    pub fn read_first(
+        &mut self,
+        paths: &'static [&'static str],
+        bytes_max: usize,
+        mut read: impl FnMut(&'static str) -> Reading,
+    ) {
+        for &path in paths {
+            let reading = read(path);
+            let there = reading != Reading::Missing;
+            self.readings.insert(Probe::File { path, bytes_max }, reading);
+            if there {
+                return;
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Debian and its derivatives: the dpkg database, version order, kernel images.
 
 pub mod kernel;
+mod origin;
 pub mod status;
 
 use std::collections::BTreeSet;
@@ -11,6 +12,7 @@ use domain::inventory::{Area, Gap};
 
 use crate::capture::{Capture, FollowUp, Probe, Reading};
 use crate::host::processes;
+use crate::tree::Tree;
 
 /// The package database.
 pub const STATUS: &str = "var/lib/dpkg/status";
@@ -20,6 +22,9 @@ pub const STATUS_FOLDER: &str = "var/lib/dpkg/status.d";
 const STATUS_PROBE: Probe = Probe::File { path: STATUS, bytes_max: 128 << 20 };
 const STATUS_FOLDER_PROBE: Probe = Probe::Folder { path: STATUS_FOLDER, files_max: 20_000, bytes_max: 1 << 20 };
 const REBOOT_REQUIRED: Probe = Probe::File { path: "run/reboot-required", bytes_max: 64 << 10 };
+
+/// The longest lists have some ten thousand files.
+const LIST_BYTES_MAX: u64 = 32 << 20;
 
 static PROBES: [Probe; 3] = [STATUS_PROBE, STATUS_FOLDER_PROBE, REBOOT_REQUIRED];
 
@@ -83,6 +88,54 @@ pub(crate) fn components(capture: &Capture, gaps: &mut Vec<Gap>) -> Option<Vec<C
         Reading::Missing => {}
     }
     found
+}
+
+/// Shows every file of every package: by dpkg's lists, which are read from `tree`, or by the sums of an image without dpkg.
+pub(crate) fn files(capture: &Capture, tree: &dyn Tree, show: &mut dyn FnMut(&str, &str)) {
+    let sums = match capture.get(&STATUS_FOLDER_PROBE) {
+        Reading::Files(files) => Some(files),
+        _ => None,
+    };
+    for component in components(capture, &mut Vec::new()).unwrap_or_default() {
+        let single = component.path.strip_prefix(STATUS_FOLDER).and_then(|path| path.strip_prefix('/'));
+        match single {
+            None => {
+                for path in lines(&list(tree, &component)) {
+                    show(&component.name, path);
+                }
+            }
+            Some(file) => {
+                let sums = sums.and_then(|files| files.get(&format!("{file}.md5sums")));
+                for line in lines(sums.map_or(&[][..], Vec::as_slice)) {
+                    if let Some((_, path)) = line.split_once("  ") {
+                        show(&component.name, path);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// dpkg's list of a package's files; its name has the architecture where several may be installed.
+fn list(tree: &dyn Tree, component: &Component) -> Vec<u8> {
+    let plain = format!("var/lib/dpkg/info/{}.list", component.name);
+    let by_architecture = format!("var/lib/dpkg/info/{}:{}.list", component.name, component.arch);
+    // Nearly all that may be installed for several architectures are libraries.
+    let names = match component.name.starts_with("lib") {
+        true => [by_architecture, plain],
+        false => [plain, by_architecture],
+    };
+    let read = names.iter().find_map(|name| match tree.read(name, LIST_BYTES_MAX) {
+        Reading::Bytes(bytes) => Some(bytes),
+        Reading::Missing | Reading::Failed(_) | Reading::Files(_) => None,
+    });
+    read.unwrap_or_default()
+}
+
+/// The lines that are readable text.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &str> {
+    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines.filter_map(|line| std::str::from_utf8(line).ok())
 }
 
 /// Whether the system asks for a restart, by its own flag file; the error is why that could not be read.

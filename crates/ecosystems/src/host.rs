@@ -3,20 +3,30 @@
 pub mod network;
 pub mod os_release;
 pub mod processes;
+mod release;
+mod restart;
+mod stream;
+mod ubuntu_pro;
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use domain::component::Component;
 use domain::inventory::{Area, Gap, Identity, Inventory};
 
 use crate::capture::{Capture, FollowUp, Probe, Reading};
-use crate::deb;
+use crate::owners::{Builder, Owners};
+use crate::tree::Tree;
+use crate::{apk, deb, rpm};
 
 const HOSTNAME: Probe = Probe::File { path: "etc/hostname", bytes_max: 4096 };
 const MACHINE_ID: Probe = Probe::File { path: "etc/machine-id", bytes_max: 4096 };
 const KERNEL: Probe = Probe::File { path: "proc/sys/kernel/osrelease", bytes_max: 4096 };
 
-static PROBES: [Probe; 10] = [
-    os_release::ETC,
-    os_release::USR_LIB,
+static PROBES: [Probe; 11] = [
+    os_release::PROBE,
+    stream::REPOSITORIES,
+    ubuntu_pro::STATUS,
     HOSTNAME,
     MACHINE_ID,
     KERNEL,
@@ -27,16 +37,40 @@ static PROBES: [Probe; 10] = [
     processes::REPLACED,
 ];
 
+static IMAGE_PROBES: [Probe; 1] = [stream::CONTENT];
+
 /// What to read on every Linux host.
 pub fn probes() -> &'static [Probe] {
     &PROBES
+}
+
+/// What to read besides in a system that does not run.
+pub fn image_probes() -> &'static [Probe] {
+    &IMAGE_PROBES
+}
+
+/// Which package owns which file, by every package database of a root. `tree` gives dpkg's lists, which are too many to be
+/// read with every inspection.
+pub fn owners(capture: &Capture, tree: &dyn Tree) -> Owners {
+    let mut builder = Builder::default();
+    let mut last = (String::new(), builder.package(""));
+    let mut add = |package: &str, path: &str| {
+        if last.0 != package {
+            last = (package.to_owned(), builder.package(package));
+        }
+        builder.file(last.1, path);
+    };
+    deb::files(capture, tree, &mut add);
+    rpm::files(capture, &mut add);
+    apk::files(capture, &mut add);
+    builder.finish()
 }
 
 /// Makes an inventory of everything that was read.
 pub(crate) fn inventory(capture: &Capture, follow_ups: &[(FollowUp, Reading)]) -> Inventory {
     let mut gaps = Vec::new();
     let mut platform = os_release::platform(capture, &mut gaps);
-    let components = components(capture, &mut gaps);
+    let components = components(capture, follow_ups, &mut gaps);
     platform.architecture = architecture(components.as_deref().unwrap_or_default());
     let identity = identity(capture, &mut gaps);
     let mut inventory = Inventory {
@@ -52,10 +86,10 @@ pub(crate) fn inventory(capture: &Capture, follow_ups: &[(FollowUp, Reading)]) -
     };
     if capture.live {
         inventory.running_kernel = running_kernel(capture, &mut gaps);
-        let owners = deb::owners(follow_ups).unwrap_or_default();
-        inventory.listeners = network::listeners(capture, &owners, &mut gaps);
-        inventory.stale_packages = processes::stale_packages(capture, deb::owners(follow_ups), &mut gaps);
-        inventory.reboot_required = reboot_required(capture, &inventory, &mut gaps);
+        let owners = owners_in_use(capture, follow_ups);
+        inventory.listeners = network::listeners(capture, owners.as_deref().unwrap_or_default(), &mut gaps);
+        inventory.stale_packages = processes::stale_packages(capture, owners, &mut gaps);
+        inventory.reboot_required = restart::required(capture, &inventory, &mut gaps);
     }
     gaps.sort();
     gaps.dedup();
@@ -63,15 +97,22 @@ pub(crate) fn inventory(capture: &Capture, follow_ups: &[(FollowUp, Reading)]) -
     inventory
 }
 
-fn components(capture: &Capture, gaps: &mut Vec<Gap>) -> Option<Vec<Component>> {
+/// Packages of every database: one root may have several, such as a Debian with rpm packages beside its own.
+fn components(capture: &Capture, follow_ups: &[(FollowUp, Reading)], gaps: &mut Vec<Gap>) -> Option<Vec<Component>> {
     let before = gaps.len();
-    let mut components = deb::components(capture, gaps);
-    if components.is_none() && gaps.len() == before {
-        gaps.push(Gap {
-            area: Area::Packages,
-            subject: deb::STATUS.to_owned(),
-            reason: "there is no package database of a kind that Vigie reads".to_owned(),
-        });
+    let worlds =
+        [deb::components(capture, gaps), rpm::components(capture, follow_ups, gaps), apk::components(capture, gaps)];
+    let mut components: Option<Vec<Component>> = None;
+    for world in worlds.into_iter().flatten() {
+        components.get_or_insert_default().extend(world);
+    }
+    if components.as_ref().is_none_or(Vec::is_empty) && gaps.len() == before {
+        let reason = match components {
+            None => "there is no package database of a kind that Vigie reads",
+            Some(_) => "its package databases list no package",
+        };
+        let subject = "package database".to_owned();
+        gaps.push(Gap { area: Area::Packages, subject, reason: reason.to_owned() });
     }
     if let Some(components) = &mut components {
         components.sort();
@@ -80,11 +121,34 @@ fn components(capture: &Capture, gaps: &mut Vec<Gap>) -> Option<Vec<Component>> 
     components
 }
 
+/// The packages of listening programs and of replaced files in use, by path. `None`: nobody can tell.
+fn owners_in_use(capture: &Capture, follow_ups: &[(FollowUp, Reading)]) -> Option<Vec<(String, String)>> {
+    let mut owners = deb::owners(follow_ups);
+    let paths = processes::paths_in_use(capture);
+    let wanted: BTreeSet<&str> = paths.iter().flat_map(|path| deb::spellings(path)).collect();
+    let mut found = Vec::new();
+    let mut take = |package: &str, path: &str| {
+        let path = if path.starts_with('/') { Cow::Borrowed(path) } else { Cow::Owned(format!("/{path}")) };
+        if wanted.contains(&*path) {
+            found.push((path.into_owned(), package.to_owned()));
+        }
+    };
+    if !wanted.is_empty() && rpm::files(capture, &mut take) | apk::files(capture, &mut take) {
+        owners.get_or_insert_default().extend(found);
+    }
+    owners
+}
+
 /// The architecture that the package manager itself is built for.
 fn architecture(components: &[Component]) -> Option<String> {
-    let built_for = |name: &str| components.iter().find(|c| c.name == name && !matches!(c.arch.as_str(), "" | "all"));
-    let arch = ["dpkg", "base-files", "libc6"].into_iter().find_map(built_for)?;
-    Some(arch.arch.clone())
+    let built_for = |name: &&str| {
+        let arch =
+            components.iter().filter(|c| c.name == **name && c.ecosystem.is_distribution()).map(|c| c.arch.as_str());
+        arch.into_iter().find(|arch| !matches!(*arch, "" | "all" | "noarch")).map(str::to_owned)
+    };
+    let telling =
+        ["dpkg", "base-files", "libc6", "filesystem", "glibc", "rpm", "musl", "apk-tools", "alpine-baselayout"];
+    telling.iter().find_map(built_for)
 }
 
 fn identity(capture: &Capture, gaps: &mut Vec<Gap>) -> Identity {
@@ -105,41 +169,6 @@ fn running_kernel(capture: &Capture, gaps: &mut Vec<Gap>) -> Option<String> {
         gaps.push(Gap { area: Area::Kernel, subject: subject.to_owned(), reason });
     }
     release
-}
-
-/// The flag file, or an installed kernel image that is newer than the running one.
-fn reboot_required(capture: &Capture, inventory: &Inventory, gaps: &mut Vec<Gap>) -> Option<bool> {
-    let flag = deb::restart_flag(capture);
-    if flag == Ok(true) {
-        return Some(true);
-    }
-    let behind = runs_old_kernel(inventory);
-    if behind == Some(true) {
-        return Some(true);
-    }
-    let unknown = match (flag, behind) {
-        (Ok(_), Some(_)) => return Some(false),
-        (Err(reason), _) => reason,
-        (Ok(_), None) => "the running kernel is none of the installed images".to_owned(),
-    };
-    gaps.push(Gap { area: Area::Restart, subject: "restart".to_owned(), reason: unknown });
-    None
-}
-
-/// `None`: images are installed and the running kernel is none of them. A system without images boots another's kernel.
-fn runs_old_kernel(inventory: &Inventory) -> Option<bool> {
-    let images = || inventory.components.iter().flatten().filter(|component| !component.kernel.is_empty());
-    if images().next().is_none() {
-        return Some(false);
-    }
-    let running = inventory.running_kernel.as_deref()?;
-    let current = images().find(|image| image.kernel == running)?;
-    let newer = |image: &Component| {
-        image.source == current.source
-            && crate::compare(image.ecosystem, &image.source_version, &current.source_version)
-                .is_ok_and(std::cmp::Ordering::is_gt)
-    };
-    Some(images().any(newer))
 }
 
 /// The one line of a file. A missing or empty file is `None` without a gap.

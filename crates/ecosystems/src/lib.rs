@@ -3,10 +3,13 @@
 //! A connector fills a [`capture::Capture`] with the readings of [`probes`], then runs [`follow_ups`] on it, and
 //! [`inventory`] makes sense of both. Everything read is hostile input: bounded, and what cannot be understood is a gap.
 
+pub mod apk;
 pub mod capture;
 pub mod deb;
 pub mod host;
 pub mod manifest;
+pub mod owners;
+pub mod rpm;
 pub mod sbom;
 pub mod tree;
 pub mod version;
@@ -19,12 +22,19 @@ use crate::capture::{Capture, FollowUp, Probe, Reading};
 
 /// Everything to read on a host.
 pub fn probes() -> impl Iterator<Item = &'static Probe> {
-    host::probes().iter().chain(deb::probes())
+    host::probes().iter().chain(deb::probes()).chain(rpm::probes()).chain(apk::probes())
+}
+
+/// What to read besides in a system that does not run: what the making of an image left behind.
+pub fn image_probes() -> impl Iterator<Item = &'static Probe> {
+    host::image_probes().iter()
 }
 
 /// What to run next, given what was read.
 pub fn follow_ups(capture: &Capture) -> Vec<FollowUp> {
-    deb::follow_ups(capture)
+    let mut follow_ups = deb::follow_ups(capture);
+    follow_ups.extend(rpm::follow_ups(capture));
+    follow_ups
 }
 
 /// Makes an inventory of everything that was read.

@@ -58,10 +58,12 @@ pub fn local() -> Inventory {
 
 /// Reads a root directory. Nothing runs there, so nothing is asked of running programs.
 pub fn root(dir: &Path) -> Result<Inventory, connectors::root::RootError> {
-    let capture: Capture = connectors::root::capture(dir, &probes())?;
+    let capture: Capture = connectors::root::capture(dir, &root_probes())?;
     let mut inventory = ecosystems::inventory(&capture, &[]);
     if let Ok(folder) = Folder::open(dir) {
-        add(&mut inventory, tree::packages(&folder, Looking::System, &|_| None));
+        let owners = ecosystems::host::owners(&capture, &folder);
+        let owner = |path: &str| owners.owner(path).map(str::to_owned);
+        add(&mut inventory, tree::packages(&folder, Looking::System, &owner));
     }
     Ok(inventory)
 }
@@ -111,6 +113,10 @@ fn add(inventory: &mut Inventory, found: Found) {
 /// Everything to read, as connectors take it.
 fn probes() -> Vec<Probe> {
     ecosystems::probes().copied().collect()
+}
+
+fn root_probes() -> Vec<Probe> {
+    ecosystems::probes().chain(ecosystems::image_probes()).copied().collect()
 }
 
 impl Engine {

@@ -14,17 +14,17 @@ pub fn capture(probes: &[Probe]) -> Capture {
         Probe::Command(command) => Some((*probe, *command)),
         _ => None,
     });
-    let readings = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let running: Vec<_> =
             commands.map(|(probe, command)| (probe, scope.spawn(move || run_to_reading(command, &[])))).collect();
-        let mut readings = files(probes);
+        let mut capture = Capture { live: true, ..Capture::default() };
+        files(probes, &mut capture);
         for (probe, thread) in running {
             let crashed = |_| Reading::Failed("reading it crashed".to_owned());
-            readings.insert(probe, thread.join().unwrap_or_else(crashed));
+            capture.readings.insert(probe, thread.join().unwrap_or_else(crashed));
         }
-        readings
-    });
-    Capture { live: true, readings }
+        capture
+    })
 }
 
 /// Runs a command that needs what was read before.
@@ -41,18 +41,25 @@ pub fn run(command: Command, stdin: &[u8]) -> Result<Output, CommandError> {
     process::run(command, stdin)
 }
 
-fn files(probes: &[Probe]) -> std::collections::BTreeMap<Probe, Reading> {
+fn files(probes: &[Probe], capture: &mut Capture) {
     let root = Root::open(Path::new("/")).map_err(|error| std::io::Error::from(error).to_string());
-    let files = probes.iter().filter_map(|probe| {
-        let reading = match (probe, &root) {
-            (Probe::Command(_), _) => return None,
-            (_, Err(reason)) => Reading::Failed(format!("could not open /: {reason}")),
-            (Probe::File { path, bytes_max }, Ok(root)) => root.file(path, *bytes_max),
-            (Probe::Folder { path, files_max, bytes_max }, Ok(root)) => root.folder(path, *files_max, *bytes_max),
+    let file = |path, bytes_max| match &root {
+        Ok(root) => root.file(path, bytes_max),
+        Err(reason) => Reading::Failed(format!("could not open /: {reason}")),
+    };
+    for probe in probes {
+        let reading = match (*probe, &root) {
+            (Probe::Command(_), _) => continue,
+            (Probe::File { path, bytes_max }, _) => file(path, bytes_max),
+            (Probe::First { paths, bytes_max }, _) => {
+                capture.read_first(paths, bytes_max, |path| file(path, bytes_max));
+                continue;
+            }
+            (Probe::Folder { path, files_max, bytes_max }, Ok(root)) => root.folder(path, files_max, bytes_max),
+            (Probe::Folder { .. }, Err(reason)) => Reading::Failed(format!("could not open /: {reason}")),
         };
-        Some((*probe, reading))
-    });
-    files.collect()
+        capture.readings.insert(*probe, reading);
+    }
 }
 
 fn run_to_reading(command: Command, stdin: &[u8]) -> Reading {

@@ -22,6 +22,10 @@ pub fn capture(root: &Path, probes: &[Probe]) -> Result<Capture, RootError> {
         let reading = match *probe {
             Probe::File { path, bytes_max } => directory.file(path, bytes_max),
             Probe::Folder { path, files_max, bytes_max } => directory.folder(path, files_max, bytes_max),
+            Probe::First { paths, bytes_max } => {
+                capture.read_first(paths, bytes_max, |path| directory.file(path, bytes_max));
+                continue;
+            }
             Probe::Command(_) => continue,
         };
         capture.readings.insert(*probe, reading);

@@ -6,7 +6,7 @@ use domain::component::{Component, Ecosystem};
 use domain::inventory::{Area, Gap};
 use memchr::memchr;
 
-use super::kernel;
+use super::{kernel, origin};
 
 /// Longer lines than any package manager writes.
 const LINE_BYTES_MAX: usize = 1 << 20;
@@ -66,6 +66,8 @@ struct Stanza<'a> {
     source: Option<&'a [u8]>,
     version: Option<&'a [u8]>,
     architecture: Option<&'a [u8]>,
+    origin: Option<&'a [u8]>,
+    vendor: Option<&'a [u8]>,
     described: bool,
     /// Line of its first line. 0: there is none.
     line: usize,
@@ -101,6 +103,8 @@ impl<'a> Stanza<'a> {
             Some(b's') if name.eq_ignore_ascii_case(b"source") => &mut self.source,
             Some(b'v') if name.eq_ignore_ascii_case(b"version") => &mut self.version,
             Some(b'a') if name.eq_ignore_ascii_case(b"architecture") => &mut self.architecture,
+            Some(b'o') if name.eq_ignore_ascii_case(b"origin") => &mut self.origin,
+            Some(b'v') if name.eq_ignore_ascii_case(b"vendor") => &mut self.vendor,
             Some(b'd') if name.eq_ignore_ascii_case(b"description") => {
                 self.described = true;
                 return;
@@ -185,6 +189,7 @@ impl Parser<'_> {
             version: version.to_owned(),
             arch: arch.to_owned(),
             path: self.path.to_owned(),
+            origin: origin::of(version, [stanza.origin, stanza.vendor]),
             ..Component::default()
         }))
     }

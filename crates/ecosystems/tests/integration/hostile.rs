@@ -12,9 +12,9 @@ const STANZA: &str =
 fn answer_everything(bytes: &[u8]) -> domain::inventory::Inventory {
     let reading = |probe: &Probe| match probe {
         Probe::Folder { .. } => Reading::Files(BTreeMap::from([("x".to_owned(), bytes.to_vec())])),
-        Probe::File { .. } | Probe::Command(_) => Reading::Bytes(bytes.to_vec()),
+        Probe::File { .. } | Probe::First { .. } | Probe::Command(_) => Reading::Bytes(bytes.to_vec()),
     };
-    let readings = ecosystems::probes().map(|probe| (*probe, reading(probe))).collect();
+    let readings = crate::single_probes().into_iter().map(|probe| (probe, reading(&probe))).collect();
     let capture = Capture { live: true, readings };
     let follow_ups: Vec<_> = ecosystems::follow_ups(&capture)
         .into_iter()

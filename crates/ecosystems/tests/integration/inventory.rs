@@ -42,9 +42,10 @@ Description: x
 /// A running host, by what its files and commands answer.
 fn host(change: impl Fn(&str) -> Option<Reading>) -> Capture {
     let mut capture = Capture { live: true, ..Capture::default() };
-    for probe in ecosystems::probes() {
+    for probe in crate::single_probes() {
         let name = match probe {
-            Probe::File { path, .. } | Probe::Folder { path, .. } => (*path).to_owned(),
+            Probe::File { path, .. } | Probe::Folder { path, .. } => path.to_owned(),
+            Probe::First { .. } => continue,
             Probe::Command(command) => command.words.join(" "),
         };
         let text = match name.as_str() {
@@ -64,7 +65,7 @@ fn host(change: impl Fn(&str) -> Option<Reading>) -> Capture {
             _ => "",
         };
         let reading = if text.is_empty() { Reading::Missing } else { Reading::Bytes(text.into()) };
-        capture.readings.insert(*probe, change(&name).unwrap_or(reading));
+        capture.readings.insert(probe, change(&name).unwrap_or(reading));
     }
     capture
 }

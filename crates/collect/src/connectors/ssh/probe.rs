@@ -24,13 +24,28 @@ pub(super) async fn capture(session: &Session, probes: &[Probe]) -> Capture {
     let read = |probe: Probe| async move {
         let reading = match probe {
             Probe::File { path, bytes_max } => file(session, path, bytes_max).await,
+            Probe::First { paths, bytes_max } => return first(session, paths, bytes_max).await,
             Probe::Folder { path, files_max, bytes_max } => folder(session, path, files_max, bytes_max).await,
             Probe::Command(command_) => command(session, command_, b"").await,
         };
-        (probe, reading)
+        vec![(probe, reading)]
     };
     let readings = futures_util::stream::iter(probes.iter().copied().map(read));
-    Capture { live: true, readings: readings.buffer_unordered(CHANNELS_MAX).collect().await }
+    let readings: Vec<Vec<(Probe, Reading)>> = readings.buffer_unordered(CHANNELS_MAX).collect().await;
+    Capture { live: true, readings: readings.into_iter().flatten().collect() }
+}
+
+async fn first(session: &Session, paths: &'static [&'static str], bytes_max: usize) -> Vec<(Probe, Reading)> {
+    let mut readings = Vec::new();
+    for &path in paths {
+        let reading = file(session, path, bytes_max).await;
+        let there = reading != Reading::Missing;
+        readings.push((Probe::File { path, bytes_max }, reading));
+        if there {
+            break;
+        }
+    }
+    readings
 }
 
 pub(super) async fn command(session: &Session, command: Command, stdin: &[u8]) -> Reading {
