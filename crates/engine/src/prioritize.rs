@@ -83,7 +83,7 @@ impl<'a> Judge<'a> {
         if let Some(flaw) = self.flaws.get(id) {
             return Arc::clone(flaw);
         }
-        let known = self.knowledge.and_then(|knowledge| knowledge.vulnerability(id.as_str()));
+        let known = self.knowledge.and_then(|knowledge| knowledge.vulnerability_at(id.as_str(), self.at));
         let flaw = Arc::new(known.unwrap_or_else(|| Vulnerability::bare(id.clone())));
         self.flaws.insert(id.clone(), Arc::clone(&flaw));
         flaw

@@ -182,7 +182,7 @@ impl Engine {
     pub async fn vulnerability(&self, id: &VulnerabilityId) -> anyhow::Result<Option<VulnerabilityView>> {
         let now = self.now();
         let world = self.world().await?;
-        let known = world.knowledge.as_ref().and_then(|knowledge| knowledge.vulnerability(id.as_str()));
+        let known = world.knowledge.as_ref().and_then(|knowledge| knowledge.vulnerability_at(id.as_str(), now));
         let id = known.as_ref().map_or(id, |known| &known.id).clone();
         let mut rows = world.rows(store::finding::of_vulnerability(&self.db, &id).await?, now);
         if known.is_none() && rows.is_empty() {

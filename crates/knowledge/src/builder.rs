@@ -22,6 +22,7 @@ use jiff::civil::Date;
 
 use crate::error::TooLarge;
 use crate::format::{BINARY, EXPLOIT_KINDS, bound, status};
+use crate::past::Past;
 use strings::{Interned, Strings, Word};
 use within::Within;
 
@@ -48,6 +49,7 @@ pub struct Builder {
     prose: Vec<ProseEntry>,
     terms: Vec<Term>,
     cycles: Vec<Cycle>,
+    past: Vec<(Word, Past)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -183,6 +185,12 @@ impl Builder {
             // A mark between documents, which tells nothing by itself.
             Record::Document { .. } => {}
         }
+    }
+
+    /// Takes an earlier version of a fact, which is no longer what its feed says.
+    pub fn past(&mut self, id: &str, past: Past) {
+        let id = self.strings.intern(id);
+        self.past.push((id, past));
     }
 
     /// The finished file's bytes.

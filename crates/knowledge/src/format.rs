@@ -53,13 +53,17 @@ pub(crate) enum Section {
     Prose,
     /// [`BlockRow`]: where each packed block is.
     ProseBlocks,
-    /// `Vec<Term>` as JSON, packed.
+    /// `Vec<Term>`, packed.
     Terms,
-    /// `Vec<Cycle>` as JSON, packed.
+    /// `Vec<Cycle>`, packed.
     Cycles,
+    /// [`PastRow`], sorted by vulnerability: what was known of it before.
+    Past,
+    /// What the rows of [`Section::Past`] point to: `Vec<Past>` each.
+    PastFacts,
 }
 
-pub(crate) const SECTION_COUNT: usize = Section::Cycles as usize + 1;
+pub(crate) const SECTION_COUNT: usize = Section::PastFacts as usize + 1;
 
 /// Where bytes are, counted from the beginning of the file.
 #[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
@@ -266,6 +270,15 @@ pub(crate) struct UsageRow {
     pub technique: Text,
     pub role: Text,
     pub source: Text,
+}
+
+/// Where the earlier versions of one vulnerability's facts are.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct PastRow {
+    pub vulnerability: U32,
+    pub offset: U32,
+    pub bytes: U32,
 }
 
 /// One packed block, by its place in its section.

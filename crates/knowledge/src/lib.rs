@@ -12,8 +12,10 @@ mod lookup;
 mod map;
 mod matching;
 mod packed;
+mod past;
 
 pub use builder::Builder;
 pub use error::{Damaged, KnowledgeError, TooLarge};
 pub use lookup::{Coverage, Knowledge};
 pub use matching::{Considered, Explanation, Matches, Outcome};
+pub use past::{Fact, Past};

@@ -16,11 +16,12 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::error::{Damaged, KnowledgeError};
 use crate::format::{
-    AliasRow, BlockRow, CoverageRow, Day, EXPLOIT_KINDS, ExploitRow, Instant, ReleaseRow, Section, Span, Text,
+    AliasRow, BlockRow, CoverageRow, Day, EXPLOIT_KINDS, ExploitRow, Instant, PastRow, ReleaseRow, Section, Span, Text,
     UsageRow, VectorRow, VulnerabilityRow, authority, flag,
 };
 use crate::image::Image;
 use crate::packed;
+use crate::past::{self, Past};
 
 /// An open knowledge file.
 #[derive(Debug)]
@@ -95,6 +96,15 @@ impl Knowledge {
             self.note(damaged);
             None
         })
+    }
+
+    /// Everything that was known of a flaw at an instant: what publishers changed or took back later is as it was.
+    pub fn vulnerability_at(&self, id: &str, at: Timestamp) -> Option<Vulnerability> {
+        let mut vulnerability = self.vulnerability(id)?;
+        if let Some(past) = self.noted(self.find_past(id)) {
+            past::put_back(&mut vulnerability, &past, at);
+        }
+        Some(vulnerability)
     }
 
     /// The feeds that speak for a release. `None`: none, so nothing about it is known, or damaged (then noted).
@@ -301,6 +311,19 @@ impl Knowledge {
         let mut block: Vec<Prose> = packed::unpack(bytes)?;
         let index = usize::try_from(row.prose_index.get()).unwrap_or(usize::MAX);
         if index < block.len() { Ok(Some(block.swap_remove(index))) } else { Err(Damaged("a text that is not there")) }
+    }
+
+    fn find_past(&self, id: &str) -> Result<Vec<Past>, Damaged> {
+        let all = self.all::<PastRow>(Section::Past);
+        if all.count.get() == 0 {
+            return Ok(Vec::new());
+        }
+        let Some((index, _)) = self.vulnerability_place(id)? else { return Ok(Vec::new()) };
+        let order = |row: &PastRow| Ok(row.vulnerability.get().cmp(&index));
+        let Some(row) = self.search(Section::Past, all, order)? else { return Ok(Vec::new()) };
+        let row = self.image.row::<PastRow>(Section::Past, row)?;
+        let bytes = self.image.bytes_of(Section::PastFacts, row.offset, row.bytes)?;
+        postcard::from_bytes(bytes).map_err(|_| Damaged("a version of a fact"))
     }
 
     fn noted<T>(&self, found: Result<T, Damaged>) -> Option<T> {

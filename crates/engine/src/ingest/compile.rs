@@ -12,7 +12,7 @@ use outside::file::{AtomicFile, remove_unfinished_of};
 use sha2::{Digest as _, Sha256};
 
 use super::state::{self, FeedState};
-use super::{KNOWLEDGE_FILE, Progress, Step, SyncError, activate, feeds_dir, records};
+use super::{KNOWLEDGE_FILE, Progress, Step, SyncError, activate, feeds_dir, history, records};
 
 /// Compiles the knowledge file if it is not up to date, or in any case; tells whether it did.
 pub(super) async fn knowledge(data_dir: &Path, anyway: bool, progress: &dyn Progress) -> Result<bool, SyncError> {
@@ -74,6 +74,9 @@ fn compile(data_dir: &Path, target: &Path, states: &[FeedState]) -> Result<Atomi
             expected.note(id, &record);
             builder.record(id, record);
         })?;
+        let history = folder.join(&state.history);
+        history::past(&history, &mut |id, past| builder.past(id, past))
+            .map_err(|error| SyncError::Records { path: history, reason: error.to_string() })?;
     }
     let bytes = builder.finish().map_err(|e| SyncError::Compile(e.to_string()))?;
     let mut file = AtomicFile::create(target).map_err(io)?;

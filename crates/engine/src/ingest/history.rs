@@ -5,9 +5,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::path::Path;
 
 use domain::record::{Flaw, Record};
 use jiff::{SignedDuration, Timestamp};
+use knowledge::{Fact, Past};
 use outside::file::AtomicFile;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -92,6 +94,25 @@ pub(super) fn read(folder: &FeedFolder, name: &str) -> io::Result<Vec<Version>> 
         records::read_frames(&folder.path.join(name), &mut |version| versions.push(version))?;
     }
     Ok(versions)
+}
+
+/// The versions that are no longer what their feed says.
+pub(super) fn past(path: &Path, sink: &mut dyn FnMut(&str, Past)) -> io::Result<()> {
+    if !path.is_file() {
+        return Ok(());
+    }
+    records::read_frames(path, &mut |version: Version| {
+        let Some(known_to) = version.known_to else { return };
+        let known_from = version.known_from;
+        let (id, fact) = match version.record {
+            Record::Kev { id, kev } => (id, Fact::Kev(kev)),
+            Record::Epss { id, epss } => (id, Fact::Epss(epss)),
+            Record::Exploit { id, exploit } => (id, Fact::Exploit(exploit)),
+            Record::Flaw(Flaw { id, ssvc: Some(ssvc), .. }) => (id, Fact::Ssvc(ssvc)),
+            _ => return,
+        };
+        sink(id.as_str(), Past { fact, known_from, known_to });
+    })
 }
 
 fn write<'a>(

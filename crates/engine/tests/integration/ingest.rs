@@ -249,3 +249,33 @@ async fn the_knowledge_before_can_be_gone_back_to() {
     ingest::build(&site.data(), &Quiet).await.expect("it compiles");
     assert_eq!(site.knowledge().hash(), after, "the same records give the same bytes");
 }
+
+#[tokio::test]
+async fn what_was_known_at_an_instant_stays_known() {
+    const LATER: &str = "2024-01-14T06:00:00Z";
+    let site = Site::new();
+    let listed = TestMirror::demo(AS_OF, &["bookworm"]);
+    site.sync(&listed, AS_OF).await;
+    let entry = site.knowledge().vulnerability("CVE-2099-10001").and_then(|flaw| flaw.kev).expect("it is listed");
+    let flipped = testkit::mirror::KevEntry {
+        added: entry.added.to_string(),
+        due: entry.due.expect("it has a due date").to_string(),
+        ransomware: !entry.ransomware,
+    };
+    site.sync(&listed.kev("CVE-2099-10001", flipped), LATER).await;
+    let knowledge = site.knowledge();
+    let ransomware = |at: &str| {
+        knowledge.vulnerability_at("CVE-2099-10001", instant(at)).and_then(|flaw| flaw.kev).map(|kev| kev.ransomware)
+    };
+    assert_eq!(ransomware("2024-01-12T07:00:00Z"), Some(entry.ransomware), "as it was known then");
+    assert_eq!(
+        ransomware("2023-01-01T00:00:00Z"),
+        Some(entry.ransomware),
+        "the first version speaks for the time before"
+    );
+    assert_eq!(ransomware(LATER), Some(!entry.ransomware));
+    assert_eq!(
+        knowledge.vulnerability("CVE-2099-10001").and_then(|flaw| flaw.kev),
+        knowledge.vulnerability_at("CVE-2099-10001", instant(LATER)).and_then(|flaw| flaw.kev)
+    );
+}

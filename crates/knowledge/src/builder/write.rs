@@ -14,10 +14,11 @@ use super::strings::{Sorted, Word};
 use super::{Builder, RangeEntry, ReleaseKey, SourceEntry, StatementEntry, VectorEntry};
 use crate::error::TooLarge;
 use crate::format::{
-    AliasRow, BLOCK_BYTES, ContextRow, CoverageRow, Extent, HEADER_BYTES, Header, MAGIC, PackageRow, RangeRow,
+    AliasRow, BLOCK_BYTES, ContextRow, CoverageRow, Extent, HEADER_BYTES, Header, MAGIC, PackageRow, PastRow, RangeRow,
     ReleaseRow, SECTION_COUNT, Section, SourceRow, Span, StatementRow, VERSION, VectorRow, VulnerabilityRow, authority,
 };
 use crate::packed;
+use crate::past::Past;
 
 /// A growing file.
 pub(super) struct File {
@@ -81,6 +82,7 @@ pub(super) fn write(mut builder: Builder) -> Result<Vec<u8>, TooLarge> {
     write_statements(&mut file, &mut builder, &layout)?;
     write_sources(&mut file, std::mem::take(&mut builder.sources), &layout);
     write_catalogues(&mut file, &mut builder)?;
+    write_past(&mut file, &mut builder, &layout)?;
     write_vulnerabilities(&mut file, builder, &ids, &layout, &tellers)?;
     Ok(seal(file))
 }
@@ -103,6 +105,7 @@ fn vulnerability_ids(builder: &Builder, layout: &Layout) -> Vec<Word> {
         .chain(builder.kev.iter().map(|(id, _)| *id))
         .chain(builder.exploits.iter().map(|exploit| exploit.id))
         .chain(builder.usages.iter().map(|(id, _)| *id))
+        .chain(builder.past.iter().map(|(id, _)| *id))
         .map(|id| layout.groups.canonical(id))
         .collect();
     ids.sort_unstable();
@@ -281,6 +284,33 @@ fn write_sources(file: &mut File, mut sources: Vec<SourceEntry>, layout: &Layout
         })
         .collect();
     file.section(Section::Sources, rows.as_bytes());
+}
+
+/// Earlier versions of facts, by vulnerability.
+fn write_past(file: &mut File, builder: &mut Builder, layout: &Layout) -> Result<(), TooLarge> {
+    let mut past = std::mem::take(&mut builder.past);
+    past.sort_by_cached_key(|(id, past)| {
+        (
+            layout.vulnerability(*id),
+            past.known_from,
+            past.known_to,
+            postcard::to_allocvec(&past.fact).unwrap_or_default(),
+        )
+    });
+    let (mut rows, mut bytes) = (Vec::new(), Vec::new());
+    for of_one in past.chunk_by(|a, b| layout.vulnerability(a.0) == layout.vulnerability(b.0)) {
+        let facts: Vec<&Past> = of_one.iter().map(|(_, past)| past).collect();
+        let packed = postcard::to_allocvec(&facts).map_err(|_| TooLarge("facts of one vulnerability"))?;
+        rows.push(PastRow {
+            vulnerability: layout.vulnerability(of_one[0].0).into(),
+            offset: number(bytes.len())?.into(),
+            bytes: number(packed.len())?.into(),
+        });
+        bytes.extend_from_slice(&packed);
+    }
+    file.section(Section::Past, rows.as_bytes());
+    file.section(Section::PastFacts, &bytes);
+    Ok(())
 }
 
 /// Vulnerabilities, with their vectors, aliases and weaknesses.
