@@ -29,6 +29,7 @@ pub use ssh_url::{InvalidSshUrl, parse_ssh};
 
 use crate::Engine;
 use crate::detect::{Moved, detect};
+use crate::ingest::PREVIOUS_FILE;
 use crate::prioritize::undecided;
 
 /// What one inspection, or one new knowledge file, did to one asset.
@@ -141,19 +142,42 @@ impl Engine {
     }
 
     /// Matches the last inventory of every asset with the knowledge in use, where that is newer than what it was matched
-    /// with. No asset is touched. Returns how many assets were matched again.
+    /// with and says anything new of what the asset has. No asset is touched. Returns how many were matched again.
     pub async fn rematch(&self) -> anyhow::Result<u32> {
         let Some(knowledge) = self.knowledge()? else { return Ok(0) };
+        let hash = knowledge.hash();
+        let touched = self.touched(&knowledge).await?;
         let (mut after, mut count) = (None, 0);
         loop {
             let page = store::inspection::latest_of_all(&self.db, after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(count) };
             after = Some(last.asset);
-            for summary in page.iter().filter(|summary| summary.knowledge != knowledge.hash()) {
+            for summary in page.iter().filter(|summary| summary.knowledge != hash) {
+                if let Some(touched) = touched.as_ref().filter(|touched| touched.since == summary.knowledge) {
+                    let ids = store::inspection::component_ids(&self.db, summary.asset).await?.unwrap_or_default();
+                    if ids.iter().all(|id| !touched.components.contains(id)) {
+                        let mut tx = self.db.begin().await?;
+                        store::inspection::set_knowledge(&mut tx, summary.asset, summary.id, &hash).await?;
+                        tx.commit().await?;
+                        continue;
+                    }
+                }
                 self.rematch_one(&knowledge, summary.asset).await?;
                 count += 1;
             }
         }
+    }
+
+    /// The components that the knowledge says something new of since the file before it. `None`: of all, or nobody knows.
+    async fn touched(&self, knowledge: &Knowledge) -> anyhow::Result<Option<Touched>> {
+        let Ok(previous) = Knowledge::open(&self.data_dir.join(PREVIOUS_FILE)) else { return Ok(None) };
+        let Ok(changed) = knowledge.changed_since(&previous) else { return Ok(None) };
+        if changed.everything {
+            return Ok(None);
+        }
+        let names: Vec<&str> = changed.names.iter().map(String::as_str).collect();
+        let components = store::inspection::components_named(&self.db, &names).await?;
+        Ok(Some(Touched { since: previous.hash(), components }))
     }
 
     async fn read(&self, asset: &Asset) -> anyhow::Result<Inventory> {
@@ -207,6 +231,13 @@ impl Engine {
         store::inspection::set_undecided(&mut tx, asset, id, &judged.undecided, &hash).await?;
         tx.commit().await.context("keep the new verdicts")
     }
+}
+
+/// What changed from one knowledge file to the next.
+struct Touched {
+    /// Hash of the older file.
+    since: String,
+    components: BTreeSet<i64>,
 }
 
 /// Assets that are read at once.

@@ -4,6 +4,7 @@
 //! A damaged file gives an error or an undecided entry, never a clean verdict.
 
 mod builder;
+mod changed;
 pub mod bundle;
 mod error;
 mod format;
@@ -15,6 +16,7 @@ mod packed;
 mod past;
 
 pub use builder::Builder;
+pub use changed::Changed;
 pub use error::{Damaged, KnowledgeError, TooLarge};
 pub use lookup::{Coverage, Knowledge};
 pub use matching::{Considered, Explanation, Matches, Outcome};

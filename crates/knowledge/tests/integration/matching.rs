@@ -153,3 +153,27 @@ fn software_that_could_not_be_read_is_not_clean() {
     let matches = knowledge_of(every_status()).find(&host);
     assert!(matches.decided.is_empty() && matches.matched.is_empty());
 }
+
+#[test]
+fn only_packages_whose_statements_differ_have_changed() {
+    let base = || {
+        vec![
+            covers(bookworm()),
+            advisory("one", "CVE-2099-0001", fixed("2")),
+            advisory("two", "CVE-2099-0002", fixed("2")),
+        ]
+    };
+    let of = |records| knowledge(records, snapshot("debian"));
+    let old = of(base());
+    let same = of(base()).changed_since(&old).expect("both are whole");
+    assert!(!same.everything && same.names.is_empty(), "{same:?}");
+    let mut more = base();
+    more[2] = advisory("two", "CVE-2099-0002", fixed("3"));
+    // Another flaw moves every row; what the rows say of `one` stays the same.
+    more.push(advisory("three", "CVE-2098-0003", Statement::Open));
+    let changed = of(more).changed_since(&old).expect("both are whole");
+    let names: Vec<&str> = changed.names.iter().map(String::as_str).collect();
+    assert_eq!((changed.everything, names), (false, vec!["three", "two"]));
+    let partial = knowledge(base(), FeedSnapshot { partial: true, ..snapshot("debian") });
+    assert!(partial.changed_since(&old).expect("both are whole").everything);
+}
