@@ -26,6 +26,7 @@ pub(crate) const STATUS: &str = "Package: a\nStatus: install ok installed\nVersi
 pub(crate) const OS_RELEASE: &str = "ID=debian\nVERSION_CODENAME=\"bookworm\"\nPRETTY_NAME='x'\n";
 pub(crate) const SOCKETS: &str =
     "tcp LISTEN 0 1 [::1]:22 *:* users:((\"sshd\",pid=1,fd=3))\n /proc/1/exe -> /usr/bin/x\n";
+pub(crate) const APK: &str = "P:a\nV:1-r0\nA:x86_64\no:b\nF:lib\nR:x\n\nP:linux-lts\nV:1\nF:boot\nR:vmlinuz\n\n";
 pub(crate) const APT_POLICY: &str = "a:\n  Installed: 1\n  Candidate: 2\n  Version table:\n     2 500\n        500 http://192.0.2.1 bookworm/main amd64 Packages\n *** 1 100\n        100 /var/lib/dpkg/status\n";
 pub(crate) const APT_DRY_RUN: &str = "Inst curl [1] (2 Debian:12/stable [amd64])\nConf curl (2 Debian:12/stable [amd64])\nRemv b [1]\n1 upgraded, 0 newly installed, 1 to remove and 0 not upgraded.\n";
 
@@ -91,18 +92,35 @@ pub(crate) fn cpe(seed: &Seed) -> String {
 
 /// Every probe of a host answered with the same bytes, and every follow-up too.
 pub(crate) fn host(seed: &Seed) -> String {
-    let reading = |probe: &Probe| match probe {
-        Probe::Folder { .. } => Reading::Files(BTreeMap::from([("x".to_owned(), seed.bytes.clone())])),
-        Probe::File { .. } | Probe::Command(_) => Reading::Bytes(seed.bytes.clone()),
-    };
-    let readings = ecosystems::probes().map(|probe| (*probe, reading(probe))).collect();
-    let capture = Capture { live: true, readings };
+    let mut capture = Capture { live: true, readings: BTreeMap::new() };
+    let bytes = || Reading::Bytes(seed.bytes.clone());
+    for probe in ecosystems::probes().chain(ecosystems::image_probes()) {
+        let reading = match *probe {
+            Probe::First { paths, bytes_max } => {
+                // A file may stand for one of them alone.
+                let wanted = |path: &str| seed.path.is_empty() || seed.path.ends_with(path);
+                capture.read_first(paths, bytes_max, |path| if wanted(path) { bytes() } else { Reading::Missing });
+                continue;
+            }
+            Probe::Folder { .. } => Reading::Files(BTreeMap::from([("x.json".to_owned(), seed.bytes.clone())])),
+            Probe::File { .. } | Probe::Command(_) => bytes(),
+        };
+        capture.readings.insert(*probe, reading);
+    }
     let follow_ups = ecosystems::follow_ups(&capture);
     let answered: Vec<_> =
         follow_ups.into_iter().map(|follow_up| (follow_up, Reading::Bytes(seed.bytes.clone()))).collect();
     let inventory = ecosystems::inventory(&capture, &answered);
     let gaps: Vec<String> = inventory.gaps.iter().map(|gap| format!("{gap:?}")).collect();
     format!("{} {}", about(inventory.components.map_or(0, |components| components.len())), gaps.join(" "))
+}
+
+/// A database of rpm, by the name that its path ends in, or what `rpm -qa` printed.
+pub(crate) fn rpm(seed: &Seed) -> String {
+    let list = ecosystems::rpm::manifest::parse("list", &seed.bytes);
+    let forms = ["rpmdb.sqlite", "Packages.db", "Packages"];
+    let said = forms.map(|form| host(&Seed::at(&format!("/var/lib/rpm/{form}"), seed.bytes.clone())));
+    format!("{} {}", about(list.components.len()), said.join(" "))
 }
 
 /// A file as it is, and as the only document of an archive.
