@@ -3,8 +3,10 @@
 //! One package world a file: it lists its manifests, and [`MANIFESTS`] lists the worlds. A parser takes bytes and never
 //! touches a disk; what it cannot understand is a gap, and the good part is kept.
 
-use domain::component::Component;
-use domain::inventory::Gap;
+use domain::component::{Component, Ecosystem};
+use domain::inventory::{Area, Gap};
+
+use crate::{cargo, composer, gem, golang, npm, nuget, pypi};
 
 /// A kind of file that tells of packages.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +50,184 @@ pub struct Found {
 
 /// Every manifest, in the order of the guide.
 pub fn manifests() -> impl Iterator<Item = &'static Manifest> {
-    const MANIFESTS: &[&[Manifest]] = &[];
+    const MANIFESTS: &[&[Manifest]] = &[
+        pypi::MANIFESTS,
+        npm::MANIFESTS,
+        golang::MANIFESTS,
+        gem::MANIFESTS,
+        cargo::MANIFESTS,
+        composer::MANIFESTS,
+        nuget::MANIFESTS,
+    ];
     MANIFESTS.iter().copied().flatten()
+}
+
+/// Longer names and versions are none.
+const NAME_BYTES_MAX: usize = 512;
+
+impl Found {
+    /// Notes one package; what cannot be a name or a version is a gap.
+    pub(crate) fn package(&mut self, ecosystem: Ecosystem, name: &str, version: &str, path: &str) {
+        let legal =
+            |text: &str| !text.is_empty() && text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control);
+        if !legal(name) || !legal(version) {
+            let name: String = name.chars().take(60).collect();
+            return self.gap(path, format_args!("{name:?} has no usable name or version"));
+        }
+        self.components.push(Component {
+            ecosystem,
+            source: ecosystem.canonical_name(name),
+            source_version: version.to_owned(),
+            name: name.to_owned(),
+            version: version.to_owned(),
+            path: path.to_owned(),
+            ..Component::default()
+        });
+    }
+
+    pub(crate) fn gap(&mut self, path: &str, reason: impl std::fmt::Display) {
+        let reason = reason.to_string().lines().next().unwrap_or_default().to_owned();
+        self.gaps.push(Gap { area: Area::Packages, subject: path.to_owned(), reason });
+    }
+}
+
+/// The last part of a path.
+pub(crate) fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Whether a path's last part is this name.
+pub(crate) fn named(path: &str, name: &str) -> bool {
+    file_name(path) == name
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, proptest};
+
+    use super::*;
+
+    /// A path, a small file, and what it tells.
+    const SAMPLES: &[(&str, &str, &str)] = &[
+        (
+            "Cargo.lock",
+            "[[package]]\nname = \"own\"\nversion = \"0.1.0\"\n[[package]]\nname = \"demo\"\nversion = \"1.2.3\"\nsource = \"registry+x\"\n",
+            "cargo demo 1.2.3",
+        ),
+        (
+            "a/go.mod",
+            "module x\ngo 1.19\nrequire (\n\texample.org/a v1.0.0\n\texample.org/b v2.0.0 // indirect\n)\nreplace example.org/b => example.org/c v3.0.0\n",
+            "golang example.org/a v1.0.0, golang example.org/c v3.0.0",
+        ),
+        (
+            "requirements.txt",
+            "Flask_Demo[x]==1.0 ; python_version > '3' \\\n --hash=sha256:0\nother>=2\n# words\n",
+            "pypi flask-demo 1.0",
+        ),
+        ("poetry.lock", "[[package]]\nname = \"demo\"\nversion = \"1.0\"\n", "pypi demo 1.0"),
+        ("Pipfile.lock", "{\"default\":{\"demo\":{\"version\":\"==1.0\"}},\"develop\":{}}", "pypi demo 1.0"),
+        (
+            "lib/site-packages/demo-1.0.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n\nName: no\n",
+            "pypi demo 1.0",
+        ),
+        (
+            "package-lock.json",
+            "{\"lockfileVersion\":3,\"packages\":{\"\":{\"name\":\"own\",\"version\":\"1\"},\"node_modules/@a/b\":{\"version\":\"1.0.0\"},\"node_modules/c/node_modules/d\":{\"version\":\"2.0.0\"}}}",
+            "npm @a/b 1.0.0, npm d 2.0.0",
+        ),
+        (
+            "x/package-lock.json",
+            "{\"lockfileVersion\":1,\"dependencies\":{\"a\":{\"version\":\"1.0.0\",\"dependencies\":{\"b\":{\"version\":\"2.0.0\"}}}}}",
+            "npm a 1.0.0, npm b 2.0.0",
+        ),
+        (
+            "yarn.lock",
+            "# yarn lockfile v1\n\n\"@a/b@^1.0.0\", \"@a/b@^1.1.0\":\n  version \"1.1.0\"\n  dependencies:\n    c \"^2\"\n\nc@^2:\n  version \"2.0.0\"\n",
+            "npm @a/b 1.1.0, npm c 2.0.0",
+        ),
+        (
+            "pnpm-lock.yaml",
+            "lockfileVersion: '6.0'\npackages:\n\n  /@a/b@1.0.0(c@2.0.0):\n    resolution: {}\n  /d/3.0.0:\n    dev: true\n",
+            "npm @a/b 1.0.0, npm d 3.0.0",
+        ),
+        ("app/node_modules/a/package.json", "{\"name\":\"a\",\"version\":\"1.0.0\"}", "npm a 1.0.0"),
+        (
+            "Gemfile.lock",
+            "GEM\n  remote: x\n  specs:\n    a (1.0)\n      b (>= 1)\n    b (2.0-x86_64-linux)\n\nPLATFORMS\n  ruby\n",
+            "gem a 1.0, gem b 2.0",
+        ),
+        ("usr/specifications/a-b-1.0.gemspec", "", "gem a-b 1.0"),
+        (
+            "composer.lock",
+            "{\"packages\":[{\"name\":\"A/B\",\"version\":\"v1.0\"}],\"packages-dev\":[]}",
+            "composer a/b 1.0",
+        ),
+        (
+            "packages.lock.json",
+            "{\"version\":1,\"dependencies\":{\"net8.0\":{\"Demo\":{\"type\":\"Direct\",\"resolved\":\"1.0.0\"}}}}",
+            "nuget demo 1.0.0",
+        ),
+        (
+            "app.deps.json",
+            "{\"libraries\":{\"Demo/1.0.0\":{\"type\":\"package\"},\"Own/1.0.0\":{\"type\":\"project\"}}}",
+            "nuget demo 1.0.0",
+        ),
+    ];
+
+    fn tell(path: &str, bytes: &[u8]) -> String {
+        let found = crate::tree::file(path, bytes).expect("the path is known");
+        let one = |c: &Component| format!("{} {} {}", c.ecosystem, c.source, c.source_version);
+        found.components.iter().map(one).collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn every_kind_of_file_tells_of_its_packages() {
+        for (path, text, expected) in SAMPLES {
+            assert_eq!(tell(path, text.as_bytes()), *expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn go_programs_carry_their_modules() {
+        let mut program = b"\x7fELF-and-more\xff Go buildinf:\x08\x02".to_vec();
+        program.resize(13 + 32, 0);
+        for text in [
+            "go1.21.3".to_owned(),
+            format!(
+                "{0}path\tx\nmod\texample.org/own\t(devel)\t\ndep\texample.org/a\tv1.0.0\th1:x\ndep\texample.org/b\tv2.0.0\n=>\texample.org/c\tv3.0.0\th1:x\n{0}",
+                "0123456789abcdef"
+            ),
+        ] {
+            program
+                .push(u8::try_from(text.len() & 0x7f).expect("seven bits") | if text.len() > 127 { 0x80 } else { 0 });
+            if text.len() > 127 {
+                program.push(u8::try_from(text.len() >> 7).expect("a short text"));
+            }
+            program.extend_from_slice(text.as_bytes());
+        }
+        assert_eq!(
+            tell("opt/app", &program),
+            "golang stdlib 1.21.3, golang example.org/a v1.0.0, golang example.org/c v3.0.0"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn damage_never_panics(place in any::<proptest::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
+            for (path, text, _) in SAMPLES.iter().filter(|(_, text, _)| !text.is_empty()) {
+                let mut bytes = text.as_bytes().to_vec();
+                let place = place.index(bytes.len());
+                if cut { bytes.truncate(place) } else { bytes[place] = byte }
+                let _ = crate::tree::file(path, &bytes);
+            }
+        }
+
+        #[test]
+        fn any_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            for (path, _, _) in SAMPLES {
+                let _ = crate::tree::file(path, &bytes);
+            }
+        }
+    }
 }

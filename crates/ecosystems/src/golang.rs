@@ -1,0 +1,134 @@
+//! Go: `go.mod`, and what the toolchain writes into programs.
+
+use std::collections::HashMap;
+
+use domain::component::Ecosystem;
+
+use crate::manifest::{Found, FoundBy, Manifest, Tells, named};
+
+pub(crate) const MANIFESTS: &[Manifest] = &[
+    Manifest {
+        name: "go.mod",
+        found: FoundBy::Path(|path| named(path, "go.mod")),
+        tells: Tells::Declared,
+        bytes_max: 16 << 20,
+        parse: module,
+    },
+    Manifest {
+        name: "Go programs",
+        found: FoundBy::Program,
+        tells: Tells::Installed,
+        bytes_max: 512 << 20,
+        parse: program,
+    },
+];
+
+/// What stands in front of the build information in a program.
+const MAGIC: &[u8] = b"\xff Go buildinf:";
+/// What stands on both sides of the list of modules.
+const SENTINEL_BYTES: usize = 16;
+
+fn module(path: &str, bytes: &[u8], found: &mut Found) {
+    let text = String::from_utf8_lossy(bytes);
+    let (mut required, mut replaced) = (Vec::new(), HashMap::new());
+    let mut block = String::new();
+    for line in text.lines() {
+        let line = line.split("//").next().unwrap_or_default().trim();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (verb, rest) = match words.as_slice() {
+            [] => continue,
+            [")"] => {
+                block.clear();
+                continue;
+            }
+            [verb, "("] => {
+                block = (*verb).to_owned();
+                continue;
+            }
+            rest if !block.is_empty() => (block.as_str(), rest),
+            [verb, rest @ ..] => (*verb, rest),
+        };
+        match (verb, rest) {
+            ("require", [name, version]) => required.push(((*name).to_owned(), (*version).to_owned())),
+            ("replace", [old, "=>", new, version] | [old, _, "=>", new, version]) => {
+                replaced.insert((*old).to_owned(), Some(((*new).to_owned(), (*version).to_owned())));
+            }
+            // Somebody's own folder has no version.
+            ("replace", [old, "=>", _] | [old, _, "=>", _]) => {
+                replaced.insert((*old).to_owned(), None);
+            }
+            _ => {}
+        }
+    }
+    for (name, version) in required {
+        match replaced.get(&name) {
+            None => found.package(Ecosystem::Golang, &name, &version, path),
+            Some(Some((name, version))) => found.package(Ecosystem::Golang, name, version, path),
+            Some(None) => found.gap(path, format_args!("{name} is replaced by a folder, which has no version")),
+        }
+    }
+}
+
+/// Reads the form that Go writes since 1.18; older programs are a gap.
+fn program(path: &str, bytes: &[u8], found: &mut Found) {
+    let Some(start) = memchr::memmem::find(bytes, MAGIC) else { return };
+    let head = &bytes[start..];
+    // Bit 1 of the flags: the texts follow the head. Before 1.18 there were pointers to them.
+    if head.get(15).is_none_or(|flags| flags & 2 == 0) {
+        return found.gap(path, "it was built by a Go older than 1.18, whose list of modules is not read");
+    }
+    let texts = head.get(32..).and_then(|rest| {
+        let (version, rest) = text(rest)?;
+        let (modules, _) = text(rest)?;
+        Some((version, modules))
+    });
+    let Some((version, modules)) = texts else { return found.gap(path, "its build information is cut off") };
+    let version = String::from_utf8_lossy(version);
+    if let Some(version) = version.split_whitespace().next().and_then(|word| word.strip_prefix("go")) {
+        found.package(Ecosystem::Golang, "stdlib", version, path);
+    }
+    let end = modules.len().saturating_sub(SENTINEL_BYTES);
+    let modules = String::from_utf8_lossy(modules.get(SENTINEL_BYTES..end).unwrap_or_default()).into_owned();
+    let mut last: Option<(String, String)> = None;
+    for line in modules.lines() {
+        let words: Vec<&str> = line.split('\t').collect();
+        match words.as_slice() {
+            ["dep" | "mod", name, version, ..] => {
+                if let Some((name, version)) = last.replace(((*name).to_owned(), (*version).to_owned())) {
+                    dependency(&name, &version, path, found);
+                }
+            }
+            // It takes the place of the line before.
+            ["=>", name, version, ..] => last = Some(((*name).to_owned(), (*version).to_owned())),
+            _ => {}
+        }
+    }
+    if let Some((name, version)) = last {
+        dependency(&name, &version, path, found);
+    }
+}
+
+fn dependency(name: &str, version: &str, path: &str, found: &mut Found) {
+    // A program's own module has often no version.
+    if version != "(devel)" && !version.is_empty() {
+        found.package(Ecosystem::Golang, name, version, path);
+    }
+}
+
+/// A text with its length in front, and what follows it.
+fn text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (mut length, mut place) = (0_usize, 0);
+    loop {
+        let byte = *bytes.get(place)?;
+        length |= usize::from(byte & 0x7f).checked_shl(u32::try_from(7 * place).ok()?)?;
+        place += 1;
+        if byte & 0x80 == 0 {
+            break;
+        }
+        if place > 4 {
+            return None;
+        }
+    }
+    let rest = bytes.get(place..)?;
+    (length <= rest.len()).then(|| rest.split_at(length))
+}

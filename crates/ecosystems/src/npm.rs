@@ -1,0 +1,177 @@
+//! npm: the lockfiles of npm and yarn, and what is installed.
+
+use std::collections::BTreeMap;
+
+use domain::component::Ecosystem;
+use serde::Deserialize;
+
+use crate::manifest::{Found, FoundBy, Manifest, Tells, named};
+
+/// Packages inside packages beyond this are a trap.
+const DEPTH_MAX: u32 = 64;
+
+pub(crate) const MANIFESTS: &[Manifest] = &[
+    Manifest {
+        name: "package-lock.json",
+        found: FoundBy::Path(|path| named(path, "package-lock.json") || named(path, "npm-shrinkwrap.json")),
+        tells: Tells::Declared,
+        bytes_max: 256 << 20,
+        parse: package_lock,
+    },
+    Manifest {
+        name: "yarn.lock",
+        found: FoundBy::Path(|path| named(path, "yarn.lock")),
+        tells: Tells::Declared,
+        bytes_max: 64 << 20,
+        parse: yarn,
+    },
+    Manifest {
+        name: "pnpm-lock.yaml",
+        found: FoundBy::Path(|path| named(path, "pnpm-lock.yaml")),
+        tells: Tells::Declared,
+        bytes_max: 64 << 20,
+        parse: pnpm,
+    },
+    Manifest {
+        name: "installed node modules",
+        found: FoundBy::Path(|path| named(path, "package.json") && path.contains("node_modules/")),
+        tells: Tells::Installed,
+        bytes_max: 8 << 20,
+        parse: installed,
+    },
+];
+
+#[derive(Deserialize)]
+struct Lock {
+    #[serde(default)]
+    packages: Option<BTreeMap<String, Entry>>,
+    #[serde(default)]
+    dependencies: Option<BTreeMap<String, Entry>>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    /// An alias names what it stands for.
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    version: Option<String>,
+    #[serde(default)]
+    link: bool,
+    #[serde(default)]
+    dependencies: Option<serde_json::Value>,
+}
+
+fn package_lock(path: &str, bytes: &[u8], found: &mut Found) {
+    let lock: Lock = match serde_json::from_slice(bytes) {
+        Ok(lock) => lock,
+        Err(error) => return found.gap(path, error),
+    };
+    if let Some(packages) = lock.packages {
+        for (key, entry) in packages.iter().filter(|(key, entry)| !key.is_empty() && !entry.link) {
+            let Some((_, name)) = key.rsplit_once("node_modules/") else { continue };
+            let name = entry.name.as_deref().unwrap_or(name);
+            if let Some(version) = &entry.version {
+                found.package(Ecosystem::Npm, name, version, path);
+            }
+        }
+        return;
+    }
+    for (name, entry) in lock.dependencies.into_iter().flatten() {
+        nested(&name, &entry, path, 0, found);
+    }
+}
+
+/// The first form of the lockfile nests what it could not share.
+fn nested(name: &str, entry: &Entry, path: &str, depth: u32, found: &mut Found) {
+    if depth > DEPTH_MAX {
+        return found.gap(path, "its packages are nested too deep");
+    }
+    match entry.version.as_deref() {
+        Some(version) if version.starts_with("npm:") => {
+            let alias = version.trim_start_matches("npm:").rsplit_once('@');
+            if let Some((name, version)) = alias {
+                found.package(Ecosystem::Npm, name, version, path);
+            }
+        }
+        // A folder or a repository has no version of npm's.
+        Some(version) if version.contains([':', '/']) => {}
+        Some(version) => found.package(Ecosystem::Npm, name, version, path),
+        None => {}
+    }
+    let Some(serde_json::Value::Object(inner)) = &entry.dependencies else { return };
+    for (name, value) in inner {
+        if let Ok(entry) = serde_json::from_value::<Entry>(value.clone()) {
+            nested(name, &entry, path, depth + 1, found);
+        }
+    }
+}
+
+/// Both forms: keys at the margin, the version in the block below.
+fn yarn(path: &str, bytes: &[u8], found: &mut Found) {
+    let text = String::from_utf8_lossy(bytes);
+    let mut name: Option<String> = None;
+    for line in text.lines() {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if !line.starts_with(' ') {
+            let key = line.trim_end_matches(':').split(", ").next().unwrap_or_default().trim_matches('"');
+            // `@scope/name@range`: the first `@` may belong to the scope.
+            let split = key.char_indices().skip(1).find(|(_, c)| *c == '@').map(|(place, _)| place);
+            let (own, range) = split.map_or((key, ""), |place| (&key[..place], &key[place + 1..]));
+            let alias = range.strip_prefix("npm:").and_then(|rest| rest.rsplit_once('@')).map(|(alias, _)| alias);
+            let workspace = range.starts_with("workspace:") || key == "__metadata";
+            name = (!workspace).then(|| alias.filter(|alias| !alias.is_empty()).unwrap_or(own).to_owned());
+            continue;
+        }
+        let version = line.strip_prefix("  version").and_then(|rest| rest.strip_prefix([' ', ':']));
+        if let (Some(version), Some(name)) = (version, name.take_if(|_| version.is_some())) {
+            found.package(Ecosystem::Npm, &name, version.trim().trim_matches('"'), path);
+        }
+    }
+}
+
+/// The keys of `packages`: `/name/1.0.0`, `/name@1.0.0(peer@2)`, `name@1.0.0`.
+fn pnpm(path: &str, bytes: &[u8], found: &mut Found) {
+    let text = String::from_utf8_lossy(bytes);
+    let mut inside = false;
+    for line in text.lines() {
+        if !line.starts_with(' ') && !line.is_empty() {
+            inside = line.trim_end() == "packages:";
+            continue;
+        }
+        let Some(key) = line.strip_prefix("  ").filter(|rest| inside && !rest.starts_with(' ')) else { continue };
+        let key = key.trim_end().trim_end_matches(':').trim_matches('\'').trim_start_matches('/');
+        let key = key.split('(').next().unwrap_or_default();
+        let split = match key.rfind('@').filter(|place| *place > 0) {
+            Some(place) => Some(place),
+            None => key.rfind('/'),
+        };
+        if let Some(place) = split {
+            let version = key[place + 1..].split('_').next().unwrap_or_default();
+            found.package(Ecosystem::Npm, &key[..place], version, path);
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Package {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    version: Option<String>,
+}
+
+fn installed(path: &str, bytes: &[u8], found: &mut Found) {
+    match serde_json::from_slice::<Package>(bytes) {
+        Ok(Package { name: Some(name), version: Some(version) }) => {
+            let folder = path.split("node_modules/").next().unwrap_or_default();
+            let folder = format!("{folder}node_modules");
+            found.package(Ecosystem::Npm, &name, &version, &folder);
+        }
+        // Folders inside of packages have such files too, without a name.
+        Ok(_) => {}
+        Err(error) => found.gap(path, error),
+    }
+}
