@@ -13,6 +13,7 @@ mod npm;
 mod golang;
 mod gem;
 mod cargo;
+mod maven;
 mod composer;
 mod nuget;
 pub mod owners;

@@ -6,7 +6,7 @@
 use domain::component::{Component, Ecosystem};
 use domain::inventory::{Area, Gap};
 
-use crate::{cargo, composer, gem, golang, npm, nuget, pypi};
+use crate::{cargo, composer, gem, golang, maven, npm, nuget, pypi};
 
 /// A kind of file that tells of packages.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +54,7 @@ pub fn manifests() -> impl Iterator<Item = &'static Manifest> {
         pypi::MANIFESTS,
         npm::MANIFESTS,
         golang::MANIFESTS,
+        maven::MANIFESTS,
         gem::MANIFESTS,
         cargo::MANIFESTS,
         composer::MANIFESTS,

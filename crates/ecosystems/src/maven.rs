@@ -1,0 +1,131 @@
+//! Java archives: what Maven wrote into them, nested and shaded ones too.
+
+use std::io::{self, Cursor};
+
+use domain::component::Ecosystem;
+use outside::unpack::Limits;
+use outside::unpack::archive::{ArchiveLimits, Content, walk_zip};
+
+use crate::manifest::{Found, FoundBy, Manifest, Tells, file_name};
+
+pub(crate) const MANIFESTS: &[Manifest] = &[Manifest {
+    name: "Java archives",
+    found: FoundBy::Path(is_archive),
+    tells: Tells::Installed,
+    bytes_max: 1 << 30,
+    parse: archive,
+}];
+
+/// Archives inside archives beyond this are a trap.
+const DEPTH_MAX: u32 = 4;
+const LIMITS: ArchiveLimits = ArchiveLimits { max_entries: 200_000, max_entry_bytes: 512 << 20 };
+/// All that one file and what is nested in it may expand to.
+const EXPANDED_MAX: u64 = 4 << 30;
+
+fn is_archive(path: &str) -> bool {
+    let end = path.rsplit_once('.').map_or("", |(_, end)| end);
+    ["jar", "war", "ear", "jpi", "hpi"].iter().any(|known| end.eq_ignore_ascii_case(known))
+}
+
+fn archive(path: &str, bytes: &[u8], found: &mut Found) {
+    look(path, bytes, 0, found);
+}
+
+fn look(path: &str, bytes: &[u8], depth: u32, found: &mut Found) {
+    let before = found.components.len();
+    let limits = Limits { max_bytes: EXPANDED_MAX, max_ratio: 250 };
+    let ended = walk_zip(path, Cursor::new(bytes), limits, LIMITS, &mut |entry| -> io::Result<()> {
+        let inner = format!("{path}!/{}", entry.path);
+        match entry.content {
+            Content::Bytes(bytes) if entry.path.ends_with("/pom.properties") => properties(path, bytes, found),
+            Content::Bytes(bytes) if is_archive(entry.path) => {
+                if depth < DEPTH_MAX {
+                    look(&inner, bytes, depth + 1, found);
+                } else {
+                    found.gap(&inner, "it is nested too deep");
+                }
+            }
+            Content::TooLarge(size) if is_archive(entry.path) => {
+                found.gap(&inner, format_args!("it has {size} bytes, more than are read"));
+            }
+            _ => {}
+        }
+        Ok(())
+    });
+    if let Err(error) = ended {
+        return found.gap(path, error);
+    }
+    // Without a word of Maven's, the file's name is all there is: `artifact-1.2.3.jar`. It names no group, so no advisory
+    // can be found by it.
+    if found.components.len() == before {
+        let name = file_name(path);
+        found.gap(path, format_args!("nothing in {name} says which artifact it is"));
+    }
+}
+
+/// What Maven writes: `groupId`, `artifactId`, `version`.
+fn properties(path: &str, bytes: &[u8], found: &mut Found) {
+    let text = String::from_utf8_lossy(bytes);
+    let field = |wanted: &str| {
+        let pairs = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
+        pairs.map(|(name, value)| (name.trim(), value.trim())).find(|(name, _)| *name == wanted).map(|(_, value)| value)
+    };
+    match (field("groupId"), field("artifactId"), field("version")) {
+        (Some(group), Some(artifact), Some(version)) if !version.contains("${") => {
+            found.package(Ecosystem::Maven, &format!("{group}:{artifact}"), version, path);
+        }
+        _ => found.gap(path, "a pom.properties in it names no artifact"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn jar(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (path, bytes) in files {
+            zip.start_file(*path, zip::write::SimpleFileOptions::default()).expect("it starts");
+            zip.write_all(bytes).expect("it writes");
+        }
+        zip.finish().expect("it ends").into_inner()
+    }
+
+    fn pom(artifact: &str) -> Vec<u8> {
+        format!("#words\ngroupId=org.example\nartifactId={artifact}\nversion=1.0\n").into_bytes()
+    }
+
+    #[test]
+    fn nested_and_shaded_archives_tell_all_of_their_artifacts() {
+        let inner = jar(&[("META-INF/maven/org.example/inner/pom.properties", &pom("inner"))]);
+        let outer = jar(&[
+            ("META-INF/maven/org.example/outer/pom.properties", &pom("outer")),
+            ("META-INF/maven/org.example/shaded/pom.properties", &pom("shaded")),
+            ("BOOT-INF/lib/inner.jar", &inner),
+        ]);
+        let mut found = Found::default();
+        archive("app.jar", &outer, &mut found);
+        let told: Vec<_> = found.components.iter().map(|c| (c.source.as_str(), c.path.as_str())).collect();
+        assert_eq!(
+            told,
+            [
+                ("org.example:outer", "app.jar"),
+                ("org.example:shaded", "app.jar"),
+                ("org.example:inner", "app.jar!/BOOT-INF/lib/inner.jar")
+            ]
+        );
+        assert!(found.gaps.is_empty());
+    }
+
+    #[test]
+    fn what_says_nothing_and_what_is_damaged_are_gaps() {
+        let mut found = Found::default();
+        archive("a.jar", &jar(&[("A.class", b"x")]), &mut found);
+        archive("b.jar", b"PK\x03\x04 no zip", &mut found);
+        let whole = jar(&[("META-INF/maven/g/a/pom.properties", &pom("a"))]);
+        archive("c.jar", &whole[..whole.len() / 2], &mut found);
+        assert_eq!((found.components.len(), found.gaps.len()), (0, 3), "{found:?}");
+    }
+}
