@@ -100,13 +100,20 @@ pub(crate) fn files(capture: &Capture, tree: &dyn Tree, show: &mut dyn FnMut(&st
         let single = component.path.strip_prefix(STATUS_FOLDER).and_then(|path| path.strip_prefix('/'));
         match single {
             None => {
-                for path in lines(&list(tree, &component)) {
-                    show(&component.name, path);
+                let list = list(tree, &component);
+                let list = String::from_utf8_lossy(&list);
+                let mut paths = list.split('\n').filter(|path| !path.is_empty()).peekable();
+                while let Some(path) = paths.next() {
+                    // A folder stands before what is in it.
+                    let is_folder = |next: &&str| next.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+                    if !paths.peek().is_some_and(is_folder) {
+                        show(&component.name, path);
+                    }
                 }
             }
             Some(file) => {
                 let sums = sums.and_then(|files| files.get(&format!("{file}.md5sums")));
-                for line in lines(sums.map_or(&[][..], Vec::as_slice)) {
+                for line in String::from_utf8_lossy(sums.map_or(&[][..], Vec::as_slice)).lines() {
                     if let Some((_, path)) = line.split_once("  ") {
                         show(&component.name, path);
                     }
@@ -130,12 +137,6 @@ fn list(tree: &dyn Tree, component: &Component) -> Vec<u8> {
         Reading::Missing | Reading::Failed(_) | Reading::Files(_) => None,
     });
     read.unwrap_or_default()
-}
-
-/// The lines that are readable text.
-fn lines(bytes: &[u8]) -> impl Iterator<Item = &str> {
-    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    lines.filter_map(|line| std::str::from_utf8(line).ok())
 }
 
 /// Whether the system asks for a restart, by its own flag file; the error is why that could not be read.

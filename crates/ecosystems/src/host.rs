@@ -1,5 +1,6 @@
 //! What all Linux hosts have in common, and the making of an inventory.
 
+pub mod kernel;
 pub mod network;
 pub mod os_release;
 pub mod processes;

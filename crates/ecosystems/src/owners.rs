@@ -1,9 +1,14 @@
 //! Which package owns a file: what a distribution's package brought is judged by the distribution alone.
 
 use std::collections::HashMap;
-use std::hash::Hasher as _;
+use std::hash::{BuildHasher as _, Hasher as _};
 
-/// Files and folders by the package that brought them, built from every package database of a root.
+use foldhash::quality::FixedState;
+
+/// Its key is a constant, so that the same files give the same answers everywhere.
+const HASHER: FixedState = FixedState::with_seed(0);
+
+/// Files by the package that brought them, built from every package database of a root.
 ///
 /// A path is kept as a number of 64 bits: some hundred thousand files take a few megabytes.
 #[derive(Debug, Default)]
@@ -13,15 +18,15 @@ pub struct Owners {
     files: Vec<(u64, u32)>,
 }
 
-/// Brought by several packages, as folders are.
+/// Brought by several packages, as folders are where a database lists them like files.
 const SHARED: u32 = u32::MAX;
 
 /// Folders of `/usr` that are the same as those of the root, on every system that merged them.
 const MERGED: [&str; 7] = ["bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/", "libo32/"];
 
 impl Owners {
-    /// The package that owns a file, or alone brings a folder; with or without a leading slash, before or after the merge
-    /// of `/usr`. `None`: none does, or several do.
+    /// The package that owns a file, by its path with or without a leading slash, before or after the merge of `/usr`.
+    /// `None`: none does, or several do.
     pub fn owner(&self, path: &str) -> Option<&str> {
         let key = key(path);
         let index = self.files.binary_search_by_key(&key, |(file, _)| *file).ok()?;
@@ -53,7 +58,7 @@ impl Builder {
         number
     }
 
-    /// A file or folder that a package brought.
+    /// A file that a package brought.
     pub fn file(&mut self, package: u32, path: &str) {
         self.owners.files.push((key(path), package));
     }
@@ -78,8 +83,7 @@ fn key(path: &str) -> u64 {
     let path = path.strip_prefix('.').filter(|rest| rest.starts_with('/')).unwrap_or(path).trim_matches('/');
     let path =
         path.strip_prefix("usr/").filter(|rest| MERGED.iter().any(|folder| rest.starts_with(folder))).unwrap_or(path);
-    // Its keys are constants, so that the same files give the same answers everywhere.
-    let mut hasher = std::hash::DefaultHasher::new();
+    let mut hasher = HASHER.build_hasher();
     hasher.write(path.as_bytes());
     hasher.finish()
 }

@@ -3,6 +3,7 @@
 mod access;
 mod ssh_url;
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -62,9 +63,13 @@ pub fn root(dir: &Path) -> Result<Inventory, connectors::root::RootError> {
     let capture: Capture = connectors::root::capture(dir, &root_probes())?;
     let mut inventory = ecosystems::inventory(&capture, &[]);
     if let Ok(folder) = Folder::open(dir) {
-        let owners = ecosystems::host::owners(&capture, &folder);
-        let owner = |path: &str| owners.owner(path).map(str::to_owned);
-        add(&mut inventory, tree::packages(&folder, Looking::System, &owner));
+        let found = std::thread::scope(|scope| {
+            // Who owns which file is put together while the tree is walked.
+            let owners = scope.spawn(|| ecosystems::host::owners(&capture, &folder));
+            let owners = LazyCell::new(|| owners.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            tree::packages(&folder, Looking::System, &|path| owners.owner(path).map(str::to_owned))
+        });
+        add(&mut inventory, found);
     }
     Ok(inventory)
 }

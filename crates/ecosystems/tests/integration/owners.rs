@@ -79,7 +79,7 @@ fn one_root_with_every_kind_of_database() {
         ("var/lib/dpkg/status", STATUS.as_bytes()),
         (
             "var/lib/dpkg/info/python3-yaml.list",
-            b"/.\n/usr\n/usr/lib\n/usr/lib/python3/dist-packages/yaml/__init__.py\n/usr/lib/python3/dist-packages/PyYAML-6.0.egg-info\n",
+            b"/.\n/usr\n/usr/lib\n/usr/lib/python3/dist-packages/yaml\n/usr/lib/python3/dist-packages/yaml/__init__.py\n/usr/lib/python3/dist-packages/PyYAML-6.0.egg-info\n",
         ),
         ("var/lib/dpkg/info/libssl3:amd64.list", b"/.\n/usr\n/usr/lib\n/usr/lib/x86_64-linux-gnu/libssl.so.3\n"),
         ("var/lib/dpkg/status.d/tzdata", SINGLE.as_bytes()),
@@ -102,6 +102,7 @@ fn one_root_with_every_kind_of_database() {
         ("usr/lib/vigie-sample/many/file-with-a-long-name-40", Some("vigie-sample-libs")),
         ("usr/bin/vigie-sample", Some("vigie-sample")),
         ("usr/lib", None),
+        ("usr/lib/python3/dist-packages/yaml", None),
         ("usr/lib/python3/dist-packages/requests/__init__.py", None),
     ] {
         assert_eq!(owners.owner(path), owner, "{path}");

@@ -196,3 +196,43 @@ proptest! {
         prop_assert_eq!(shown(&inspect("var/lib/rpm", &files)).len(), 5);
     }
 }
+
+/// A running host whose sockets, programs and replaced files are of the sample's packages.
+fn live(kernel: &str, replaced: &str) -> Inventory {
+    let mut capture = capture("var/lib/rpm", &[("Packages.db", sample("Packages.db"))]);
+    capture.live = true;
+    for probe in crate::single_probes() {
+        let name = match probe {
+            Probe::Command(command) => command.words.join(" "),
+            Probe::File { path, .. } => path.to_owned(),
+            Probe::Folder { .. } | Probe::First { .. } => continue,
+        };
+        let text = match name.as_str() {
+            "proc/sys/kernel/osrelease" => kernel.to_owned(),
+            name if name.starts_with("ss ") => {
+                "tcp LISTEN 0 128 0.0.0.0:80 0.0.0.0:* users:((\"sample\",pid=7,fd=3))\n".to_owned()
+            }
+            name if name.ends_with("-ls") => {
+                "1 0 lrwxrwxrwx 1 root root 0 Nov 25 03:36 /proc/7/exe -> /usr/bin/vigie-sample\n".to_owned()
+            }
+            name if name.contains("maps") => {
+                format!("1-2 r-xp 0 fe:01 9 {replaced} (deleted)\n3-4 r-xp 0 00:00 0 [vdso]\n")
+            }
+            _ => continue,
+        };
+        capture.readings.insert(probe, Reading::Bytes(text.into_bytes()));
+    }
+    assert!(ecosystems::follow_ups(&capture).is_empty(), "the database tells who owns what");
+    ecosystems::inventory(&capture, &[])
+}
+
+#[test]
+fn the_database_tells_the_owners_of_what_runs() {
+    let inventory = live("6.1.0-7.sample", "/usr/lib/vigie-sample/many/file-with-a-long-name-3");
+    let listeners = inventory.listeners.unwrap();
+    assert_eq!(listeners[0].package.as_deref(), Some("vigie-sample"));
+    assert_eq!(inventory.stale_packages.as_deref(), Some(&["vigie-sample-libs".to_owned()][..]));
+    assert_eq!(inventory.reboot_required, Some(false), "its kernel is the installed one, its core is in place");
+    let other = live("6.1.0-6.sample", "/usr/bin/x");
+    assert_eq!(other.reboot_required, None, "the running kernel is of no installed package");
+}

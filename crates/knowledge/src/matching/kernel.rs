@@ -1,10 +1,10 @@
 //! Kernels are judged by what runs, not by what is installed.
 
-use domain::component::{Component, Ecosystem};
+use domain::component::Component;
 use domain::inventory::{Area, Inventory};
 use domain::verdict::{Undecided, UndecidedKind};
 use ecosystems::Version;
-use ecosystems::deb::kernel::is_kernel_source;
+use ecosystems::host::kernel;
 
 use super::Judged;
 
@@ -56,7 +56,7 @@ impl<'a> Kernels<'a> {
     /// The binaries of a source package that count. `None`: it is a kernel, and nobody knows which runs.
     pub(super) fn judged(&self, source: &str, components: &[&'a Component]) -> Option<Judged<'a>> {
         let images: Vec<&'a Component> = components.iter().copied().filter(|c| !c.kernel.is_empty()).collect();
-        let kernel = components.first().is_some_and(|c| c.ecosystem == Ecosystem::Deb) && is_kernel_source(source);
+        let kernel = components.first().is_some_and(|first| kernel::is_source(first.ecosystem, source));
         if images.is_empty() && !kernel {
             return Some(Judged { components: components.to_vec(), newest: None });
         }
