@@ -18,6 +18,8 @@ def evr(text):
 
 installed = {}
 for name, epoch, version, build, *_ in csv.reader(open(packages, encoding="utf-8"), delimiter="\t"):
+    if ":" in version:
+        epoch, version = version.split(":", 1)
     installed.setdefault(name, set()).add(("0" if epoch == "(none)" else epoch, version, build))
 seen = set()
 archive = tarfile.open(database)
@@ -38,6 +40,7 @@ for member in archive:
                 if ".module" in fixed[0] and ".module" not in version[2]:
                     continue
                 if rpm.labelCompare(version, evr(fixed[0])) < 0:
-                    seen.add((package["name"], "-".join(version[1:]), record["id"]))
+                    epoch = "" if version[0] == "0" else version[0] + ":"
+                    seen.add((package["name"], epoch + "-".join(version[1:]), record["id"]))
 for name, version, advisory in sorted(seen):
     print(json.dumps({"package": name, "version": version, "advisory": advisory}))
