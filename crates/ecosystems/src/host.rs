@@ -38,7 +38,7 @@ static PROBES: [Probe; 11] = [
     processes::REPLACED,
 ];
 
-static IMAGE_PROBES: [Probe; 1] = [stream::CONTENT];
+static IMAGE_PROBES: [Probe; 2] = [stream::CONTENT, stream::CONTENT_SETS];
 
 /// What to read on every Linux host.
 pub fn probes() -> &'static [Probe] {

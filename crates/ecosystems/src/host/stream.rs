@@ -15,6 +15,11 @@ pub(super) const REPOSITORIES: Probe = Probe::File { path: REPOSITORIES_PATH, by
 /// What an image of Red Hat was built from, a file for each of its layers.
 pub(super) const CONTENT: Probe = Probe::Folder { path: CONTENT_PATH, files_max: 200, bytes_max: 4 << 20 };
 
+const CONTENT_SETS_PATH: &str = "usr/share/buildinfo/content-sets.json";
+
+/// The same of images that are built in the newer way.
+pub(super) const CONTENT_SETS: Probe = Probe::File { path: CONTENT_SETS_PATH, bytes_max: 4 << 20 };
+
 /// Streams by the word in the names of their repositories, the longest support last.
 const STREAMS: [&str; 4] = ["eus", "tus", "aus", "e4s"];
 
@@ -44,6 +49,14 @@ pub(super) fn narrow(release: &mut Release, version: Option<&str>, capture: &Cap
         }
         Reading::Failed(reason) => gap(CONTENT_PATH, reason.clone()),
         Reading::Missing | Reading::Bytes(_) => {}
+    }
+    match capture.get(&CONTENT_SETS) {
+        Reading::Bytes(bytes) => match content_sets(bytes) {
+            Ok(stream) => found = stream.or(found),
+            Err(reason) => gap(CONTENT_SETS_PATH, reason),
+        },
+        Reading::Failed(reason) => gap(CONTENT_SETS_PATH, reason.clone()),
+        Reading::Missing | Reading::Files(_) => {}
     }
     let Some(stream) = found else { return };
     match stream.minor.as_deref().or(version).filter(|version| version.contains('.')) {
@@ -107,7 +120,12 @@ mod tests {
 
     use super::*;
 
-    fn narrowed(repositories: Option<&str>, content: Option<&str>, version: Option<&str>) -> (String, usize) {
+    fn narrowed(
+        repositories: Option<&str>,
+        content: Option<&str>,
+        newer: Option<&str>,
+        version: Option<&str>,
+    ) -> (String, usize) {
         let mut capture = Capture::default();
         if let Some(text) = repositories {
             capture.readings.insert(REPOSITORIES, Reading::Bytes(text.into()));
@@ -115,6 +133,9 @@ mod tests {
         if let Some(text) = content {
             let files = BTreeMap::from([("ubi8-container-8.6-1.json".to_owned(), text.as_bytes().to_vec())]);
             capture.readings.insert(CONTENT, Reading::Files(files));
+        }
+        if let Some(text) = newer {
+            capture.readings.insert(CONTENT_SETS, Reading::Bytes(text.into()));
         }
         let mut release = Release { distribution: "rhel".to_owned(), name: "9".to_owned() };
         let mut gaps = Vec::new();
@@ -139,7 +160,7 @@ mod tests {
             ("[rhel-7-server-eus-rpms]\nenabled = 1\n".to_owned(), Some("7.7"), ("7.7-eus", 0)),
             ("[rhel-9-for-x86_64-baseos-eus-debug-rpms__x]\nenabled = no\n".to_owned(), Some("9.2"), ("9", 0)),
         ] {
-            let (name, gaps) = narrowed(Some(&text), None, version);
+            let (name, gaps) = narrowed(Some(&text), None, None, version);
             assert_eq!((name.as_str(), gaps), expected, "{text}");
         }
     }
@@ -152,8 +173,10 @@ mod tests {
             (r#"{"metadata":{}}"#, ("9", 0)),
             ("[", ("9", 1)),
         ] {
-            let (name, gaps) = narrowed(None, Some(content), Some("8.7"));
-            assert_eq!((name.as_str(), gaps), expected, "{content}");
+            for (old, new) in [(Some(content), None), (None, Some(content))] {
+                let (name, gaps) = narrowed(None, old, new, Some("8.7"));
+                assert_eq!((name.as_str(), gaps), expected, "{content}");
+            }
         }
     }
 

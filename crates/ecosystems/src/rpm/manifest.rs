@@ -39,8 +39,6 @@ struct Manifest<'a> {
 #[derive(Deserialize)]
 struct Rpm {
     name: String,
-    #[serde(default)]
-    nvra: String,
     version: String,
     release: String,
     #[serde(default)]
@@ -141,13 +139,12 @@ fn package(line: &str) -> Result<Package<'_>, &'static str> {
     })
 }
 
-/// The manifest has no field for it. The source has one, and a binary that has its source's version has its epoch too.
+/// The manifest has no field for it. A binary inherits its source's, unless its specification says otherwise, as that of
+/// Perl does for the modules that have versions of their own.
 fn epoch(rpm: &Rpm) -> u32 {
-    let own = rpm.nvra.split_once(':').and_then(|(before, _)| before.rsplit('-').next()?.parse().ok());
-    own.unwrap_or_else(|| {
-        let source = super::package::source(&rpm.srpm_nevra).filter(|source| source.version == rpm.version);
-        source.and_then(|source| source.epoch).unwrap_or(0)
-    })
+    let Some(source) = super::package::source(&rpm.srpm_nevra) else { return 0 };
+    let own = source.name == "perl" && source.version != rpm.version;
+    source.epoch.filter(|_| !own).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -198,6 +195,8 @@ mod tests {
                 {"architecture":"x86_64","name":"openssl-libs","nvra":"openssl-libs-1.1.1k-9.el8.x86_64","release":"9.el8",
                  "srpm_name":"openssl","srpm_nevra":"openssl-1:1.1.1k-9.el8.src","version":"1.1.1k"},
                 {"name":"broken"},
+                {"architecture":"x86_64","name":"device-mapper","release":"6.el8","srpm_nevra":"lvm2-8:2.03.02-6.el8.src","version":"1.02.155"},
+                {"architecture":"noarch","name":"perl-Errno","release":"480.el9","srpm_nevra":"perl-4:5.32.1-480.el9.src","version":"1.30"},
                 {"architecture":"noarch","name":"tzdata","release":"1.el8","srpm_nevra":"tzdata-0:2024a-1.el8.src","version":"2024a"}
             ]}"#,
         );
@@ -205,6 +204,8 @@ mod tests {
             components,
             [
                 "openssl-libs 1:1.1.1k-9.el8 x86_64 | openssl 1:1.1.1k-9.el8 | ",
+                "device-mapper 8:1.02.155-6.el8 x86_64 | lvm2 8:2.03.02-6.el8 | ",
+                "perl-Errno 1.30-480.el9 noarch | perl 4:5.32.1-480.el9 | ",
                 "tzdata 2024a-1.el8 noarch | tzdata 2024a-1.el8 | "
             ]
         );
