@@ -52,7 +52,8 @@ pub(super) async fn fetch(
     progress: &dyn Progress,
 ) -> Result<Fetched, Failure> {
     let source = &options.source;
-    let old = folder.old_file(&request.name).filter(|old| old.is_current());
+    // An index is always read: a document that could not be had the last time is asked for again.
+    let old = folder.old_file(&request.name).filter(|old| old.is_current() && request.keep != Keep::Index);
     let conditional = old.filter(|old| old.source == source.name()).map(|old| old.validators.clone());
     let fetch = Fetch { url: &request.url, validators: &conditional.unwrap_or_default(), max_bytes: request.max_bytes };
     let mut download = AtomicFile::create(&folder.path.join(&request.name)).map_err(|e| cannot_store(folder, &e))?;
