@@ -100,8 +100,8 @@ pub(crate) fn files(capture: &Capture, tree: &dyn Tree, show: &mut dyn FnMut(&st
         let single = component.path.strip_prefix(STATUS_FOLDER).and_then(|path| path.strip_prefix('/'));
         match single {
             None => {
-                let list = list(tree, &component);
-                let list = String::from_utf8_lossy(&list);
+                let list = String::from_utf8(list(tree, &component))
+                    .unwrap_or_else(|odd| String::from_utf8_lossy(odd.as_bytes()).into_owned());
                 let mut paths = list.split('\n').filter(|path| !path.is_empty()).peekable();
                 while let Some(path) = paths.next() {
                     // A folder stands before what is in it.

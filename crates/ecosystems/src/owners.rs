@@ -22,7 +22,7 @@ pub struct Owners {
 const SHARED: u32 = u32::MAX;
 
 /// Folders of `/usr` that are the same as those of the root, on every system that merged them.
-const MERGED: [&str; 7] = ["bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/", "libo32/"];
+const MERGED: [&[u8]; 7] = [b"bin/", b"sbin/", b"lib/", b"lib32/", b"lib64/", b"libx32/", b"libo32/"];
 
 impl Owners {
     /// The package that owns a file, by its path with or without a leading slash, before or after the merge of `/usr`.
@@ -80,11 +80,19 @@ impl Builder {
 
 /// One number for all spellings of a path.
 fn key(path: &str) -> u64 {
-    let path = path.strip_prefix('.').filter(|rest| rest.starts_with('/')).unwrap_or(path).trim_matches('/');
-    let path =
-        path.strip_prefix("usr/").filter(|rest| MERGED.iter().any(|folder| rest.starts_with(folder))).unwrap_or(path);
+    let mut path = path.as_bytes();
+    path = path.strip_prefix(b"./").unwrap_or(path);
+    while let [b'/', rest @ ..] | [rest @ .., b'/'] = path {
+        path = rest;
+    }
+    if let Some(rest) = path.strip_prefix(b"usr/")
+        && matches!(rest, [b'b' | b's' | b'l', b'i' | b'b', ..])
+        && MERGED.iter().any(|folder| rest.starts_with(folder))
+    {
+        path = rest;
+    }
     let mut hasher = HASHER.build_hasher();
-    hasher.write(path.as_bytes());
+    hasher.write(path);
     hasher.finish()
 }
 
