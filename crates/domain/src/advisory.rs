@@ -35,6 +35,7 @@ pub struct Advisory {
 
 impl Advisory {
     /// A vendor's plain statement about a source package.
+    #[expect(clippy::too_many_arguments, reason = "who, where, what: each of another type, and none has a default")]
     pub fn new(
         source: &str,
         id: impl Into<String>,

@@ -62,6 +62,26 @@ fn parse(input: &mut Input<'_>, sink: &mut dyn FnMut(Record), problems: &mut Pro
     reader.archive(input, &|path| path.ends_with(".json"), sink, problems)
 }
 
+/// Where records go, and what is learnt beside.
+pub(crate) struct Out<'a> {
+    pub(crate) edition: Edition,
+    pub(crate) covered: Covered,
+    pub(crate) sink: &'a mut dyn FnMut(Record),
+    pub(crate) problems: &'a mut Problems,
+}
+
+impl<'a> Out<'a> {
+    pub(crate) fn new(sink: &'a mut dyn FnMut(Record), problems: &'a mut Problems) -> Self {
+        Self { edition: Edition::default(), covered: Covered::default(), sink, problems }
+    }
+
+    /// Tells what the records speak for.
+    pub(crate) fn end(self) -> Edition {
+        self.covered.tell(self.sink);
+        self.edition
+    }
+}
+
 /// How one publisher's records are meant.
 pub(crate) struct Reader {
     pub(crate) feed: &'static str,
@@ -213,48 +233,32 @@ impl Reader {
         problems: &mut Problems,
     ) -> Result<Edition, ParseError> {
         let name = input.name();
-        let mut edition = Edition::default();
-        let mut covered = Covered::default();
+        let mut out = Out::new(sink, problems);
         let ended = input.entries(ARCHIVE, &mut |entry: Entry<'_>| -> io::Result<()> {
             if wanted(entry.path) {
                 let label = entry.path.rsplit('/').next().unwrap_or(entry.path);
                 match entry.content {
-                    Content::Bytes(bytes) => self.json(label, bytes, &mut edition, &mut covered, sink, problems),
-                    Content::TooLarge(size) => problems.add(label, &format_args!("a record of {size} bytes")),
+                    Content::Bytes(bytes) => self.json(label, bytes, &mut out),
+                    Content::TooLarge(size) => out.problems.add(label, &format_args!("a record of {size} bytes")),
                 }
             }
             Ok(())
         });
-        covered.tell(sink);
+        let edition = out.end();
         ended.map(|()| edition).map_err(|error| unpack_error(name, &error))
     }
 
-    pub(crate) fn json(
-        &self,
-        label: &str,
-        bytes: &[u8],
-        edition: &mut Edition,
-        covered: &mut Covered,
-        sink: &mut dyn FnMut(Record),
-        problems: &mut Problems,
-    ) {
+    pub(crate) fn json(&self, label: &str, bytes: &[u8], out: &mut Out<'_>) {
         match serde_json::from_slice::<Osv<'_>>(bytes) {
-            Ok(record) => self.record(&record, edition, covered, sink, problems),
-            Err(error) => problems.add(label, &error),
+            Ok(record) => self.record(&record, out),
+            Err(error) => out.problems.add(label, &error),
         }
     }
 
     /// Takes one record.
-    pub(crate) fn record(
-        &self,
-        record: &Osv<'_>,
-        edition: &mut Edition,
-        covered: &mut Covered,
-        sink: &mut dyn FnMut(Record),
-        problems: &mut Problems,
-    ) {
+    fn record(&self, record: &Osv<'_>, out: &mut Out<'_>) {
         let modified = record.modified.as_deref().and_then(instant);
-        edition.published_at = edition.published_at.max(modified);
+        out.edition.published_at = out.edition.published_at.max(modified);
         // A withdrawn record is no record; one that only informs is about no vulnerability.
         let informs = |specific: &Option<Specific<'_>>| specific.as_ref().is_some_and(|s| s.informational.is_some());
         let informational =
@@ -267,33 +271,26 @@ impl Reader {
         for id in &flaws.ids {
             match VulnerabilityId::new(id.as_str()) {
                 Ok(id) => ids.push(id),
-                Err(error) => problems.add(&record.id, &error),
+                Err(error) => out.problems.add(&record.id, &error),
             }
         }
         for affected in &record.affected {
-            self.affected(record, affected, &ids, covered, sink, problems);
+            self.affected(record, affected, &ids, out);
         }
         if let [id] = ids.as_slice() {
-            sink(Record::Flaw(flaw(record, id, flaws.aliases, self.feed, problems)));
+            let flaw = flaw(record, id, flaws.aliases, self.feed, out.problems);
+            (out.sink)(Record::Flaw(flaw));
         }
     }
 
-    fn affected(
-        &self,
-        record: &Osv<'_>,
-        affected: &Affected<'_>,
-        ids: &[VulnerabilityId],
-        covered: &mut Covered,
-        sink: &mut dyn FnMut(Record),
-        problems: &mut Problems,
-    ) {
+    fn affected(&self, record: &Osv<'_>, affected: &Affected<'_>, ids: &[VulnerabilityId], out: &mut Out<'_>) {
         let Some(package) = &affected.package else { return };
         let Some((ecosystem, release)) = world(&package.ecosystem) else { return };
         let statement = statement(affected, ecosystem);
         let Some(statement) = statement else { return };
-        covered.note(ecosystem, &release);
+        out.covered.note(ecosystem, &release);
         if package.name.is_empty() || package.name.len() > 512 {
-            return problems.add(&record.id, &format_args!("{:?} is no package name", excerpt(&package.name)));
+            return out.problems.add(&record.id, &format_args!("{:?} is no package name", excerpt(&package.name)));
         }
         let name = ecosystem.canonical_name(&package.name);
         let kind = if ecosystem == Ecosystem::Rpm { PackageKind::Binary } else { PackageKind::Source };
@@ -307,7 +304,7 @@ impl Reader {
                 id.clone(),
                 statement.clone(),
             );
-            sink(Record::Advisory(Advisory { rank: self.rank, kind, ..advisory }));
+            (out.sink)(Record::Advisory(Advisory { rank: self.rank, kind, ..advisory }));
         }
     }
 }

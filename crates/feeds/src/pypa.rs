@@ -8,7 +8,7 @@ use outside::unpack::Limits;
 use outside::unpack::archive::Content;
 use outside::unpack::input::Input;
 
-use crate::osv::{ARCHIVE, Covered, Reader, single};
+use crate::osv::{ARCHIVE, Out, Reader, single};
 use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Problems, Request, unpack_error};
 
 pub(crate) const FEED: Feed = Feed {
@@ -40,23 +40,23 @@ fn requests(_known: &Known) -> Vec<Request> {
 fn parse(input: &mut Input<'_>, sink: &mut dyn FnMut(Record), problems: &mut Problems) -> Result<Edition, ParseError> {
     let reader = Reader { feed: FEED.id, rank: Rank::Ecosystem, vulnerability_of: single };
     let name = input.name();
-    let (mut edition, mut covered) = (Edition::default(), Covered::default());
+    let mut out = Out::new(sink, problems);
     let ended = input.entries(ARCHIVE, &mut |entry| -> io::Result<()> {
         if entry.path.contains("/vulns/") && entry.path.ends_with(".yaml") {
             let label = entry.path.rsplit('/').next().unwrap_or(entry.path);
             let Content::Bytes(bytes) = entry.content else {
-                problems.add(label, &"the record is too large");
+                out.problems.add(label, &"the record is too large");
                 return Ok(());
             };
             // The same record as JSON, so that there is one reader of OSV.
             let json = serde_yaml_ng::from_slice::<serde_json::Value>(bytes).map(|value| value.to_string());
             match json {
-                Ok(json) => reader.json(label, json.as_bytes(), &mut edition, &mut covered, sink, problems),
-                Err(error) => problems.add(label, &error),
+                Ok(json) => reader.json(label, json.as_bytes(), &mut out),
+                Err(error) => out.problems.add(label, &error),
             }
         }
         Ok(())
     });
-    covered.tell(sink);
+    let edition = out.end();
     ended.map(|()| edition).map_err(|error| unpack_error(name, &error))
 }

@@ -82,6 +82,9 @@ fn undecided(kind: UndecidedKind, subject: &str, vulnerability: Option<Vulnerabi
     Undecided { kind, subject: subject.to_owned(), vulnerability, reason }
 }
 
+/// A statement, and the name of the binary that it is about; empty for the source package.
+type Named<'a> = (&'a StatementRow, &'a str);
+
 /// Matches the packages of one ecosystem in one release.
 struct Finder<'a> {
     knowledge: &'a Knowledge,
@@ -190,9 +193,9 @@ impl<'a> Finder<'a> {
     }
 
     /// The statements about a package, by its source name and by the names of its binaries, sorted by vulnerability.
-    fn rows(&self, components: &[&'a Component]) -> Result<(Vec<(&'a StatementRow, &'a str)>, bool), Damaged> {
+    fn rows(&self, components: &[&'a Component]) -> Result<(Vec<Named<'a>>, bool), Damaged> {
         let source = components[0].source.as_str();
-        let mut rows: Vec<(&'a StatementRow, &'a str)> = Vec::new();
+        let mut rows: Vec<Named<'a>> = Vec::new();
         for row in self.rows_named(source)?.iter().filter(|row| row.rank & BINARY == 0) {
             rows.push((row, ""));
         }
@@ -223,12 +226,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Judges one package and one vulnerability.
-    fn pair(
-        &mut self,
-        first: &'a Component,
-        rows: &[(&'a StatementRow, &'a str)],
-        installed: &mut Installed<'a>,
-    ) -> Result<(), Damaged> {
+    fn pair(&mut self, first: &'a Component, rows: &[Named<'a>], installed: &mut Installed<'a>) -> Result<(), Damaged> {
         let knowledge = self.knowledge;
         let feed = |row: &StatementRow| knowledge.feed_id(row.feed.get().into());
         let decision = decide(&self.surroundings, &said(rows, installed), installed, &feed)?;
@@ -343,7 +341,7 @@ impl<'a> Finder<'a> {
 }
 
 /// The statements with the versions that each is about.
-fn said<'a>(rows: &[(&'a StatementRow, &'a str)], installed: &Installed<'_>) -> Vec<Said<'a>> {
+fn said<'a>(rows: &[Named<'a>], installed: &Installed<'_>) -> Vec<Said<'a>> {
     let about = |name: &str| match name {
         "" => installed.all(),
         name => installed.filter(|entry| entry.name == name),

@@ -114,7 +114,7 @@ fn cves_of_alma(database: &Path) -> anyhow::Result<BTreeMap<String, Vec<String>>
     let mut cves = BTreeMap::new();
     for entry in archive.entries()? {
         let entry = entry?;
-        if !entry.path()?.extension().is_some_and(|end| end == "json") {
+        if entry.path()?.extension().is_none_or(|end| end != "json") {
             continue;
         }
         let record: Value = serde_json::from_reader(entry)?;

@@ -6,49 +6,50 @@ use serde::Deserialize;
 
 use super::{Bill, Item};
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    #[serde(borrow, default)]
+    name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    packages: Vec<Package<'a>>,
+    #[serde(borrow, default)]
+    document_describes: Vec<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    relationships: Vec<Relationship<'a>>,
+}
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Relationship<'a> {
+    #[serde(borrow, default)]
+    relationship_type: Cow<'a, str>,
+    #[serde(borrow, default)]
+    related_spdx_element: Cow<'a, str>,
+}
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Package<'a> {
+    #[serde(rename = "SPDXID", borrow, default)]
+    id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    version_info: Cow<'a, str>,
+    #[serde(borrow, default)]
+    primary_package_purpose: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    external_refs: Vec<Reference<'a>>,
+}
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Reference<'a> {
+    #[serde(borrow, default)]
+    reference_type: Cow<'a, str>,
+    #[serde(borrow, default)]
+    reference_locator: Cow<'a, str>,
+}
+
 pub(super) fn read(text: &str, bill: &mut Bill) -> Result<(), serde_json::Error> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Document<'a> {
-        #[serde(borrow, default)]
-        name: Cow<'a, str>,
-        #[serde(borrow, default)]
-        packages: Vec<Package<'a>>,
-        #[serde(borrow, default)]
-        document_describes: Vec<Cow<'a, str>>,
-        #[serde(borrow, default)]
-        relationships: Vec<Relationship<'a>>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Relationship<'a> {
-        #[serde(borrow, default)]
-        relationship_type: Cow<'a, str>,
-        #[serde(borrow, default)]
-        related_spdx_element: Cow<'a, str>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Package<'a> {
-        #[serde(rename = "SPDXID", borrow, default)]
-        id: Cow<'a, str>,
-        #[serde(borrow, default)]
-        name: Cow<'a, str>,
-        #[serde(borrow, default)]
-        version_info: Cow<'a, str>,
-        #[serde(borrow, default)]
-        primary_package_purpose: Option<Cow<'a, str>>,
-        #[serde(borrow, default)]
-        external_refs: Vec<Reference<'a>>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Reference<'a> {
-        #[serde(borrow, default)]
-        reference_type: Cow<'a, str>,
-        #[serde(borrow, default)]
-        reference_locator: Cow<'a, str>,
-    }
     let document: Document<'_> = serde_json::from_str(text)?;
     let described = document.relationships.iter().filter(|r| r.relationship_type == "DESCRIBES");
     let described: Vec<&str> = described

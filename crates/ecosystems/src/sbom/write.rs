@@ -28,22 +28,26 @@ pub fn write(
     let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
     let components = inventory.components.as_deref().unwrap_or_default();
     let id = uuid_of(name, components);
+    let bill = Bill { name, release: inventory.platform.release.as_ref(), components, tool, at, id: &id };
     match form {
-        Form::CycloneDx => cyclonedx(name, inventory, components, tool, at, &id, out),
-        Form::Spdx => spdx(name, inventory, components, tool, at, &id, out),
+        Form::CycloneDx => cyclonedx(&bill, out),
+        Form::Spdx => spdx(&bill, out),
     }?;
     out.write_all(b"\n")
 }
 
-fn cyclonedx(
-    name: &str,
-    inventory: &Inventory,
-    components: &[Component],
-    tool: &str,
+/// What is written, whatever the form.
+struct Bill<'a> {
+    name: &'a str,
+    release: Option<&'a Release>,
+    components: &'a [Component],
+    tool: &'a str,
     at: Timestamp,
-    id: &str,
-    out: &mut impl io::Write,
-) -> io::Result<()> {
+    id: &'a str,
+}
+
+fn cyclonedx(bill: &Bill<'_>, out: &mut impl io::Write) -> io::Result<()> {
+    let Bill { name, release, components, tool, at, id } = *bill;
     #[derive(Serialize)]
     #[serde(rename_all = "kebab-case")]
     struct Entry<'a> {
@@ -71,7 +75,6 @@ fn cyclonedx(
         "{{\"$schema\":\"http://cyclonedx.org/schema/bom-1.6.schema.json\",\"bomFormat\":\"CycloneDX\",\
          \"specVersion\":\"1.6\",\"serialNumber\":\"urn:uuid:{id}\",\"version\":1,\"metadata\":{metadata},\"components\":["
     )?;
-    let release = inventory.platform.release.as_ref();
     if let Some(release) = release {
         let system = serde_json::json!({
             "type": "operating-system", "bom-ref": "system", "name": release.distribution, "version": release.name,
@@ -107,38 +110,32 @@ fn cyclonedx(
     out.write_all(b"]}")
 }
 
-fn spdx(
-    name: &str,
-    inventory: &Inventory,
-    components: &[Component],
-    tool: &str,
-    at: Timestamp,
-    id: &str,
-    out: &mut impl io::Write,
-) -> io::Result<()> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Package<'a> {
-        #[serde(rename = "SPDXID")]
-        id: String,
-        name: &'a str,
-        version_info: &'a str,
-        download_location: &'static str,
-        files_analyzed: bool,
-        license_concluded: &'static str,
-        license_declared: &'static str,
-        copyright_text: &'static str,
-        #[serde(skip_serializing_if = "str::is_empty")]
-        source_info: &'a str,
-        external_refs: Vec<Reference<'a>>,
-    }
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Reference<'a> {
-        reference_category: &'static str,
-        reference_type: &'static str,
-        reference_locator: std::borrow::Cow<'a, str>,
-    }
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SpdxPackage<'a> {
+    #[serde(rename = "SPDXID")]
+    id: String,
+    name: &'a str,
+    version_info: &'a str,
+    download_location: &'static str,
+    files_analyzed: bool,
+    license_concluded: &'static str,
+    license_declared: &'static str,
+    copyright_text: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    source_info: &'a str,
+    external_refs: Vec<SpdxReference<'a>>,
+}
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SpdxReference<'a> {
+    reference_category: &'static str,
+    reference_type: &'static str,
+    reference_locator: std::borrow::Cow<'a, str>,
+}
+
+fn spdx(bill: &Bill<'_>, out: &mut impl io::Write) -> io::Result<()> {
+    let Bill { name, release, components, tool, at, id } = *bill;
     let title = serde_json::to_string(name)?;
     write!(
         out,
@@ -146,7 +143,6 @@ fn spdx(
          \"documentNamespace\":\"https://vigie.invalid/spdx/{id}\",\"creationInfo\":{{\"created\":\"{at}\",\
          \"creators\":[\"Tool: vigie-{tool}\"]}},\"packages\":["
     )?;
-    let release = inventory.platform.release.as_ref();
     let mut first = true;
     if let Some(release) = release {
         let system = serde_json::json!({
@@ -163,7 +159,7 @@ fn spdx(
         }
         first = false;
         let locator = purl(component, release).into();
-        let mut external_refs = vec![Reference {
+        let mut external_refs = vec![SpdxReference {
             reference_category: "PACKAGE-MANAGER",
             reference_type: "purl",
             reference_locator: locator,
@@ -171,9 +167,9 @@ fn spdx(
         if !component.cpe.is_empty() {
             let (reference_category, reference_type) = ("SECURITY", "cpe23Type");
             let reference_locator = component.cpe.as_str().into();
-            external_refs.push(Reference { reference_category, reference_type, reference_locator });
+            external_refs.push(SpdxReference { reference_category, reference_type, reference_locator });
         }
-        let package = Package {
+        let package = SpdxPackage {
             id: format!("SPDXRef-package-{number}"),
             name: &component.name,
             version_info: &component.version,

@@ -389,11 +389,15 @@ fn write_vulnerabilities(
     extras.finish(file)?;
     file.section(Section::Vectors, vector_rows.as_bytes());
     file.section(Section::Words, words.as_bytes());
+    write_aliases(file, aliases, layout);
+    Ok(())
+}
+
+fn write_aliases(file: &mut File, mut aliases: Vec<(Word, u32)>, layout: &Layout) {
     aliases.sort_unstable_by_key(|(alias, _)| layout.rank(*alias));
     let row = |(alias, row): (Word, u32)| AliasRow { alias: layout.strings.place(alias), vulnerability: row.into() };
     let rows: Vec<AliasRow> = aliases.into_iter().map(row).collect();
     file.section(Section::Aliases, rows.as_bytes());
-    Ok(())
 }
 
 /// Adds the checksums and the header.

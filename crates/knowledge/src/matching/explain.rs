@@ -72,7 +72,6 @@ impl Knowledge {
             considered: Vec::new(),
         };
         let finder = Finder::new(self, component.ecosystem, release, "")?;
-        let partial = finder.coverage.as_ref().map(|coverage| coverage.partial.clone()).unwrap_or_default();
         explanation.covered_by = finder.coverage.as_ref().map(|coverage| coverage.feeds.clone()).unwrap_or_default();
         if !component.owner.is_empty() {
             explanation.because =
@@ -85,7 +84,7 @@ impl Knowledge {
             return Ok(explanation);
         }
         let Some((index, flaw)) = self.vulnerability_place(id)? else {
-            return Ok(finder.unknown(explanation, &partial, component));
+            return Ok(finder.unknown(explanation));
         };
         explanation.vulnerability = self.vulnerability_id(flaw)?.to_string();
         let judged = Judged { components: vec![component], newest: None };
@@ -93,7 +92,7 @@ impl Knowledge {
         let rows: Vec<_> = rows.into_iter().filter(|(row, _)| row.vulnerability.get() == index).collect();
         let installed = Installed::of(component.ecosystem, &judged.components, None, by_binary);
         let said = said(&rows, &installed);
-        finder.consider(&said, &installed, flaw, explanation, &partial, component)
+        finder.consider(&said, &installed, flaw, explanation)
     }
 }
 
@@ -104,8 +103,6 @@ impl Finder<'_> {
         installed: &Installed<'a>,
         flaw: &VulnerabilityRow,
         mut explanation: Explanation,
-        partial: &[String],
-        component: &Component,
     ) -> Result<Explanation, Damaged> {
         let feed = |row: &StatementRow| self.knowledge.feed_id(row.feed.get().into());
         for one in said {
@@ -134,18 +131,20 @@ impl Finder<'_> {
             explanation.outcome = Outcome::NotAffected;
             "the statements that count do not hold for this version".clone_into(&mut explanation.because);
         } else {
-            return Ok(self.unknown(explanation, partial, component));
+            return Ok(self.unknown(explanation));
         }
         Ok(explanation)
     }
 
     /// Nobody says anything of the pair: clean where whoever speaks is whole, else unknown.
-    fn unknown(&self, mut explanation: Explanation, partial: &[String], component: &Component) -> Explanation {
+    fn unknown(&self, mut explanation: Explanation) -> Explanation {
+        let ecosystem = self.surroundings.ecosystem;
+        let partial = self.coverage.as_ref().map(|coverage| coverage.partial.as_slice()).unwrap_or_default();
         explanation.because = match (&self.coverage, partial) {
-            (None, _) if component.ecosystem.is_distribution() => {
+            (None, _) if ecosystem.is_distribution() => {
                 format!("no feed here speaks for {}", self.release)
             }
-            (None, _) => format!("no feed here speaks for {}", component.ecosystem),
+            (None, _) => format!("no feed here speaks for {ecosystem}"),
             (Some(_), [first, ..]) => {
                 format!("nobody says anything of it, and only a part of the feed {first} is here")
             }
