@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hasher as _};
 
 use crate::error::Damaged;
 use crate::format::{
-    ContextRow, PackageRow, RangeRow, ReleaseRow, Section, Span, StatementRow, Text, VulnerabilityRow, flag,
+    ClaimRow, ContextRow, PackageRow, RangeRow, ReleaseRow, Section, Span, StatementRow, Text, VulnerabilityRow, flag,
 };
 use crate::lookup::Knowledge;
 
@@ -91,8 +91,9 @@ impl Knowledge {
             hash.write_u8(0xff);
             Ok(())
         };
-        for statement in image.rows::<StatementRow>(Section::Statements, row.statements)? {
-            let flaw = image.row::<VulnerabilityRow>(Section::Vulnerabilities, statement.vulnerability.get())?;
+        for claim in image.rows::<ClaimRow>(Section::Claims, row.claims)? {
+            let flaw = image.row::<VulnerabilityRow>(Section::Vulnerabilities, claim.vulnerability.get())?;
+            let statement = image.row::<StatementRow>(Section::Statements, claim.statement.get())?;
             text(&mut hash, flaw.id)?;
             hash.write_u8(u8::from(flaw.flags.get() & flag::REJECTED != 0));
             hash.write(self.feed_id(statement.feed.get().into())?.as_bytes());

@@ -9,7 +9,7 @@ use zerocopy::little_endian::{I32, I64, U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 pub(crate) const MAGIC: [u8; 8] = *b"VIGIEKB\n";
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// Bytes that one checksum covers, counted from the end of the header.
 pub(crate) const BLOCK_BYTES: usize = 4096;
@@ -29,7 +29,9 @@ pub(crate) enum Section {
     Coverage,
     /// [`PackageRow`], sorted by name within a release.
     Packages,
-    /// [`StatementRow`], sorted by vulnerability within a package.
+    /// [`ClaimRow`], sorted by vulnerability within a package.
+    Claims,
+    /// [`StatementRow`], each once, in the order in which claims need them.
     Statements,
     /// [`RangeRow`], which statements point to.
     Ranges,
@@ -39,6 +41,10 @@ pub(crate) enum Section {
     Sources,
     /// [`VulnerabilityRow`], sorted by id.
     Vulnerabilities,
+    /// [`EpssRow`], each once: many flaws share a score.
+    Scores,
+    /// [`FactsRow`], of the vulnerabilities that more than a score is known of.
+    Facts,
     /// [`VectorRow`].
     Vectors,
     /// [`Text`]: aliases and weaknesses, which vulnerabilities point to.
@@ -93,7 +99,7 @@ pub(crate) struct Header {
 pub(crate) const HEADER_BYTES: usize = size_of::<Header>();
 
 /// A string, by its place in the pool.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub(crate) struct Text {
     pub offset: U32,
@@ -101,11 +107,25 @@ pub(crate) struct Text {
 }
 
 /// Rows of another section.
-#[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub(crate) struct Span {
     pub start: U32,
     pub count: U32,
+}
+
+/// A few rows of another section.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct Few {
+    pub start: U32,
+    pub count: U16,
+}
+
+impl From<Few> for Span {
+    fn from(few: Few) -> Self {
+        Self { start: few.start, count: u32::from(few.count.get()).into() }
+    }
 }
 
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
@@ -129,13 +149,21 @@ pub(crate) struct CoverageRow {
 #[repr(C)]
 pub(crate) struct PackageRow {
     pub name: Text,
-    pub statements: Span,
+    pub claims: Span,
 }
 
+/// A statement is made about a package and a vulnerability.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
-pub(crate) struct StatementRow {
+pub(crate) struct ClaimRow {
     pub vulnerability: U32,
+    pub statement: U32,
+}
+
+/// What a publisher says, of whatever package and vulnerability: an advisory says the same of many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct StatementRow {
     pub feed: U16,
     /// One of [`status`].
     pub status: u8,
@@ -218,22 +246,38 @@ pub(crate) struct VulnerabilityRow {
     pub id: Text,
     /// Bits of [`flag`].
     pub flags: U32,
-    pub vectors: Span,
+    /// Row of its score plus one. 0: it has none.
+    pub score: U32,
+    /// Row of its facts plus one. 0: it has none.
+    pub facts: U32,
+}
+
+/// An EPSS score.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct EpssRow {
+    /// The bits of an `f64`.
+    pub probability: U64,
+    /// The bits of an `f64`.
+    pub percentile: U64,
+    pub date: Day,
+}
+
+/// What is known of a vulnerability beside its score.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct FactsRow {
+    pub vectors: Few,
     /// In the section of words.
-    pub aliases: Span,
+    pub aliases: Few,
     /// In the section of words.
-    pub cwes: Span,
+    pub cwes: Few,
+    pub exploits: Few,
+    pub usages: Few,
     pub published: Instant,
     pub ssvc_at: Instant,
-    /// The bits of an `f64`.
-    pub epss_probability: U64,
-    /// The bits of an `f64`.
-    pub epss_percentile: U64,
-    pub epss_date: Day,
     pub kev_added: Day,
     pub kev_due: Day,
-    pub exploits: Span,
-    pub usages: Span,
     /// Block of its prose plus one, and its place in the block. 0: it has none.
     pub prose_block: U32,
     pub prose_index: U32,
@@ -293,19 +337,18 @@ pub(crate) struct BlockRow {
 pub(crate) mod flag {
     pub(crate) const REJECTED: u32 = 1;
     pub(crate) const PUBLISHED: u32 = 1 << 1;
-    pub(crate) const EPSS: u32 = 1 << 2;
-    pub(crate) const KEV: u32 = 1 << 3;
-    pub(crate) const KEV_DUE: u32 = 1 << 4;
-    pub(crate) const RANSOMWARE: u32 = 1 << 5;
-    pub(crate) const SSVC: u32 = 1 << 6;
-    pub(crate) const AUTOMATABLE: u32 = 1 << 7;
-    pub(crate) const TOTAL_IMPACT: u32 = 1 << 8;
-    pub(crate) const EXPLOIT_POC: u32 = 1 << 9;
-    pub(crate) const EXPLOIT_ACTIVE: u32 = 1 << 10;
+    pub(crate) const KEV: u32 = 1 << 2;
+    pub(crate) const KEV_DUE: u32 = 1 << 3;
+    pub(crate) const RANSOMWARE: u32 = 1 << 4;
+    pub(crate) const SSVC: u32 = 1 << 5;
+    pub(crate) const AUTOMATABLE: u32 = 1 << 6;
+    pub(crate) const TOTAL_IMPACT: u32 = 1 << 7;
+    pub(crate) const EXPLOIT_POC: u32 = 1 << 8;
+    pub(crate) const EXPLOIT_ACTIVE: u32 = 1 << 9;
 }
 
 /// Seconds since 1970 and the rest.
-#[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub(crate) struct Instant {
     pub seconds: I64,
@@ -313,7 +356,7 @@ pub(crate) struct Instant {
 }
 
 /// A date.
-#[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub(crate) struct Day {
     pub year: zerocopy::little_endian::I16,

@@ -16,8 +16,8 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::error::{Damaged, KnowledgeError};
 use crate::format::{
-    AliasRow, BlockRow, CoverageRow, Day, EXPLOIT_KINDS, ExploitRow, Instant, PastRow, ReleaseRow, Section, Span, Text,
-    UsageRow, VectorRow, VulnerabilityRow, authority, flag,
+    AliasRow, BlockRow, CoverageRow, Day, EXPLOIT_KINDS, EpssRow, ExploitRow, FactsRow, Instant, PastRow, ReleaseRow,
+    Section, Span, Text, UsageRow, VectorRow, VulnerabilityRow, authority, flag,
 };
 use crate::image::Image;
 use crate::packed;
@@ -201,17 +201,19 @@ impl Knowledge {
     fn read_vulnerability(&self, row: &VulnerabilityRow) -> Result<Vulnerability, Damaged> {
         let flags = row.flags.get();
         let has = |bit: u32| flags & bit != 0;
-        let vectors = self.image.rows::<VectorRow>(Section::Vectors, row.vectors)?;
-        let epss = || {
+        let facts = self.facts(row)?;
+        let vectors = self.image.rows::<VectorRow>(Section::Vectors, facts.vectors.into())?;
+        let epss = |score| {
+            let row = self.image.row::<EpssRow>(Section::Scores, score)?;
             Ok(Epss {
-                probability: f64::from_bits(row.epss_probability.get()),
-                percentile: f64::from_bits(row.epss_percentile.get()),
-                date: date(row.epss_date)?,
+                probability: f64::from_bits(row.probability.get()),
+                percentile: f64::from_bits(row.percentile.get()),
+                date: date(row.date)?,
             })
         };
         let kev = || {
-            let due = has(flag::KEV_DUE).then(|| date(row.kev_due)).transpose()?;
-            Ok(Kev { added: date(row.kev_added)?, due, ransomware: has(flag::RANSOMWARE) })
+            let due = has(flag::KEV_DUE).then(|| date(facts.kev_due)).transpose()?;
+            Ok(Kev { added: date(facts.kev_added)?, due, ransomware: has(flag::RANSOMWARE) })
         };
         let ssvc = || {
             let exploitation = match (has(flag::EXPLOIT_ACTIVE), has(flag::EXPLOIT_POC)) {
@@ -223,22 +225,28 @@ impl Knowledge {
                 exploitation,
                 automatable: has(flag::AUTOMATABLE),
                 technical_impact_total: has(flag::TOTAL_IMPACT),
-                at: timestamp(row.ssvc_at)?,
+                at: timestamp(facts.ssvc_at)?,
             })
         };
         Ok(Vulnerability {
             id: self.vulnerability_id(row)?,
-            aliases: self.words(row.aliases)?,
+            aliases: self.words(facts.aliases.into())?,
             rejected: has(flag::REJECTED),
-            published_at: has(flag::PUBLISHED).then(|| timestamp(row.published)).transpose()?,
+            published_at: has(flag::PUBLISHED).then(|| timestamp(facts.published)).transpose()?,
             vectors: vectors.iter().map(|vector| self.vector(vector)).collect::<Result<_, _>>()?,
-            epss: has(flag::EPSS).then(epss).transpose()?,
+            epss: row.score.get().checked_sub(1).map(epss).transpose()?,
             kev: has(flag::KEV).then(kev).transpose()?,
             ssvc: has(flag::SSVC).then(ssvc).transpose()?,
-            cwes: self.words(row.cwes)?,
-            exploits: self.exploits(row.exploits)?,
-            usages: self.usages(row.usages)?,
+            cwes: self.words(facts.cwes.into())?,
+            exploits: self.exploits(facts.exploits.into())?,
+            usages: self.usages(facts.usages.into())?,
         })
+    }
+
+    /// Empty facts where nothing but a score is known.
+    fn facts(&self, row: &VulnerabilityRow) -> Result<FactsRow, Damaged> {
+        let row = row.facts.get().checked_sub(1);
+        Ok(row.map(|row| self.image.row::<FactsRow>(Section::Facts, row)).transpose()?.copied().unwrap_or_default())
     }
 
     pub(crate) fn vulnerability_id(&self, row: &VulnerabilityRow) -> Result<VulnerabilityId, Damaged> {
@@ -305,11 +313,12 @@ impl Knowledge {
 
     fn find_prose(&self, id: &str) -> Result<Option<Prose>, Damaged> {
         let Some(row) = self.vulnerability_row(id)? else { return Ok(None) };
-        let Some(block) = row.prose_block.get().checked_sub(1) else { return Ok(None) };
+        let facts = self.facts(row)?;
+        let Some(block) = facts.prose_block.get().checked_sub(1) else { return Ok(None) };
         let place = self.image.row::<BlockRow>(Section::ProseBlocks, block)?;
         let bytes = self.image.bytes_of(Section::Prose, place.offset, place.bytes)?;
         let mut block: Vec<Prose> = packed::unpack(bytes)?;
-        let index = usize::try_from(row.prose_index.get()).unwrap_or(usize::MAX);
+        let index = usize::try_from(facts.prose_index.get()).unwrap_or(usize::MAX);
         if index < block.len() { Ok(Some(block.swap_remove(index))) } else { Err(Damaged("a text that is not there")) }
     }
 

@@ -17,7 +17,7 @@ use domain::verdict::{Match, Undecided, UndecidedKind};
 use domain::vulnerability::VulnerabilityId;
 
 use crate::error::Damaged;
-use crate::format::{BINARY, PackageRow, Section, SourceRow, Span, StatementRow, VulnerabilityRow, flag};
+use crate::format::{BINARY, ClaimRow, PackageRow, Section, SourceRow, Span, StatementRow, VulnerabilityRow, flag};
 use crate::lookup::{Coverage, Knowledge};
 pub use explain::{Considered, Explanation, Outcome};
 use installed::{Installed, Set, VERSIONS_MAX};
@@ -82,8 +82,14 @@ fn undecided(kind: UndecidedKind, subject: &str, vulnerability: Option<Vulnerabi
     Undecided { kind, subject: subject.to_owned(), vulnerability, reason }
 }
 
-/// A statement, and the name of the binary that it is about; empty for the source package.
-type Named<'a> = (&'a StatementRow, &'a str);
+/// A statement about a package and a vulnerability.
+#[derive(Debug, Clone, Copy)]
+struct Claim<'a> {
+    vulnerability: u32,
+    row: &'a StatementRow,
+    /// The binary that it is about; empty for the source package.
+    name: &'a str,
+}
 
 /// Matches the packages of one ecosystem in one release.
 struct Finder<'a> {
@@ -176,13 +182,13 @@ impl<'a> Finder<'a> {
         let before = self.matches.matched.len();
         for part in judged.components.chunks(VERSIONS_MAX) {
             let mut installed = Installed::of(self.surroundings.ecosystem, part, judged.newest.clone(), by_binary);
-            let compared = rows.iter().any(|(row, _)| row.version.bytes.get() > 0 || row.ranges.count.get() > 0);
+            let compared = rows.iter().any(|c| c.row.version.bytes.get() > 0 || c.row.ranges.count.get() > 0);
             let unparsable: Vec<String> = installed.unparsable().filter(|_| compared).collect();
             for reason in unparsable {
                 decided = false;
                 self.undecided(UndecidedKind::Verdict, &first.source, None, reason);
             }
-            for pair in rows.chunk_by(|a, b| a.0.vulnerability == b.0.vulnerability) {
+            for pair in rows.chunk_by(|a, b| a.vulnerability == b.vulnerability) {
                 self.pair(first, pair, &mut installed)?;
             }
         }
@@ -193,47 +199,51 @@ impl<'a> Finder<'a> {
     }
 
     /// The statements about a package, by its source name and by the names of its binaries, sorted by vulnerability.
-    fn rows(&self, components: &[&'a Component]) -> Result<(Vec<Named<'a>>, bool), Damaged> {
-        let source = components[0].source.as_str();
-        let mut rows: Vec<Named<'a>> = Vec::new();
-        for row in self.rows_named(source)?.iter().filter(|row| row.rank & BINARY == 0) {
-            rows.push((row, ""));
-        }
-        let mut by_binary = false;
+    fn rows(&self, components: &[&'a Component]) -> Result<(Vec<Claim<'a>>, bool), Damaged> {
+        let mut rows: Vec<Claim<'a>> = Vec::new();
+        self.claims(&components[0].source, |row| row.rank & BINARY == 0, "", &mut rows)?;
+        let by_source = rows.len();
         if self.surroundings.ecosystem == Ecosystem::Rpm {
             let names: BTreeSet<&'a str> = components.iter().map(|component| component.name.as_str()).collect();
             for name in names {
-                for row in self.rows_named(name)?.iter().filter(|row| row.rank & BINARY != 0) {
-                    by_binary = true;
-                    rows.push((row, name));
-                }
+                self.claims(name, |row| row.rank & BINARY != 0, name, &mut rows)?;
             }
-            rows.sort_by_key(|(row, _)| row.vulnerability.get());
+            rows.sort_by_key(|claim| claim.vulnerability);
         }
+        let by_binary = rows.len() > by_source;
         Ok((rows, by_binary))
     }
 
-    fn rows_named(&self, name: &str) -> Result<&'a [StatementRow], Damaged> {
+    /// The claims about one name, of the statements that count.
+    fn claims(
+        &self,
+        package: &str,
+        counts: impl Fn(&StatementRow) -> bool,
+        name: &'a str,
+        claims: &mut Vec<Claim<'a>>,
+    ) -> Result<(), Damaged> {
         let image = &self.knowledge.image;
-        let order = |row: &PackageRow| Ok(image.text(row.name)?.cmp(name));
-        match self.knowledge.search(Section::Packages, self.packages, order)? {
-            Some(index) => {
-                let row = image.row::<PackageRow>(Section::Packages, index)?;
-                image.rows::<StatementRow>(Section::Statements, row.statements)
+        let order = |row: &PackageRow| Ok(image.text(row.name)?.cmp(package));
+        let Some(index) = self.knowledge.search(Section::Packages, self.packages, order)? else { return Ok(()) };
+        let package = image.row::<PackageRow>(Section::Packages, index)?;
+        for claim in image.rows::<ClaimRow>(Section::Claims, package.claims)? {
+            let row = image.row::<StatementRow>(Section::Statements, claim.statement.get())?;
+            if counts(row) {
+                claims.push(Claim { vulnerability: claim.vulnerability.get(), row, name });
             }
-            None => Ok(&[]),
         }
+        Ok(())
     }
 
     /// Judges one package and one vulnerability.
-    fn pair(&mut self, first: &'a Component, rows: &[Named<'a>], installed: &mut Installed<'a>) -> Result<(), Damaged> {
+    fn pair(&mut self, first: &'a Component, rows: &[Claim<'a>], installed: &mut Installed<'a>) -> Result<(), Damaged> {
         let knowledge = self.knowledge;
         let feed = |row: &StatementRow| knowledge.feed_id(row.feed.get().into());
         let decision = decide(&self.surroundings, &said(rows, installed), installed, &feed)?;
         if decision.affected.is_empty() && decision.open.is_none() {
             return Ok(());
         }
-        let flaw = knowledge.image.row::<VulnerabilityRow>(Section::Vulnerabilities, rows[0].0.vulnerability.get())?;
+        let flaw = knowledge.image.row::<VulnerabilityRow>(Section::Vulnerabilities, rows[0].vulnerability)?;
         if flaw.flags.get() & flag::REJECTED != 0 {
             return Ok(());
         }
@@ -288,7 +298,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Whether every feed that is only partly here lists the package. Where one does not, it is noted.
-    fn is_listed(&mut self, source: &str, rows: &[(&StatementRow, &str)]) -> Result<bool, Damaged> {
+    fn is_listed(&mut self, source: &str, rows: &[Claim<'_>]) -> Result<bool, Damaged> {
         let Some(coverage) = &self.coverage else { return Ok(false) };
         let mut missing = None;
         for feed in &coverage.partial {
@@ -308,10 +318,10 @@ impl<'a> Finder<'a> {
         Ok(missing.is_none())
     }
 
-    fn lists(&self, feed: &str, source: &str, rows: &[(&StatementRow, &str)]) -> Result<bool, Damaged> {
+    fn lists(&self, feed: &str, source: &str, rows: &[Claim<'_>]) -> Result<bool, Damaged> {
         let knowledge = self.knowledge;
-        for (row, _) in rows {
-            if knowledge.feed_id(row.feed.get().into())? == feed {
+        for claim in rows {
+            if knowledge.feed_id(claim.row.feed.get().into())? == feed {
                 return Ok(true);
             }
         }
@@ -341,13 +351,13 @@ impl<'a> Finder<'a> {
 }
 
 /// The statements with the versions that each is about.
-fn said<'a>(rows: &[Named<'a>], installed: &Installed<'_>) -> Vec<Said<'a>> {
+fn said<'a>(rows: &[Claim<'a>], installed: &Installed<'_>) -> Vec<Said<'a>> {
     let about = |name: &str| match name {
         "" => installed.all(),
         name => installed.filter(|entry| entry.name == name),
     };
     rows.iter()
-        .map(|(row, name)| Said { row, about: about(name) })
+        .map(|claim| Said { row: claim.row, about: about(claim.name) })
         .filter(|said| said.about != Set::default())
         .collect()
 }

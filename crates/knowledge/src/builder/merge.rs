@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use super::FlawEntry;
 use super::strings::Word;
-use crate::format::{Day, Instant, flag};
+use crate::format::{Day, EpssRow, Instant, flag};
 
 /// One flaw's own facts.
 #[derive(Debug, Default)]
@@ -16,9 +16,7 @@ pub(super) struct Merged {
     pub flags: u32,
     pub published: Instant,
     pub ssvc_at: Instant,
-    pub epss_probability: u64,
-    pub epss_percentile: u64,
-    pub epss_date: Day,
+    pub epss: Option<EpssRow>,
     pub kev_added: Day,
     pub kev_due: Day,
 }
@@ -37,10 +35,11 @@ pub(super) fn merge(canonical: Word, flaws: &[FlawEntry], epss: &[(Word, Epss)],
         merged.ssvc(ssvc);
     }
     if let Some(epss) = epss.iter().map(|(_, epss)| epss).max_by(|a, b| epss_order(a).cmp(&epss_order(b))) {
-        merged.flags |= flag::EPSS;
-        merged.epss_probability = epss.probability.to_bits();
-        merged.epss_percentile = epss.percentile.to_bits();
-        merged.epss_date = day(epss.date);
+        merged.epss = Some(EpssRow {
+            probability: epss.probability.to_bits().into(),
+            percentile: epss.percentile.to_bits().into(),
+            date: day(epss.date),
+        });
     }
     if let Some(added) = kev.iter().map(|(_, kev)| kev.added).min() {
         merged.flags |= flag::KEV;

@@ -1,6 +1,7 @@
 //! Sorts the columns and lays out the file.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use domain::vulnerability::Authority;
 use sha2::{Digest as _, Sha256};
@@ -14,8 +15,9 @@ use super::strings::{Sorted, Word};
 use super::{Builder, RangeEntry, ReleaseKey, SourceEntry, StatementEntry, VectorEntry};
 use crate::error::TooLarge;
 use crate::format::{
-    AliasRow, BLOCK_BYTES, ContextRow, CoverageRow, Extent, HEADER_BYTES, Header, MAGIC, PackageRow, PastRow, RangeRow,
-    ReleaseRow, SECTION_COUNT, Section, SourceRow, Span, StatementRow, VERSION, VectorRow, VulnerabilityRow, authority,
+    AliasRow, BLOCK_BYTES, ClaimRow, ContextRow, CoverageRow, EpssRow, Extent, FactsRow, Few, HEADER_BYTES, Header,
+    MAGIC, PackageRow, PastRow, RangeRow, ReleaseRow, SECTION_COUNT, Section, SourceRow, Span, StatementRow, VERSION,
+    VectorRow, VulnerabilityRow, authority,
 };
 use crate::packed;
 use crate::past::Past;
@@ -138,7 +140,8 @@ fn write_statements(file: &mut File, builder: &mut Builder, layout: &Layout) -> 
     statements.sort_unstable_by_key(sort_key);
     statements.dedup_by_key(|entry| sort_key(entry));
 
-    let mut rows = Vec::with_capacity(statements.len());
+    let mut claims = Vec::with_capacity(statements.len());
+    let mut rows: Rows<StatementRow> = Rows::default();
     let mut packages: Vec<PackageRow> = Vec::new();
     let mut releases = Vec::with_capacity(order.len());
     for index in &order {
@@ -148,10 +151,12 @@ fn write_statements(file: &mut File, builder: &mut Builder, layout: &Layout) -> 
         let of_release = &of_release[..of_release.partition_point(|entry| entry.release as usize == *index)];
         for of_package in of_release.chunk_by(|a, b| a.package == b.package) {
             let name = layout.strings.place(of_package[0].package);
-            packages.push(PackageRow { name, statements: span(rows.len(), of_package.len())? });
+            packages.push(PackageRow { name, claims: span(claims.len(), of_package.len())? });
             for entry in of_package {
                 let span = sets.spans[entry.ranges as usize];
-                rows.push(statement_row(entry, layout, span, contexts[entry.context as usize])?);
+                let row = statement_row(entry, layout, span, contexts[entry.context as usize])?;
+                let vulnerability = layout.vulnerability(entry.vulnerability).into();
+                claims.push(ClaimRow { vulnerability, statement: rows.place(row)?.into() });
             }
         }
         let release = &builder.releases[*index];
@@ -166,7 +171,8 @@ fn write_statements(file: &mut File, builder: &mut Builder, layout: &Layout) -> 
     file.section(Section::Releases, releases.as_bytes());
     file.section(Section::Coverage, coverage(builder, &position, layout)?.as_bytes());
     file.section(Section::Packages, packages.as_bytes());
-    file.section(Section::Statements, rows.as_bytes());
+    file.section(Section::Claims, claims.as_bytes());
+    file.section(Section::Statements, rows.rows.as_bytes());
     Ok(())
 }
 
@@ -178,7 +184,6 @@ fn statement_row(
 ) -> Result<StatementRow, TooLarge> {
     let feed = u16::try_from(layout.feeds[&entry.feed]).map_err(|_| TooLarge("65,536 feeds"))?;
     Ok(StatementRow {
-        vulnerability: layout.vulnerability(entry.vulnerability).into(),
         feed: feed.into(),
         status: entry.status,
         rank: entry.rank,
@@ -188,6 +193,29 @@ fn statement_row(
         ranges,
         context: context.into(),
     })
+}
+
+/// Rows of which each is kept once, in the order in which they are needed.
+struct Rows<T> {
+    rows: Vec<T>,
+    places: HashMap<T, u32>,
+}
+
+impl<T> Default for Rows<T> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), places: HashMap::new() }
+    }
+}
+
+impl<T: Copy + Eq + Hash> Rows<T> {
+    fn place(&mut self, row: T) -> Result<u32, TooLarge> {
+        let next = number(self.rows.len())?;
+        let place = *self.places.entry(row).or_insert(next);
+        if place == next {
+            self.rows.push(row);
+        }
+        Ok(place)
+    }
 }
 
 /// Where each of the builder's sets of ranges is.
@@ -338,6 +366,8 @@ fn write_vulnerabilities(
     let (mut flaws, mut epss, mut kev) = (&builder.flaws[..], &builder.epss[..], &builder.kev[..]);
     let (mut vectors, mut cwes) = (&builder.vectors[..], &builder.cwes[..]);
     let mut rows = Vec::with_capacity(ids.len());
+    let mut facts_rows: Vec<FactsRow> = Vec::new();
+    let mut scores: Rows<EpssRow> = Rows::default();
     let mut vector_rows = Vec::with_capacity(vectors.len());
     let mut words = Vec::with_capacity(cwes.len());
     let mut aliases = Vec::new();
@@ -353,11 +383,11 @@ fn write_vulnerabilities(
             take_run(&mut kev, rank, |(id, _)| layout.canonical_rank(*id)),
         );
         let extra = extras.write(rank, layout, tellers)?;
-        let alias_span = span(words.len(), own_aliases.len())?;
+        let alias_span = few(words.len(), own_aliases.len())?;
         words.extend(own_aliases.iter().map(|alias| layout.strings.place(*alias)));
-        let cwe_span = span(words.len(), own_cwes.len())?;
+        let cwe_span = few(words.len(), own_cwes.len())?;
         words.extend(own_cwes.iter().map(|(_, cwe)| layout.strings.place(*cwe)));
-        let vector_span = span(vector_rows.len(), own_vectors.len())?;
+        let vector_span = few(vector_rows.len(), own_vectors.len())?;
         vector_rows.extend(own_vectors.iter().map(|entry| VectorRow {
             vector: layout.strings.place(entry.vector),
             source: layout.strings.place(entry.source),
@@ -366,26 +396,33 @@ fn write_vulnerabilities(
         for alias in own_aliases {
             aliases.push((*alias, number(row)?));
         }
-        rows.push(VulnerabilityRow {
-            id: layout.strings.place(*id),
-            flags: merged.flags.into(),
+        let facts = FactsRow {
             vectors: vector_span,
             aliases: alias_span,
             cwes: cwe_span,
-            published: merged.published,
-            ssvc_at: merged.ssvc_at,
-            epss_probability: merged.epss_probability.into(),
-            epss_percentile: merged.epss_percentile.into(),
-            epss_date: merged.epss_date,
-            kev_added: merged.kev_added,
-            kev_due: merged.kev_due,
             exploits: extra.exploits,
             usages: extra.usages,
+            published: merged.published,
+            ssvc_at: merged.ssvc_at,
+            kev_added: merged.kev_added,
+            kev_due: merged.kev_due,
             prose_block: extra.prose.0.into(),
             prose_index: extra.prose.1.into(),
+        };
+        if facts != FactsRow::default() {
+            facts_rows.push(facts);
+        }
+        let score = merged.epss.map(|epss| scores.place(epss)).transpose()?;
+        rows.push(VulnerabilityRow {
+            id: layout.strings.place(*id),
+            flags: merged.flags.into(),
+            score: score.map_or(0, |row| row + 1).into(),
+            facts: if facts == FactsRow::default() { 0 } else { number(facts_rows.len())? }.into(),
         });
     }
     file.section(Section::Vulnerabilities, rows.as_bytes());
+    file.section(Section::Scores, scores.rows.as_bytes());
+    file.section(Section::Facts, facts_rows.as_bytes());
     extras.finish(file)?;
     file.section(Section::Vectors, vector_rows.as_bytes());
     file.section(Section::Words, words.as_bytes());
@@ -439,7 +476,16 @@ fn authority_code(of: Authority) -> u32 {
     }
 }
 
-pub(super) fn span(start: usize, count: usize) -> Result<Span, TooLarge> {
+/// As [`span`], of a few rows; the start of none is 0, so that rows without any are equal.
+pub(super) fn few(start: usize, count: usize) -> Result<Few, TooLarge> {
+    if count == 0 {
+        return Ok(Few::default());
+    }
+    let count = u16::try_from(count).map_err(|_| TooLarge("65,536 facts of one vulnerability"))?;
+    Ok(Few { start: number(start)?.into(), count: count.into() })
+}
+
+fn span(start: usize, count: usize) -> Result<Span, TooLarge> {
     Ok(Span { start: number(start)?.into(), count: number(count)?.into() })
 }
 

@@ -89,7 +89,7 @@ impl Knowledge {
         explanation.vulnerability = self.vulnerability_id(flaw)?.to_string();
         let judged = Judged { components: vec![component], newest: None };
         let (rows, by_binary) = finder.rows(&judged.components)?;
-        let rows: Vec<_> = rows.into_iter().filter(|(row, _)| row.vulnerability.get() == index).collect();
+        let rows: Vec<_> = rows.into_iter().filter(|claim| claim.vulnerability == index).collect();
         let installed = Installed::of(component.ecosystem, &judged.components, None, by_binary);
         let said = said(&rows, &installed);
         finder.consider(&said, &installed, flaw, explanation)
