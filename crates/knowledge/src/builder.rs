@@ -8,6 +8,7 @@ mod extras;
 mod merge;
 mod prose;
 mod strings;
+mod vulnerabilities;
 mod within;
 mod write;
 
@@ -156,17 +157,17 @@ impl Builder {
             Record::Advisory(advisory) => self.advisory(feed_id, &advisory),
             Record::Flaw(flaw) => self.flaw(feed_id, &flaw),
             Record::Epss { id, epss } => {
-                let id = self.strings.intern(id.as_str());
+                let id = self.strings.intern_id(id.as_str());
                 self.epss.push((id, epss));
             }
             Record::Kev { id, kev } => {
-                let id = self.strings.intern(id.as_str());
+                let id = self.strings.intern_id(id.as_str());
                 self.kev.push((id, kev));
             }
             Record::Exploit { id, exploit } => {
                 let kind = EXPLOIT_KINDS.iter().position(|kind| *kind == exploit.kind).unwrap_or_default();
                 let entry = ExploitEntry {
-                    id: self.strings.intern(id.as_str()),
+                    id: self.strings.intern_id(id.as_str()),
                     kind: u32::try_from(kind).unwrap_or_default(),
                     source: self.strings.intern(&exploit.source),
                     name: self.strings.intern(&exploit.name),
@@ -176,7 +177,7 @@ impl Builder {
                 self.exploits.push(entry);
             }
             Record::Usage { id, usage } => {
-                let id = self.strings.intern(id.as_str());
+                let id = self.strings.intern_id(id.as_str());
                 let words = [&usage.technique, &usage.role, &usage.source].map(|text| self.strings.intern(text));
                 self.usages.push((id, words));
             }
@@ -189,7 +190,7 @@ impl Builder {
 
     /// Takes an earlier version of a fact, which is no longer what its feed says.
     pub fn past(&mut self, id: &str, past: Past) {
-        let id = self.strings.intern(id);
+        let id = self.strings.intern_id(id);
         self.past.push((id, past));
     }
 
@@ -218,7 +219,7 @@ impl Builder {
         let entry = StatementEntry {
             release: self.release_index(key),
             package: self.strings.intern(&advisory.package),
-            vulnerability: self.strings.intern(advisory.vulnerability.as_str()),
+            vulnerability: self.strings.intern_id(advisory.vulnerability.as_str()),
             feed: self.strings.intern(feed_id),
             status,
             rank: rank_code(advisory.rank) | if advisory.kind == PackageKind::Binary { BINARY } else { 0 },
@@ -258,7 +259,7 @@ impl Builder {
     }
 
     fn flaw(&mut self, feed_id: &str, flaw: &Flaw) {
-        let id = self.strings.intern(flaw.id.as_str());
+        let id = self.strings.intern_id(flaw.id.as_str());
         let Flaw { rejected, published_at, ssvc, .. } = *flaw;
         self.flaws.push(FlawEntry { id, rejected, published_at, ssvc });
         for published in &flaw.vectors {
@@ -269,6 +270,8 @@ impl Builder {
         for alias in &flaw.aliases {
             let alias = self.strings.intern(alias);
             if alias != id {
+                // Either of the two may become the other's alias, and those are kept as strings.
+                self.strings.intern(flaw.id.as_str());
                 self.aliases.push((id, alias));
             }
         }

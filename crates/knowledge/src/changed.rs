@@ -94,7 +94,8 @@ impl Knowledge {
         for claim in image.rows::<ClaimRow>(Section::Claims, row.claims)? {
             let flaw = image.row::<VulnerabilityRow>(Section::Vulnerabilities, claim.vulnerability.get())?;
             let statement = image.row::<StatementRow>(Section::Statements, claim.statement.get())?;
-            text(&mut hash, flaw.id)?;
+            self.with_id(flaw, |id| hash.write(id.as_bytes()))?;
+            hash.write_u8(0xff);
             hash.write_u8(u8::from(flaw.flags.get() & flag::REJECTED != 0));
             hash.write(self.feed_id(statement.feed.get().into())?.as_bytes());
             hash.write(&[0xff, statement.status, statement.rank]);

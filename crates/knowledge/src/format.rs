@@ -5,7 +5,7 @@
 
 use domain::advisory::Rank;
 use domain::vulnerability::ExploitKind;
-use zerocopy::little_endian::{I32, I64, U16, U32, U64};
+use zerocopy::little_endian::{I64, U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 pub(crate) const MAGIC: [u8; 8] = *b"VIGIEKB\n";
@@ -41,6 +41,8 @@ pub(crate) enum Section {
     Sources,
     /// [`VulnerabilityRow`], sorted by id.
     Vulnerabilities,
+    /// [`Text`]: the identifiers that are no CVE.
+    Names,
     /// [`EpssRow`], each once: many flaws share a score.
     Scores,
     /// [`FactsRow`], of the vulnerabilities that more than a score is known of.
@@ -243,9 +245,10 @@ pub(crate) struct SourceRow {
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub(crate) struct VulnerabilityRow {
-    pub id: Text,
+    /// A CVE's number (see [`crate::cve`]), or a row of the names.
+    pub id: U32,
     /// Bits of [`flag`].
-    pub flags: U32,
+    pub flags: U16,
     /// Row of its score plus one. 0: it has none.
     pub score: U32,
     /// Row of its facts plus one. 0: it has none.
@@ -335,24 +338,23 @@ pub(crate) struct BlockRow {
 
 /// What a vulnerability's row holds.
 pub(crate) mod flag {
-    pub(crate) const REJECTED: u32 = 1;
-    pub(crate) const PUBLISHED: u32 = 1 << 1;
-    pub(crate) const KEV: u32 = 1 << 2;
-    pub(crate) const KEV_DUE: u32 = 1 << 3;
-    pub(crate) const RANSOMWARE: u32 = 1 << 4;
-    pub(crate) const SSVC: u32 = 1 << 5;
-    pub(crate) const AUTOMATABLE: u32 = 1 << 6;
-    pub(crate) const TOTAL_IMPACT: u32 = 1 << 7;
-    pub(crate) const EXPLOIT_POC: u32 = 1 << 8;
-    pub(crate) const EXPLOIT_ACTIVE: u32 = 1 << 9;
+    pub(crate) const REJECTED: u16 = 1;
+    pub(crate) const PUBLISHED: u16 = 1 << 1;
+    pub(crate) const KEV: u16 = 1 << 2;
+    pub(crate) const KEV_DUE: u16 = 1 << 3;
+    pub(crate) const RANSOMWARE: u16 = 1 << 4;
+    pub(crate) const SSVC: u16 = 1 << 5;
+    pub(crate) const AUTOMATABLE: u16 = 1 << 6;
+    pub(crate) const TOTAL_IMPACT: u16 = 1 << 7;
+    pub(crate) const EXPLOIT_POC: u16 = 1 << 8;
+    pub(crate) const EXPLOIT_ACTIVE: u16 = 1 << 9;
 }
 
-/// Seconds since 1970 and the rest.
+/// Nanoseconds since 1970; what lies outside of 1677 to 2262 is the nearest of the two.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub(crate) struct Instant {
-    pub seconds: I64,
-    pub nanoseconds: I32,
+    pub nanoseconds: I64,
 }
 
 /// A date.

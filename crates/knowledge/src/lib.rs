@@ -6,6 +6,7 @@
 mod builder;
 mod changed;
 pub mod bundle;
+mod cve;
 mod error;
 mod format;
 mod image;

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
+use crate::cve;
 use crate::error::{Damaged, KnowledgeError};
 use crate::format::{
     AliasRow, BlockRow, CoverageRow, Day, EXPLOIT_KINDS, EpssRow, ExploitRow, FactsRow, Instant, PastRow, ReleaseRow,
@@ -186,8 +187,8 @@ impl Knowledge {
     /// A vulnerability's row, and its number, by any identifier.
     pub(crate) fn vulnerability_place(&self, id: &str) -> Result<Option<(u32, &VulnerabilityRow)>, Damaged> {
         let all = self.all::<VulnerabilityRow>(Section::Vulnerabilities);
-        let mut found =
-            self.search(Section::Vulnerabilities, all, |row: &VulnerabilityRow| Ok(self.image.text(row.id)?.cmp(id)))?;
+        let order = |row: &VulnerabilityRow| self.with_id(row, |own| own.cmp(id));
+        let mut found = self.search(Section::Vulnerabilities, all, order)?;
         if found.is_none() {
             let all = self.all::<AliasRow>(Section::Aliases);
             let alias = self.search(Section::Aliases, all, |row: &AliasRow| Ok(self.image.text(row.alias)?.cmp(id)))?;
@@ -200,7 +201,7 @@ impl Knowledge {
 
     fn read_vulnerability(&self, row: &VulnerabilityRow) -> Result<Vulnerability, Damaged> {
         let flags = row.flags.get();
-        let has = |bit: u32| flags & bit != 0;
+        let has = |bit: u16| flags & bit != 0;
         let facts = self.facts(row)?;
         let vectors = self.image.rows::<VectorRow>(Section::Vectors, facts.vectors.into())?;
         let epss = |score| {
@@ -250,7 +251,17 @@ impl Knowledge {
     }
 
     pub(crate) fn vulnerability_id(&self, row: &VulnerabilityRow) -> Result<VulnerabilityId, Damaged> {
-        VulnerabilityId::new(self.image.text(row.id)?).map_err(|_| Damaged("an identifier that is none"))
+        self.with_id(row, |id| VulnerabilityId::new(id))?.map_err(|_| Damaged("an identifier that is none"))
+    }
+
+    /// What a function makes of an identifier.
+    pub(crate) fn with_id<T>(&self, row: &VulnerabilityRow, of: impl FnOnce(&str) -> T) -> Result<T, Damaged> {
+        let key = row.id.get();
+        if key & cve::NAMED == 0 {
+            return Ok(of(cve::Name::of(key).as_str()));
+        }
+        let name = self.image.row::<Text>(Section::Names, key & !cve::NAMED)?;
+        Ok(of(self.image.text(*name)?))
     }
 
     fn vector(&self, row: &VectorRow) -> Result<PublishedVector, Damaged> {
@@ -355,5 +366,5 @@ fn date(day: Day) -> Result<Date, Damaged> {
 }
 
 fn timestamp(instant: Instant) -> Result<Timestamp, Damaged> {
-    Timestamp::new(instant.seconds.get(), instant.nanoseconds.get()).map_err(|_| Damaged("an instant that is none"))
+    Timestamp::from_nanosecond(instant.nanoseconds.get().into()).map_err(|_| Damaged("an instant that is none"))
 }

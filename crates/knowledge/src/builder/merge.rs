@@ -13,7 +13,7 @@ use crate::format::{Day, EpssRow, Instant, flag};
 /// One flaw's own facts.
 #[derive(Debug, Default)]
 pub(super) struct Merged {
-    pub flags: u32,
+    pub flags: u16,
     pub published: Instant,
     pub ssvc_at: Instant,
     pub epss: Option<EpssRow>,
@@ -95,7 +95,8 @@ impl Merged {
 }
 
 fn instant(at: Timestamp) -> Instant {
-    Instant { seconds: at.as_second().into(), nanoseconds: at.subsec_nanosecond().into() }
+    let nanoseconds = at.as_nanosecond().clamp(i64::MIN.into(), i64::MAX.into());
+    Instant { nanoseconds: i64::try_from(nanoseconds).unwrap_or_default().into() }
 }
 
 pub(super) fn day(date: Date) -> Day {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use crate::cve;
 use crate::error::TooLarge;
 use crate::format::Text;
 
@@ -19,17 +20,34 @@ impl Word {
 #[derive(Debug, Default)]
 pub(super) struct Strings {
     words: Vec<Rc<str>>,
+    /// Whether a word has to be in the pool: a CVE that only names a row has not.
+    pooled: Vec<bool>,
     numbers: HashMap<Rc<str>, u32>,
 }
 
 impl Strings {
+    /// A string that rows point to.
     pub(super) fn intern(&mut self, text: &str) -> Word {
+        let word = self.number(text);
+        self.pooled[word.index()] = true;
+        word
+    }
+
+    /// An identifier of a vulnerability, which its own row keeps in its own way.
+    pub(super) fn intern_id(&mut self, text: &str) -> Word {
+        let word = self.number(text);
+        self.pooled[word.index()] |= cve::key(text).is_none();
+        word
+    }
+
+    fn number(&mut self, text: &str) -> Word {
         if let Some(number) = self.numbers.get(text) {
             return Word(*number);
         }
         let number = u32::try_from(self.words.len()).expect("four thousand million strings do not fit in memory");
         let text: Rc<str> = text.into();
         self.words.push(Rc::clone(&text));
+        self.pooled.push(false);
         self.numbers.insert(text, number);
         Word(number)
     }
@@ -50,16 +68,20 @@ impl Strings {
             let word = &self.words[*number as usize];
             let place = |number: usize| u32::try_from(number).map_err(|_| TooLarge("4 GiB of strings"));
             ranks[*number as usize] = rank;
+            if !self.pooled[*number as usize] {
+                continue;
+            }
             places[*number as usize] = Text { offset: place(pool.len())?.into(), bytes: place(word.len())?.into() };
             pool.extend_from_slice(word.as_bytes());
         }
-        Ok(Sorted { ranks, places, pool })
+        Ok(Sorted { words: self.words, ranks, places, pool })
     }
 }
 
 /// The strings with their places in the file.
 #[derive(Debug)]
 pub(super) struct Sorted {
+    words: Vec<Rc<str>>,
     ranks: Vec<u32>,
     places: Vec<Text>,
     pub(super) pool: Vec<u8>,
@@ -75,6 +97,11 @@ impl Sorted {
         self.ranks[word.index()]
     }
 
+    pub(super) fn get(&self, word: Word) -> &str {
+        &self.words[word.index()]
+    }
+
+    /// Where a word is in the pool; only what was interned as a string is there.
     pub(super) fn place(&self, word: Word) -> Text {
         self.places[word.index()]
     }

@@ -3,21 +3,19 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use domain::vulnerability::Authority;
 use sha2::{Digest as _, Sha256};
 use zerocopy::IntoBytes as _;
 use zerocopy::little_endian::U32;
 
 use super::aliases::Groups;
-use super::extras::Extras;
-use super::merge::{self, take_run};
+use super::merge;
 use super::strings::{Sorted, Word};
-use super::{Builder, RangeEntry, ReleaseKey, SourceEntry, StatementEntry, VectorEntry};
+use super::vulnerabilities;
+use super::{Builder, RangeEntry, ReleaseKey, SourceEntry, StatementEntry};
 use crate::error::TooLarge;
 use crate::format::{
-    AliasRow, BLOCK_BYTES, ClaimRow, ContextRow, CoverageRow, EpssRow, Extent, FactsRow, Few, HEADER_BYTES, Header,
-    MAGIC, PackageRow, PastRow, RangeRow, ReleaseRow, SECTION_COUNT, Section, SourceRow, Span, StatementRow, VERSION,
-    VectorRow, VulnerabilityRow, authority,
+    BLOCK_BYTES, ClaimRow, ContextRow, CoverageRow, Extent, Few, HEADER_BYTES, Header, MAGIC, PackageRow, PastRow,
+    RangeRow, ReleaseRow, SECTION_COUNT, Section, SourceRow, Span, StatementRow, VERSION,
 };
 use crate::packed;
 use crate::past::Past;
@@ -39,7 +37,7 @@ impl File {
 /// What every section needs to name things by their places.
 pub(super) struct Layout {
     pub(super) strings: Sorted,
-    groups: Groups,
+    pub(super) groups: Groups,
     /// Row of a feed's id.
     feeds: HashMap<Word, u32>,
     /// Row of a vulnerability, by its canonical identifier's word.
@@ -85,7 +83,7 @@ pub(super) fn write(mut builder: Builder) -> Result<Vec<u8>, TooLarge> {
     write_sources(&mut file, std::mem::take(&mut builder.sources), &layout);
     write_catalogues(&mut file, &mut builder)?;
     write_past(&mut file, &mut builder, &layout)?;
-    write_vulnerabilities(&mut file, builder, &ids, &layout, &tellers)?;
+    vulnerabilities::write(&mut file, builder, &ids, &layout, &tellers)?;
     Ok(seal(file))
 }
 
@@ -196,8 +194,8 @@ fn statement_row(
 }
 
 /// Rows of which each is kept once, in the order in which they are needed.
-struct Rows<T> {
-    rows: Vec<T>,
+pub(super) struct Rows<T> {
+    pub(super) rows: Vec<T>,
     places: HashMap<T, u32>,
 }
 
@@ -208,7 +206,7 @@ impl<T> Default for Rows<T> {
 }
 
 impl<T: Copy + Eq + Hash> Rows<T> {
-    fn place(&mut self, row: T) -> Result<u32, TooLarge> {
+    pub(super) fn place(&mut self, row: T) -> Result<u32, TooLarge> {
         let next = number(self.rows.len())?;
         let place = *self.places.entry(row).or_insert(next);
         if place == next {
@@ -341,102 +339,6 @@ fn write_past(file: &mut File, builder: &mut Builder, layout: &Layout) -> Result
     Ok(())
 }
 
-/// Vulnerabilities, with their vectors, aliases and weaknesses.
-fn write_vulnerabilities(
-    file: &mut File,
-    mut builder: Builder,
-    ids: &[Word],
-    layout: &Layout,
-    tellers: &HashMap<Word, String>,
-) -> Result<(), TooLarge> {
-    let mut extras = Extras::of(&mut builder, layout);
-    builder.flaws.sort_unstable_by_key(|flaw| layout.canonical_rank(flaw.id));
-    builder.epss.sort_unstable_by_key(|(id, _)| layout.canonical_rank(*id));
-    builder.kev.sort_unstable_by_key(|(id, _)| layout.canonical_rank(*id));
-    let vector_key = |entry: &VectorEntry| {
-        let owner = layout.canonical_rank(entry.id);
-        (owner, authority_code(entry.authority), layout.rank(entry.source), layout.rank(entry.vector))
-    };
-    builder.vectors.sort_unstable_by_key(vector_key);
-    builder.vectors.dedup_by_key(|entry| vector_key(entry));
-    let cwe_key = |(id, cwe): &(Word, Word)| (layout.canonical_rank(*id), layout.rank(*cwe));
-    builder.cwes.sort_unstable_by_key(cwe_key);
-    builder.cwes.dedup_by_key(|pair| cwe_key(pair));
-
-    let (mut flaws, mut epss, mut kev) = (&builder.flaws[..], &builder.epss[..], &builder.kev[..]);
-    let (mut vectors, mut cwes) = (&builder.vectors[..], &builder.cwes[..]);
-    let mut rows = Vec::with_capacity(ids.len());
-    let mut facts_rows: Vec<FactsRow> = Vec::new();
-    let mut scores: Rows<EpssRow> = Rows::default();
-    let mut vector_rows = Vec::with_capacity(vectors.len());
-    let mut words = Vec::with_capacity(cwes.len());
-    let mut aliases = Vec::new();
-    for (row, id) in ids.iter().enumerate() {
-        let rank = layout.rank(*id);
-        let own_vectors = take_run(&mut vectors, rank, |entry| layout.canonical_rank(entry.id));
-        let own_cwes = take_run(&mut cwes, rank, |(id, _)| layout.canonical_rank(*id));
-        let own_aliases = layout.groups.members(*id);
-        let merged = merge::merge(
-            *id,
-            take_run(&mut flaws, rank, |flaw| layout.canonical_rank(flaw.id)),
-            take_run(&mut epss, rank, |(id, _)| layout.canonical_rank(*id)),
-            take_run(&mut kev, rank, |(id, _)| layout.canonical_rank(*id)),
-        );
-        let extra = extras.write(rank, layout, tellers)?;
-        let alias_span = few(words.len(), own_aliases.len())?;
-        words.extend(own_aliases.iter().map(|alias| layout.strings.place(*alias)));
-        let cwe_span = few(words.len(), own_cwes.len())?;
-        words.extend(own_cwes.iter().map(|(_, cwe)| layout.strings.place(*cwe)));
-        let vector_span = few(vector_rows.len(), own_vectors.len())?;
-        vector_rows.extend(own_vectors.iter().map(|entry| VectorRow {
-            vector: layout.strings.place(entry.vector),
-            source: layout.strings.place(entry.source),
-            authority: authority_code(entry.authority).into(),
-        }));
-        for alias in own_aliases {
-            aliases.push((*alias, number(row)?));
-        }
-        let facts = FactsRow {
-            vectors: vector_span,
-            aliases: alias_span,
-            cwes: cwe_span,
-            exploits: extra.exploits,
-            usages: extra.usages,
-            published: merged.published,
-            ssvc_at: merged.ssvc_at,
-            kev_added: merged.kev_added,
-            kev_due: merged.kev_due,
-            prose_block: extra.prose.0.into(),
-            prose_index: extra.prose.1.into(),
-        };
-        if facts != FactsRow::default() {
-            facts_rows.push(facts);
-        }
-        let score = merged.epss.map(|epss| scores.place(epss)).transpose()?;
-        rows.push(VulnerabilityRow {
-            id: layout.strings.place(*id),
-            flags: merged.flags.into(),
-            score: score.map_or(0, |row| row + 1).into(),
-            facts: if facts == FactsRow::default() { 0 } else { number(facts_rows.len())? }.into(),
-        });
-    }
-    file.section(Section::Vulnerabilities, rows.as_bytes());
-    file.section(Section::Scores, scores.rows.as_bytes());
-    file.section(Section::Facts, facts_rows.as_bytes());
-    extras.finish(file)?;
-    file.section(Section::Vectors, vector_rows.as_bytes());
-    file.section(Section::Words, words.as_bytes());
-    write_aliases(file, aliases, layout);
-    Ok(())
-}
-
-fn write_aliases(file: &mut File, mut aliases: Vec<(Word, u32)>, layout: &Layout) {
-    aliases.sort_unstable_by_key(|(alias, _)| layout.rank(*alias));
-    let row = |(alias, row): (Word, u32)| AliasRow { alias: layout.strings.place(alias), vulnerability: row.into() };
-    let rows: Vec<AliasRow> = aliases.into_iter().map(row).collect();
-    file.section(Section::Aliases, rows.as_bytes());
-}
-
 /// Adds the checksums and the header.
 fn seal(file: File) -> Vec<u8> {
     let File { mut bytes, sections } = file;
@@ -465,17 +367,6 @@ fn seal(file: File) -> Vec<u8> {
     bytes
 }
 
-fn authority_code(of: Authority) -> u32 {
-    match of {
-        Authority::Operator => authority::OPERATOR,
-        Authority::Cna => authority::CNA,
-        Authority::CisaAdp => authority::CISA_ADP,
-        Authority::Vendor => authority::VENDOR,
-        Authority::Ecosystem => authority::ECOSYSTEM,
-        Authority::Nvd => authority::NVD,
-    }
-}
-
 /// As [`span`], of a few rows; the start of none is 0, so that rows without any are equal.
 pub(super) fn few(start: usize, count: usize) -> Result<Few, TooLarge> {
     if count == 0 {
@@ -489,6 +380,6 @@ fn span(start: usize, count: usize) -> Result<Span, TooLarge> {
     Ok(Span { start: number(start)?.into(), count: number(count)?.into() })
 }
 
-fn number(of: usize) -> Result<u32, TooLarge> {
+pub(super) fn number(of: usize) -> Result<u32, TooLarge> {
     u32::try_from(of).map_err(|_| TooLarge("four thousand million rows"))
 }

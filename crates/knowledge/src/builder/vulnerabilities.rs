@@ -1,0 +1,154 @@
+//! The rows of vulnerabilities, and everything that they point to.
+
+use std::collections::HashMap;
+
+use domain::vulnerability::Authority;
+use zerocopy::IntoBytes as _;
+
+use super::extras::Extras;
+use super::merge::{self, Merged, take_run};
+use super::strings::Word;
+use super::write::{File, Layout, Rows, few, number};
+use super::{Builder, VectorEntry};
+use crate::cve;
+use crate::error::TooLarge;
+use crate::format::{AliasRow, EpssRow, FactsRow, Few, Section, Text, VectorRow, VulnerabilityRow, authority};
+
+/// The sections as they grow, one vulnerability after the other.
+#[derive(Default)]
+struct Growing {
+    vulnerabilities: Vec<VulnerabilityRow>,
+    names: Vec<Text>,
+    scores: Rows<EpssRow>,
+    facts: Vec<FactsRow>,
+    vectors: Vec<VectorRow>,
+    words: Vec<Text>,
+    aliases: Vec<(Word, u32)>,
+}
+
+/// Vulnerabilities, with their vectors, aliases and weaknesses. `ids` are sorted.
+pub(super) fn write(
+    file: &mut File,
+    mut builder: Builder,
+    ids: &[Word],
+    layout: &Layout,
+    tellers: &HashMap<Word, String>,
+) -> Result<(), TooLarge> {
+    let mut extras = Extras::of(&mut builder, layout);
+    sort(&mut builder, layout);
+    let (mut flaws, mut epss, mut kev) = (&builder.flaws[..], &builder.epss[..], &builder.kev[..]);
+    let (mut vectors, mut cwes) = (&builder.vectors[..], &builder.cwes[..]);
+    let mut growing = Growing::default();
+    for id in ids {
+        let rank = layout.rank(*id);
+        let merged = merge::merge(
+            *id,
+            take_run(&mut flaws, rank, |flaw| layout.canonical_rank(flaw.id)),
+            take_run(&mut epss, rank, |(id, _)| layout.canonical_rank(*id)),
+            take_run(&mut kev, rank, |(id, _)| layout.canonical_rank(*id)),
+        );
+        let extra = extras.write(rank, layout, tellers)?;
+        let facts = FactsRow {
+            vectors: growing.vectors(take_run(&mut vectors, rank, |entry| layout.canonical_rank(entry.id)), layout)?,
+            aliases: growing.words(layout.groups.members(*id).iter(), layout)?,
+            cwes: growing.words(
+                take_run(&mut cwes, rank, |(id, _)| layout.canonical_rank(*id)).iter().map(|(_, cwe)| cwe),
+                layout,
+            )?,
+            exploits: extra.exploits,
+            usages: extra.usages,
+            published: merged.published,
+            ssvc_at: merged.ssvc_at,
+            kev_added: merged.kev_added,
+            kev_due: merged.kev_due,
+            prose_block: extra.prose.0.into(),
+            prose_index: extra.prose.1.into(),
+        };
+        growing.vulnerability(*id, &merged, facts, layout)?;
+    }
+    file.section(Section::Vulnerabilities, growing.vulnerabilities.as_bytes());
+    file.section(Section::Names, growing.names.as_bytes());
+    file.section(Section::Scores, growing.scores.rows.as_bytes());
+    file.section(Section::Facts, growing.facts.as_bytes());
+    extras.finish(file)?;
+    file.section(Section::Vectors, growing.vectors.as_bytes());
+    file.section(Section::Words, growing.words.as_bytes());
+    write_aliases(file, growing.aliases, layout);
+    Ok(())
+}
+
+/// Brings the columns into the order of the vulnerabilities.
+fn sort(builder: &mut Builder, layout: &Layout) {
+    builder.flaws.sort_unstable_by_key(|flaw| layout.canonical_rank(flaw.id));
+    builder.epss.sort_unstable_by_key(|(id, _)| layout.canonical_rank(*id));
+    builder.kev.sort_unstable_by_key(|(id, _)| layout.canonical_rank(*id));
+    let vector_key = |entry: &VectorEntry| {
+        let owner = layout.canonical_rank(entry.id);
+        (owner, authority_code(entry.authority), layout.rank(entry.source), layout.rank(entry.vector))
+    };
+    builder.vectors.sort_unstable_by_key(vector_key);
+    builder.vectors.dedup_by_key(|entry| vector_key(entry));
+    let cwe_key = |(id, cwe): &(Word, Word)| (layout.canonical_rank(*id), layout.rank(*cwe));
+    builder.cwes.sort_unstable_by_key(cwe_key);
+    builder.cwes.dedup_by_key(|pair| cwe_key(pair));
+}
+
+impl Growing {
+    fn vectors(&mut self, entries: &[VectorEntry], layout: &Layout) -> Result<Few, TooLarge> {
+        let span = few(self.vectors.len(), entries.len())?;
+        self.vectors.extend(entries.iter().map(|entry| VectorRow {
+            vector: layout.strings.place(entry.vector),
+            source: layout.strings.place(entry.source),
+            authority: authority_code(entry.authority).into(),
+        }));
+        Ok(span)
+    }
+
+    fn words<'a>(&mut self, words: impl ExactSizeIterator<Item = &'a Word>, layout: &Layout) -> Result<Few, TooLarge> {
+        let span = few(self.words.len(), words.len())?;
+        self.words.extend(words.map(|word| layout.strings.place(*word)));
+        Ok(span)
+    }
+
+    fn vulnerability(&mut self, id: Word, merged: &Merged, facts: FactsRow, layout: &Layout) -> Result<(), TooLarge> {
+        let row = number(self.vulnerabilities.len())?;
+        self.aliases.extend(layout.groups.members(id).iter().map(|alias| (*alias, row)));
+        let key = match cve::key(layout.strings.get(id)) {
+            Some(key) => key,
+            None => {
+                self.names.push(layout.strings.place(id));
+                cve::NAMED | (number(self.names.len())? - 1)
+            }
+        };
+        let score = merged.epss.map(|epss| self.scores.place(epss)).transpose()?;
+        let has_facts = facts != FactsRow::default();
+        if has_facts {
+            self.facts.push(facts);
+        }
+        self.vulnerabilities.push(VulnerabilityRow {
+            id: key.into(),
+            flags: merged.flags.into(),
+            score: score.map_or(0, |row| row + 1).into(),
+            facts: if has_facts { number(self.facts.len())? } else { 0 }.into(),
+        });
+        Ok(())
+    }
+}
+
+fn write_aliases(file: &mut File, mut aliases: Vec<(Word, u32)>, layout: &Layout) {
+    aliases.sort_unstable_by_key(|(alias, _)| layout.rank(*alias));
+    let row = |(alias, row): (Word, u32)| AliasRow { alias: layout.strings.place(alias), vulnerability: row.into() };
+    let rows: Vec<AliasRow> = aliases.into_iter().map(row).collect();
+    file.section(Section::Aliases, rows.as_bytes());
+}
+
+fn authority_code(of: Authority) -> u32 {
+    match of {
+        Authority::Operator => authority::OPERATOR,
+        Authority::Cna => authority::CNA,
+        Authority::CisaAdp => authority::CISA_ADP,
+        Authority::Vendor => authority::VENDOR,
+        Authority::Ecosystem => authority::ECOSYSTEM,
+        Authority::Nvd => authority::NVD,
+    }
+}
