@@ -271,7 +271,7 @@ impl Builder {
             let alias = self.strings.intern(alias);
             if alias != id {
                 // Either of the two may become the other's alias, and those are kept as strings.
-                self.strings.intern(flaw.id.as_str());
+                self.strings.pool(id);
                 self.aliases.push((id, alias));
             }
         }

@@ -31,9 +31,9 @@ pub(crate) struct Name {
 impl Name {
     pub(crate) fn of(key: u32) -> Self {
         let mut name = Self { bytes: [0; 17], start: 17 };
-        name.number(key & ((1 << NUMBER_BITS) - 1), 4);
+        name.number(key & ((1 << NUMBER_BITS) - 1));
         name.text(b"-");
-        name.number((key & !NAMED) / (1 << NUMBER_BITS) + FIRST_YEAR, 4);
+        name.number(((key & !NAMED) >> NUMBER_BITS) + FIRST_YEAR);
         name.text(b"CVE-");
         name
     }
@@ -49,9 +49,10 @@ impl Name {
         self.bytes[self.start..end].copy_from_slice(text);
     }
 
-    fn number(&mut self, mut number: u32, digits_min: usize) {
+    /// Four digits or more.
+    fn number(&mut self, mut number: u32) {
         let end = self.start;
-        while number > 0 || end - self.start < digits_min {
+        while number > 0 || end - self.start < 4 {
             let digit = u8::try_from(number % 10).unwrap_or_default();
             self.text(&[b'0' + digit]);
             number /= 10;

@@ -116,20 +116,6 @@ pub(crate) struct Span {
     pub count: U32,
 }
 
-/// A few rows of another section.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-pub(crate) struct Few {
-    pub start: U32,
-    pub count: U16,
-}
-
-impl From<Few> for Span {
-    fn from(few: Few) -> Self {
-        Self { start: few.start, count: u32::from(few.count.get()).into() }
-    }
-}
-
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub(crate) struct ReleaseRow {
@@ -270,13 +256,13 @@ pub(crate) struct EpssRow {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub(crate) struct FactsRow {
-    pub vectors: Few,
+    pub vectors: Span,
     /// In the section of words.
-    pub aliases: Few,
+    pub aliases: Span,
     /// In the section of words.
-    pub cwes: Few,
-    pub exploits: Few,
-    pub usages: Few,
+    pub cwes: Span,
+    pub exploits: Span,
+    pub usages: Span,
     pub published: Instant,
     pub ssvc_at: Instant,
     pub kev_added: Day,
@@ -351,7 +337,7 @@ pub(crate) mod flag {
 }
 
 /// Nanoseconds since 1970; what lies outside of 1677 to 2262 is the nearest of the two.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub(crate) struct Instant {
     pub nanoseconds: I64,

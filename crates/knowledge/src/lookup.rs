@@ -203,7 +203,7 @@ impl Knowledge {
         let flags = row.flags.get();
         let has = |bit: u16| flags & bit != 0;
         let facts = self.facts(row)?;
-        let vectors = self.image.rows::<VectorRow>(Section::Vectors, facts.vectors.into())?;
+        let vectors = self.image.rows::<VectorRow>(Section::Vectors, facts.vectors)?;
         let epss = |score| {
             let row = self.image.row::<EpssRow>(Section::Scores, score)?;
             Ok(Epss {
@@ -231,16 +231,16 @@ impl Knowledge {
         };
         Ok(Vulnerability {
             id: self.vulnerability_id(row)?,
-            aliases: self.words(facts.aliases.into())?,
+            aliases: self.words(facts.aliases)?,
             rejected: has(flag::REJECTED),
             published_at: has(flag::PUBLISHED).then(|| timestamp(facts.published)).transpose()?,
             vectors: vectors.iter().map(|vector| self.vector(vector)).collect::<Result<_, _>>()?,
             epss: row.score.get().checked_sub(1).map(epss).transpose()?,
             kev: has(flag::KEV).then(kev).transpose()?,
             ssvc: has(flag::SSVC).then(ssvc).transpose()?,
-            cwes: self.words(facts.cwes.into())?,
-            exploits: self.exploits(facts.exploits.into())?,
-            usages: self.usages(facts.usages.into())?,
+            cwes: self.words(facts.cwes)?,
+            exploits: self.exploits(facts.exploits)?,
+            usages: self.usages(facts.usages)?,
         })
     }
 

@@ -8,10 +8,10 @@ use zerocopy::IntoBytes as _;
 use super::merge::{day, take_run};
 use super::prose::{self, Blocks};
 use super::strings::Word;
-use super::write::{File, Layout, few};
+use super::write::{File, Layout, span};
 use super::{Builder, ExploitEntry, ProseEntry};
 use crate::error::TooLarge;
-use crate::format::{Day, ExploitRow, Few, Section, UsageRow};
+use crate::format::{Day, ExploitRow, Section, Span, UsageRow};
 
 /// The entries by vulnerability, and the rows made of them so far.
 pub(super) struct Extras {
@@ -26,8 +26,8 @@ pub(super) struct Extras {
 
 /// Where one vulnerability's are.
 pub(super) struct Extra {
-    pub(super) exploits: Few,
-    pub(super) usages: Few,
+    pub(super) exploits: Span,
+    pub(super) usages: Span,
     /// Block plus one, and the place in it; 0: none.
     pub(super) prose: (u32, u32),
 }
@@ -66,7 +66,7 @@ impl Extras {
         tellers: &HashMap<Word, String>,
     ) -> Result<Extra, TooLarge> {
         let exploits = run(&self.exploits, &mut self.next[0], rank, |entry| layout.canonical_rank(entry.id));
-        let exploit_span = few(self.exploit_rows.len(), exploits.len())?;
+        let exploit_span = span(self.exploit_rows.len(), exploits.len())?;
         self.exploit_rows.extend(exploits.iter().map(|entry| ExploitRow {
             kind: entry.kind.into(),
             source: layout.strings.place(entry.source),
@@ -75,7 +75,7 @@ impl Extras {
             since: entry.since.map_or_else(Day::default, day),
         }));
         let usages = run(&self.usages, &mut self.next[1], rank, |(id, _)| layout.canonical_rank(*id));
-        let usage_span = few(self.usage_rows.len(), usages.len())?;
+        let usage_span = span(self.usage_rows.len(), usages.len())?;
         self.usage_rows.extend(usages.iter().map(|(_, words)| {
             let [technique, role, source] = words.map(|word| layout.strings.place(word));
             UsageRow { technique, role, source }

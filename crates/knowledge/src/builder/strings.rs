@@ -20,7 +20,7 @@ impl Word {
 #[derive(Debug, Default)]
 pub(super) struct Strings {
     words: Vec<Rc<str>>,
-    /// Whether a word has to be in the pool: a CVE that only names a row has not.
+    /// Whether rows point to a word: a CVE that only names a row need not be in the pool.
     pooled: Vec<bool>,
     numbers: HashMap<Rc<str>, u32>,
 }
@@ -28,19 +28,18 @@ pub(super) struct Strings {
 impl Strings {
     /// A string that rows point to.
     pub(super) fn intern(&mut self, text: &str) -> Word {
-        let word = self.number(text);
-        self.pooled[word.index()] = true;
+        let word = self.intern_id(text);
+        self.pool(word);
         word
+    }
+
+    /// Lets rows point to a word that was an identifier alone.
+    pub(super) fn pool(&mut self, word: Word) {
+        self.pooled[word.index()] = true;
     }
 
     /// An identifier of a vulnerability, which its own row keeps in its own way.
     pub(super) fn intern_id(&mut self, text: &str) -> Word {
-        let word = self.number(text);
-        self.pooled[word.index()] |= cve::key(text).is_none();
-        word
-    }
-
-    fn number(&mut self, text: &str) -> Word {
         if let Some(number) = self.numbers.get(text) {
             return Word(*number);
         }
@@ -63,27 +62,28 @@ impl Strings {
         order.sort_unstable_by(|a, b| self.words[*a as usize].cmp(&self.words[*b as usize]));
         let mut ranks = vec![0; order.len()];
         let mut places = vec![Text::default(); order.len()];
+        let cves: Vec<Option<u32>> = self.words.iter().map(|word| cve::key(word)).collect();
         let mut pool = Vec::with_capacity(self.words.iter().map(|word| word.len()).sum());
         for (rank, number) in (0_u32..).zip(&order) {
             let word = &self.words[*number as usize];
             let place = |number: usize| u32::try_from(number).map_err(|_| TooLarge("4 GiB of strings"));
             ranks[*number as usize] = rank;
-            if !self.pooled[*number as usize] {
+            if !self.pooled[*number as usize] && cves[*number as usize].is_some() {
                 continue;
             }
             places[*number as usize] = Text { offset: place(pool.len())?.into(), bytes: place(word.len())?.into() };
             pool.extend_from_slice(word.as_bytes());
         }
-        Ok(Sorted { words: self.words, ranks, places, pool })
+        Ok(Sorted { ranks, places, cves, pool })
     }
 }
 
 /// The strings with their places in the file.
 #[derive(Debug)]
 pub(super) struct Sorted {
-    words: Vec<Rc<str>>,
     ranks: Vec<u32>,
     places: Vec<Text>,
+    cves: Vec<Option<u32>>,
     pub(super) pool: Vec<u8>,
 }
 
@@ -97,11 +97,12 @@ impl Sorted {
         self.ranks[word.index()]
     }
 
-    pub(super) fn get(&self, word: Word) -> &str {
-        &self.words[word.index()]
+    /// The number of a CVE in the usual form.
+    pub(super) fn cve(&self, word: Word) -> Option<u32> {
+        self.cves[word.index()]
     }
 
-    /// Where a word is in the pool; only what was interned as a string is there.
+    /// Where a word is in the pool; a CVE that was interned as an identifier alone is not there.
     pub(super) fn place(&self, word: Word) -> Text {
         self.places[word.index()]
     }

@@ -7,19 +7,19 @@ use zerocopy::IntoBytes as _;
 
 use super::extras::Extras;
 use super::merge::{self, Merged, take_run};
-use super::strings::Word;
-use super::write::{File, Layout, Rows, few, number};
+use super::strings::{Interned, Word};
+use super::write::{File, Layout, number, span};
 use super::{Builder, VectorEntry};
 use crate::cve;
 use crate::error::TooLarge;
-use crate::format::{AliasRow, EpssRow, FactsRow, Few, Section, Text, VectorRow, VulnerabilityRow, authority};
+use crate::format::{AliasRow, EpssRow, FactsRow, Section, Span, Text, VectorRow, VulnerabilityRow, authority};
 
 /// The sections as they grow, one vulnerability after the other.
 #[derive(Default)]
 struct Growing {
     vulnerabilities: Vec<VulnerabilityRow>,
     names: Vec<Text>,
-    scores: Rows<EpssRow>,
+    scores: Interned<EpssRow>,
     facts: Vec<FactsRow>,
     vectors: Vec<VectorRow>,
     words: Vec<Text>,
@@ -68,7 +68,7 @@ pub(super) fn write(
     }
     file.section(Section::Vulnerabilities, growing.vulnerabilities.as_bytes());
     file.section(Section::Names, growing.names.as_bytes());
-    file.section(Section::Scores, growing.scores.rows.as_bytes());
+    file.section(Section::Scores, growing.scores.values.as_bytes());
     file.section(Section::Facts, growing.facts.as_bytes());
     extras.finish(file)?;
     file.section(Section::Vectors, growing.vectors.as_bytes());
@@ -94,8 +94,8 @@ fn sort(builder: &mut Builder, layout: &Layout) {
 }
 
 impl Growing {
-    fn vectors(&mut self, entries: &[VectorEntry], layout: &Layout) -> Result<Few, TooLarge> {
-        let span = few(self.vectors.len(), entries.len())?;
+    fn vectors(&mut self, entries: &[VectorEntry], layout: &Layout) -> Result<Span, TooLarge> {
+        let span = span(self.vectors.len(), entries.len())?;
         self.vectors.extend(entries.iter().map(|entry| VectorRow {
             vector: layout.strings.place(entry.vector),
             source: layout.strings.place(entry.source),
@@ -104,8 +104,8 @@ impl Growing {
         Ok(span)
     }
 
-    fn words<'a>(&mut self, words: impl ExactSizeIterator<Item = &'a Word>, layout: &Layout) -> Result<Few, TooLarge> {
-        let span = few(self.words.len(), words.len())?;
+    fn words<'a>(&mut self, words: impl ExactSizeIterator<Item = &'a Word>, layout: &Layout) -> Result<Span, TooLarge> {
+        let span = span(self.words.len(), words.len())?;
         self.words.extend(words.map(|word| layout.strings.place(*word)));
         Ok(span)
     }
@@ -113,14 +113,13 @@ impl Growing {
     fn vulnerability(&mut self, id: Word, merged: &Merged, facts: FactsRow, layout: &Layout) -> Result<(), TooLarge> {
         let row = number(self.vulnerabilities.len())?;
         self.aliases.extend(layout.groups.members(id).iter().map(|alias| (*alias, row)));
-        let key = match cve::key(layout.strings.get(id)) {
+        let key = match layout.strings.cve(id) {
             Some(key) => key,
             None => {
                 self.names.push(layout.strings.place(id));
                 cve::NAMED | (number(self.names.len())? - 1)
             }
         };
-        let score = merged.epss.map(|epss| self.scores.place(epss)).transpose()?;
         let has_facts = facts != FactsRow::default();
         if has_facts {
             self.facts.push(facts);
@@ -128,7 +127,7 @@ impl Growing {
         self.vulnerabilities.push(VulnerabilityRow {
             id: key.into(),
             flags: merged.flags.into(),
-            score: score.map_or(0, |row| row + 1).into(),
+            score: merged.epss.map_or(0, |epss| self.scores.number(epss) + 1).into(),
             facts: if has_facts { number(self.facts.len())? } else { 0 }.into(),
         });
         Ok(())

@@ -1,7 +1,6 @@
 //! Sorts the columns and lays out the file.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 
 use sha2::{Digest as _, Sha256};
 use zerocopy::IntoBytes as _;
@@ -9,13 +8,13 @@ use zerocopy::little_endian::U32;
 
 use super::aliases::Groups;
 use super::merge;
-use super::strings::{Sorted, Word};
+use super::strings::{Interned, Sorted, Word};
 use super::vulnerabilities;
 use super::{Builder, RangeEntry, ReleaseKey, SourceEntry, StatementEntry};
 use crate::error::TooLarge;
 use crate::format::{
-    BLOCK_BYTES, ClaimRow, ContextRow, CoverageRow, Extent, Few, HEADER_BYTES, Header, MAGIC, PackageRow, PastRow,
-    RangeRow, ReleaseRow, SECTION_COUNT, Section, SourceRow, Span, StatementRow, VERSION,
+    BLOCK_BYTES, ClaimRow, ContextRow, CoverageRow, Extent, HEADER_BYTES, Header, MAGIC, PackageRow, PastRow, RangeRow,
+    ReleaseRow, SECTION_COUNT, Section, SourceRow, Span, StatementRow, VERSION,
 };
 use crate::packed;
 use crate::past::Past;
@@ -139,7 +138,7 @@ fn write_statements(file: &mut File, builder: &mut Builder, layout: &Layout) -> 
     statements.dedup_by_key(|entry| sort_key(entry));
 
     let mut claims = Vec::with_capacity(statements.len());
-    let mut rows: Rows<StatementRow> = Rows::default();
+    let mut rows: Interned<StatementRow> = Interned::default();
     let mut packages: Vec<PackageRow> = Vec::new();
     let mut releases = Vec::with_capacity(order.len());
     for index in &order {
@@ -154,7 +153,7 @@ fn write_statements(file: &mut File, builder: &mut Builder, layout: &Layout) -> 
                 let span = sets.spans[entry.ranges as usize];
                 let row = statement_row(entry, layout, span, contexts[entry.context as usize])?;
                 let vulnerability = layout.vulnerability(entry.vulnerability).into();
-                claims.push(ClaimRow { vulnerability, statement: rows.place(row)?.into() });
+                claims.push(ClaimRow { vulnerability, statement: rows.number(row).into() });
             }
         }
         let release = &builder.releases[*index];
@@ -170,7 +169,7 @@ fn write_statements(file: &mut File, builder: &mut Builder, layout: &Layout) -> 
     file.section(Section::Coverage, coverage(builder, &position, layout)?.as_bytes());
     file.section(Section::Packages, packages.as_bytes());
     file.section(Section::Claims, claims.as_bytes());
-    file.section(Section::Statements, rows.rows.as_bytes());
+    file.section(Section::Statements, rows.values.as_bytes());
     Ok(())
 }
 
@@ -191,29 +190,6 @@ fn statement_row(
         ranges,
         context: context.into(),
     })
-}
-
-/// Rows of which each is kept once, in the order in which they are needed.
-pub(super) struct Rows<T> {
-    pub(super) rows: Vec<T>,
-    places: HashMap<T, u32>,
-}
-
-impl<T> Default for Rows<T> {
-    fn default() -> Self {
-        Self { rows: Vec::new(), places: HashMap::new() }
-    }
-}
-
-impl<T: Copy + Eq + Hash> Rows<T> {
-    pub(super) fn place(&mut self, row: T) -> Result<u32, TooLarge> {
-        let next = number(self.rows.len())?;
-        let place = *self.places.entry(row).or_insert(next);
-        if place == next {
-            self.rows.push(row);
-        }
-        Ok(place)
-    }
 }
 
 /// Where each of the builder's sets of ranges is.
@@ -367,17 +343,10 @@ fn seal(file: File) -> Vec<u8> {
     bytes
 }
 
-/// As [`span`], of a few rows; the start of none is 0, so that rows without any are equal.
-pub(super) fn few(start: usize, count: usize) -> Result<Few, TooLarge> {
-    if count == 0 {
-        return Ok(Few::default());
-    }
-    let count = u16::try_from(count).map_err(|_| TooLarge("65,536 facts of one vulnerability"))?;
-    Ok(Few { start: number(start)?.into(), count: count.into() })
-}
-
-fn span(start: usize, count: usize) -> Result<Span, TooLarge> {
-    Ok(Span { start: number(start)?.into(), count: number(count)?.into() })
+/// Rows of a section; the start of none is 0, so that rows without any are equal.
+pub(super) fn span(start: usize, count: usize) -> Result<Span, TooLarge> {
+    let start = if count == 0 { 0 } else { number(start)? };
+    Ok(Span { start: start.into(), count: number(count)?.into() })
 }
 
 pub(super) fn number(of: usize) -> Result<u32, TooLarge> {
