@@ -12,13 +12,17 @@ const BEGIN: &str = "<!-- figures: written by `make bench` -->\n";
 const END: &str = "<!-- end of figures -->";
 
 /// What is promised: name, most, what it is.
-const PROMISES: [(&str, f64, &str); 6] = [
+const PROMISES: [(&str, f64, &str); 10] = [
     ("w1_process_ms", 30.0, "`vigie scan root` of the median host, from start to printed JSON"),
     ("w1_process_mb", 25.0, "… its largest resident set"),
     ("knowledge_open_ms", 5.0, "opening the knowledge file"),
     ("w1_warm_ms", 3.0, "match and prioritise the same host, in a warm process"),
     ("debian_compile_s", 5.0, "`vigie feeds sync` of a tracker file of 60 MB: fetch, parse, compile, check"),
     ("debian_compile_mb", 300.0, "… its largest resident set"),
+    ("sbom10k_ms", 100.0, "`vigie scan sbom` of 10,000 components, from start to printed JSON"),
+    ("sbom10k_mb", 150.0, "… its largest resident set"),
+    ("sbom_make_ms", 100.0, "`vigie sbom` of a root directory with 1,467 packages, as CycloneDX"),
+    ("sbom_make_mb", 50.0, "… its largest resident set"),
 ];
 
 /// Replaces the figures of the page.
