@@ -16,9 +16,11 @@ use feeds::{Feed, Known, Problems};
 use integrations::patching::apt::{Selection, Selections, parse_dry_run, parse_policy};
 use jiff::Timestamp;
 use knowledge::{Builder, Knowledge};
+use outside::image::Wanted;
 use outside::unpack::Limits;
 use outside::unpack::archive::ArchiveLimits;
 use outside::unpack::input::Input;
+use sha2::{Digest as _, Sha256};
 
 use crate::seeds::Seed;
 
@@ -29,6 +31,15 @@ pub(crate) const SOCKETS: &str =
 pub(crate) const APK: &str = "P:a\nV:1-r0\nA:x86_64\no:b\nF:lib\nR:x\n\nP:linux-lts\nV:1\nF:boot\nR:vmlinuz\n\n";
 pub(crate) const APT_POLICY: &str = "a:\n  Installed: 1\n  Candidate: 2\n  Version table:\n     2 500\n        500 http://192.0.2.1 bookworm/main amd64 Packages\n *** 1 100\n        100 /var/lib/dpkg/status\n";
 pub(crate) const APT_DRY_RUN: &str = "Inst curl [1] (2 Debian:12/stable [amd64])\nConf curl (2 Debian:12/stable [amd64])\nRemv b [1]\n1 upgraded, 0 newly installed, 1 to remove and 0 not upgraded.\n";
+
+/// A bill of materials in each form.
+pub(crate) const BILLS: [&str; 5] = [
+    r#"{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{"component":{"type":"container","name":"x","purl":"pkg:oci/x@1"}},"components":[{"type":"operating-system","name":"debian","version":"12"},{"type":"library","name":"a","version":"1","purl":"pkg:deb/debian/a@1?distro=debian-12&upstream=b","components":[{"type":"library","name":"c","version":"2","purl":"pkg:npm/%40s/c@2"}]}]}"#,
+    r#"<?xml version="1.0"?><bom xmlns="http://cyclonedx.org/schema/bom/1.4"><components><component type="library"><name>a</name><version>1</version><purl>pkg:pypi/a@1</purl></component></components></bom>"#,
+    r#"{"spdxVersion":"SPDX-2.3","name":"x","packages":[{"SPDXID":"SPDXRef-a","name":"a","versionInfo":"1","externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:gem/a@1"}]}]}"#,
+    r#"{"@context":"https://spdx.org/rdf/3.0.1/spdx-context.jsonld","@graph":[{"type":"software_Package","spdxId":"a","name":"a","software_packageVersion":"1","software_packageUrl":"pkg:cargo/a@1"}]}"#,
+    "SPDXVersion: SPDX-2.2\nDocumentName: x\nPackageName: a\nPackageVersion: 1\nExternalRef: PACKAGE-MANAGER purl pkg:golang/a@v1\n",
+];
 
 const LIMITS: Limits = Limits { max_bytes: 64 << 20, max_ratio: 1000 };
 
@@ -239,6 +250,73 @@ pub(crate) fn archives() -> anyhow::Result<Vec<Seed>> {
     let zstd = zstd::encode_all(tar.as_slice(), 3)?;
     let all = [tar, gzip.finish()?, zip.finish()?.into_inner(), zstd];
     Ok(all.into_iter().map(|bytes| Seed::at("x", bytes)).collect())
+}
+
+/// An image of two layers, in the form of `docker save`; and the lower layer alone.
+pub(crate) fn images() -> Vec<Seed> {
+    let mut lower = tar::Builder::new(Vec::new());
+    append(&mut lower, "etc/os-release", OS_RELEASE.as_bytes());
+    append(&mut lower, "var/lib/dpkg/status", STATUS.as_bytes());
+    append_link(&mut lower, tar::EntryType::Symlink, "lib", "usr/lib");
+    append_link(&mut lower, tar::EntryType::Link, "lib/copy", "etc/os-release");
+    let lower = lower.into_inner().unwrap_or_default();
+    let upper = tar_of("var/lib/.wh.dpkg", b"");
+    vec![Seed::at("image", saved(&[&lower, &upper])), Seed::at("layer", lower), Seed::at("layer", upper)]
+}
+
+fn append(archive: &mut tar::Builder<Vec<u8>>, path: &str, bytes: &[u8]) {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(bytes.len() as u64);
+    header.set_mode(0o644);
+    // A path that no archive takes is left out.
+    let _ = archive.append_data(&mut header, path, bytes);
+}
+
+fn append_link(archive: &mut tar::Builder<Vec<u8>>, kind: tar::EntryType, path: &str, target: &str) {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_size(0);
+    // As above.
+    let _ = archive.append_link(&mut header, path, target);
+}
+
+/// Layers as `docker save` writes an image of them.
+fn saved(layers: &[&[u8]]) -> Vec<u8> {
+    let digest = |bytes: &&[u8]| format!("sha256:{}", hex::encode(Sha256::digest(bytes)));
+    let digests: Vec<String> = layers.iter().map(digest).collect();
+    let names: Vec<String> = (0..layers.len()).map(|number| format!("{number}.tar")).collect();
+    let config = serde_json::json!({"os": "linux", "architecture": "amd64", "rootfs": {"diff_ids": digests}});
+    let manifest = serde_json::json!([{"Config": "config.json", "RepoTags": ["a:1"], "Layers": names}]);
+    let mut archive = tar::Builder::new(Vec::new());
+    append(&mut archive, "config.json", config.to_string().as_bytes());
+    append(&mut archive, "manifest.json", manifest.to_string().as_bytes());
+    for (name, layer) in names.iter().zip(layers) {
+        append(&mut archive, name, layer);
+    }
+    archive.into_inner().unwrap_or_default()
+}
+
+/// Reads it as an archive of an image, and as a layer of one: everything that a layer says is then looked into.
+pub(crate) fn image(seed: &Seed) -> String {
+    let read = |archive: &[u8]| -> anyhow::Result<String> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("image.tar");
+        std::fs::write(&path, archive)?;
+        let image = outside::image::open(&path, None, Wanted { platform: None, spool: folder.path() })?;
+        let inventory = engine::inspect::image(&image, folder.path())?;
+        let gaps: Vec<String> = inventory.gaps.into_iter().map(|gap| gap.reason).collect();
+        Ok(format!("{} {}", about(inventory.components.map_or(0, |components| components.len())), gaps.join(" ")))
+    };
+    // Messages have the digest of what was changed, which would make every input a new one.
+    let plain = |said: anyhow::Result<String>| {
+        let said = said.unwrap_or_else(|error| format!("{error:#}"));
+        said.chars().filter(|c| !c.is_ascii_hexdigit()).collect::<String>()
+    };
+    format!("{} {}", plain(read(&seed.bytes)), plain(read(&saved(&[&seed.bytes]))))
+}
+
+pub(crate) fn sbom(seed: &Seed) -> String {
+    say(ecosystems::sbom::parse("bom", &seed.bytes))
 }
 
 /// Reads it as one packed file, and as an archive of files.

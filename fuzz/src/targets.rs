@@ -42,6 +42,8 @@ pub(crate) fn targets(root: &Path) -> anyhow::Result<Vec<Target>> {
         Target::new("apt-policy", texts(&[parsers::APT_POLICY]), parsers::apt_policy),
         Target::new("apt-dry-run", texts(&[parsers::APT_DRY_RUN]), parsers::apt_dry_run),
         Target::new("archive", parsers::archives()?, parsers::archive),
+        Target::new("image", parsers::images(), parsers::image),
+        Target::new("sbom", texts(&parsers::BILLS), parsers::sbom),
         Target::new("knowledge", vec![Seed::at("", parsers::knowledge_file(root)?)], parsers::knowledge),
     ];
     for scheme in Scheme::ALL {

@@ -54,10 +54,12 @@ pub(crate) enum Command {
     /// Bring the knowledge up to date, or show how far it can be trusted
     #[command(subcommand)]
     Feeds(Feeds),
-    /// Write the bill of materials of a root directory, a folder or a file: CycloneDX, or SPDX with --format spdx
+    /// Write a bill of materials: CycloneDX, or SPDX with --format spdx
     Sbom {
-        /// Root directory, folder or file
-        path: PathBuf,
+        /// Root directory, folder, file, or image (by its name in a registry, an OCI layout, an archive)
+        target: String,
+        #[command(flatten)]
+        image: ImageOptions,
     },
     /// Say why a component is affected by a vulnerability, or is not, or why nobody can tell
     Explain(Explain),
@@ -128,6 +130,13 @@ pub(crate) enum ScanTarget {
         /// The directory that is `/` of the system
         dir: PathBuf,
     },
+    /// A container image: a name in a registry, an OCI layout, an archive of `docker save` or `skopeo copy`
+    Image {
+        /// [REGISTRY/]NAME[:TAG][@DIGEST], or a folder or file, with :TAG behind it where it holds several images
+        name: String,
+        #[command(flatten)]
+        options: ImageOptions,
+    },
     /// Lockfiles, manifests, bills of materials and installed packages in a folder, or one such file
     Path {
         /// Folder or file
@@ -138,6 +147,23 @@ pub(crate) enum ScanTarget {
         /// The file, packed or not
         file: PathBuf,
     },
+}
+
+/// Which image to take, and how to get it.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub(crate) struct ImageOptions {
+    /// Which platform's image to take, such as linux/arm64; default is this machine's, or the only one
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<outside::image::Platform>,
+    /// Log in to the registry as this user; default is the login that docker or podman keeps
+    #[arg(long, value_name = "USER", requires = "registry_password_file")]
+    pub(crate) registry_user: Option<String>,
+    /// File that holds the password or token for the registry
+    #[arg(long, value_name = "FILE", requires = "registry_user")]
+    pub(crate) registry_password_file: Option<PathBuf>,
+    /// Speak to the registry without TLS
+    #[arg(long)]
+    pub(crate) plain_http: bool,
 }
 
 /// How to log in by SSH where no stored credential is named.

@@ -7,6 +7,7 @@ mod output;
 mod cvss;
 mod version_compare;
 mod scan;
+mod image;
 mod sbom;
 mod feeds;
 mod explain;
@@ -59,7 +60,7 @@ fn run(args: Args) -> anyhow::Result<Exit> {
         return Err(exit::Usage("CycloneDX and SPDX are formats of `sbom` only".to_owned()).into());
     }
     match args.command {
-        Command::Sbom { path } => sbom::run(&common, &path),
+        Command::Sbom { target, image } => sbom::run(&common, &target, &image),
         Command::Cvss => {
             cvss::run(&mut io::stdin().lock(), &mut io::stdout().lock()).map(|()| Exit::Clean).map_err(Into::into)
         }

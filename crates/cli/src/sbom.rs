@@ -1,4 +1,4 @@
-//! `vigie sbom`: the bill of materials of a root directory, a folder or a file.
+//! `vigie sbom`: the bill of materials of a root directory, a folder, a file or an image.
 
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
@@ -6,13 +6,12 @@ use std::path::Path;
 use domain::inventory::Inventory;
 use ecosystems::sbom::write::{self, Form};
 
-use crate::args::{Common, Format};
-use crate::context;
+use crate::args::{Common, Format, ImageOptions};
 use crate::exit::Exit;
-use crate::scan;
+use crate::{context, image, scan};
 
-pub(crate) fn run(common: &Common, path: &Path) -> anyhow::Result<Exit> {
-    let (name, inventory) = look(path)?;
+pub(crate) fn run(common: &Common, target: &str, options: &ImageOptions) -> anyhow::Result<Exit> {
+    let (name, inventory) = look(common, target, options)?;
     let form = match common.format {
         Format::Spdx => Form::Spdx,
         Format::Table | Format::Json | Format::Sarif | Format::Cyclonedx => Form::CycloneDx,
@@ -27,11 +26,16 @@ pub(crate) fn run(common: &Common, path: &Path) -> anyhow::Result<Exit> {
     Ok(if inventory.packages_complete() { Exit::Clean } else { Exit::Unknown })
 }
 
-/// A root directory is one that says which system it holds.
-fn look(path: &Path) -> anyhow::Result<(String, Inventory)> {
+/// A root directory is one that says which system it holds, and what is neither folder nor file is an image in a registry.
+fn look(common: &Common, target: &str, options: &ImageOptions) -> anyhow::Result<(String, Inventory)> {
+    let path = Path::new(target);
+    let is_archive = [".tar", ".tar.gz", ".tgz", ".tar.zst"].iter().any(|end| target.ends_with(end));
+    if !path.exists() || path.join("oci-layout").exists() || is_archive {
+        return image::read(common, target, options);
+    }
     let is_root = ["etc/os-release", "usr/lib/os-release", "var/lib/dpkg", "lib/apk/db", "var/lib/rpm"];
-    if path.is_dir() && is_root.iter().any(|sign| path.join(sign).exists()) {
-        return Ok((path.display().to_string(), engine::inspect::root(path)?));
+    if is_root.iter().any(|sign| path.join(sign).exists()) {
+        return Ok((target.to_owned(), engine::inspect::root(path)?));
     }
     scan::path(path)
 }

@@ -52,11 +52,14 @@ fn read(common: &Common, args: &Scan) -> anyhow::Result<(String, Inventory)> {
             let inventory = engine::inspect::root(dir)?;
             Ok((inventory.identity.hostname.clone().unwrap_or_else(|| dir.display().to_string()), inventory))
         }
+        (Some(ScanTarget::Image { name, options }), None) => crate::image::read(common, name, options),
         (Some(ScanTarget::Path { path: place }), None) => path(place),
         (Some(ScanTarget::Sbom { file }), None) => sbom(file),
         (None, Some(url)) => context::block_on(crate::inspect::read_ssh(common, url, &args.ssh)),
         _ => Err(Usage(
-            "scan what? write `local`, `root DIR`, `path PATH`, `sbom FILE` or `ssh://user@host[:port]`".to_owned(),
+            "scan what? write `local`, `root DIR`, `image NAME`, `path PATH`, `sbom FILE` or \
+             `ssh://user@host[:port]`"
+                .to_owned(),
         )
         .into()),
     }

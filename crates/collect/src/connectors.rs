@@ -3,10 +3,10 @@
 //! To add one, write `connectors/<way>.rs` with a function from `&[Probe]` to `Capture`: a missing file is
 //! [`Reading::Missing`] only when the system said so; everything else that goes wrong is [`Reading::Failed`].
 
+pub mod folder;
+pub mod image;
 pub mod local;
-pub mod root;
 pub mod ssh;
-pub mod tree;
 
 mod files;
 mod process;

@@ -2,7 +2,7 @@
 
 use domain::inventory::{Area, Gap};
 
-use crate::capture::Reading;
+use crate::capture::{Capture, Probe, Reading};
 use crate::manifest::{Found, FoundBy, Manifest, Tells, manifests};
 
 /// Files by their paths below a root, without a leading slash. Links are followed inside the tree and never out of it.
@@ -13,6 +13,9 @@ pub trait Tree {
 
     /// The bytes of one file, up to a bound.
     fn read(&self, path: &str, bytes_max: u64) -> Reading;
+
+    /// Every regular file of a folder, links to regular files included; its subfolders are left out.
+    fn folder(&self, path: &str, files_max: usize, bytes_max: usize) -> Reading;
 
     /// The first bytes of one file, fewer where it is shorter. `None`: it cannot be read.
     fn head(&self, path: &str) -> Option<[u8; 16]>;
@@ -32,6 +35,25 @@ pub enum Looking {
 
 /// Tells which distribution package owns a file.
 pub type Owner<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Reads the probes from a tree. Commands are left out: they belong to running systems.
+pub fn capture(tree: &dyn Tree, probes: &[Probe]) -> Capture {
+    let file = |path: &str, bytes_max: usize| tree.read(path, bytes_max as u64);
+    let mut capture = Capture { live: false, ..Capture::default() };
+    for probe in probes {
+        let reading = match *probe {
+            Probe::File { path, bytes_max } => file(path, bytes_max),
+            Probe::Folder { path, files_max, bytes_max } => tree.folder(path, files_max, bytes_max),
+            Probe::First { paths, bytes_max } => {
+                capture.read_first(paths, bytes_max, |path| file(path, bytes_max));
+                continue;
+            }
+            Probe::Command(_) => continue,
+        };
+        capture.readings.insert(*probe, reading);
+    }
+    capture
+}
 
 /// Reads everything in a tree that tells of language packages.
 pub fn packages(tree: &dyn Tree, looking: Looking, owner: Owner<'_>) -> Found {

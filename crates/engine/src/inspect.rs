@@ -1,6 +1,7 @@
 //! Inspect: one reading of one asset, whatever the way in, kept together with what it proves.
 
 mod access;
+mod image;
 mod ssh_url;
 
 use std::cell::LazyCell;
@@ -9,16 +10,16 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use collect::connectors;
-use collect::connectors::tree::{Folder, TreeError};
+use collect::connectors::folder::{Folder, FolderError};
 use domain::asset::Asset;
 use domain::finding::{Change, Finding, FindingKey};
 use domain::ids::AssetId;
 use domain::inventory::{Area, Identity, Inventory, Platform};
 use domain::verdict::Undecided;
 use domain::vulnerability::VulnerabilityId;
-use ecosystems::capture::{Capture, FollowUp, Probe, Reading};
+use ecosystems::capture::{FollowUp, Probe, Reading};
 use ecosystems::manifest::Found;
-use ecosystems::tree::{self, Looking};
+use ecosystems::tree::{self, Looking, Tree};
 use jiff::Timestamp;
 use knowledge::{Knowledge, Matches};
 use store::Tx;
@@ -26,6 +27,7 @@ use store::finding::{Recording, Save, StoredFinding};
 use store::inspection::NewInspection;
 
 pub use access::{Access, Keys, Login};
+pub use image::image;
 pub use ssh_url::{InvalidSshUrl, parse_ssh};
 
 use crate::Engine;
@@ -59,23 +61,26 @@ pub fn local() -> Inventory {
 }
 
 /// Reads a root directory. Nothing runs there, so nothing is asked of running programs.
-pub fn root(dir: &Path) -> Result<Inventory, connectors::root::RootError> {
-    let capture: Capture = connectors::root::capture(dir, &root_probes())?;
+pub fn root(dir: &Path) -> Result<Inventory, FolderError> {
+    Ok(system(&Folder::open(dir)?))
+}
+
+/// Reads a system that does not run: its own packages, and those of languages that are installed in it.
+fn system(tree: &(dyn Tree + Sync)) -> Inventory {
+    let capture = tree::capture(tree, &root_probes());
     let mut inventory = ecosystems::inventory(&capture, &[]);
-    if let Ok(folder) = Folder::open(dir) {
-        let found = std::thread::scope(|scope| {
-            // Who owns which file is put together while the tree is walked.
-            let owners = scope.spawn(|| ecosystems::host::owners(&capture, &folder));
-            let owners = LazyCell::new(|| owners.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-            tree::packages(&folder, Looking::System, &|path| owners.owner(path).map(str::to_owned))
-        });
-        add(&mut inventory, found);
-    }
-    Ok(inventory)
+    let found = std::thread::scope(|scope| {
+        // Who owns which file is put together while the tree is walked.
+        let owners = scope.spawn(|| ecosystems::host::owners(&capture, tree));
+        let owners = LazyCell::new(|| owners.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        tree::packages(tree, Looking::System, &|path| owners.owner(path).map(str::to_owned))
+    });
+    add(&mut inventory, found);
+    inventory
 }
 
 /// Reads a folder of sources or an application: lockfiles, manifests, and what is installed below.
-pub fn folder(dir: &Path) -> Result<Inventory, TreeError> {
+pub fn folder(dir: &Path) -> Result<Inventory, FolderError> {
     let folder = Folder::open(dir)?;
     let mut inventory = application(dir);
     add(&mut inventory, tree::packages(&folder, Looking::Application, &|_| None));

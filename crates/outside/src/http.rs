@@ -1,6 +1,6 @@
 //! The guarded HTTP client: conditional, bounded, patient, and never led to another host.
 
-mod retry;
+pub(crate) mod retry;
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -63,15 +63,8 @@ pub struct Client {
 impl Client {
     /// Sets the client up; trust comes from the machine's own certificate store.
     pub fn new(options: ClientOptions) -> Result<Self, SourceError> {
-        use_ring();
-        let inner = reqwest::Client::builder()
-            .user_agent(concat!("Vigie/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirects())
-            .connect_timeout(options.connect_timeout)
-            .read_timeout(options.idle_timeout)
-            .timeout(options.total_timeout)
-            .build()
-            .map_err(|e| SourceError::Client(with_causes(&e)))?;
+        let inner =
+            builder(&options).redirect(redirects()).build().map_err(|e| SourceError::Client(with_causes(&e)))?;
         Ok(Self { inner, options })
     }
 
@@ -101,20 +94,13 @@ impl Client {
     pub async fn fetch_small(&self, url: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, FetchError> {
         let no_answer =
             |e: reqwest::Error| FetchError::NoAnswer { url: url.to_owned(), reason: with_causes(&e.without_url()) };
-        let mut response = self.inner.get(url).send().await.map_err(no_answer)?;
+        let response = self.inner.get(url).send().await.map_err(no_answer)?;
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
             status => return Err(FetchError::Status { url: url.to_owned(), status: status.as_u16() }),
         }
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
-            if bytes.len() as u64 + chunk.len() as u64 > max_bytes {
-                return Err(FetchError::TooLarge { url: url.to_owned(), limit: max_bytes });
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(Some(bytes))
+        bounded(response, url, max_bytes).await.map(Some)
     }
 
     /// Tells whether anybody answers at this URL, whatever the answer is.
@@ -192,6 +178,33 @@ impl Client {
     }
 }
 
+/// What every client of Vigie has in common.
+pub(crate) fn builder(options: &ClientOptions) -> reqwest::ClientBuilder {
+    use_ring();
+    reqwest::Client::builder()
+        .user_agent(concat!("Vigie/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(options.connect_timeout)
+        .read_timeout(options.idle_timeout)
+        .timeout(options.total_timeout)
+}
+
+/// Reads an answer into memory.
+pub(crate) async fn bounded(mut response: Response, url: &str, max_bytes: u64) -> Result<Vec<u8>, FetchError> {
+    let mut bytes = Vec::new();
+    loop {
+        let chunk = response.chunk().await.map_err(|e| FetchError::Interrupted {
+            url: url.to_owned(),
+            received: bytes.len() as u64,
+            reason: with_causes(&e.without_url()),
+        })?;
+        let Some(chunk) = chunk else { return Ok(bytes) };
+        if bytes.len() as u64 + chunk.len() as u64 > max_bytes {
+            return Err(FetchError::TooLarge { url: url.to_owned(), limit: max_bytes });
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+}
+
 /// Installs ring as the one crypto provider of the process, if nobody did yet.
 pub fn use_ring() {
     // An error only says that a provider is installed already, which is what is wanted.
@@ -224,7 +237,7 @@ fn redirects() -> Policy {
 }
 
 /// Writes an error with all that caused it: the outermost alone says only "error sending request".
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -5,6 +5,7 @@
 
 pub mod file;
 pub mod http;
+pub mod image;
 pub mod mirror;
 pub mod never_touch;
 pub mod source;

@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod input;
+pub mod tar;
 
 use std::cell::Cell;
 use std::fmt;

@@ -87,12 +87,7 @@ impl Lab {
     /// Starts a lab. `None`: there can be none here, and the test is to be skipped.
     pub fn start(hosts: usize) -> Option<Lab> {
         let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let folder = std::env::var_os("VIGIE_LAB_DIR").map_or_else(|| repository.join("target/lab"), PathBuf::from);
-        if let Some(reason) = missing(&folder) {
-            assert!(std::env::var_os("CI").is_none(), "NO LAB: {reason}");
-            skip(reason);
-            return None;
-        }
+        let folder = built()?;
         let mut process = Command::new(repository.join("lab/lab"))
             .args(["serve", &hosts.to_string()])
             .env("VIGIE_LAB_DIR", &folder)
@@ -159,6 +154,18 @@ impl Lab {
         let result = std::thread::scope(|scope| scope.spawn(enter).join());
         result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
+}
+
+/// The folder of what all hosts share: `root`, `repo`, `keys`. `None`: there is none, and the test is to be skipped.
+pub(crate) fn built() -> Option<PathBuf> {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folder = std::env::var_os("VIGIE_LAB_DIR").map_or_else(|| repository.join("target/lab"), PathBuf::from);
+    if let Some(reason) = missing(&folder) {
+        assert!(std::env::var_os("CI").is_none(), "NO LAB: {reason}");
+        skip(reason);
+        return None;
+    }
+    Some(folder)
 }
 
 fn missing(folder: &Path) -> Option<&'static str> {

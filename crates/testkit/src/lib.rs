@@ -1,5 +1,6 @@
-//! Development only: builders, databases, the test mirror, the lab.
+//! Development only: builders, databases, the test mirror, the lab, real images.
 
 pub mod db;
+pub mod image;
 pub mod lab;
 pub mod mirror;

@@ -8,3 +8,4 @@ mod honesty;
 mod whole_loop;
 mod killed;
 mod browser;
+mod image;

@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "what tests build on must be there")]
 
+mod image;
 mod net;
 mod ssh;

@@ -28,7 +28,8 @@ pub fn write(
     let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
     let components = inventory.components.as_deref().unwrap_or_default();
     let id = uuid_of(name, components);
-    let bill = Bill { name, release: inventory.platform.release.as_ref(), components, tool, at, id: &id };
+    let release = inventory.platform.release.as_ref();
+    let bill = Bill { name, product: &inventory.product, release, components, tool, at, id: &id };
     match form {
         Form::CycloneDx => cyclonedx(&bill, out),
         Form::Spdx => spdx(&bill, out),
@@ -39,6 +40,8 @@ pub fn write(
 /// What is written, whatever the form.
 struct Bill<'a> {
     name: &'a str,
+    /// The package-url of the whole. Empty: none.
+    product: &'a str,
     release: Option<&'a Release>,
     components: &'a [Component],
     tool: &'a str,
@@ -47,7 +50,7 @@ struct Bill<'a> {
 }
 
 fn cyclonedx(bill: &Bill<'_>, out: &mut impl io::Write) -> io::Result<()> {
-    let Bill { name, release, components, tool, at, id } = *bill;
+    let Bill { name, product, release, components, tool, at, id } = *bill;
     #[derive(Serialize)]
     #[serde(rename_all = "kebab-case")]
     struct Entry<'a> {
@@ -65,10 +68,15 @@ fn cyclonedx(bill: &Bill<'_>, out: &mut impl io::Write) -> io::Result<()> {
         name: &'static str,
         value: &'a str,
     }
+    let kind = if is_image(product) { "container" } else { "application" };
+    let mut subject = serde_json::json!({"type": kind, "bom-ref": "subject", "name": name});
+    if !product.is_empty() {
+        subject["purl"] = product.into();
+    }
     let metadata = serde_json::json!({
         "timestamp": at.to_string(),
         "tools": {"components": [{"type": "application", "name": "vigie", "version": tool}]},
-        "component": {"type": "application", "bom-ref": "subject", "name": name},
+        "component": subject,
     });
     write!(
         out,
@@ -135,7 +143,7 @@ struct SpdxReference<'a> {
 }
 
 fn spdx(bill: &Bill<'_>, out: &mut impl io::Write) -> io::Result<()> {
-    let Bill { name, release, components, tool, at, id } = *bill;
+    let Bill { name, product, release, components, tool, at, id } = *bill;
     let title = serde_json::to_string(name)?;
     write!(
         out,
@@ -144,7 +152,22 @@ fn spdx(bill: &Bill<'_>, out: &mut impl io::Write) -> io::Result<()> {
          \"creators\":[\"Tool: vigie-{tool}\"]}},\"packages\":["
     )?;
     let mut first = true;
+    if !product.is_empty() {
+        let purpose = if is_image(product) { "CONTAINER" } else { "APPLICATION" };
+        let subject = serde_json::json!({
+            "SPDXID": "SPDXRef-subject", "name": name, "downloadLocation": "NOASSERTION", "filesAnalyzed": false,
+            "primaryPackagePurpose": purpose, "licenseConcluded": "NOASSERTION", "licenseDeclared": "NOASSERTION",
+            "copyrightText": "NOASSERTION", "externalRefs": [{
+                "referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": product,
+            }],
+        });
+        write!(out, "{subject}")?;
+        first = false;
+    }
     if let Some(release) = release {
+        if !first {
+            out.write_all(b",")?;
+        }
         let system = serde_json::json!({
             "SPDXID": "SPDXRef-system", "name": release.distribution, "versionInfo": release.name,
             "downloadLocation": "NOASSERTION", "filesAnalyzed": false, "primaryPackagePurpose": "OPERATING-SYSTEM",
@@ -184,8 +207,12 @@ fn spdx(bill: &Bill<'_>, out: &mut impl io::Write) -> io::Result<()> {
         serde_json::to_writer(&mut *out, &package)?;
     }
     out.write_all(b"],\"relationships\":[")?;
-    let first_package = if release.is_some() { "system" } else { "package-0" };
-    if release.is_some() || !components.is_empty() {
+    let first_package = match (product.is_empty(), release) {
+        (false, _) => "subject",
+        (true, Some(_)) => "system",
+        (true, None) => "package-0",
+    };
+    if !product.is_empty() || release.is_some() || !components.is_empty() {
         write!(
             out,
             "{{\"spdxElementId\":\"SPDXRef-DOCUMENT\",\"relationshipType\":\"DESCRIBES\",\
@@ -193,6 +220,10 @@ fn spdx(bill: &Bill<'_>, out: &mut impl io::Write) -> io::Result<()> {
         )?;
     }
     out.write_all(b"]}")
+}
+
+fn is_image(product: &str) -> bool {
+    product.starts_with("pkg:oci/")
 }
 
 fn purl(component: &Component, release: Option<&Release>) -> String {

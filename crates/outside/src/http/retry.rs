@@ -10,7 +10,7 @@ use super::ClientOptions;
 use crate::source::FetchError;
 
 /// The pause before the next attempt; `None`: there is none.
-pub(super) fn pause(error: &FetchError, url: &str, attempt: u32, options: &ClientOptions) -> Option<Duration> {
+pub(crate) fn pause(error: &FetchError, url: &str, attempt: u32, options: &ClientOptions) -> Option<Duration> {
     if attempt >= options.attempts {
         return None;
     }
@@ -29,7 +29,7 @@ pub(super) fn pause(error: &FetchError, url: &str, attempt: u32, options: &Clien
 }
 
 /// Seconds that an answer asks to wait: a number, or an instant less the answer's own date.
-pub(super) fn asked_pause(headers: &HeaderMap) -> Option<u64> {
+pub(crate) fn asked_pause(headers: &HeaderMap) -> Option<u64> {
     let asked = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = asked.parse() {
         return Some(seconds);

@@ -1,8 +1,8 @@
-//! Bounded walk over a tar archive; nothing of it ever touches a disk.
+//! Bounded walk over the files of a tar or zip archive; nothing of it ever touches a disk.
 
 use std::io::{self, Read, Seek};
 
-use super::{Limits, RATIO_FREE_BYTES, UnpackError, damaged};
+use super::{Limits, RATIO_FREE_BYTES, UnpackError, damaged, tar};
 
 /// How much an archive may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,36 +36,24 @@ pub fn walk_tar(
     limits: ArchiveLimits,
     visit: &mut dyn FnMut(Entry<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut archive = tar::Archive::new(source);
     let mut bytes = Vec::new();
-    let mut count = 0;
-    for entry in archive.entries()? {
-        let mut entry = entry.map_err(|e| name_source(name, e))?;
-        count += 1;
-        if count > limits.max_entries {
-            let error = UnpackError::TooManyEntries { name: name.to_owned(), limit: limits.max_entries };
-            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+    tar::walk(name, source, limits.max_entries, &mut |header, content| {
+        if header.kind != tar::Kind::File {
+            return Ok(());
         }
-        if !entry.header().entry_type().is_file() {
-            continue;
-        }
-        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let modified = entry.header().mtime().unwrap_or(0);
-        let size = entry.size();
-        let content = if size > limits.max_entry_bytes {
-            Content::TooLarge(size)
+        let content = if header.size > limits.max_entry_bytes {
+            Content::TooLarge(header.size)
         } else {
             bytes.clear();
-            entry.read_to_end(&mut bytes).map_err(|e| name_source(name, e))?;
+            content.read_to_end(&mut bytes).map_err(|e| name_source(name, e))?;
             // The reader takes the end of the archive for the end of the file.
-            if bytes.len() as u64 != size {
-                return Err(damaged(name, &format_args!("{path} is cut off")));
+            if bytes.len() as u64 != header.size {
+                return Err(damaged(name, &format_args!("{} is cut off", header.path)));
             }
             Content::Bytes(&bytes)
         };
-        visit(Entry { path: &path, modified, content })?;
-    }
-    Ok(())
+        visit(Entry { path: &header.path, modified: header.modified, content })
+    })
 }
 
 /// Shows every regular file of a zip archive, in the order of its directory.
@@ -110,7 +98,7 @@ pub fn walk_zip(
 }
 
 /// Keeps an error that names its source already.
-fn name_source(name: &str, error: io::Error) -> io::Error {
+pub(super) fn name_source(name: &str, error: io::Error) -> io::Error {
     match find_unpack_error(&error) {
         Some(known) => io::Error::new(io::ErrorKind::InvalidData, known),
         None => damaged(name, &error),
@@ -139,9 +127,9 @@ mod tests {
     use crate::unpack::{Limits, reader};
 
     fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut builder = tar::Builder::new(Vec::new());
+        let mut builder = ::tar::Builder::new(Vec::new());
         for (path, bytes) in files {
-            let mut header = tar::Header::new_gnu();
+            let mut header = ::tar::Header::new_gnu();
             header.set_size(bytes.len() as u64);
             header.set_mtime(1_700_000_000);
             header.set_mode(0o644);

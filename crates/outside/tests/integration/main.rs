@@ -1,7 +1,8 @@
-//! Mirrors and the HTTP client against real folders and a real server on loopback.
+//! Mirrors, registries and the HTTP client against real folders and a real server on loopback.
 
 mod http;
 mod mirror;
+mod registry;
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};

@@ -1,36 +1,80 @@
-//! A root directory: an unpacked image, a mounted disk, a `chroot`. Nothing in it is run, no link leaves it.
+//! A folder as a tree of files: a root directory (an unpacked image, a mounted disk, a `chroot`) or somebody's sources.
+//! Nothing in it is run, no link leaves it.
 
 use std::path::{Path, PathBuf};
 
-use ecosystems::capture::{Capture, Probe};
+use ecosystems::capture::Reading;
+use ecosystems::tree::Tree;
 
 use super::files::Root;
 
-/// Why a root directory could not be looked at.
+/// More files than this are no system that Vigie knows.
+const FILES_MAX: usize = 5_000_000;
+/// Deeper folders are a trap.
+const DEPTH_MAX: usize = 128;
+
+/// Why a folder could not be looked at.
 #[derive(Debug, thiserror::Error)]
-#[error("could not open the root directory {path}", path = path.display())]
-pub struct RootError {
+#[error("could not open the folder {path}", path = path.display())]
+pub struct FolderError {
     path: PathBuf,
     source: std::io::Error,
 }
 
-/// Reads the probes below a root directory. Commands are left out: they belong to running systems.
-pub fn capture(root: &Path, probes: &[Probe]) -> Result<Capture, RootError> {
-    let directory = Root::open(root).map_err(|error| RootError { path: root.to_owned(), source: error.into() })?;
-    let mut capture = Capture { live: false, ..Capture::default() };
-    for probe in probes {
-        let reading = match *probe {
-            Probe::File { path, bytes_max } => directory.file(path, bytes_max),
-            Probe::Folder { path, files_max, bytes_max } => directory.folder(path, files_max, bytes_max),
-            Probe::First { paths, bytes_max } => {
-                capture.read_first(paths, bytes_max, |path| directory.file(path, bytes_max));
-                continue;
-            }
-            Probe::Command(_) => continue,
-        };
-        capture.readings.insert(*probe, reading);
+/// An open folder.
+#[derive(Debug)]
+pub struct Folder(Root);
+
+impl Folder {
+    pub fn open(path: &Path) -> Result<Self, FolderError> {
+        let failed = |error: rustix::io::Errno| FolderError { path: path.to_owned(), source: error.into() };
+        Root::open(path).map(Self).map_err(failed)
     }
-    Ok(capture)
+}
+
+impl Tree for Folder {
+    fn walk(&self, visit: &mut dyn FnMut(&str)) -> Result<(), String> {
+        let mut folders = vec![String::new()];
+        let mut seen = 0;
+        while let Some(folder) = folders.pop() {
+            let Ok(entries) = self.0.entries(&folder) else { continue };
+            let mut inner = Vec::new();
+            for (name, is_folder) in entries {
+                let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+                if is_folder {
+                    // What the kernel shows as files is none.
+                    let kernel = matches!(path.as_str(), "proc" | "sys" | "dev");
+                    if !kernel && path.matches('/').count() < DEPTH_MAX {
+                        inner.push(path);
+                    }
+                    continue;
+                }
+                seen += 1;
+                if seen > FILES_MAX {
+                    return Err(format!("it has more than {FILES_MAX} files: the rest was not looked at"));
+                }
+                visit(&path);
+            }
+            folders.extend(inner.into_iter().rev());
+        }
+        Ok(())
+    }
+
+    fn read(&self, path: &str, bytes_max: u64) -> Reading {
+        self.0.file(path, usize::try_from(bytes_max).unwrap_or(usize::MAX - 1))
+    }
+
+    fn folder(&self, path: &str, files_max: usize, bytes_max: usize) -> Reading {
+        self.0.folder(path, files_max, bytes_max)
+    }
+
+    fn head(&self, path: &str) -> Option<[u8; 16]> {
+        self.0.head(path)
+    }
+
+    fn layer(&self, _path: &str) -> &str {
+        ""
+    }
 }
 
 #[cfg(test)]
@@ -38,7 +82,8 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
-    use ecosystems::capture::Reading;
+    use ecosystems::capture::Probe;
+    use ecosystems::tree::capture;
     use rustix::fs::{CWD, FileType, Mode, mknodat};
 
     use super::*;
@@ -53,7 +98,7 @@ mod tests {
         fs::create_dir_all(root.join("etc")).unwrap();
         fs::create_dir_all(root.join("usr/lib")).unwrap();
         build(&root);
-        capture(&root, &[probe]).unwrap().readings.remove(&probe).unwrap()
+        capture(&Folder::open(&root).unwrap(), &[probe]).readings.remove(&probe).unwrap()
     }
 
     fn bytes(text: &str) -> Reading {
@@ -163,13 +208,13 @@ mod tests {
         let command =
             domain::command::Command { words: &["true"], root: false, output_bytes_max: 1, timeout_seconds: 1 };
         let outer = tempfile::tempdir().unwrap();
-        let capture = capture(outer.path(), &[Probe::Command(command)]).unwrap();
+        let capture = capture(&Folder::open(outer.path()).unwrap(), &[Probe::Command(command)]);
         assert!(!capture.live && capture.readings.is_empty());
     }
 
     #[test]
-    fn a_root_that_is_not_there_is_an_error() {
-        let error = capture(Path::new("/does/not/exist"), &[]).unwrap_err();
-        assert_eq!(error.to_string(), "could not open the root directory /does/not/exist");
+    fn a_folder_that_is_not_there_is_an_error() {
+        let error = Folder::open(Path::new("/does/not/exist")).unwrap_err();
+        assert_eq!(error.to_string(), "could not open the folder /does/not/exist");
     }
 }
