@@ -153,7 +153,7 @@ impl Registry {
         let deadline = Instant::now() + Duration::from_secs(60);
         while TcpStream::connect(address).is_err() {
             assert!(Instant::now() < deadline, "docker-registry did not start");
-            std::thread::sleep(Duration::from_millis(20));
+            pause();
         }
         registry
     }
@@ -175,6 +175,11 @@ impl Drop for Registry {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the registry tells nobody when it listens")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(20));
 }
 
 /// A port that nobody has; the registry takes it a moment later.

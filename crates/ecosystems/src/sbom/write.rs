@@ -143,7 +143,7 @@ struct SpdxReference<'a> {
 }
 
 fn spdx(bill: &Bill<'_>, out: &mut impl io::Write) -> io::Result<()> {
-    let Bill { name, product, release, components, tool, at, id } = *bill;
+    let Bill { name, release, components, tool, at, id, .. } = *bill;
     let title = serde_json::to_string(name)?;
     write!(
         out,
@@ -151,36 +151,15 @@ fn spdx(bill: &Bill<'_>, out: &mut impl io::Write) -> io::Result<()> {
          \"documentNamespace\":\"https://vigie.invalid/spdx/{id}\",\"creationInfo\":{{\"created\":\"{at}\",\
          \"creators\":[\"Tool: vigie-{tool}\"]}},\"packages\":["
     )?;
-    let mut first = true;
-    if !product.is_empty() {
-        let purpose = if is_image(product) { "CONTAINER" } else { "APPLICATION" };
-        let subject = serde_json::json!({
-            "SPDXID": "SPDXRef-subject", "name": name, "downloadLocation": "NOASSERTION", "filesAnalyzed": false,
-            "primaryPackagePurpose": purpose, "licenseConcluded": "NOASSERTION", "licenseDeclared": "NOASSERTION",
-            "copyrightText": "NOASSERTION", "externalRefs": [{
-                "referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": product,
-            }],
-        });
-        write!(out, "{subject}")?;
-        first = false;
-    }
-    if let Some(release) = release {
-        if !first {
-            out.write_all(b",")?;
-        }
-        let system = serde_json::json!({
-            "SPDXID": "SPDXRef-system", "name": release.distribution, "versionInfo": release.name,
-            "downloadLocation": "NOASSERTION", "filesAnalyzed": false, "primaryPackagePurpose": "OPERATING-SYSTEM",
-            "licenseConcluded": "NOASSERTION", "licenseDeclared": "NOASSERTION", "copyrightText": "NOASSERTION",
-        });
-        write!(out, "{system}")?;
-        first = false;
+    let leading = spdx_leading(bill);
+    for (number, package) in leading.iter().enumerate() {
+        let separator = if number > 0 { "," } else { "" };
+        write!(out, "{separator}{package}")?;
     }
     for (number, component) in components.iter().enumerate() {
-        if !first {
+        if number > 0 || !leading.is_empty() {
             out.write_all(b",")?;
         }
-        first = false;
         let locator = purl(component, release).into();
         let mut external_refs = vec![SpdxReference {
             reference_category: "PACKAGE-MANAGER",
@@ -207,19 +186,40 @@ fn spdx(bill: &Bill<'_>, out: &mut impl io::Write) -> io::Result<()> {
         serde_json::to_writer(&mut *out, &package)?;
     }
     out.write_all(b"],\"relationships\":[")?;
-    let first_package = match (product.is_empty(), release) {
-        (false, _) => "subject",
-        (true, Some(_)) => "system",
-        (true, None) => "package-0",
+    let described = match leading.first() {
+        Some(package) => package["SPDXID"].as_str(),
+        None => (!components.is_empty()).then_some("SPDXRef-package-0"),
     };
-    if !product.is_empty() || release.is_some() || !components.is_empty() {
+    if let Some(described) = described {
         write!(
             out,
             "{{\"spdxElementId\":\"SPDXRef-DOCUMENT\",\"relationshipType\":\"DESCRIBES\",\
-             \"relatedSpdxElement\":\"SPDXRef-{first_package}\"}}"
+             \"relatedSpdxElement\":\"{described}\"}}"
         )?;
     }
     out.write_all(b"]}")
+}
+
+/// What was looked at as a whole, and the system in it, where they are known.
+fn spdx_leading(bill: &Bill<'_>) -> Vec<serde_json::Value> {
+    let subject = (!bill.product.is_empty()).then(|| {
+        serde_json::json!({
+            "SPDXID": "SPDXRef-subject", "name": bill.name, "downloadLocation": "NOASSERTION", "filesAnalyzed": false,
+            "primaryPackagePurpose": if is_image(bill.product) { "CONTAINER" } else { "APPLICATION" },
+            "licenseConcluded": "NOASSERTION", "licenseDeclared": "NOASSERTION", "copyrightText": "NOASSERTION",
+            "externalRefs": [{
+                "referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": bill.product,
+            }],
+        })
+    });
+    let system = bill.release.map(|release| {
+        serde_json::json!({
+            "SPDXID": "SPDXRef-system", "name": release.distribution, "versionInfo": release.name,
+            "downloadLocation": "NOASSERTION", "filesAnalyzed": false, "primaryPackagePurpose": "OPERATING-SYSTEM",
+            "licenseConcluded": "NOASSERTION", "licenseDeclared": "NOASSERTION", "copyrightText": "NOASSERTION",
+        })
+    });
+    subject.into_iter().chain(system).collect()
 }
 
 fn is_image(product: &str) -> bool {

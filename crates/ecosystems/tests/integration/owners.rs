@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use ecosystems::capture::{Capture, Probe, Reading};
-use ecosystems::tree::Tree;
+use ecosystems::capture::{Probe, Reading};
+use ecosystems::tree::{Tree, capture};
 
 const STATUS: &str = "\
 Package: python3-yaml
@@ -27,19 +27,6 @@ const SINGLE: &str = "Package: tzdata\nVersion: 2024a\nArchitecture: all\n";
 /// Files by their paths.
 struct Files(BTreeMap<&'static str, Vec<u8>>);
 
-impl Files {
-    fn folder(&self, path: &str) -> Reading {
-        let inside = |file: &&str| file.rsplit_once('/').is_some_and(|(folder, _)| folder == path);
-        let files: BTreeMap<String, Vec<u8>> = self
-            .0
-            .iter()
-            .filter(|(file, _)| inside(file))
-            .map(|(file, bytes)| (file[path.len() + 1..].to_owned(), bytes.clone()))
-            .collect();
-        if files.is_empty() { Reading::Missing } else { Reading::Files(files) }
-    }
-}
-
 impl Tree for Files {
     fn walk(&self, visit: &mut dyn FnMut(&str)) -> Result<(), String> {
         self.0.keys().for_each(|path| visit(path));
@@ -50,6 +37,17 @@ impl Tree for Files {
         self.0.get(path).map_or(Reading::Missing, |bytes| Reading::Bytes(bytes.clone()))
     }
 
+    fn folder(&self, path: &str, _files_max: usize, _bytes_max: usize) -> Reading {
+        let inside = |file: &&str| file.rsplit_once('/').is_some_and(|(folder, _)| folder == path);
+        let files: BTreeMap<String, Vec<u8>> = self
+            .0
+            .iter()
+            .filter(|(file, _)| inside(file))
+            .map(|(file, bytes)| (file[path.len() + 1..].to_owned(), bytes.clone()))
+            .collect();
+        if files.is_empty() { Reading::Missing } else { Reading::Files(files) }
+    }
+
     fn head(&self, _path: &str) -> Option<[u8; 16]> {
         None
     }
@@ -57,19 +55,6 @@ impl Tree for Files {
     fn layer(&self, _path: &str) -> &str {
         ""
     }
-}
-
-fn capture(tree: &Files) -> Capture {
-    let mut capture = Capture::default();
-    for probe in crate::single_probes() {
-        let reading = match probe {
-            Probe::File { path, bytes_max } => tree.read(path, bytes_max as u64),
-            Probe::Folder { path, .. } => tree.folder(path),
-            Probe::First { .. } | Probe::Command(_) => continue,
-        };
-        capture.readings.insert(probe, reading);
-    }
-    capture
 }
 
 #[test]
@@ -88,7 +73,8 @@ fn one_root_with_every_kind_of_database() {
         ("usr/lib/sysimage/rpm/Packages.db", &fs::read(rpm).unwrap()),
     ];
     let tree = Files(files.into_iter().map(|(path, bytes)| (path, bytes.to_vec())).collect());
-    let capture = capture(&tree);
+    let probes: Vec<Probe> = ecosystems::probes().copied().collect();
+    let capture = capture(&tree, &probes);
     let inventory = ecosystems::inventory(&capture, &[]);
     assert_eq!(inventory.components.map(|components| components.len()), Some(2 + 1 + 1 + 6));
     let owners = ecosystems::host::owners(&capture, &tree);
