@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 use domain::component::{Component, Ecosystem};
 use domain::inventory::{Area, Gap, Identity, Inventory, Platform};
 
+pub use names::release;
+
 /// Components beyond this are no bill of materials.
 pub const COMPONENTS_MAX: usize = 2_000_000;
 
@@ -107,7 +109,7 @@ impl Bill {
 
     /// The operating system that the file names.
     pub(crate) fn system(&mut self, name: &str, version: &str) {
-        if let Some(release) = names::release(name, version) {
+        if let Some(release) = release(name, version) {
             // Said outright: it outweighs what single components let guess.
             *self.releases.entry((release.distribution, release.name)).or_default() += COMPONENTS_MAX;
         }

@@ -14,6 +14,7 @@ mod certfr_alertes;
 mod certfr_avis;
 mod configurations;
 mod cve5;
+mod csaf;
 mod cvelist;
 mod cwe;
 mod debian;
@@ -34,9 +35,12 @@ mod osv;
 mod problems;
 mod products;
 mod pypa;
+mod redhat;
+mod rhsa;
 mod rubysec;
 mod rustsec;
 mod stix;
+mod vex;
 mod vulnrichment;
 
 use std::io::{self, BufRead};
@@ -161,6 +165,8 @@ pub struct ParseError {
 pub const FEEDS: &[Feed] = &[
     debian::FEED,
     dsa::FEED,
+    redhat::FEED,
+    rhsa::FEED,
     alma::FEED,
     alpine::FEED,
     osv::FEED,
@@ -197,7 +203,7 @@ impl Feed {
             // Once a day, with a pause now and then.
             "epss" => 3 * DAY,
             // On working days, and not on all of them.
-            "kev" | "certfr-avis" | "euvd" | "redhat" | "alma" | "osv" => 14 * DAY,
+            "kev" | "certfr-avis" | "euvd" | "redhat" | "rhsa" | "alma" | "osv" => 14 * DAY,
             // Whenever somebody finds something.
             "rustsec" | "govulndb" | "pypa" | "rubysec" | "friendsofphp" | "alpine" | "wolfi" | "dsa" => 60 * DAY,
             "exploitdb" | "metasploit" | "nuclei" | "certfr-alertes" | "endoflife" => 60 * DAY,
@@ -232,6 +238,7 @@ pub fn known_ids() -> String {
 pub fn advisory_feeds(ecosystem: Ecosystem, release: &Release) -> &'static [&'static str] {
     match (ecosystem, release.distribution.as_str()) {
         (Ecosystem::Deb, "debian") => &["debian"],
+        (Ecosystem::Rpm, "rhel") => &["redhat"],
         (Ecosystem::Rpm, "almalinux") => &["alma"],
         (Ecosystem::Apk, "alpine") => &["alpine"],
         (Ecosystem::Pypi, _) => &["osv", "pypa"],
@@ -249,6 +256,7 @@ pub fn advisory_url(feed: &str, id: &str) -> String {
     match feed {
         "debian" => debian::advisory_url(id),
         "dsa" => dsa::advisory_url(id),
+        "redhat" | "rhsa" => redhat::advisory_url(id),
         "alma" => alma::advisory_url(id),
         "alpine" => alpine::advisory_url(id),
         "rustsec" => rustsec::advisory_url(id),

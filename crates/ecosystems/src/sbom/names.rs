@@ -81,7 +81,7 @@ fn release_of(purl: &Purl) -> Option<Release> {
 }
 
 /// The release by the names of os-release, package-urls and tools.
-pub(super) fn release(distribution: &str, version: &str) -> Option<Release> {
+pub fn release(distribution: &str, version: &str) -> Option<Release> {
     let distribution = match distribution.to_ascii_lowercase().as_str() {
         "redhat" | "red" | "red hat enterprise linux" | "red hat" | "rhel" => "rhel".to_owned(),
         "alma" | "almalinux" => "almalinux".to_owned(),

@@ -74,6 +74,15 @@ pub(crate) fn sample(feed: &str) -> Vec<u8> {
             "security-advisories-master",
             &[("vigie/demo/CVE-2099-10011.yaml", include_bytes!("../samples/friendsofphp/CVE-2099-10011.yaml"))],
         ),
+        "redhat" => archive(
+            "2023",
+            &[
+                ("cve-2023-38545.json", include_bytes!("../samples/redhat/2023/cve-2023-38545.json")),
+                ("cve-2023-42670.json", include_bytes!("../samples/redhat/2023/cve-2023-42670.json")),
+                ("cve-2024-50602.json", include_bytes!("../samples/redhat/2024/cve-2024-50602.json")),
+            ],
+        ),
+        "rhsa" => include_bytes!("../samples/rhsa/2024/rhsa-2024_3666.json").to_vec(),
         "euvd" => include_bytes!("../samples/euvd.json").to_vec(),
         "certfr-avis" => certfr_avis(),
         "certfr-alertes" => include_bytes!("../samples/certfr_alertes.json").to_vec(),

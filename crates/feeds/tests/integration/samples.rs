@@ -69,6 +69,16 @@ fn dsa() {
 }
 
 #[test]
+fn redhat() {
+    assert_snapshot!(read("redhat"));
+}
+
+#[test]
+fn rhsa() {
+    assert_snapshot!(read("rhsa"));
+}
+
+#[test]
 fn alma() {
     assert_snapshot!(read("alma"));
 }
