@@ -29,7 +29,8 @@ pub(crate) fn run(common: &Common, target: &str, options: &ImageOptions) -> anyh
 /// A root directory is one that says which system it holds, and what is neither folder nor file is an image in a registry.
 fn look(common: &Common, target: &str, options: &ImageOptions) -> anyhow::Result<(String, Inventory)> {
     let path = Path::new(target);
-    let is_archive = [".tar", ".tar.gz", ".tgz", ".tar.zst"].iter().any(|end| target.ends_with(end));
+    let is_archive =
+        [".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".tar.bz2"].iter().any(|end| target.ends_with(end));
     if !path.exists() || path.join("oci-layout").exists() || is_archive {
         return image::read(common, target, options);
     }

@@ -4,7 +4,7 @@ pub mod kernel;
 pub mod network;
 pub mod os_release;
 pub mod processes;
-mod release;
+pub(crate) mod release;
 mod restart;
 mod stream;
 mod ubuntu_pro;

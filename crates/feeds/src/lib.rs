@@ -40,6 +40,7 @@ mod rhsa;
 mod rubysec;
 mod rustsec;
 mod stix;
+mod ubuntu;
 mod vex;
 mod vulnrichment;
 
@@ -167,6 +168,7 @@ pub const FEEDS: &[Feed] = &[
     dsa::FEED,
     redhat::FEED,
     rhsa::FEED,
+    ubuntu::FEED,
     alma::FEED,
     alpine::FEED,
     osv::FEED,
@@ -238,6 +240,7 @@ pub fn known_ids() -> String {
 pub fn advisory_feeds(ecosystem: Ecosystem, release: &Release) -> &'static [&'static str] {
     match (ecosystem, release.distribution.as_str()) {
         (Ecosystem::Deb, "debian") => &["debian"],
+        (Ecosystem::Deb, "ubuntu") => &["ubuntu"],
         (Ecosystem::Rpm, "rhel") => &["redhat"],
         (Ecosystem::Rpm, "almalinux") => &["alma"],
         (Ecosystem::Apk, "alpine") => &["alpine"],
@@ -257,6 +260,7 @@ pub fn advisory_url(feed: &str, id: &str) -> String {
         "debian" => debian::advisory_url(id),
         "dsa" => dsa::advisory_url(id),
         "redhat" | "rhsa" => redhat::advisory_url(id),
+        "ubuntu" => ubuntu::advisory_url(id),
         "alma" => alma::advisory_url(id),
         "alpine" => alpine::advisory_url(id),
         "rustsec" => rustsec::advisory_url(id),

@@ -1,6 +1,7 @@
 //! OSV, the common form of package databases: read once here, used by every feed that speaks it.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io;
 
 use domain::advisory::{Advisory, Bound, PackageKind, Range, Rank, Statement, Versions};
@@ -274,8 +275,11 @@ impl Reader {
                 Err(error) => out.problems.add(&record.id, &error),
             }
         }
-        for affected in &record.affected {
-            self.affected(record, affected, &ids, out);
+        let mut said: Vec<Said> =
+            record.affected.iter().filter_map(|affected| Self::affected(record, affected, out)).collect();
+        without_paid(&mut said);
+        for said in said {
+            self.say(record, said, &ids, out);
         }
         if let [id] = ids.as_slice() {
             let flaw = flaw(record, id, flaws.aliases, self.feed, out.problems);
@@ -283,16 +287,21 @@ impl Reader {
         }
     }
 
-    fn affected(&self, record: &Osv<'_>, affected: &Affected<'_>, ids: &[VulnerabilityId], out: &mut Out<'_>) {
-        let Some(package) = &affected.package else { return };
-        let Some((ecosystem, release)) = world(&package.ecosystem) else { return };
-        let statement = statement(affected, ecosystem);
-        let Some(statement) = statement else { return };
+    fn affected(record: &Osv<'_>, affected: &Affected<'_>, out: &mut Out<'_>) -> Option<Said> {
+        let package = affected.package.as_ref()?;
+        let (ecosystem, release, paid) = world(&package.ecosystem)?;
+        let statement = statement(affected, ecosystem)?;
         out.covered.note(ecosystem, &release);
         if package.name.is_empty() || package.name.len() > 512 {
-            return out.problems.add(&record.id, &format_args!("{:?} is no package name", excerpt(&package.name)));
+            out.problems.add(&record.id, &format_args!("{:?} is no package name", excerpt(&package.name)));
+            return None;
         }
         let name = ecosystem.canonical_name(&package.name);
+        Some(Said { ecosystem, release, paid, name, statement })
+    }
+
+    fn say(&self, record: &Osv<'_>, said: Said, ids: &[VulnerabilityId], out: &mut Out<'_>) {
+        let Said { ecosystem, release, name, statement, .. } = said;
         let kind = if ecosystem == Ecosystem::Rpm { PackageKind::Binary } else { PackageKind::Source };
         for id in ids {
             let advisory = Advisory::new(
@@ -309,9 +318,34 @@ impl Reader {
     }
 }
 
+/// What a record says of one package.
+struct Said {
+    ecosystem: Ecosystem,
+    release: Release,
+    /// It is about what subscribers alone get.
+    paid: bool,
+    name: String,
+    statement: Statement,
+}
+
+/// One word for each package: everybody's fix, else the one that subscribers get, which nobody else can have installed.
+fn without_paid(said: &mut Vec<Said>) {
+    let key = |said: &Said| (said.ecosystem, said.release.clone(), said.name.clone());
+    let is_fix = |said: &Said| matches!(said.statement, Statement::FixedIn { .. });
+    let free_fixes: BTreeSet<_> = said.iter().filter(|said| !said.paid && is_fix(said)).map(key).collect();
+    let paid_fixes: BTreeSet<_> = said.iter().filter(|said| said.paid && is_fix(said)).map(key).collect();
+    if said.iter().all(|said| !said.paid) {
+        return;
+    }
+    said.retain(|said| match said.paid {
+        true => !free_fixes.contains(&key(said)),
+        false => is_fix(said) || !paid_fixes.contains(&key(said)),
+    });
+}
+
 /// Releases and ecosystems that a file speaks for.
 #[derive(Default)]
-pub(crate) struct Covered(std::collections::BTreeSet<(Ecosystem, Release)>);
+pub(crate) struct Covered(BTreeSet<(Ecosystem, Release)>);
 
 impl Covered {
     fn note(&mut self, ecosystem: Ecosystem, release: &Release) {
@@ -357,8 +391,9 @@ fn reference(link: &Link<'_>) -> Reference {
     Reference { url: link.url.to_string(), tags }
 }
 
-/// The world that an ecosystem's name stands for. `None`: one that Vigie does not know.
-fn world(name: &str) -> Option<(Ecosystem, Release)> {
+/// The world that an ecosystem's name stands for, and whether it is about what subscribers alone get. `None`: one that Vigie
+/// does not know.
+fn world(name: &str) -> Option<(Ecosystem, Release, bool)> {
     let (base, suffix) = name.split_once(':').unwrap_or((name, ""));
     let ecosystem = match base {
         "npm" => Ecosystem::Npm,
@@ -369,9 +404,19 @@ fn world(name: &str) -> Option<(Ecosystem, Release)> {
         "NuGet" => Ecosystem::Nuget,
         "RubyGems" => Ecosystem::Gem,
         "Packagist" => Ecosystem::Composer,
-        _ => return Some((distribution(base)?.0, release(base, suffix)?)),
+        _ => {
+            let (ecosystem, distribution) = distribution(base)?;
+            let paid = suffix.strip_prefix("Pro:");
+            let version = paid.unwrap_or(suffix);
+            // Certified and real-time builds are other product lines.
+            if paid.is_some() && !matches!(version.split_once(':'), None | Some((_, "LTS"))) {
+                return None;
+            }
+            let version = version.split(':').next().unwrap_or_default();
+            return Some((ecosystem, ecosystems::sbom::release(distribution, version)?, paid.is_some()));
+        }
     };
-    Some((ecosystem, Release::none()))
+    Some((ecosystem, Release::none(), false))
 }
 
 fn distribution(base: &str) -> Option<(Ecosystem, &'static str)> {
@@ -385,30 +430,6 @@ fn distribution(base: &str) -> Option<(Ecosystem, &'static str)> {
         "Chainguard" => (Ecosystem::Apk, "chainguard"),
         _ => return None,
     })
-}
-
-fn release(base: &str, suffix: &str) -> Option<Release> {
-    let (_, distribution) = distribution(base)?;
-    let name = match (distribution, suffix.split(':').next().unwrap_or_default()) {
-        ("wolfi" | "chainguard", _) => "rolling",
-        ("alpine", version) => version.strip_prefix('v').unwrap_or(version),
-        ("debian", "10") => "buster",
-        ("debian", "11") => "bullseye",
-        ("debian", "12") => "bookworm",
-        ("debian", "13") => "trixie",
-        ("debian", "14") => "forky",
-        ("ubuntu", "16.04") => "xenial",
-        ("ubuntu", "18.04") => "bionic",
-        ("ubuntu", "20.04") => "focal",
-        ("ubuntu", "22.04") => "jammy",
-        ("ubuntu", "24.04") => "noble",
-        ("ubuntu" | "debian", _) => return None,
-        (_, version) => version,
-    };
-    // What Ubuntu fixes for subscribers alone is fixed for them alone.
-    let paid = suffix.contains("Pro");
-    let name = if paid { format!("{name}-esm") } else { name.to_owned() };
-    (!name.is_empty()).then(|| Release { distribution: distribution.to_owned(), name })
 }
 
 /// What a record says of one package. `None`: nothing in versions (git commits alone).

@@ -9,7 +9,9 @@ use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
+use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
+use lzma_rust2::XzReader;
 
 /// How far something may expand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,9 @@ pub const RATIO_FREE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Window of the zstd frames that mirrors use for large archives (`zstd --long=27`).
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+
+/// `xz -9` asks for 64 MiB of dictionary.
+const XZ_MEMORY_KIB_MAX: u32 = 128 * 1024;
 
 impl Limits {
     /// A size, and the ratio that fits every real feed.
@@ -46,22 +51,47 @@ pub enum UnpackError {
     Damaged { name: String, reason: String },
 }
 
-/// Reads gzip (any number of members), zstd or plain bytes, recognised by the first bytes, within the limits.
+/// Reads gzip (any number of members), zstd, xz, bzip2 or plain bytes, recognised by the first bytes, within the limits.
 pub fn reader<'a>(name: &str, source: impl Read + 'a, limits: Limits) -> io::Result<Box<dyn BufRead + 'a>> {
     let packed = Rc::new(Cell::new(0));
     let mut source = BufReader::with_capacity(64 * 1024, Counting { source, count: Rc::clone(&packed) });
-    let magic: Vec<u8> = source.fill_buf()?.iter().copied().take(4).collect();
-    let (plain, expands): (Box<dyn Read + 'a>, bool) = if magic.starts_with(&[0x1f, 0x8b]) {
-        (Box::new(MultiGzDecoder::new(source)), true)
-    } else if magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        let mut decoder = zstd::stream::read::Decoder::with_buffer(source)?;
-        decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
-        (Box::new(decoder), true)
-    } else {
-        (Box::new(source), false)
+    let packing = Packing::of(source.fill_buf()?);
+    let plain: Box<dyn Read + 'a> = match packing {
+        None => Box::new(source),
+        Some(Packing::Gzip) => Box::new(MultiGzDecoder::new(source)),
+        Some(Packing::Zstd) => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(source)?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+            Box::new(decoder)
+        }
+        Some(Packing::Xz) => Box::new(XzReader::new_mem_limit(source, true, XZ_MEMORY_KIB_MAX)),
+        Some(Packing::Bzip2) => Box::new(MultiBzDecoder::new(source)),
     };
+    let expands = packing.is_some();
     let bounded = Bounded { plain, expands, packed, expanded: 0, limits, name: name.to_owned() };
     Ok(Box::new(BufReader::with_capacity(128 * 1024, bounded)))
+}
+
+/// How something is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packing {
+    Gzip,
+    Zstd,
+    Xz,
+    Bzip2,
+}
+
+impl Packing {
+    /// By the first bytes. `None`: it is not packed, or nobody knows how.
+    pub fn of(beginning: &[u8]) -> Option<Self> {
+        match beginning {
+            [0x1f, 0x8b, ..] => Some(Self::Gzip),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
+            [b'B', b'Z', b'h', b'1'..=b'9', ..] => Some(Self::Bzip2),
+            _ => None,
+        }
+    }
 }
 
 /// Counts what is read through it.
@@ -136,6 +166,26 @@ mod tests {
         let mut reader = reader("sample", packed, limits).map_err(|e| e.to_string())?;
         reader.read_to_end(&mut plain).map_err(|e| e.to_string())?;
         Ok(plain)
+    }
+
+    /// `hello, hello, hello, ` as `xz` and `bzip2` write it.
+    const XZ: &str = "fd377a585a000004e6d6b4460200210116000000742fe5a3e00014000c5d00341949ee8def8c88491b9000002d44300e89b43683000128156aff06101fb6f37d010000000004595a";
+    const BZIP2: &str = "425a6839314159265359c88543d3000005910040040244a000223f54340c02dc8d4753c5dc914e1424322150f4c0";
+
+    #[test]
+    fn xz_and_bzip2_are_recognised_too() {
+        for packed in [XZ, BZIP2] {
+            let bytes = hex::decode(packed).expect("hexadecimal");
+            let mut text = String::new();
+            let read = reader("x", &bytes[..], Limits::bytes(100)).and_then(|mut r| r.read_to_string(&mut text));
+            assert_eq!((read.ok(), text.as_str()), (Some(21), "hello, hello, hello, "));
+            let mut cut = Vec::new();
+            let half = &bytes[..bytes.len() / 2];
+            assert!(reader("x", half, Limits::bytes(100)).and_then(|mut r| r.read_to_end(&mut cut)).is_err());
+            let mut large = Vec::new();
+            let error = reader("x", &bytes[..], Limits::bytes(5)).and_then(|mut r| r.read_to_end(&mut large));
+            assert!(error.is_err_and(|error| error.to_string().contains("more than 5 bytes")));
+        }
     }
 
     #[test]

@@ -55,6 +55,16 @@ const BY_MAJOR: [&str; 14] = [
 const ROLLING: [&str; 8] =
     ["wolfi", "chainguard", "arch", "opensuse-tumbleweed", "gentoo", "minimos", "manjaro", "void"];
 
+/// The codename of a release of Debian or Ubuntu by its number.
+pub(crate) fn codename(distribution: &str, number: &str) -> Option<&'static str> {
+    let known: &[(&str, &str)] = match distribution {
+        "debian" => &DEBIAN,
+        "ubuntu" => &UBUNTU,
+        _ => &[],
+    };
+    known.iter().find(|(known, _)| *known == number).map(|(_, codename)| *codename)
+}
+
 /// The release that os-release names. `None`: it does not say which.
 pub(super) fn of(fields: &Fields) -> Option<Release> {
     let id = fields.id.as_deref()?;
@@ -119,7 +129,7 @@ fn debian(fields: &Fields) -> Option<String> {
     let by_number = || {
         let version = fields.version_id.as_deref()?;
         let number = version.split('.').next()?;
-        DEBIAN.iter().find(|(known, _)| *known == number).map(|(_, codename)| (*codename).to_owned())
+        codename("debian", number).map(str::to_owned)
     };
     let unreleased = || {
         let testing = fields.pretty_name.as_deref()?.strip_suffix("/sid")?.rsplit(' ').next()?;
@@ -131,7 +141,7 @@ fn debian(fields: &Fields) -> Option<String> {
 fn ubuntu(fields: &Fields) -> Option<String> {
     let by_number = || {
         let version = fields.version_id.as_deref()?;
-        UBUNTU.iter().find(|(known, _)| *known == version).map(|(_, codename)| (*codename).to_owned())
+        codename("ubuntu", version).map(str::to_owned)
     };
     let given = fields.codename.clone().or_else(|| fields.ubuntu_codename.clone());
     given.or_else(by_number).or_else(|| in_parentheses(fields))

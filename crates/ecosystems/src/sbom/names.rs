@@ -5,6 +5,7 @@ use domain::cpe::Cpe;
 use domain::purl::Purl;
 
 use super::{Item, generic};
+use crate::host::release::codename;
 
 /// A component as Vigie judges it, and the release that it says it is of; the error is why it cannot be judged.
 pub(super) fn component(item: &Item<'_>) -> Result<(Component, Option<Release>), String> {
@@ -94,19 +95,8 @@ pub fn release(distribution: &str, version: &str) -> Option<Release> {
     let major = version.split(['.', ' ']).next().unwrap_or_default();
     let two = || version.split('.').take(2).collect::<Vec<_>>().join(".");
     let name = match (distribution.as_str(), major) {
-        ("debian", "9") => "stretch".to_owned(),
-        ("debian", "10") => "buster".to_owned(),
-        ("debian", "11") => "bullseye".to_owned(),
-        ("debian", "12") => "bookworm".to_owned(),
-        ("debian", "13") => "trixie".to_owned(),
-        ("ubuntu", _) => match two().as_str() {
-            "16.04" => "xenial".to_owned(),
-            "18.04" => "bionic".to_owned(),
-            "20.04" => "focal".to_owned(),
-            "22.04" => "jammy".to_owned(),
-            "24.04" => "noble".to_owned(),
-            _ => version.to_owned(),
-        },
+        ("debian", major) => codename("debian", major).unwrap_or(version).to_owned(),
+        ("ubuntu", _) => codename("ubuntu", &two()).unwrap_or(version).to_owned(),
         ("alpine", _) => two(),
         ("wolfi" | "chainguard" | "arch", _) => "rolling".to_owned(),
         ("rhel" | "almalinux" | "rocky" | "centos" | "ol" | "fedora" | "amzn", major) => major.to_owned(),

@@ -82,6 +82,10 @@ pub(crate) fn sample(feed: &str) -> Vec<u8> {
                 ("cve-2024-50602.json", include_bytes!("../samples/redhat/2024/cve-2024-50602.json")),
             ],
         ),
+        "ubuntu" => archive(
+            "osv/cve/2099",
+            &[("UBUNTU-CVE-2099-10020.json", include_bytes!("../samples/ubuntu/UBUNTU-CVE-2099-10020.json"))],
+        ),
         "rhsa" => include_bytes!("../samples/rhsa/2024/rhsa-2024_3666.json").to_vec(),
         "euvd" => include_bytes!("../samples/euvd.json").to_vec(),
         "certfr-avis" => certfr_avis(),

@@ -74,6 +74,11 @@ fn redhat() {
 }
 
 #[test]
+fn ubuntu() {
+    assert_snapshot!(read("ubuntu"));
+}
+
+#[test]
 fn rhsa() {
     assert_snapshot!(read("rhsa"));
 }

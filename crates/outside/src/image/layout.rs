@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::manifest::{self, Config, DOCUMENT_BYTES_MAX, Descriptor, Manifest};
 use super::section::Section;
 use super::{Content, Digest, Image, ImageError, LAYER_BYTES_MAX, Layer, Reference, Wanted};
-use crate::unpack::{self, Limits, tar};
+use crate::unpack::{self, Limits, Packing, tar};
 
 /// An index may point to an index, and no deeper.
 const INDEX_DEPTH_MAX: usize = 3;
@@ -58,9 +58,8 @@ impl Files {
         }
         let name = path.display().to_string();
         let mut file = File::open(path)?;
-        let mut magic = [0; 4];
-        let is_packed = file.read_exact(&mut magic).is_ok()
-            && (magic.starts_with(&[0x1f, 0x8b]) || magic == [0x28, 0xb5, 0x2f, 0xfd]);
+        let mut beginning = [0; 8];
+        let is_packed = file.read_exact(&mut beginning).is_ok() && Packing::of(&beginning).is_some();
         file.rewind()?;
         if is_packed {
             let mut plain = tempfile::tempfile_in(spool)?;
