@@ -39,6 +39,9 @@ pub const KNOWLEDGE_FILE: &str = "knowledge.vkb";
 /// The knowledge before it, to go back to.
 pub const PREVIOUS_FILE: &str = "knowledge.previous.vkb";
 
+/// What the operator says: advisories and VEX, one document a file.
+pub const OPERATOR_FOLDER: &str = "advisories";
+
 /// Feeds that are fetched at the same time; each publisher is asked for one file at a time.
 const AT_ONCE: usize = 4;
 
@@ -189,6 +192,13 @@ async fn one_feed(
     options: &SyncOptions,
     progress: &dyn Progress,
 ) -> (&'static str, Outcome) {
+    let own;
+    let options = if feeds::is_operators(feed.id) {
+        own = SyncOptions { source: Source::Operator(options.data_dir.join(OPERATOR_FOLDER)), ..options.clone() };
+        &own
+    } else {
+        options
+    };
     let outcome = match FeedFolder::open(root, feed.id) {
         Ok(folder) => fetch::feed(feed, &folder, options, progress).await,
         Err(error) => Outcome::Failed(format!("cannot use {}: {error}", root.join(feed.id).display())),

@@ -25,7 +25,7 @@ use outside::unpack::archive::{ArchiveLimits, Content, Entry};
 use outside::unpack::input::Input;
 
 /// Most bytes of one document: real ones have up to 23 MB.
-const DOCUMENT_BYTES_MAX: u64 = 128 * MIB;
+pub(crate) const DOCUMENT_BYTES_MAX: u64 = 128 * MIB;
 const ARCHIVE: ArchiveLimits = ArchiveLimits { max_entries: 2_000_000, max_entry_bytes: DOCUMENT_BYTES_MAX };
 /// Pages that are kept of one flaw.
 const REFERENCES_MAX: usize = 100;
@@ -79,6 +79,17 @@ impl Reader {
         });
         let edition = out.edition;
         ended.map(|()| edition).map_err(|error| unpack_error(name, &error))
+    }
+
+    /// Reads one document that is in memory.
+    pub(crate) fn bytes(
+        &self,
+        bytes: &[u8],
+        sink: &mut dyn FnMut(Record),
+        problems: &mut Problems,
+    ) -> Result<(), String> {
+        let mut out = Out { covered: BTreeSet::new(), edition: Edition::default(), sink, problems };
+        self.document(bytes, &mut out)
     }
 
     /// Reads one document. Single products and vulnerabilities that cannot be read are problems; the rest is kept.

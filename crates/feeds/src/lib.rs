@@ -17,6 +17,7 @@ mod cve5;
 mod csaf;
 mod cvelist;
 mod cwe;
+mod cyclonedx;
 mod debian;
 mod dsa;
 mod endoflife;
@@ -28,9 +29,11 @@ mod govulndb;
 mod intervals;
 mod json;
 mod kev;
+mod local;
 mod metasploit;
 mod nuclei;
 mod nvd;
+mod openvex;
 mod osv;
 mod problems;
 mod products;
@@ -41,6 +44,7 @@ mod rubysec;
 mod rustsec;
 mod stix;
 mod ubuntu;
+mod vers;
 mod vex;
 mod vulnrichment;
 
@@ -142,6 +146,8 @@ pub enum Asked {
     Weekly,
     /// A publisher may lack it: the file of a year that has just begun.
     MayLack,
+    /// The operator's own folder is read.
+    Operator,
     /// Only mirrors are asked: another form of the same data, that they may have instead.
     OnlyMirrors,
 }
@@ -193,6 +199,7 @@ pub const FEEDS: &[Feed] = &[
     cwe::FEED,
     attack_cve::FEED,
     endoflife::FEED,
+    local::FEED,
 ];
 
 impl Feed {
@@ -214,6 +221,16 @@ impl Feed {
         }
     }
 
+    /// Fewer records than this are not all that the publisher has, whatever the source says: what they do not name is then
+    /// unknown, and not clean.
+    pub fn least_records(&self) -> u64 {
+        match self.id {
+            // More than 30,000 CVEs with several products or releases each.
+            "redhat" | "ubuntu" => 100_000,
+            _ => 0,
+        }
+    }
+
     /// How long its publisher wants to be left alone between two requests of one run.
     pub fn pause(&self) -> Duration {
         // NVD: "sleep your scripts for six seconds between requests".
@@ -227,8 +244,8 @@ pub fn feed(id: &str) -> Option<&'static Feed> {
 }
 
 /// Whether a feed holds only what the operator brings: then its absence is no lack.
-pub fn is_optional(id: &str) -> bool {
-    matches!(id, "local" | "csaf-provider")
+pub fn is_operators(id: &str) -> bool {
+    id == local::FEED.id
 }
 
 /// The ids of all feeds, for messages.
@@ -262,6 +279,8 @@ pub fn advisory_url(feed: &str, id: &str) -> String {
         "redhat" | "rhsa" => redhat::advisory_url(id),
         "ubuntu" => ubuntu::advisory_url(id),
         "alma" => alma::advisory_url(id),
+        // Authors of VEX name a document by its address.
+        "local" if id.starts_with("https://") => id.to_owned(),
         "alpine" => alpine::advisory_url(id),
         "rustsec" => rustsec::advisory_url(id),
         "govulndb" => govulndb::advisory_url(id),
@@ -325,7 +344,8 @@ mod tests {
             let names: BTreeSet<_> = requests.iter().map(|r| r.name.as_str()).collect();
             assert_eq!(names.len(), requests.len(), "{}", feed.id);
             assert!(names.iter().all(|name| name.chars().all(plain)), "{}", feed.id);
-            assert!(requests.iter().all(|r| r.url.starts_with("https://")), "{}", feed.id);
+            let is_outside = |request: &Request| request.asked != Asked::Operator;
+            assert!(requests.iter().all(|r| !is_outside(r) || r.url.starts_with("https://")), "{}", feed.id);
         }
     }
 }

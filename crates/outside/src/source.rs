@@ -1,7 +1,10 @@
-//! Where feeds come from: the publishers themselves, or a mirror that stands in for them.
+//! Where feeds come from: the publishers themselves, a mirror that stands in for them, or the operator.
+
+mod folder;
 
 use std::fs::File;
 use std::io;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,6 +17,8 @@ use crate::mirror::{Mirror, MirrorError};
 pub enum Source {
     Publishers(Client),
     Mirror(Mirror),
+    /// A folder that the operator fills; all of it is one archive, whatever is asked for.
+    Operator(PathBuf),
 }
 
 /// One conditional download.
@@ -111,6 +116,11 @@ impl Source {
         match self {
             Self::Publishers(client) => client.fetch(fetch, into, advance).await,
             Self::Mirror(mirror) => mirror.fetch(fetch, into, advance).await,
+            Self::Operator(path) => match folder::pack(path, into, fetch.max_bytes) {
+                Ok(Some(body)) => Ok(Answer::Body(body)),
+                Ok(None) => Ok(Answer::Absent),
+                Err(source) => Err(FetchError::Keep { url: path.display().to_string(), source }),
+            },
         }
     }
 
@@ -118,7 +128,7 @@ impl Source {
     /// the feed, else the remark in its table.
     pub fn is_partial(&self, feed: &str, url: &str) -> bool {
         match self {
-            Self::Publishers(_) => false,
+            Self::Publishers(_) | Self::Operator(_) => false,
             Self::Mirror(mirror) => mirror.manifest(feed).map_or_else(|| mirror.is_cut(url), |says| says.partial),
         }
     }
@@ -126,16 +136,17 @@ impl Source {
     /// The instant that the mirror gives for this feed's data.
     pub fn as_of(&self, feed: &str) -> Option<Timestamp> {
         match self {
-            Self::Publishers(_) => None,
+            Self::Publishers(_) | Self::Operator(_) => None,
             Self::Mirror(mirror) => mirror.manifest(feed).and_then(|m| m.as_of),
         }
     }
 
-    /// The source in words: `the publishers`, or the mirror's place.
+    /// The source in words: `the publishers`, the mirror's place, `the operator`.
     pub fn name(&self) -> &str {
         match self {
             Self::Publishers(_) => "the publishers",
             Self::Mirror(mirror) => mirror.place(),
+            Self::Operator(_) => "the operator",
         }
     }
 }

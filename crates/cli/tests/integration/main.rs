@@ -7,5 +7,6 @@ mod contract;
 mod honesty;
 mod whole_loop;
 mod killed;
+mod statements;
 mod browser;
 mod image;

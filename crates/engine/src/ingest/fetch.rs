@@ -277,6 +277,8 @@ impl<'a> Run<'a> {
         let problems = of_files().flat_map(|file| &file.problems).chain(documents.iter().flat_map(|d| &d.problems));
         let version = of_files().rev().map(|file| &file.version).chain(documents.iter().map(|d| &d.version));
         let incomplete = documents.as_ref().is_some_and(|d| d.partial || d.complete_at.is_none());
+        let record_count = of_files().map(|file| file.record_count).sum::<u64>()
+            + documents.as_ref().map_or(0, |documents| documents.record_count);
         let snapshot = FeedSnapshot {
             id: self.feed.id.to_owned(),
             fetched_at: if self.answered {
@@ -286,13 +288,13 @@ impl<'a> Run<'a> {
             },
             published_at: parts().flatten().max(),
             version: version.into_iter().find(|v| !v.is_empty()).cloned().unwrap_or_default(),
-            record_count: of_files().map(|file| file.record_count).sum::<u64>()
-                + documents.as_ref().map_or(0, |d| d.record_count),
+            record_count,
             problem_count: of_files().map(|file| file.problem_count).sum::<u64>()
                 + documents.as_ref().map_or(0, |d| d.problem_count),
             problems: problems.take(NAMED_PROBLEMS).cloned().collect(),
             partial: of_files().any(|file| file.partial || !file.complete)
                 || incomplete
+                || record_count < self.feed.least_records()
                 || (self.has_a_part && self.lacks_a_part),
             last_error: match self.errors.as_slice() {
                 [] => None,

@@ -86,6 +86,16 @@ pub(crate) fn sample(feed: &str) -> Vec<u8> {
             "osv/cve/2099",
             &[("UBUNTU-CVE-2099-10020.json", include_bytes!("../samples/ubuntu/UBUNTU-CVE-2099-10020.json"))],
         ),
+        "local" => archive(
+            "advisories",
+            &[
+                ("bom.json", include_bytes!("../samples/local/bom.json")),
+                ("csaf.json", include_bytes!("../samples/local/csaf.json")),
+                ("openvex.json", include_bytes!("../samples/local/openvex.json")),
+                ("osv.json", include_bytes!("../samples/local/osv.json")),
+                ("readme.txt", b"Not a document."),
+            ],
+        ),
         "rhsa" => include_bytes!("../samples/rhsa/2024/rhsa-2024_3666.json").to_vec(),
         "euvd" => include_bytes!("../samples/euvd.json").to_vec(),
         "certfr-avis" => certfr_avis(),

@@ -79,6 +79,11 @@ fn ubuntu() {
 }
 
 #[test]
+fn local() {
+    assert_snapshot!(read("local"));
+}
+
+#[test]
 fn rhsa() {
     assert_snapshot!(read("rhsa"));
 }

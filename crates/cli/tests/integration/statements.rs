@@ -1,0 +1,57 @@
+//! What the operator says overrules every publisher, is shown as such, and can be taken back.
+
+use serde_json::Value;
+use testkit::mirror::{TestMirror, VendorState};
+
+use crate::vigie::{Vigie, package, write_root};
+
+const AT: &str = "2024-01-13T08:00:00Z";
+const OPENVEX: &str = r#"{"@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://vex.example/1",
+    "timestamp": "2024-01-13T07:00:00Z", "statements": [{"vulnerability": {"name": "CVE-2099-0001"},
+    "products": [{"@id": "pkg:deb/debian/vigie-demo-web?arch=source&distro=bookworm"}],
+    "status": "not_affected", "justification": "vulnerable_code_not_in_execute_path"}]}"#;
+
+#[test]
+fn a_statement_of_the_operator_counts_until_it_is_taken_back() {
+    let vigie = Vigie::new();
+    let root = vigie.path("root");
+    write_root(&root, "bookworm", &package("vigie-demo-web", "1.0-1"));
+    let root = root.to_str().unwrap();
+    let mirror = vigie.path("mirror");
+    let fixed = VendorState::FixedIn("1.0-2".to_owned());
+    let world = TestMirror::new("2024-01-12T08:00:00Z").advisory("bookworm", "vigie-demo-web", "CVE-2099-0001", fixed);
+    world.write(&mirror).unwrap();
+    let sync = || {
+        vigie.run(AT, &["feeds", "sync", "--mirror", mirror.to_str().unwrap()]);
+        let status = vigie.json(0, AT, &["feeds", "status"]);
+        status.as_array().unwrap().iter().find(|feed| feed["id"] == "local").unwrap().clone()
+    };
+    let findings = || vigie.json(0, AT, &["scan", "root", root])["findings"].as_array().unwrap().len();
+
+    assert_eq!(sync()["state"], "never", "no folder is no lack");
+    assert_eq!(findings(), 1);
+
+    let folder = vigie.data_dir().join("advisories");
+    std::fs::create_dir_all(folder.join("team")).unwrap();
+    std::fs::write(folder.join("team/vex.json"), OPENVEX).unwrap();
+    let local = sync();
+    assert_eq!((&local["state"], &local["problem_count"]), (&"fresh".into(), &Value::from(0)), "{local}");
+    assert_eq!(findings(), 0);
+    let purl = "pkg:deb/debian/vigie-demo-web@1.0-1?distro=bookworm";
+    let explained = vigie.expect(0, AT, &["explain", "CVE-2099-0001", "--component", purl]);
+    assert!(explained.contains("operator") && explained.contains("vulnerable_code_not_in_execute_path"), "{explained}");
+
+    // A file that nobody can read is said, and the others count.
+    std::fs::write(folder.join("broken.json"), "{").unwrap();
+    let local = sync();
+    assert_eq!(local["problem_count"], 1);
+    assert!(local["problems"][0].as_str().unwrap().contains("broken.json"), "{local}");
+    assert_eq!(findings(), 0);
+
+    // Taking it back is no loss that would have to be confirmed.
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::create_dir(&folder).unwrap();
+    let local = sync();
+    assert_eq!((&local["record_count"], &local["last_error"]), (&Value::from(0), &Value::Null), "{local}");
+    assert_eq!(findings(), 1);
+}
