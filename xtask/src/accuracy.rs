@@ -3,6 +3,7 @@
 
 mod cases;
 mod compare;
+mod csaf;
 mod labels;
 mod oracle;
 mod report;
@@ -95,7 +96,8 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
     for row in &labels.rows {
         println!("labels     {:<44} {}", row.world, row.line());
     }
-    report::write(&root.join("docs/accuracy.md"), &scores, &labels)?;
+    let (suite, documents) = csaf::run(&bench.data)?;
+    report::write(&root.join("docs/accuracy.md"), &scores, &labels, (&suite, documents))?;
     fs::remove_dir_all(&bench.work)?;
     ensure!(scores.iter().all(Score::is_perfect), "there are wrong verdicts on computed answers: see docs/accuracy.md");
     Ok(())

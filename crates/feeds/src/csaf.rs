@@ -158,6 +158,9 @@ impl<'a> Words<'a> {
 impl One<'_, '_> {
     fn read(&self, out: &mut Out<'_>) -> Result<(), String> {
         let id = self.id()?;
+        for product in self.vulnerability.ids.iter().flat_map(|id| &id.product_ids) {
+            self.defined(product, out.problems);
+        }
         let flaw = self.flaw(&id, out.problems);
         (out.sink)(Record::Flaw(flaw));
         let justifications = self.words(&self.vulnerability.flags, |flag| Some(&*flag.label), out.problems);
@@ -255,10 +258,11 @@ impl One<'_, '_> {
         (out.sink)(Record::Advisory(advisory));
     }
 
-    /// The CVE, else the first other name that is one.
+    /// The CVE, else the first other name that is one, else the document's.
     fn id(&self) -> Result<VulnerabilityId, String> {
         let names = self.vulnerability.cve.iter().chain(self.vulnerability.ids.iter().map(|id| &id.text));
-        let mut ids = names.filter_map(|name| VulnerabilityId::new(name.trim()).ok());
+        let names = names.map(|name| name.trim()).chain([self.document]);
+        let mut ids = names.filter_map(|name| VulnerabilityId::new(name).ok());
         ids.next().ok_or_else(|| "a vulnerability has neither a CVE nor another identifier".to_owned())
     }
 
@@ -307,6 +311,7 @@ impl One<'_, '_> {
                 words.of_all.get_or_insert(word);
             }
             for product in &about.product_ids {
+                self.defined(product, problems);
                 words.by_product.entry(product).or_insert(word);
             }
             for group in &about.group_ids {
@@ -323,6 +328,12 @@ impl One<'_, '_> {
             }
         }
         words
+    }
+
+    fn defined(&self, product: &str, problems: &mut Problems) {
+        if !self.products.has(product) {
+            problems.add(self.document, &format_args!("the product {product:?} is not defined"));
+        }
     }
 
     fn concerns(&self, about: &About<'_>, product: &str) -> bool {

@@ -7,6 +7,7 @@ use domain::purl::Purl;
 use domain::vulnerability::VulnerabilityId;
 
 use crate::products::{all_versions, version_in};
+use crate::vers;
 
 /// Whether a product has a flaw, in the words that all dialects share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +43,8 @@ pub(crate) struct Subject {
     pub(crate) module: String,
     /// The package-url of what holds it. Empty: whatever does.
     pub(crate) product: String,
+    /// Versions by their specifier (`vers:…`), where they are more than one. Empty: see `version`.
+    pub(crate) range: String,
     /// Empty: every version.
     pub(crate) version: String,
 }
@@ -69,7 +72,7 @@ impl Subject {
         };
         let module = purl.qualifiers.get("rpmmod").map(|module| stream(module)).unwrap_or_default();
         let version = purl.full_version();
-        Some(Self { ecosystem, release, package, kind, module, product: String::new(), version })
+        Some(Self { ecosystem, release, package, kind, module, product: String::new(), range: String::new(), version })
     }
 
     /// The product of a CPE name. `None`: it does not name one.
@@ -81,13 +84,14 @@ impl Subject {
             kind: PackageKind::Source,
             module: String::new(),
             product: String::new(),
+            range: String::new(),
             version: version_in(cpe).unwrap_or_default(),
         })
     }
 
     /// Whether it is the same package, of whatever version.
     pub(crate) fn is_same_package(&self, other: &Self) -> bool {
-        let Self { ecosystem, release, package, kind, module, product, version: _ } = self;
+        let Self { ecosystem, release, package, kind, module, product, range: _, version: _ } = self;
         (ecosystem, kind) == (&other.ecosystem, &other.kind)
             && *release == other.release
             && [package, module, product] == [&other.package, &other.module, &other.product]
@@ -95,6 +99,15 @@ impl Subject {
 
     /// What a status says of the package's versions. `None`: nothing that a verdict could use.
     pub(crate) fn statement(&self, status: Status) -> Option<Statement> {
+        if !self.range.is_empty() {
+            // Whoever made the subject looked at its range.
+            let versions = vers::parse(&self.range).ok()?;
+            return match status {
+                Status::Affected(_) => Some(Statement::Affected(versions)),
+                Status::Fixed | Status::NotAffected => Some(Statement::NotAffectedIn(versions)),
+                Status::UnderInvestigation => None,
+            };
+        }
         let this = || Versions { ranges: Vec::new(), exact: vec![self.version.clone()] };
         Some(match (status, self.version.is_empty()) {
             // A distribution's fix is in every later version.

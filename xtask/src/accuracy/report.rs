@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use super::compare::{Score, Verdict};
+use super::csaf::Outcome;
 use super::labels::{Labels, Row};
 
 const BEGIN: &str = "<!-- figures: written by `make accuracy` -->\n";
@@ -15,11 +16,17 @@ const END: &str = "<!-- end of figures -->";
 const LISTED_MAX: usize = 200;
 
 /// Replaces the figures of the page.
-pub(super) fn write(path: &Path, scores: &[Score], labels: &Labels) -> anyhow::Result<()> {
+pub(super) fn write(
+    path: &Path,
+    scores: &[Score],
+    labels: &Labels,
+    (suite, documents): (&[Outcome], usize),
+) -> anyhow::Result<()> {
     let page = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     let (before, rest) = page.split_once(BEGIN).with_context(|| format!("{} has no {BEGIN}", path.display()))?;
     let (_, after) = rest.split_once(END).with_context(|| format!("{} has no {END}", path.display()))?;
-    let text = format!("{before}{BEGIN}\n{}\n{}\n{END}{after}", computed(scores)?, labelled(labels)?);
+    let (computed, labelled, csaf) = (computed(scores)?, labelled(labels)?, readers(suite, documents)?);
+    let text = format!("{before}{BEGIN}\n{computed}\n{labelled}\n{csaf}\n{END}{after}");
     fs::write(path, text)?;
     Ok(())
 }
@@ -62,6 +69,27 @@ fn list<'a>(
         writeln!(text, "- {}, {}: {package} {version} {advisory} is {what}{why}", score.world, score.what)?;
     }
     Ok(())
+}
+
+/// The tests of CSAF that concern readers.
+fn readers(suite: &[Outcome], documents: usize) -> anyhow::Result<String> {
+    let mut text = String::from("## CSAF\n\n");
+    writeln!(
+        text,
+        "All {documents} documents of the validator suites for CSAF 2.0 and 2.1 that are at hand were read to their end. Of the mandatory tests these \
+         concern readers; in the others an author breaks a rule of writing, and what the document says is taken as it is.\n",
+    )?;
+    writeln!(text, "| Edition | Test | Rule | Broken, and noticed | Kept, and no complaint |")?;
+    writeln!(text, "|---|---|---|--:|--:|")?;
+    for Outcome { edition, test, about, noticed, silent, .. } in suite {
+        let of = |(good, all): (usize, usize)| format!("{good} of {all}");
+        writeln!(text, "| {edition} | {test} | {about} | {} | {} |", of(*noticed), of(*silent))?;
+    }
+    writeln!(text)?;
+    for line in suite.iter().flat_map(|outcome| &outcome.otherwise).take(LISTED_MAX) {
+        writeln!(text, "- otherwise: {line}")?;
+    }
+    Ok(text)
 }
 
 fn labelled(labels: &Labels) -> anyhow::Result<String> {

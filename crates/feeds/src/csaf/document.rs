@@ -75,6 +75,9 @@ pub(super) struct Vulnerability<'a> {
 pub(super) struct OtherId<'a> {
     #[serde(borrow)]
     pub(super) text: Str<'a>,
+    /// CSAF 2.1.
+    #[serde(default, borrow)]
+    pub(super) product_ids: Vec<Str<'a>>,
 }
 
 #[derive(Deserialize)]

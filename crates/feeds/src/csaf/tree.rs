@@ -9,8 +9,8 @@ use domain::purl::Purl;
 use serde::Deserialize;
 
 use super::platform;
-use crate::json::Str;
-use crate::products::version;
+use crate::json::{Str, excerpt};
+use crate::vers;
 use crate::vex::{Subject, stream};
 
 /// A component of a component of … : real documents have three.
@@ -24,6 +24,9 @@ pub(super) struct ProductTree<'a> {
     full_product_names: Vec<Product<'a>>,
     #[serde(default, borrow)]
     relationships: Vec<Relationship<'a>>,
+    /// What relationships are in CSAF 2.1.
+    #[serde(default, borrow)]
+    product_paths: Vec<Path<'a>>,
     #[serde(default, borrow)]
     product_groups: Vec<Group<'a>>,
 }
@@ -70,6 +73,22 @@ struct Relationship<'a> {
 }
 
 #[derive(Deserialize)]
+struct Path<'a> {
+    #[serde(borrow)]
+    full_product_name: Product<'a>,
+    #[serde(borrow)]
+    beginning_product_reference: Str<'a>,
+    #[serde(borrow)]
+    subpaths: Vec<Step<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Step<'a> {
+    #[serde(borrow)]
+    next_product_reference: Str<'a>,
+}
+
+#[derive(Deserialize)]
 struct Group<'a> {
     #[serde(borrow)]
     group_id: Str<'a>,
@@ -88,10 +107,19 @@ pub(super) struct Products<'a> {
 enum Known<'a> {
     Leaf {
         helper: Option<&'a Helper<'a>>,
-        version: &'a str,
+        version: Named<'a>,
     },
-    /// The first as a component of the second.
-    Part(&'a str, &'a str),
+    /// The first as a component of the others.
+    Part(&'a str, Vec<&'a str>),
+}
+
+/// The versions that the branches above a product give it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Named<'a> {
+    #[default]
+    Every,
+    One(&'a str),
+    Range(&'a str),
 }
 
 /// What the parts of one product say together.
@@ -99,8 +127,8 @@ enum Known<'a> {
 struct Whole<'a> {
     package: Option<Purl>,
     cpe: Option<&'a str>,
-    /// Of a branch, where the package-url or CPE has none.
-    version: &'a str,
+    /// Where the package-url or CPE has none.
+    version: Named<'a>,
     module: String,
     release: Option<Release>,
     /// What it is a part of.
@@ -113,14 +141,18 @@ impl<'a> Products<'a> {
     pub(super) fn of(tree: &'a ProductTree<'a>, complain: &mut dyn FnMut(String)) -> Self {
         let mut products = Self::default();
         for branch in &tree.branches {
-            products.branch(branch, "", complain);
+            products.branch(branch, Named::Every, complain);
         }
         for product in &tree.full_product_names {
-            products.insert(product, Known::Leaf { helper: product.helper.as_ref(), version: "" }, complain);
+            products.insert(product, Known::Leaf { helper: product.helper.as_ref(), version: Named::Every }, complain);
         }
         for relationship in &tree.relationships {
-            let part = Known::Part(&relationship.product_reference, &relationship.relates_to_product_reference);
+            let part = Known::Part(&relationship.product_reference, vec![&relationship.relates_to_product_reference]);
             products.insert(&relationship.full_product_name, part, complain);
+        }
+        for path in &tree.product_paths {
+            let steps = path.subpaths.iter().map(|step| &*step.next_product_reference).collect();
+            products.insert(&path.full_product_name, Known::Part(&path.beginning_product_reference, steps), complain);
         }
         for group in &tree.product_groups {
             let ids = group.product_ids.iter().map(|id| &**id).collect();
@@ -128,7 +160,20 @@ impl<'a> Products<'a> {
                 complain(format!("the product group {:?} is defined twice", &*group.group_id));
             }
         }
+        products.check(complain);
         products
+    }
+
+    /// Complains of what nothing may refer to: a broken definition tells that the document may mean something else.
+    fn check(&self, complain: &mut dyn FnMut(String)) {
+        let mut ids: Vec<&str> = self.by_id.keys().chain(self.groups.values().flatten()).copied().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.into_iter().filter_map(|id| self.find(id).err()).for_each(complain);
+    }
+
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.by_id.contains_key(id)
     }
 
     /// The products of a group. `None`: there is no such group.
@@ -153,8 +198,18 @@ impl<'a> Products<'a> {
             (None, None) => None,
         };
         let Some(mut subject) = subject else { return Ok(None) };
-        if subject.version.is_empty() {
-            version.clone_into(&mut subject.version);
+        match version {
+            _ if !subject.version.is_empty() => {}
+            Named::Every => {}
+            // "before 4.2" is neither one version nor every one.
+            Named::One(text) if is_range(text) => {
+                return Err(format!("the product {id:?} has the version {:?}, which is more than one", excerpt(text)));
+            }
+            Named::One(text) => text.trim().clone_into(&mut subject.version),
+            Named::Range(text) => {
+                vers::parse(text)?;
+                text.clone_into(&mut subject.range);
+            }
         }
         if !module.is_empty() {
             subject.module = module;
@@ -169,12 +224,12 @@ impl<'a> Products<'a> {
             return Err(format!("the product {id:?} is a part of itself, or of too much"));
         }
         let known = self.by_id.get(id).ok_or_else(|| format!("the product {id:?} is not defined"))?;
-        let (helper, version) = match *known {
+        let (helper, version) = match known {
             Known::Part(part, of) => {
                 self.gather(part, own, depth + 1, whole)?;
-                return self.gather(of, false, depth + 1, whole);
+                return of.iter().try_for_each(|of| self.gather(of, false, depth + 1, whole));
             }
-            Known::Leaf { helper, version } => (helper, version),
+            Known::Leaf { helper, version } => (*helper, *version),
         };
         let purl =
             helper.and_then(|helper| helper.purl.as_deref().or_else(|| helper.purls.first().map(|purl| &**purl)));
@@ -185,9 +240,9 @@ impl<'a> Products<'a> {
                 whole.module = stream(&format!("{}:{}", purl.name, purl.version));
                 return Ok(());
             }
+            // A package-url without a version means every one, whatever the branches are called.
             Some(purl) if own => {
                 whole.package = Some(purl);
-                whole.version = version;
                 return Ok(());
             }
             Some(purl) => {
@@ -209,9 +264,15 @@ impl<'a> Products<'a> {
         Ok(())
     }
 
-    fn branch(&mut self, branch: &'a Branch<'a>, above: &'a str, complain: &mut dyn FnMut(String)) {
+    fn branch(&mut self, branch: &'a Branch<'a>, above: Named<'a>, complain: &mut dyn FnMut(String)) {
         let own = match &*branch.category {
-            "product_version" => version(&branch.name).unwrap_or_default(),
+            "product_version" => {
+                if is_range(&branch.name) {
+                    complain(format!("the version {:?} is more than one", excerpt(&branch.name)));
+                }
+                Named::One(&branch.name)
+            }
+            "product_version_range" => Named::Range(&branch.name),
             _ => above,
         };
         if let Some(product) = &branch.product {
@@ -232,6 +293,13 @@ impl<'a> Products<'a> {
             Entry::Occupied(place) => complain(format!("the product {:?} is defined twice", place.key())),
         }
     }
+}
+
+/// Whether a text means more than one version, by the words that CSAF forbids in a version.
+fn is_range(text: &str) -> bool {
+    const WORDS: [&str; 7] = ["after", "all", "before", "earlier", "later", "prior", "versions"];
+    let mut words = text.split_whitespace().map(str::to_ascii_lowercase);
+    text.contains(['<', '>']) || words.any(|word| WORDS.contains(&word.as_str()))
 }
 
 impl Known<'_> {

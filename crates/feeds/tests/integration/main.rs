@@ -74,28 +74,12 @@ pub(crate) fn sample(feed: &str) -> Vec<u8> {
             "security-advisories-master",
             &[("vigie/demo/CVE-2099-10011.yaml", include_bytes!("../samples/friendsofphp/CVE-2099-10011.yaml"))],
         ),
-        "redhat" => archive(
-            "2023",
-            &[
-                ("cve-2023-38545.json", include_bytes!("../samples/redhat/2023/cve-2023-38545.json")),
-                ("cve-2023-42670.json", include_bytes!("../samples/redhat/2023/cve-2023-42670.json")),
-                ("cve-2024-50602.json", include_bytes!("../samples/redhat/2024/cve-2024-50602.json")),
-            ],
-        ),
+        "redhat" => redhat(),
         "ubuntu" => archive(
             "osv/cve/2099",
             &[("UBUNTU-CVE-2099-10020.json", include_bytes!("../samples/ubuntu/UBUNTU-CVE-2099-10020.json"))],
         ),
-        "local" => archive(
-            "advisories",
-            &[
-                ("bom.json", include_bytes!("../samples/local/bom.json")),
-                ("csaf.json", include_bytes!("../samples/local/csaf.json")),
-                ("openvex.json", include_bytes!("../samples/local/openvex.json")),
-                ("osv.json", include_bytes!("../samples/local/osv.json")),
-                ("readme.txt", b"Not a document."),
-            ],
-        ),
+        "local" => local(),
         "rhsa" => include_bytes!("../samples/rhsa/2024/rhsa-2024_3666.json").to_vec(),
         "euvd" => include_bytes!("../samples/euvd.json").to_vec(),
         "certfr-avis" => certfr_avis(),
@@ -110,6 +94,30 @@ pub(crate) fn sample(feed: &str) -> Vec<u8> {
         "endoflife" => include_bytes!("../samples/endoflife/products.json").to_vec(),
         other => panic!("the feed {other} has no sample yet: write one"),
     }
+}
+
+fn redhat() -> Vec<u8> {
+    archive(
+        "2023",
+        &[
+            ("cve-2023-38545.json", include_bytes!("../samples/redhat/2023/cve-2023-38545.json")),
+            ("cve-2023-42670.json", include_bytes!("../samples/redhat/2023/cve-2023-42670.json")),
+            ("cve-2024-50602.json", include_bytes!("../samples/redhat/2024/cve-2024-50602.json")),
+        ],
+    )
+}
+
+fn local() -> Vec<u8> {
+    archive(
+        "advisories",
+        &[
+            ("bom.json", include_bytes!("../samples/local/bom.json")),
+            ("csaf.json", include_bytes!("../samples/local/csaf.json")),
+            ("openvex.json", include_bytes!("../samples/local/openvex.json")),
+            ("osv.json", include_bytes!("../samples/local/osv.json")),
+            ("readme.txt", b"Not a document."),
+        ],
+    )
 }
 
 fn vulnrichment() -> Vec<u8> {
