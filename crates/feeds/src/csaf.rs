@@ -3,11 +3,12 @@
 
 mod document;
 mod folder;
+mod names;
 mod platform;
 mod streams;
 mod tree;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use self::document::{About, Csaf, Link, Vulnerability};
 pub(crate) use self::folder::Folder;
@@ -201,6 +202,10 @@ impl One<'_, '_> {
                             impact: impacts.of(product).unwrap_or_default(),
                             justification: justifications.of(product).unwrap_or_default(),
                         };
+                        // What is said of no build may be said of a source or of a binary: their names do not tell.
+                        if subject.kind == PackageKind::Binary && subject.version.is_empty() {
+                            seen.insert((Subject { kind: PackageKind::Source, ..subject.clone() }, said));
+                        }
                         seen.insert((subject, said));
                     }
                     Ok(None) => {}
@@ -209,7 +214,8 @@ impl One<'_, '_> {
             }
         }
         self.contradictions(&affected, &id, out.problems);
-        let all: Vec<(Subject, Said<'_>)> = seen.into_iter().collect();
+        let mut all: Vec<(Subject, Said<'_>)> = seen.into_iter().collect();
+        without_overtaken(&mut all);
         for package in all.chunk_by(|(a, _), (b, _)| a.is_same_package(b)) {
             self.package(&id, package, out);
         }
@@ -218,9 +224,6 @@ impl One<'_, '_> {
 
     /// Says everything of one package: what each version says, and what all fixes say together.
     fn package(&self, id: &VulnerabilityId, all: &[(Subject, Said<'_>)], out: &mut Out<'_>) {
-        let is_fix = |(subject, said): &&(Subject, Said<'_>)| {
-            said.status == Status::Fixed && subject.ecosystem.is_distribution() && !subject.version.is_empty()
-        };
         for (subject, said) in all.iter().filter(|one| !is_fix(one)) {
             // Who brought the document may not know yet; then whoever is asked next may.
             let open = self.rank == Rank::Operator && said.status == Status::UnderInvestigation;
@@ -228,16 +231,28 @@ impl One<'_, '_> {
                 self.say(id, subject, said, statement, out);
             }
         }
-        let fixes: Vec<_> = all.iter().filter(is_fix).collect();
+        let (modular, plain): (Vec<_>, Vec<_>) =
+            all.iter().filter(is_fix).partition(|(subject, _)| subject.stream() == "*");
+        self.fixes(id, &plain, &streams::fixed_in, out);
+        self.fixes(id, &modular, &streams::fixed_in_streams, out);
+    }
+
+    /// Says what fixes of one package come to.
+    fn fixes(
+        &self,
+        id: &VulnerabilityId,
+        fixes: &[&(Subject, Said<'_>)],
+        together: &dyn Fn(Ecosystem, Vec<&str>) -> Option<Statement>,
+        out: &mut Out<'_>,
+    ) {
         // The notice of the last fix stands for all of them.
         let later = |a: &Subject, b: &Subject| {
             ecosystems::compare(a.ecosystem, &a.version, &b.version).unwrap_or(std::cmp::Ordering::Equal)
         };
-        if let Some((subject, said)) = fixes.iter().max_by(|(a, _), (b, _)| later(a, b)) {
-            let versions = fixes.iter().map(|(subject, _)| subject.version.as_str()).collect();
-            if let Some(statement) = streams::fixed_in(subject.ecosystem, versions) {
-                self.say(id, subject, said, statement, out);
-            }
+        let Some((subject, said)) = fixes.iter().max_by(|(a, _), (b, _)| later(a, b)) else { return };
+        let versions = fixes.iter().map(|(subject, _)| subject.version.as_str()).collect();
+        if let Some(statement) = together(subject.ecosystem, versions) {
+            self.say(id, subject, said, statement, out);
         }
     }
 
@@ -247,15 +262,14 @@ impl One<'_, '_> {
         }
         let name = if said.erratum.is_empty() { self.document } else { said.erratum };
         let is_unaffected = matches!(statement, Statement::NotAffected | Statement::NotAffectedIn(_));
-        // What is said of no build may be said of a source or of a binary: their names do not tell.
-        let is_of_both = subject.kind == PackageKind::Binary && subject.version.is_empty();
-        let mut advisory = subject.clone().advisory(self.reader.feed, name, self.rank, id.clone(), statement);
-        advisory.urgency = said.impact.to_ascii_lowercase();
-        advisory.justification = if is_unaffected { said.justification.to_owned() } else { String::new() };
-        if is_of_both {
-            (out.sink)(Record::Advisory(Advisory { kind: PackageKind::Source, ..advisory.clone() }));
-        }
-        (out.sink)(Record::Advisory(advisory));
+        let module = subject.stream().to_owned();
+        let advisory = subject.clone().advisory(self.reader.feed, name, self.rank, id.clone(), statement);
+        (out.sink)(Record::Advisory(Advisory {
+            module,
+            urgency: said.impact.to_ascii_lowercase(),
+            justification: if is_unaffected { said.justification.to_owned() } else { String::new() },
+            ..advisory
+        }));
     }
 
     /// The CVE, else the first other name that is one, else the document's.
@@ -355,6 +369,27 @@ impl One<'_, '_> {
             }
         }
     }
+}
+
+/// Whether it is a fix that later versions have too.
+fn is_fix((subject, said): &&(Subject, Said<'_>)) -> bool {
+    said.status == Status::Fixed && subject.ecosystem.is_distribution() && !subject.version.is_empty()
+}
+
+/// Takes "affected" back where the same product line has a fix: the word is of before it.
+fn without_overtaken(all: &mut Vec<(Subject, Said<'_>)>) {
+    let line = |subject: &Subject, module: &str| {
+        (subject.ecosystem, subject.release.clone(), subject.package.clone(), subject.kind, module.to_owned())
+    };
+    let fixed: HashSet<_> = all.iter().filter(is_fix).map(|(subject, _)| line(subject, subject.stream())).collect();
+    all.retain(|(subject, said)| {
+        let every = subject.version.is_empty() && subject.range.is_empty();
+        let overtaken = || {
+            let of_a_stream = !subject.module.is_empty() && fixed.contains(&line(subject, "*"));
+            of_a_stream || fixed.contains(&line(subject, &subject.module))
+        };
+        !(every && matches!(said.status, Status::Affected(_)) && overtaken())
+    });
 }
 
 /// What is said of one product, beside which package it is.
@@ -469,6 +504,37 @@ mod tests {
         assert_eq!(problems, Vec::<String>::new());
         let fix = "rhel 8 npm Binary FixedIn { version: \"1:9.6.7-1.18.18.2.2\" } nodejs:18";
         assert_eq!(lines, [fix, "speaks for rhel 8"]);
+    }
+
+    #[test]
+    fn what_is_not_fixed_has_a_name_alone() {
+        let part = |of: &str| {
+            let id = format!("rhel9:{of}");
+            json!({"category": "default_component_of", "full_product_name": {"name": id, "product_id": id},
+                "product_reference": of, "relates_to_product_reference": "rhel9"})
+        };
+        let branch = |name: &str, helper: Value| {
+            json!({"category": "product_version", "name": name,
+                "product": {"name": name, "product_id": name, "product_identification_helper": helper}})
+        };
+        let module = "postgresql:15/postgresql";
+        let tree = json!({
+            "branches": [
+                branch("rhel9", json!({"cpe": "cpe:/o:redhat:enterprise_linux:9"})),
+                branch("log4j", json!({})),
+                branch(module, json!({})),
+                branch("ruby", json!({"purl": "pkg:rpmmod/redhat/ruby:3.1/ruby"})),
+            ],
+            "relationships": [part("log4j"), part(module), part("ruby")],
+        });
+        let names = ["log4j", module, "ruby"].map(|name| format!("rhel9:{name}"));
+        let affected = json!({"cve": "CVE-2099-1", "product_status": {"known_affected": names}});
+        let (lines, problems) = read(None, &document(&tree, &affected));
+        assert_eq!(problems, Vec::<String>::new());
+        let both =
+            |name: &str, module: &str| ["Source", "Binary"].map(|kind| format!("rhel 9 {name} {kind} Open {module}"));
+        let all = [both("log4j", ""), both("postgresql", "postgresql:15"), both("ruby", "ruby:3.1")].concat();
+        assert_eq!(lines, [all, vec!["speaks for rhel 9".to_owned()]].concat());
     }
 
     #[test]

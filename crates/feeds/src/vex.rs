@@ -89,6 +89,12 @@ impl Subject {
         })
     }
 
+    /// The module's stream; `*` where only the version tells that it is built in a module: another world than plain builds.
+    pub(crate) fn stream(&self) -> &str {
+        let is_modular = || self.version.contains(".module+") || self.version.contains(".module_");
+        if self.module.is_empty() && self.ecosystem == Ecosystem::Rpm && is_modular() { "*" } else { &self.module }
+    }
+
     /// Whether it is the same package, of whatever version.
     pub(crate) fn is_same_package(&self, other: &Self) -> bool {
         let Self { ecosystem, release, package, kind, module, product, range: _, version: _ } = self;

@@ -13,6 +13,8 @@ pub(super) fn release(cpe: &Cpe) -> Option<Release> {
     let version = cpe.version.plain()?;
     let named = |distribution: &str, name: String| Some(Release { distribution: distribution.to_owned(), name });
     match (vendor, product) {
+        // The system below Red Hat Virtualization has packages of its own.
+        ("redhat", "enterprise_linux") if cpe.edition.plain() == Some("hypervisor") => None,
         ("redhat", "enterprise_linux") => named("rhel", version.split('.').next()?.to_owned()),
         ("redhat", product) => {
             let (_, stream) = STREAMS.iter().find(|(name, _)| *name == product)?;
@@ -42,6 +44,7 @@ mod tests {
             ("cpe:/a:redhat:rhel_e4s:8.4::appstream", Some("rhel 8.4-e4s")),
             ("cpe:/o:suse:sles:15:sp4", Some("sles 15.4")),
             ("cpe:/a:redhat:satellite:6.15::el8", None),
+            ("cpe:/o:redhat:enterprise_linux:8::hypervisor", None),
             ("cpe:/o:redhat:enterprise_linux", None),
         ] {
             let cpe = Cpe::parse(cpe).expect("a CPE name");

@@ -8,7 +8,7 @@ use domain::cpe::Cpe;
 use domain::purl::Purl;
 use serde::Deserialize;
 
-use super::platform;
+use super::{names, platform};
 use crate::json::{Str, excerpt};
 use crate::vers;
 use crate::vex::{Subject, stream};
@@ -190,14 +190,22 @@ impl<'a> Products<'a> {
         if elsewhere {
             return Ok(None);
         }
-        let subject = match (&package, cpe) {
-            (Some(purl), _) => Subject::of_purl(purl, release.as_ref()),
+        let subject = match (&package, cpe, version) {
+            (Some(purl), ..) => Subject::of_purl(purl, release.as_ref()),
             // A platform alone is no package.
-            (None, Some(_)) if release.is_some() => None,
-            (None, Some(cpe)) => Cpe::parse(cpe).ok().and_then(|cpe| Subject::of_cpe(&cpe)),
-            (None, None) => None,
+            (None, Some(_), _) if release.is_some() => None,
+            (None, Some(cpe), _) => Cpe::parse(cpe).ok().and_then(|cpe| Subject::of_cpe(&cpe)),
+            // Red Hat gives what it has not fixed no package-url: its name is all that there is.
+            (None, None, Named::One(name)) => {
+                let named = release.as_ref().and_then(|release| names::rpm(name, release));
+                return Ok(named.map(|subject| match module.is_empty() {
+                    true => subject,
+                    false => Subject { module, ..subject },
+                }));
+            }
+            (None, None, _) => None,
         };
-        let Some(mut subject) = subject else { return Ok(None) };
+        let Some(mut subject) = subject.filter(|subject| !names::is_debug(subject)) else { return Ok(None) };
         match version {
             _ if !subject.version.is_empty() => {}
             Named::Every => {}
@@ -237,7 +245,10 @@ impl<'a> Products<'a> {
         let cpe = helper.and_then(|helper| helper.cpe.as_deref());
         match purl {
             Some(purl) if purl.kind == "rpmmod" => {
-                whole.module = stream(&format!("{}:{}", purl.name, purl.version));
+                match names::in_module(&purl) {
+                    Some((module, package)) => (whole.module, whole.package) = (module, Some(package)),
+                    None => whole.module = stream(&format!("{}:{}", purl.name, purl.version)),
+                }
                 return Ok(());
             }
             // A package-url without a version means every one, whatever the branches are called.
