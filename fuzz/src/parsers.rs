@@ -217,8 +217,8 @@ pub(crate) fn knowledge(seed: &Seed) -> String {
     format!(
         "{} {} {} {:?}",
         say(knowledge.verify()),
-        about(matches.matched.len()),
-        about(matches.undecided.len()),
+        about(matches.matched().count()),
+        about(matches.undecided().count()),
         knowledge.damage()
     )
 }

@@ -39,8 +39,8 @@ pub fn detect(
     at: Timestamp,
 ) -> Vec<Moved> {
     let mut prior: BTreeMap<FindingKey, Finding> = prior.into_iter().map(|f| (f.key.clone(), f)).collect();
-    let mut moved = Vec::with_capacity(matches.matched.len());
-    for matched in &matches.matched {
+    let mut moved = Vec::new();
+    for matched in matches.matched() {
         let key = FindingKey { asset, package: matched.package.clone(), vulnerability: matched.vulnerability.clone() };
         moved.extend(detected(key.clone(), prior.remove(&key), matched, at));
     }
@@ -110,7 +110,7 @@ type Installed<'a> = (Ecosystem, &'a str, &'a str);
 /// What this evaluation can prove about findings that it did not match.
 struct Absence<'a> {
     inventory: &'a Inventory,
-    matches: &'a Matches,
+    decided: BTreeSet<&'a Package>,
     /// What is installed, by package.
     installed: BTreeMap<Installed<'a>, Vec<&'a Component>>,
     undecided: BTreeSet<(&'a str, &'a VulnerabilityId)>,
@@ -129,11 +129,10 @@ impl<'a> Absence<'a> {
             }
         }
         let undecided = matches
-            .undecided
-            .iter()
+            .undecided()
             .filter_map(|entry| Some((entry.subject.as_str(), entry.vulnerability.as_ref()?)))
             .collect();
-        Self { inventory, matches, installed, undecided, rejected }
+        Self { inventory, decided: matches.decided(), installed, undecided, rejected }
     }
 
     /// The negative evidence for one unmatched finding. `None`: nothing is proven.
@@ -149,7 +148,7 @@ impl<'a> Absence<'a> {
         };
         let here = Package { release: release.clone(), ..package.clone() };
         let installed = self.installed.get(&(package.ecosystem, package.name.as_str(), package.place.as_str()));
-        if installed.is_some() && !self.matches.decided.contains(&here) {
+        if installed.is_some() && !self.decided.contains(&here) {
             return None;
         }
         if *release != package.release {
@@ -179,10 +178,12 @@ impl<'a> Absence<'a> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::sync::Arc;
 
     use domain::advisory::VendorStatus;
     use domain::inventory::{Area, Gap, Identity, Platform};
     use domain::verdict::{Confidence, Undecided, UndecidedKind};
+    use knowledge::Verdict;
     use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
     use uuid::Uuid;
 
@@ -265,15 +266,18 @@ mod tests {
     }
 
     fn matches(world: &World) -> Matches {
-        let mut matches = Matches::default();
-        if world.decided {
-            matches.decided.insert(package());
-        }
+        let mut verdict = Verdict {
+            package: package(),
+            decided: world.decided,
+            matched: Vec::new(),
+            undecided: Vec::new(),
+            unlisted: String::new(),
+        };
         for (index, flaw) in FLAWS.iter().enumerate() {
             let vulnerability = VulnerabilityId::new(*flaw).unwrap();
             if affected(world, index) {
                 let fixed = world.fixed[index].filter(|fixed| *fixed > 0);
-                matches.matched.push(Match {
+                verdict.matched.push(Match {
                     package: package(),
                     vulnerability,
                     version: format!("{}-1", world.installed),
@@ -287,7 +291,7 @@ mod tests {
                     confidence: Confidence::High,
                 });
             } else if world.fixed[index].is_none() && world.installed > 0 {
-                matches.undecided.push(Undecided {
+                verdict.undecided.push(Undecided {
                     kind: UndecidedKind::Verdict,
                     subject: "demo".to_owned(),
                     vulnerability: Some(vulnerability),
@@ -295,7 +299,7 @@ mod tests {
                 });
             }
         }
-        matches
+        Matches { packages: vec![Arc::new(verdict)], open: Vec::new() }
     }
 
     fn at(hour: usize) -> Timestamp {

@@ -25,7 +25,7 @@ pub fn evaluate(knowledge: Option<&Knowledge>, inventory: &Inventory, context: &
     let matches = knowledge.find(inventory);
     let mut undecided = undecided(knowledge.feeds(), inventory, &matches, at);
     let mut judge = Judge::new(Some(knowledge), at);
-    let mut judged: Vec<Judged> = matches.matched.into_iter().map(|matched| judge.judge(matched, context)).collect();
+    let mut judged: Vec<Judged> = matches.into_matched().map(|matched| judge.judge(matched, context)).collect();
     sort(&mut judged);
     // What a lookup did not find may be what is damaged.
     if let Some(entry) = knowledge.damage().map(damaged).filter(|entry| !undecided.contains(entry)) {

@@ -21,7 +21,7 @@ use ecosystems::capture::{FollowUp, Probe, Reading};
 use ecosystems::manifest::Found;
 use ecosystems::tree::{self, Looking, Tree};
 use jiff::Timestamp;
-use knowledge::{Knowledge, Matches};
+use knowledge::{Knowledge, Matcher, Matches};
 use store::Tx;
 use store::finding::{Recording, Save, StoredFinding};
 use store::inspection::NewInspection;
@@ -157,6 +157,7 @@ impl Engine {
         let Some(knowledge) = self.knowledge()? else { return Ok(0) };
         let hash = knowledge.hash();
         let touched = self.touched(&knowledge).await?;
+        let mut matcher = Matcher::new(&knowledge);
         let (mut after, mut count) = (None, 0);
         loop {
             let page = store::inspection::latest_of_all(&self.db, after, PAGE).await?;
@@ -172,7 +173,7 @@ impl Engine {
                         continue;
                     }
                 }
-                self.rematch_one(&knowledge, summary.asset).await?;
+                self.rematch_one(&knowledge, &mut matcher, summary.asset).await?;
                 count += 1;
             }
         }
@@ -228,12 +229,18 @@ impl Engine {
         Ok(outcome)
     }
 
-    async fn rematch_one(&self, knowledge: &Knowledge, asset: AssetId) -> anyhow::Result<()> {
+    async fn rematch_one(
+        &self,
+        knowledge: &Knowledge,
+        matcher: &mut Matcher<'_>,
+        asset: AssetId,
+    ) -> anyhow::Result<()> {
         let now = self.now();
         let mut tx = self.db.begin().await?;
         store::asset::lock(&mut tx, asset).await?;
         let Some(stored) = store::inspection::latest(&mut tx, asset).await? else { return Ok(()) };
-        let judged = Judgement::of(Some(knowledge), &stored.inventory, now);
+        let matches = matcher.find(&stored.inventory);
+        let judged = Judgement::new(Some(knowledge), matches, &stored.inventory, now);
         let cause = format!("knowledge {}", knowledge.hash());
         let at = now.max(stored.summary.observed_at);
         take_in(&mut tx, asset, &stored.inventory, &judged, false, Recording { at, cause: &cause }).await?;
@@ -296,6 +303,10 @@ struct Judgement<'k> {
 impl<'k> Judgement<'k> {
     fn of(knowledge: Option<&'k Knowledge>, inventory: &Inventory, at: Timestamp) -> Self {
         let matches = knowledge.map_or_else(Matches::default, |knowledge| knowledge.find(inventory));
+        Self::new(knowledge, matches, inventory, at)
+    }
+
+    fn new(knowledge: Option<&'k Knowledge>, matches: Matches, inventory: &Inventory, at: Timestamp) -> Self {
         let feeds = crate::ingest::known(knowledge.map(Knowledge::feeds).unwrap_or_default());
         let undecided = undecided(&feeds, inventory, &matches, at);
         Self { knowledge, matches, undecided }

@@ -98,7 +98,7 @@ pub fn state_of(feeds: &[FeedSnapshot], id: &str, at: Timestamp) -> FeedState {
 /// Everything that keeps this evaluation from proving an asset clean, worst first.
 pub fn undecided(feeds: &[FeedSnapshot], inventory: &Inventory, matches: &Matches, at: Timestamp) -> Vec<Undecided> {
     let mut entries = feed_entries(feeds, inventory, at);
-    entries.extend(matches.undecided.iter().cloned());
+    entries.extend(matches.undecided().cloned());
     entries.extend(inventory.gaps.iter().map(|gap| Undecided {
         kind: UndecidedKind::Inventory,
         subject: gap.subject.clone(),

@@ -20,5 +20,5 @@ pub use builder::Builder;
 pub use changed::Changed;
 pub use error::{Damaged, KnowledgeError, TooLarge};
 pub use lookup::{Coverage, Knowledge};
-pub use matching::{Considered, Explanation, Matches, Outcome};
+pub use matching::{Considered, Explanation, Matcher, Matches, Outcome, Verdict};
 pub use past::{Fact, Past};

@@ -6,10 +6,12 @@
 mod explain;
 mod installed;
 mod kernel;
+mod matcher;
 mod ranges;
 mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use domain::component::{Component, Ecosystem, Package, Release};
 use domain::inventory::Inventory;
@@ -22,50 +24,87 @@ use crate::lookup::{Coverage, Knowledge};
 pub use explain::{Considered, Explanation, Outcome};
 use installed::{Installed, Set, VERSIONS_MAX};
 use kernel::Kernels;
+use matcher::Known;
+pub use matcher::Matcher;
 use verdict::{Decision, Said, Surroundings, decide, vendor_status};
 
 /// What the knowledge says of one inventory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Matches {
-    /// One entry for each (package, vulnerability), sorted by both.
+    /// One for each package, sorted by it.
+    pub packages: Vec<Arc<Verdict>>,
+    /// What could not be decided of no package alone.
+    pub open: Vec<Undecided>,
+}
+
+/// What the knowledge says of one package as it is installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub package: Package,
+    /// The absence of a match is proof, apart from the vulnerabilities that `undecided` names.
+    pub decided: bool,
+    /// One entry for each vulnerability, sorted by it.
     pub matched: Vec<Match>,
-    /// What could not be decided. A package that one version or one statement leaves open has its name as the subject.
+    /// What one version or one statement leaves open; the package's name is the subject.
     pub undecided: Vec<Undecided>,
-    /// Packages for which the absence of a match is proof, apart from pairs that `undecided` names.
-    pub decided: BTreeSet<Package>,
+    /// The partial feed that does not list the package, where such packages are counted and not named. Empty: none.
+    pub unlisted: String,
+}
+
+impl Matches {
+    /// One entry for each (package, vulnerability), sorted by both.
+    pub fn matched(&self) -> impl Iterator<Item = &Match> {
+        self.packages.iter().flat_map(|verdict| &verdict.matched)
+    }
+
+    /// The same, to keep.
+    pub fn into_matched(self) -> impl Iterator<Item = Match> {
+        self.packages.into_iter().flat_map(|verdict| Arc::unwrap_or_clone(verdict).matched)
+    }
+
+    /// Everything that could not be decided.
+    pub fn undecided(&self) -> impl Iterator<Item = &Undecided> {
+        self.open.iter().chain(self.packages.iter().flat_map(|verdict| &verdict.undecided))
+    }
+
+    /// Packages for which the absence of a match is proof, apart from pairs that [`Matches::undecided`] names.
+    pub fn decided(&self) -> BTreeSet<&Package> {
+        self.packages.iter().filter(|verdict| verdict.decided).map(|verdict| &verdict.package).collect()
+    }
 }
 
 impl Knowledge {
     /// Matches one inventory.
     pub fn find(&self, inventory: &Inventory) -> Matches {
+        self.find_with(inventory, &mut None)
+    }
+
+    /// Matches one inventory; what `known` has need not be judged again.
+    fn find_with<'k>(&'k self, inventory: &Inventory, known: &mut Option<&mut Known>) -> Matches {
         let mut matches = Matches::default();
-        let Some(components) = &inventory.components else { return matches };
-        for ecosystem in Ecosystem::ALL {
-            // What a distribution's package brought is the distribution's to judge.
-            let own = |c: &&Component| c.ecosystem == ecosystem && c.owner.is_empty();
-            let mut of_ecosystem: Vec<&Component> = components.iter().filter(own).collect();
-            if of_ecosystem.is_empty() {
+        let mut worlds: [Vec<&Component>; Ecosystem::ALL.len()] = Default::default();
+        // What a distribution's package brought is the distribution's to judge.
+        for component in inventory.components.iter().flatten().filter(|component| component.owner.is_empty()) {
+            worlds[component.ecosystem as usize].push(component);
+        }
+        for (ecosystem, mut components) in Ecosystem::ALL.into_iter().zip(worlds) {
+            if components.is_empty() {
                 continue;
             }
             let release = match (ecosystem.is_distribution(), &inventory.platform.release) {
                 (false, _) => Release::none(),
                 (true, Some(release)) => release.clone(),
                 (true, None) => {
-                    matches.undecided.push(no_release(inventory));
+                    matches.open.push(no_release(inventory));
                     continue;
                 }
             };
-            of_ecosystem.sort_by(|a, b| (&a.source, a.place()).cmp(&(&b.source, b.place())));
+            components.sort_by(|a, b| (&a.source, a.place()).cmp(&(&b.source, b.place())));
             match Finder::new(self, ecosystem, &release, &inventory.product) {
-                Ok(mut finder) => {
-                    finder.all(&of_ecosystem, inventory);
-                    matches.matched.append(&mut finder.matches.matched);
-                    matches.undecided.append(&mut finder.matches.undecided);
-                    matches.decided.append(&mut finder.matches.decided);
-                }
+                Ok(finder) => finder.all(&components, inventory, known, &mut matches),
                 Err(damaged) => {
                     self.note(damaged);
-                    matches.undecided.push(undecided(UndecidedKind::Feed, "knowledge", None, damaged.to_string()));
+                    matches.open.push(undecided(UndecidedKind::Feed, "knowledge", None, damaged.to_string()));
                 }
             }
         }
@@ -99,9 +138,6 @@ struct Finder<'a> {
     /// Rows of the release's packages.
     packages: Span,
     coverage: Option<Coverage>,
-    /// Packages that a partial feed does not list, by feed: of languages they are counted, not listed.
-    unlisted: BTreeMap<String, u64>,
-    matches: Matches,
 }
 
 /// The binaries of one package that are judged.
@@ -122,12 +158,17 @@ impl<'a> Finder<'a> {
         let coverage = row.map(|(index, _)| knowledge.coverage_of(index)).transpose()?.flatten();
         let packages = row.map(|(_, row)| row.packages).unwrap_or_default();
         let surroundings = Surroundings { image: &knowledge.image, ecosystem, product };
-        let unlisted = BTreeMap::new();
-        Ok(Self { knowledge, surroundings, release, packages, coverage, unlisted, matches: Matches::default() })
+        Ok(Self { knowledge, surroundings, release, packages, coverage })
     }
 
     /// Matches packages that are sorted by name and place.
-    fn all(&mut self, components: &[&'a Component], inventory: &'a Inventory) {
+    fn all(
+        &self,
+        components: &[&'a Component],
+        inventory: &'a Inventory,
+        known: &mut Option<&mut Known>,
+        matches: &mut Matches,
+    ) {
         let ecosystem = self.surroundings.ecosystem;
         if self.coverage.is_none() {
             let reason = match ecosystem.is_distribution() {
@@ -135,65 +176,81 @@ impl<'a> Finder<'a> {
                 false => format!("no feed here speaks for {ecosystem}: {} packages cannot be judged", components.len()),
             };
             let subject = if ecosystem.is_distribution() { self.release.to_string() } else { ecosystem.to_string() };
-            self.matches.undecided.push(undecided(UndecidedKind::Release, &subject, None, reason));
+            matches.open.push(undecided(UndecidedKind::Release, &subject, None, reason));
         }
         let kernels = Kernels::of(components, inventory);
-        self.matches.undecided.extend(kernels.undecided());
+        matches.open.extend(kernels.undecided());
+        let mut unlisted: BTreeMap<String, u64> = BTreeMap::new();
         for package in components.chunk_by(|a, b| a.source == b.source && a.place() == b.place()) {
-            if let Some(judged) = kernels.judged(&package[0].source, package) {
-                self.package(package[0], judged);
+            let verdict = if Kernels::concern(package) {
+                // Which kernel runs decides too, and no other package shares its verdict.
+                let Some(judged) = kernels.judged(package) else { continue };
+                Arc::new(self.package(package[0], &judged))
+            } else {
+                let judge = || self.package(package[0], &Judged { components: package.to_vec(), newest: None });
+                match known {
+                    None => Arc::new(judge()),
+                    Some(known) => known.verdict(&self.surroundings, self.release, package, judge),
+                }
+            };
+            if !verdict.unlisted.is_empty() {
+                *unlisted.entry(verdict.unlisted.clone()).or_default() += 1;
             }
+            matches.packages.push(verdict);
         }
-        for (feed, count) in std::mem::take(&mut self.unlisted) {
+        for (feed, count) in unlisted {
             let reason = format!("only a part of the feed {feed} is here, and {count} packages are not in it");
-            self.undecided(UndecidedKind::Package, ecosystem.as_str(), None, reason);
+            matches.open.push(undecided(UndecidedKind::Package, ecosystem.as_str(), None, reason));
         }
     }
 
     /// Matches one package, of which `judged` are the binaries that count.
-    fn package(&mut self, first: &'a Component, judged: Judged<'a>) {
+    fn package(&self, first: &'a Component, judged: &Judged<'a>) -> Verdict {
         let source = first.source.as_str();
+        let mut verdict = Verdict {
+            package: self.key(first),
+            decided: false,
+            matched: Vec::new(),
+            undecided: Vec::new(),
+            unlisted: String::new(),
+        };
         let outcome = match judged.components.first().map(|component| component.origin.as_str()) {
             // Nothing of it runs or is installed as code.
             None => Ok(true),
-            Some("") => self.statements(first, &judged),
+            Some("") => self.statements(first, judged, &mut verdict),
             Some(origin) => {
                 let reason = format!("this build comes from {origin}: what {} says is not about it", self.release);
-                self.undecided(UndecidedKind::Package, source, None, reason);
+                verdict.undecided.push(undecided(UndecidedKind::Package, source, None, reason));
                 Ok(false)
             }
         };
         match outcome {
-            Ok(true) if self.coverage.is_some() => {
-                self.matches.decided.insert(self.key(first));
-            }
-            Ok(_) => {}
+            Ok(decided) => verdict.decided = decided && self.coverage.is_some(),
             Err(damaged) => {
                 self.knowledge.note(damaged);
-                self.undecided(UndecidedKind::Package, source, None, damaged.to_string());
+                verdict.undecided.push(undecided(UndecidedKind::Package, source, None, damaged.to_string()));
             }
         }
+        verdict
     }
 
     /// Whether the absence of a match proves something.
-    fn statements(&mut self, first: &'a Component, judged: &Judged<'a>) -> Result<bool, Damaged> {
+    fn statements(&self, first: &'a Component, judged: &Judged<'a>, verdict: &mut Verdict) -> Result<bool, Damaged> {
         let (rows, by_binary) = self.rows(&judged.components)?;
-        let mut decided = self.is_listed(&first.source, &rows)?;
-        let before = self.matches.matched.len();
+        let mut decided = self.is_listed(&first.source, &rows, verdict)?;
         for part in judged.components.chunks(VERSIONS_MAX) {
             let mut installed = Installed::of(self.surroundings.ecosystem, part, judged.newest.clone(), by_binary);
             let compared = rows.iter().any(|c| c.row.version.bytes.get() > 0 || c.row.ranges.count.get() > 0);
-            let unparsable: Vec<String> = installed.unparsable().filter(|_| compared).collect();
-            for reason in unparsable {
+            for reason in installed.unparsable().filter(|_| compared) {
                 decided = false;
-                self.undecided(UndecidedKind::Verdict, &first.source, None, reason);
+                verdict.undecided.push(undecided(UndecidedKind::Verdict, &first.source, None, reason));
             }
             for pair in rows.chunk_by(|a, b| a.vulnerability == b.vulnerability) {
-                self.pair(first, pair, &mut installed)?;
+                self.pair(pair, &mut installed, verdict)?;
             }
         }
         if judged.components.len() > VERSIONS_MAX {
-            merge(&mut self.matches.matched, before);
+            merge(&mut verdict.matched);
         }
         Ok(decided)
     }
@@ -236,7 +293,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Judges one package and one vulnerability.
-    fn pair(&mut self, first: &'a Component, rows: &[Claim<'a>], installed: &mut Installed<'a>) -> Result<(), Damaged> {
+    fn pair(&self, rows: &[Claim<'a>], installed: &mut Installed<'a>, verdict: &mut Verdict) -> Result<(), Damaged> {
         let knowledge = self.knowledge;
         let feed = |row: &StatementRow| knowledge.feed_id(row.feed.get().into());
         let decision = decide(&self.surroundings, &said(rows, installed), installed, &feed)?;
@@ -249,13 +306,10 @@ impl<'a> Finder<'a> {
         }
         let id = knowledge.vulnerability_id(flaw)?;
         match decision.row {
-            Some(row) => {
-                let matched = self.matched(first, id, row, &decision, installed)?;
-                self.matches.matched.push(matched);
-            }
+            Some(row) => verdict.matched.push(self.matched(&verdict.package, id, row, &decision, installed)?),
             None => {
                 let reason = decision.open.unwrap_or_default();
-                self.undecided(UndecidedKind::Verdict, &first.source, Some(id), reason);
+                verdict.undecided.push(undecided(UndecidedKind::Verdict, &verdict.package.name, Some(id), reason));
             }
         }
         Ok(())
@@ -263,7 +317,7 @@ impl<'a> Finder<'a> {
 
     fn matched(
         &self,
-        first: &Component,
+        package: &Package,
         vulnerability: VulnerabilityId,
         row: &StatementRow,
         decision: &Decision<'_>,
@@ -283,7 +337,7 @@ impl<'a> Finder<'a> {
             _ => installed.lowest(decision.affected).to_owned(),
         };
         Ok(Match {
-            package: self.key(first),
+            package: package.clone(),
             vulnerability,
             version,
             places,
@@ -298,24 +352,21 @@ impl<'a> Finder<'a> {
     }
 
     /// Whether every feed that is only partly here lists the package. Where one does not, it is noted.
-    fn is_listed(&mut self, source: &str, rows: &[Claim<'_>]) -> Result<bool, Damaged> {
+    fn is_listed(&self, source: &str, rows: &[Claim<'_>], verdict: &mut Verdict) -> Result<bool, Damaged> {
         let Some(coverage) = &self.coverage else { return Ok(false) };
-        let mut missing = None;
         for feed in &coverage.partial {
-            if !self.lists(feed, source, rows)? {
-                missing = Some(feed.clone());
-                break;
+            if self.lists(feed, source, rows)? {
+                continue;
             }
-        }
-        if let Some(feed) = &missing {
             if self.surroundings.ecosystem.is_distribution() {
                 let reason = format!("only a part of the feed {feed} is here, and this source package is not in it");
-                self.undecided(UndecidedKind::Package, source, None, reason);
+                verdict.undecided.push(undecided(UndecidedKind::Package, source, None, reason));
             } else {
-                *self.unlisted.entry(feed.clone()).or_default() += 1;
+                verdict.unlisted.clone_from(feed);
             }
+            return Ok(false);
         }
-        Ok(missing.is_none())
+        Ok(true)
     }
 
     fn lists(&self, feed: &str, source: &str, rows: &[Claim<'_>]) -> Result<bool, Damaged> {
@@ -344,10 +395,6 @@ impl<'a> Finder<'a> {
             place: component.place().to_owned(),
         }
     }
-
-    fn undecided(&mut self, kind: UndecidedKind, subject: &str, id: Option<VulnerabilityId>, reason: String) {
-        self.matches.undecided.push(undecided(kind, subject, id, reason));
-    }
 }
 
 /// The statements with the versions that each is about.
@@ -363,11 +410,11 @@ fn said<'a>(rows: &[Claim<'a>], installed: &Installed<'_>) -> Vec<Said<'a>> {
 }
 
 /// Joins the matches of one package that was judged in parts.
-fn merge(matched: &mut Vec<Match>, from: usize) {
-    let mut parts: Vec<Match> = matched.drain(from..).collect();
+fn merge(matched: &mut Vec<Match>) {
+    let mut parts = std::mem::take(matched);
     parts.sort_by(|a, b| a.vulnerability.cmp(&b.vulnerability));
     for part in parts {
-        match matched[from..].last_mut() {
+        match matched.last_mut() {
             Some(last) if last.vulnerability == part.vulnerability => {
                 let mut places: Vec<Component> = last.places.iter().chain(part.places.iter()).cloned().collect();
                 places.sort();

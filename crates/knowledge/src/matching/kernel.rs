@@ -53,13 +53,15 @@ impl<'a> Kernels<'a> {
         })
     }
 
-    /// The binaries of a source package that count. `None`: it is a kernel, and nobody knows which runs.
-    pub(super) fn judged(&self, source: &str, components: &[&'a Component]) -> Option<Judged<'a>> {
+    /// Whether a package has to do with kernels.
+    pub(super) fn concern(components: &[&'a Component]) -> bool {
+        let is_source = |first: &&Component| kernel::is_source(first.ecosystem, &first.source);
+        components.iter().any(|component| !component.kernel.is_empty()) || components.first().is_some_and(is_source)
+    }
+
+    /// The binaries of a kernel's package that count. `None`: nobody knows which runs.
+    pub(super) fn judged(&self, components: &[&'a Component]) -> Option<Judged<'a>> {
         let images: Vec<&'a Component> = components.iter().copied().filter(|c| !c.kernel.is_empty()).collect();
-        let kernel = components.first().is_some_and(|first| kernel::is_source(first.ecosystem, source));
-        if images.is_empty() && !kernel {
-            return Some(Judged { components: components.to_vec(), newest: None });
-        }
         // Headers, tools and metapackages of a kernel's source carry none of its code.
         let counts = match self {
             Self::Running(release) | Self::Newest(release) => *release,

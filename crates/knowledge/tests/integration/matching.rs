@@ -2,6 +2,8 @@ use domain::advisory::Statement;
 use domain::component::Release;
 use domain::feed::FeedSnapshot;
 use domain::record::{Flaw, Record};
+use knowledge::{Builder, Knowledge, Matcher};
+use proptest::prelude::{prop_assert_eq, proptest};
 
 use crate::samples::{
     advisory, bookworm, covers, decided, fixed, flaw, inventory, knowledge, matched, snapshot, source, undecided,
@@ -35,8 +37,8 @@ fn every_statement_has_its_verdict() {
     );
     assert_eq!(undecided(&matches), ["Verdict demo CVE-2099-0007"]);
     assert_eq!(decided(&matches), ["demo", "other"]);
-    assert_eq!(matches.matched[0].source, "debian");
-    assert_eq!(matches.matched[0].advisory, "CVE-2099-0001");
+    assert_eq!(matches.matched().nth(0).unwrap().source, "debian");
+    assert_eq!(matches.matched().nth(0).unwrap().advisory, "CVE-2099-0001");
 }
 
 #[test]
@@ -54,8 +56,9 @@ fn one_finding_for_all_binaries_at_the_lowest_affected_version() {
     let knowledge = knowledge(every_status(), snapshot("debian"));
     let matches = knowledge.find(&inventory(&["demo 1.5-1", "demo 1.4-1", "demo 1.3-1", "demo 1.10-1"]));
     let versions = |index: usize| {
-        let versions: Vec<&str> = matches.matched[index].places.iter().map(|c| c.source_version.as_str()).collect();
-        (matches.matched[index].version.as_str(), versions)
+        let versions: Vec<&str> =
+            matches.matched().nth(index).unwrap().places.iter().map(|c| c.source_version.as_str()).collect();
+        (matches.matched().nth(index).unwrap().version.as_str(), versions)
     };
     assert_eq!(versions(0), ("1.3-1", vec!["1.3-1", "1.4-1"]));
     assert_eq!(versions(1).1.len(), 4);
@@ -73,7 +76,7 @@ fn a_version_that_cannot_be_compared_is_undecided() {
     assert_eq!(undecided(&matches), ["Verdict demo CVE-2099-0001"]);
 }
 
-fn knowledge_of(records: Vec<Record>) -> knowledge::Knowledge {
+fn knowledge_of(records: Vec<Record>) -> Knowledge {
     knowledge(records, snapshot("debian"))
 }
 
@@ -83,7 +86,7 @@ fn a_release_without_a_feed_is_unknown() {
     host.platform.release = Some(Release { distribution: "debian".to_owned(), name: "trixie".to_owned() });
     let matches = knowledge_of(every_status()).find(&host);
     assert_eq!(undecided(&matches), ["Release debian trixie -"]);
-    assert!(matches.matched.is_empty() && matches.decided.is_empty());
+    assert!(matches.matched().count() == 0 && matches.decided().is_empty());
 
     host.platform.release = None;
     assert_eq!(undecided(&knowledge_of(every_status()).find(&host)), ["Release Debian -"]);
@@ -93,8 +96,8 @@ fn a_release_without_a_feed_is_unknown() {
 fn statements_without_a_feed_that_speaks_for_the_release_prove_nothing() {
     let records = every_status().into_iter().skip(1).collect();
     let matches = knowledge_of(records).find(&inventory(&["demo 1.4-1"]));
-    assert_eq!(matches.matched.len(), 5);
-    assert!(matches.decided.is_empty());
+    assert_eq!(matches.matched().count(), 5);
+    assert!(matches.decided().is_empty());
     assert!(undecided(&matches).contains(&"Release debian bookworm -".to_owned()));
 }
 
@@ -126,7 +129,7 @@ fn a_rejected_vulnerability_matches_nothing() {
     let mut records = every_status();
     records.extend(["CVE-2099-0001", "CVE-2099-0007"].map(|id| Record::Flaw(Flaw { rejected: true, ..flaw(id) })));
     let matches = knowledge_of(records).find(&inventory(&["demo 1.4-1"]));
-    assert_eq!(matches.matched.len(), 4);
+    assert_eq!(matches.matched().count(), 4);
     assert!(undecided(&matches).is_empty());
     assert_eq!(decided(&matches), ["demo"]);
 }
@@ -142,8 +145,8 @@ fn two_identifiers_of_one_flaw_are_one_finding() {
         Record::Flaw(temporary),
     ];
     let matches = knowledge_of(records).find(&inventory(&["demo 1"]));
-    assert_eq!(matches.matched.len(), 1);
-    assert_eq!(matches.matched[0].vulnerability.as_str(), "CVE-2099-0002");
+    assert_eq!(matches.matched().count(), 1);
+    assert_eq!(matches.matched().nth(0).unwrap().vulnerability.as_str(), "CVE-2099-0002");
 }
 
 #[test]
@@ -151,7 +154,7 @@ fn software_that_could_not_be_read_is_not_clean() {
     let mut host = inventory(&[]);
     host.components = None;
     let matches = knowledge_of(every_status()).find(&host);
-    assert!(matches.decided.is_empty() && matches.matched.is_empty());
+    assert!(matches.decided().is_empty() && matches.matched().count() == 0);
 }
 
 #[test]
@@ -176,4 +179,42 @@ fn only_packages_whose_statements_differ_have_changed() {
     assert_eq!((changed.everything, names), (false, vec!["three", "two"]));
     let partial = knowledge(base(), FeedSnapshot { partial: true, ..snapshot("debian") });
     assert!(partial.changed_since(&old).expect("both are whole").everything);
+}
+
+proptest! {
+    /// Judging once what is installed alike changes no verdict, in whatever order machines come.
+    #[test]
+    fn a_matcher_says_what_each_match_alone_says(
+        hosts in proptest::collection::vec(proptest::collection::vec((0..4_usize, 1..4_u8), 0..6), 1..8),
+        running in proptest::option::of(1..3_u8),
+    ) {
+        let mut builder = Builder::new();
+        builder.feed(snapshot("debian"));
+        builder.record("debian", covers(bookworm()));
+        for (name, id, statement) in [
+            ("demo", "CVE-2099-0001", fixed("2")),
+            ("demo", "CVE-2099-0002", Statement::Open),
+            ("other", "CVE-2099-0001", Statement::Undetermined),
+            ("linux", "CVE-2099-0003", fixed("3")),
+        ] {
+            builder.record("debian", advisory(name, id, statement));
+        }
+        let knowledge = Knowledge::from_bytes(builder.finish().expect("a sample is small")).expect("a sound file");
+        let mut matcher = Matcher::new(&knowledge);
+        for host in hosts {
+            let packages: Vec<String> = host
+                .into_iter()
+                .map(|(name, version)| match ["demo", "other", "clean", "linux"][name] {
+                    "linux" => format!("linux {version} {version}-amd64"),
+                    name => format!("{name} {version}"),
+                })
+                .collect();
+            let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
+            let mut inventory = inventory(&packages);
+            inventory.running_kernel = running.map(|version| format!("{version}-amd64"));
+            let alone = knowledge.find(&inventory);
+            prop_assert_eq!(&matcher.find(&inventory), &alone);
+            prop_assert_eq!(matcher.find(&inventory), alone, "and again");
+        }
+    }
 }

@@ -96,7 +96,7 @@ pub(crate) fn matched(matches: &Matches) -> Vec<String> {
         let restart = if one.restart_needed { " restart" } else { "" };
         format!("{} {} {} {fixed}{restart}", one.package.name, one.vulnerability, one.version)
     };
-    matches.matched.iter().map(line).collect()
+    matches.matched().map(line).collect()
 }
 
 /// `kind subject vulnerability`
@@ -105,10 +105,10 @@ pub(crate) fn undecided(matches: &Matches) -> Vec<String> {
         let id = one.vulnerability.as_ref().map_or("-", VulnerabilityId::as_str);
         format!("{:?} {} {id}", one.kind, one.subject)
     };
-    matches.undecided.iter().map(line).collect()
+    matches.undecided().map(line).collect()
 }
 
 /// Names of the packages that are decided.
 pub(crate) fn decided(matches: &Matches) -> Vec<&str> {
-    matches.decided.iter().map(|package| package.name.as_str()).collect()
+    matches.decided().into_iter().map(|package| package.name.as_str()).collect()
 }
