@@ -99,7 +99,8 @@ impl Knowledge {
                     continue;
                 }
             };
-            components.sort_by(|a, b| (&a.source, a.place()).cmp(&(&b.source, b.place())));
+            let order = |a: &&Component, b: &&Component| (&a.source, a.place()).cmp(&(&b.source, b.place()));
+            components.sort_by(order);
             match Finder::new(self, ecosystem, &release, &inventory.product) {
                 Ok(finder) => finder.all(&components, inventory, known, &mut matches),
                 Err(damaged) => {

@@ -1,12 +1,11 @@
 //! Matching many inventories: what is installed alike is judged once.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use domain::component::{Component, Ecosystem, Release};
+use domain::component::{Component, Release};
 use domain::inventory::Inventory;
-use foldhash::quality::FixedState;
+use foldhash::fast::FixedState;
 
 use super::verdict::Surroundings;
 use super::{Matches, Verdict};
@@ -32,19 +31,12 @@ impl<'k> Matcher<'k> {
     }
 }
 
-/// Verdicts by everything that they depend on.
+/// Verdicts by everything that they depend on, written down as bytes.
 #[derive(Default)]
 pub(super) struct Known {
-    hasher: FixedState,
-    verdicts: HashMap<u64, Vec<Remembered>>,
-    count: usize,
-}
-
-struct Remembered {
-    release: Release,
-    product: String,
-    components: Box<[Component]>,
-    verdict: Arc<Verdict>,
+    verdicts: HashMap<Box<[u8]>, Arc<Verdict>, FixedState>,
+    /// The bytes of the package that is looked for.
+    key: Vec<u8>,
 }
 
 impl Known {
@@ -56,41 +48,52 @@ impl Known {
         components: &[&Component],
         judge: impl FnOnce() -> Verdict,
     ) -> Arc<Verdict> {
-        let key = self.key(surroundings.ecosystem, release, components);
-        let is_same = |known: &&Remembered| {
-            known.components.len() == components.len()
-                && known.components.iter().zip(components).all(|(known, here)| known == *here)
-                && known.release == *release
-                && known.product == surroundings.product
-        };
-        if let Some(known) = self.verdicts.get(&key).and_then(|known| known.iter().find(is_same)) {
-            return Arc::clone(&known.verdict);
+        self.key.clear();
+        self.key.push(surroundings.ecosystem as u8);
+        write(&mut self.key, [&*release.distribution, &*release.name, surroundings.product]);
+        for component in components {
+            write_component(&mut self.key, component);
+        }
+        if let Some(verdict) = self.verdicts.get(&*self.key) {
+            return Arc::clone(verdict);
         }
         let verdict = Arc::new(judge());
-        if self.count >= VERDICTS_MAX {
+        if self.verdicts.len() >= VERDICTS_MAX {
             self.verdicts.clear();
-            self.count = 0;
         }
-        self.count += 1;
-        self.verdicts.entry(key).or_default().push(Remembered {
-            release: release.clone(),
-            product: surroundings.product.to_owned(),
-            components: components.iter().map(|component| (*component).clone()).collect(),
-            verdict: Arc::clone(&verdict),
-        });
+        self.verdicts.insert(self.key.as_slice().into(), Arc::clone(&verdict));
         verdict
     }
+}
 
-    /// A number of what tells most packages apart; equality is looked at afterwards.
-    fn key(&self, ecosystem: Ecosystem, release: &Release, components: &[&Component]) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        ecosystem.hash(&mut hasher);
-        release.name.hash(&mut hasher);
-        for component in components {
-            component.name.hash(&mut hasher);
-            component.version.hash(&mut hasher);
-            component.path.hash(&mut hasher);
-        }
-        hasher.finish()
+fn write_component(key: &mut Vec<u8>, component: &Component) {
+    // Without `..`: what is added to a component may be what a verdict depends on.
+    let Component {
+        ecosystem: _,
+        source,
+        source_version,
+        name,
+        version,
+        arch,
+        path,
+        kernel,
+        module,
+        origin,
+        owner,
+        cpe,
+        layer,
+    } = component;
+    write(
+        key,
+        [source, source_version, name, version, arch, path, kernel, module, origin, owner, cpe, layer]
+            .map(String::as_str),
+    );
+}
+
+/// Texts with their lengths, so that no two lists have the same bytes.
+fn write<const N: usize>(key: &mut Vec<u8>, texts: [&str; N]) {
+    for text in texts {
+        key.extend_from_slice(&(text.len() as u64).to_le_bytes()[..4]);
+        key.extend_from_slice(text.as_bytes());
     }
 }
