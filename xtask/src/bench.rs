@@ -98,7 +98,11 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
     sync(&vigie, &data, &work.join("mirror"), &["debian", "epss", "kev", "nvd"])?;
     let mut values = values_of(&facts);
     values.extend(matching(&work, &vigie, &data)?);
-    values.extend(inside(root, &data, &work.join("host"))?);
+    values.extend(inside(root, "warm", &data, &work.join("host"))?);
+    // One host of our own generator is no estate.
+    if let Some(workload) = &options.workload {
+        values.extend(inside(root, "estate", &data, &workload.join("hosts"))?);
+    }
     values.extend(compiling(&work, &vigie)?);
     values.extend(software(&work, &vigie, &data)?);
     if let Some(folder) = &options.data {
@@ -228,16 +232,16 @@ fn matching(work: &Path, vigie: &Path, data: &Path) -> anyhow::Result<Vec<Value>
     Ok(values)
 }
 
-/// Opening and a warm evaluation, measured inside one process.
-fn inside(root: &Path, data: &Path, host: &Path) -> anyhow::Result<Vec<Value>> {
+/// What is measured inside one process, by a bench target of the engine.
+fn inside(root: &Path, target: &str, data: &Path, hosts: &Path) -> anyhow::Result<Vec<Value>> {
     let output = cargo()
-        .args(["bench", "--locked", "--quiet", "--package", "engine", "--bench", "warm", "--"])
+        .args(["bench", "--locked", "--quiet", "--package", "engine", "--bench", target, "--"])
         .arg(data)
-        .arg(host)
+        .arg(hosts)
         .arg(AT)
         .current_dir(root)
         .output()?;
-    ensure!(output.status.success(), "the bench target failed: {}", String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success(), "the bench target {target} failed: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).context("the bench target prints its values as JSON")
 }
 
