@@ -80,7 +80,7 @@ impl Knowledge {
     }
 
     /// Matches one inventory; what `known` has need not be judged again.
-    fn find_with<'k>(&'k self, inventory: &Inventory, known: &mut Option<&mut Known>) -> Matches {
+    fn find_with(&self, inventory: &Inventory, known: &mut Option<&mut Known>) -> Matches {
         let mut matches = Matches::default();
         let mut worlds: [Vec<&Component>; Ecosystem::ALL.len()] = Default::default();
         // What a distribution's package brought is the distribution's to judge.

@@ -37,7 +37,7 @@ fn a_fixed_kernel_that_does_not_run_needs_a_restart() {
     let matches = running(&[OLD, NEW], "6.1.0-18-amd64");
     let expected = ["linux CVE-2099-0001 6.1.76-1 6.1.90-1 restart", "linux CVE-2099-0002 6.1.76-1 -"];
     assert_eq!(matched(&matches), expected);
-    assert_eq!(matches.matched().nth(0).unwrap().places.len(), 1);
+    assert_eq!(matches.matched().next().unwrap().places.len(), 1);
 }
 
 #[test]

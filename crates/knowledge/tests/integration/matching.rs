@@ -37,8 +37,8 @@ fn every_statement_has_its_verdict() {
     );
     assert_eq!(undecided(&matches), ["Verdict demo CVE-2099-0007"]);
     assert_eq!(decided(&matches), ["demo", "other"]);
-    assert_eq!(matches.matched().nth(0).unwrap().source, "debian");
-    assert_eq!(matches.matched().nth(0).unwrap().advisory, "CVE-2099-0001");
+    assert_eq!(matches.matched().next().unwrap().source, "debian");
+    assert_eq!(matches.matched().next().unwrap().advisory, "CVE-2099-0001");
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn two_identifiers_of_one_flaw_are_one_finding() {
     ];
     let matches = knowledge_of(records).find(&inventory(&["demo 1"]));
     assert_eq!(matches.matched().count(), 1);
-    assert_eq!(matches.matched().nth(0).unwrap().vulnerability.as_str(), "CVE-2099-0002");
+    assert_eq!(matches.matched().next().unwrap().vulnerability.as_str(), "CVE-2099-0002");
 }
 
 #[test]
