@@ -17,7 +17,7 @@ use ecosystems::tree::Tree;
 use outside::image::Layer;
 use outside::unpack::tar::{Header, Kind};
 
-use self::nodes::{Content, Nodes, Outcome};
+use self::nodes::{Content, Nodes};
 use super::FOLDER_BYTES_MAX;
 
 /// Larger files are not kept: nothing that tells of packages is as large.
@@ -108,23 +108,20 @@ impl Layered {
                     return Ok(());
                 }
             };
-            let outcome = match name {
+            match name {
                 OPAQUE => nodes.remove_children(parent.node, number),
                 name if name.starts_with(BOOKKEEPING) => return Ok(()),
                 name => match name.strip_prefix(WHITEOUT) {
                     Some(name) => nodes.remove(parent.node, name, number),
                     None => {
                         let content = kept(header, content, &mut spool, spooled)?;
-                        nodes.insert(parent.node, name, content, number)
+                        if let Err(reason) = nodes.insert(parent.node, name, content, number) {
+                            complain(&header.path, reason);
+                        }
                     }
                 },
-            };
-            match outcome {
-                Outcome::Done => {
-                    changed.insert(parent.path);
-                }
-                Outcome::Refused(reason) => complain(&header.path, reason),
             }
+            changed.insert(parent.path);
             Ok(())
         })?;
         spool.flush()

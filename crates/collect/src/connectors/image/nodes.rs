@@ -43,13 +43,6 @@ pub(super) struct Folder {
     pub(super) path: String,
 }
 
-/// What came of a change.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Done,
-    Refused(&'static str),
-}
-
 /// Where a path leads.
 enum Step {
     At(Vec<(u32, String)>),
@@ -122,54 +115,44 @@ impl Nodes {
         }
     }
 
-    /// Puts something into a folder: a folder goes together with one that is there, anything else replaces it.
-    pub(super) fn insert(&mut self, parent: u32, name: &str, content: Content, layer: u16) -> Outcome {
+    /// Puts something into a folder: a folder goes together with one that is there, anything else replaces it. The error is
+    /// why it cannot be there.
+    pub(super) fn insert(&mut self, parent: u32, name: &str, content: Content, layer: u16) -> Result<(), &'static str> {
         let there = self.children(parent).and_then(|children| children.get(name).copied());
         let content = match content {
             Content::Folder(_) if there.is_some_and(|node| matches!(self.content(node), Content::Folder(_))) => {
-                return Outcome::Done;
+                return Ok(());
             }
             Content::Hardlink(target) => match self.find(&target).ok().flatten().map(|node| self.content(node)) {
                 Some(&Content::File { position, size }) => Content::File { position, size },
                 Some(&Content::TooLarge(size)) => Content::TooLarge(size),
                 Some(Content::Other) => Content::Other,
-                _ => return Outcome::Refused("it is another name of a file that is not there"),
+                _ => return Err("it is another name of a file that is not there"),
             },
             other => other,
         };
-        let node = match self.add(content, layer) {
-            Ok(node) => node,
-            Err(reason) => return Outcome::Refused(reason),
-        };
-        match self.children(parent) {
-            Some(children) => {
-                children.insert(name.into(), node);
-                Outcome::Done
-            }
-            None => Outcome::Refused("a folder on its way is a file"),
-        }
+        let node = self.add(content, layer)?;
+        let children = self.children(parent).ok_or("a folder on its way is a file")?;
+        children.insert(name.into(), node);
+        Ok(())
     }
 
     /// Removes what lower layers brought by that name; what this layer brought itself stays.
-    pub(super) fn remove(&mut self, parent: u32, name: &str, layer: u16) -> Outcome {
-        let Some(node) = self.children(parent).and_then(|children| children.get(name).copied()) else {
-            return Outcome::Done;
-        };
+    pub(super) fn remove(&mut self, parent: u32, name: &str, layer: u16) {
+        let Some(node) = self.children(parent).and_then(|children| children.get(name).copied()) else { return };
         if self.remove_older(node, layer, 0)
             && let Some(children) = self.children(parent)
         {
             children.remove(name);
         }
-        Outcome::Done
     }
 
     /// Removes everything that lower layers brought into a folder.
-    pub(super) fn remove_children(&mut self, folder: u32, layer: u16) -> Outcome {
+    pub(super) fn remove_children(&mut self, folder: u32, layer: u16) {
         let names: Vec<Box<str>> = self.children(folder).map(|c| c.keys().cloned().collect()).unwrap_or_default();
         for name in names {
             self.remove(folder, &name, layer);
         }
-        Outcome::Done
     }
 
     /// Empties a node of what is older than a layer. Tells whether nothing is left.
@@ -270,11 +253,11 @@ fn joined(at: &[(u32, String)]) -> String {
 mod tests {
     use super::*;
 
-    fn put(nodes: &mut Nodes, path: &str, content: Content, layer: u16) -> Result<Outcome, &'static str> {
+    fn put(nodes: &mut Nodes, path: &str, content: Content, layer: u16) -> Result<(), &'static str> {
         let parts: Vec<&str> = path.split('/').collect();
         let (name, parents) = parts.split_last().unwrap();
         let parent = nodes.folder(parents, layer)?.node;
-        Ok(nodes.insert(parent, name, content, layer))
+        nodes.insert(parent, name, content, layer)
     }
 
     fn file(position: u64) -> Content {
@@ -333,8 +316,8 @@ mod tests {
         assert_eq!((position(&nodes, "a"), nodes.find("a/b").unwrap()), (Some(2), None));
         put(&mut nodes, "hard", Content::Hardlink("a".into()), 4).unwrap();
         assert_eq!(position(&nodes, "hard"), Some(2));
-        let refused = put(&mut nodes, "hard", Content::Hardlink("gone".into()), 4).unwrap();
-        assert_eq!(refused, Outcome::Refused("it is another name of a file that is not there"));
+        let refused = put(&mut nodes, "hard", Content::Hardlink("gone".into()), 4);
+        assert_eq!(refused, Err("it is another name of a file that is not there"));
     }
 
     #[test]
