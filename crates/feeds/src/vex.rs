@@ -70,8 +70,13 @@ impl Subject {
             (Ecosystem::Rpm, arch) if arch != Some("src") => PackageKind::Binary,
             _ => PackageKind::Source,
         };
-        let module = purl.qualifiers.get("rpmmod").map(|module| stream(module)).unwrap_or_default();
         let version = purl.full_version();
+        // A module's build is another package than the plain one, also where only its version tells.
+        let module = match purl.qualifiers.get("rpmmod") {
+            Some(module) => stream(module),
+            None if version.contains(".module+") || version.contains(".module_") => "*".to_owned(),
+            None => String::new(),
+        };
         Some(Self { ecosystem, release, package, kind, module, product: String::new(), range: String::new(), version })
     }
 
@@ -170,6 +175,9 @@ mod tests {
         let rpm = rpm.expect("Red Hat's nodejs");
         assert_eq!((rpm.version.as_str(), rpm.module.as_str()), ("1:18.1-2", "nodejs:18"));
         assert_eq!((rpm.release.to_string().as_str(), rpm.kind), ("rhel 8", PackageKind::Binary));
+        let built =
+            subject("pkg:rpm/redhat/npm@1.0-1.module%2Bel8.9.0%2B1%2Ba?distro=rhel-8").expect("a module's build");
+        assert_eq!(built.module, "*", "its version tells");
         assert_eq!(subject("pkg:deb/debian/curl@7.88.1-10"), None, "nobody knows of which release");
         assert_eq!(subject("pkg:npm/%40s/a@1.0").map(|npm| npm.package).as_deref(), Some("@s/a"));
     }
