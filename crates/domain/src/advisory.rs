@@ -99,6 +99,8 @@ pub enum Statement {
     FixedIn { version: String },
     /// These versions are affected, all others are not.
     Affected(Versions),
+    /// These versions are affected; the statement says nothing of others.
+    AffectedIn(Versions),
     /// Affected, no fix yet.
     Open,
     /// Affected, a fix will come with a later update.
@@ -178,8 +180,10 @@ impl Statement {
     pub fn vendor_status(&self) -> VendorStatus {
         match self {
             Self::FixedIn { .. } => VendorStatus::FixedIn,
-            Self::Affected(versions) if versions.ranges.iter().any(Range::has_fix) => VendorStatus::FixedIn,
-            Self::Affected(_) | Self::Open => VendorStatus::Open,
+            Self::Affected(versions) | Self::AffectedIn(versions) if versions.ranges.iter().any(Range::has_fix) => {
+                VendorStatus::FixedIn
+            }
+            Self::Affected(_) | Self::AffectedIn(_) | Self::Open => VendorStatus::Open,
             Self::Postponed => VendorStatus::Postponed,
             Self::Ignored => VendorStatus::Ignored,
             Self::EndOfLife => VendorStatus::EndOfLife,

@@ -572,7 +572,7 @@ mod tests {
         });
         let (lines, problems) = read(None, &document(&tree, &vulnerability));
         let one = "Versions { ranges: [], exact: [\"1\"] }";
-        let affected = format!("no release good Source Affected({one}) ");
+        let affected = format!("no release good Source AffectedIn({one}) ");
         assert_eq!(lines, [affected, format!("no release good Source NotAffectedIn({one}) ")]);
         let expected = ["defined twice", "CVSS:3.1/none", "is not defined", "is no package-url", "a part of itself"];
         for part in expected {

@@ -245,7 +245,7 @@ impl Versions<'_> {
             _ => true,
         };
         let statement = |versions| match affected {
-            true => Statement::Affected(versions),
+            true => Statement::AffectedIn(versions),
             false => Statement::NotAffectedIn(versions),
         };
         Some(versions.map(statement))
@@ -287,7 +287,7 @@ mod tests {
                 {"id": "CVE-2099-4", "analysis": {"state": "in_triage"}, "affects": [{"ref": "a"}, {"ref": "undefined"}]}]}"#;
         assert!(is_vex(bill.as_bytes()) && !is_vex(br#"{"bomFormat": "CycloneDX", "components": []}"#));
         let (lines, problems) = read_lines(bill);
-        let range = "Affected(Versions { ranges: [Range { lower: Some(Bound { version: \"1.0\", inclusive: true }), \
+        let range = "AffectedIn(Versions { ranges: [Range { lower: Some(Bound { version: \"1.0\", inclusive: true }), \
                      upper: Some(Bound { version: \"2.0\", inclusive: false }) }], exact: [] })";
         let one = |version: &str| format!("NotAffectedIn(Versions {{ ranges: [], exact: [\"{version}\"] }})");
         assert_eq!(

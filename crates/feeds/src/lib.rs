@@ -60,7 +60,7 @@ use outside::unpack::input::Input;
 pub use problems::Problems;
 
 /// Bumped whenever a parser changes what it yields: files parsed by an older one are parsed again.
-pub const PARSER_VERSION: u32 = 5;
+pub const PARSER_VERSION: u32 = 6;
 
 /// A publisher's feed.
 #[derive(Debug, Clone, Copy)]

@@ -114,7 +114,7 @@ impl Subject {
             // Whoever made the subject looked at its range.
             let versions = vers::parse(&self.range).ok()?;
             return match status {
-                Status::Affected(_) => Some(Statement::Affected(versions)),
+                Status::Affected(_) => Some(Statement::AffectedIn(versions)),
                 Status::Fixed | Status::NotAffected => Some(Statement::NotAffectedIn(versions)),
                 Status::UnderInvestigation => None,
             };
@@ -128,7 +128,7 @@ impl Subject {
             (Status::Fixed | Status::NotAffected, false) => Statement::NotAffectedIn(this()),
             (Status::Fixed, true) => Statement::NotAffectedIn(all_versions()),
             (Status::NotAffected, true) => Statement::NotAffected,
-            (Status::Affected(_), false) => Statement::Affected(this()),
+            (Status::Affected(_), false) => Statement::AffectedIn(this()),
             (Status::Affected(Plan::Unknown), true) => Statement::Open,
             (Status::Affected(Plan::Deferred), true) => Statement::Postponed,
             (Status::Affected(Plan::WontFix), true) => Statement::Ignored,
@@ -187,7 +187,7 @@ mod tests {
         let npm = subject("pkg:npm/a@1.0").expect("a package");
         let one = || Versions { ranges: Vec::new(), exact: vec!["1.0".to_owned()] };
         assert_eq!(npm.statement(Status::Fixed), Some(Statement::NotAffectedIn(one())));
-        assert_eq!(npm.statement(Status::Affected(Plan::WontFix)), Some(Statement::Affected(one())));
+        assert_eq!(npm.statement(Status::Affected(Plan::WontFix)), Some(Statement::AffectedIn(one())));
         assert_eq!(npm.statement(Status::UnderInvestigation), None, "it says nothing of version 2.0");
         let every = subject("pkg:npm/a").expect("a package");
         assert_eq!(every.statement(Status::NotAffected), Some(Statement::NotAffected));

@@ -205,6 +205,7 @@ impl Builder {
         let (status, version, versions) = match &advisory.statement {
             Statement::FixedIn { version } => (status::FIXED_IN, version.as_str(), &empty),
             Statement::Affected(versions) => (status::AFFECTED, "", versions),
+            Statement::AffectedIn(versions) => (status::AFFECTED_IN, "", versions),
             Statement::Open => (status::OPEN, "", &empty),
             Statement::Postponed => (status::POSTPONED, "", &empty),
             Statement::Ignored => (status::IGNORED, "", &empty),

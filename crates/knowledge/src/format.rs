@@ -161,7 +161,7 @@ pub(crate) struct StatementRow {
     pub version: Text,
     pub urgency: Text,
     pub advisory: Text,
-    /// The versions that it is about, for `AFFECTED` and `NOT_AFFECTED_IN`.
+    /// The versions that it is about, for `AFFECTED`, `AFFECTED_IN` and `NOT_AFFECTED_IN`.
     pub ranges: Span,
     /// Row of its context plus one. 0: it has none.
     pub context: U32,
@@ -216,6 +216,7 @@ pub(crate) mod status {
     pub(crate) const UNDETERMINED: u8 = 7;
     pub(crate) const AFFECTED: u8 = 8;
     pub(crate) const NOT_AFFECTED_IN: u8 = 9;
+    pub(crate) const AFFECTED_IN: u8 = 10;
 }
 
 /// A feed lists a source package.

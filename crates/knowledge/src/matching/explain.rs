@@ -6,7 +6,7 @@ use domain::verdict::Confidence;
 use serde::Serialize;
 
 use super::installed::Installed;
-use super::verdict::{self, Said, decide, vendor_status};
+use super::verdict::{self, Said, Word, decide, vendor_status};
 use super::{Finder, Judged, ranges, said};
 use crate::error::Damaged;
 use crate::format::{StatementRow, VulnerabilityRow, flag, status};
@@ -161,7 +161,7 @@ impl Finder<'_> {
         let row = said.row;
         let says = match row.status {
             status::FIXED_IN => format!("fixed in {}", image.text(row.version)?),
-            status::AFFECTED => format!("affected: {}", ranges::words(image, row.ranges)?),
+            status::AFFECTED | status::AFFECTED_IN => format!("affected: {}", ranges::words(image, row.ranges)?),
             status::NOT_AFFECTED_IN => format!("not affected: {}", ranges::words(image, row.ranges)?),
             _ => vendor_status(row, false)?.as_str().replace('_', " "),
         };
@@ -173,10 +173,13 @@ impl Finder<'_> {
         let (comparison, result) = match &word {
             None => (String::new(), "about another build, module or product".to_owned()),
             Some(word) if !word.affected.is_empty() => {
-                (compared(row, own, "<", image.text(row.version)?), "affected".to_owned())
+                (compared(row, own, word, image.text(row.version)?), "affected".to_owned())
             }
             Some(word) if word.open.is_some() => (String::new(), word.open.clone().unwrap_or_default()),
-            Some(_) => (compared(row, own, ">=", image.text(row.version)?), "not affected".to_owned()),
+            Some(word) => {
+                let result = if word.unaffected.is_empty() { "about other versions" } else { "not affected" };
+                (compared(row, own, word, image.text(row.version)?), result.to_owned())
+            }
         };
         Ok(Considered {
             feed: feed.to_owned(),
@@ -192,11 +195,15 @@ impl Finder<'_> {
     }
 }
 
-fn compared(row: &StatementRow, own: &str, sign: &str, fixed: &str) -> String {
+fn compared(row: &StatementRow, own: &str, word: &Word, fixed: &str) -> String {
+    let within = match row.status {
+        status::NOT_AFFECTED_IN => !word.unaffected.is_empty(),
+        _ => !word.affected.is_empty(),
+    };
     match row.status {
-        status::FIXED_IN => format!("{own} {sign} {fixed}"),
-        status::AFFECTED | status::NOT_AFFECTED_IN => {
-            format!("{own} {} the range", if sign == "<" { "in" } else { "outside of" })
+        status::FIXED_IN => format!("{own} {} {fixed}", if within { "<" } else { ">=" }),
+        status::AFFECTED | status::AFFECTED_IN | status::NOT_AFFECTED_IN => {
+            format!("{own} {} the range", if within { "in" } else { "outside of" })
         }
         _ => String::new(),
     }

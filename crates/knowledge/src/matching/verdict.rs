@@ -54,8 +54,8 @@ pub(super) fn rank(row: &StatementRow) -> Result<Rank, Damaged> {
 pub(super) fn vendor_status(row: &StatementRow, fixed: bool) -> Result<VendorStatus, Damaged> {
     Ok(match row.status {
         status::FIXED_IN => VendorStatus::FixedIn,
-        status::AFFECTED if fixed => VendorStatus::FixedIn,
-        status::OPEN | status::AFFECTED => VendorStatus::Open,
+        status::AFFECTED | status::AFFECTED_IN if fixed => VendorStatus::FixedIn,
+        status::OPEN | status::AFFECTED | status::AFFECTED_IN => VendorStatus::Open,
         status::POSTPONED => VendorStatus::Postponed,
         status::IGNORED => VendorStatus::Ignored,
         status::END_OF_LIFE => VendorStatus::EndOfLife,
@@ -116,15 +116,17 @@ impl<'a> Surroundings<'a> {
                     Err(error) => word.open = Some(format!("the fixed version cannot be compared: {error}")),
                 }
             }
-            status::AFFECTED | status::NOT_AFFECTED_IN => {
+            status::AFFECTED | status::AFFECTED_IN | status::NOT_AFFECTED_IN => {
                 let Inside { set, unknown, reason, fixed } =
                     ranges::inside(self.image, row.ranges, self.ecosystem, installed)?;
-                if row.status == status::AFFECTED {
-                    word.affected = about.and(set);
-                    word.unaffected = about.without(set).without(unknown);
-                    word.fixed = fixed;
-                } else {
+                if row.status == status::NOT_AFFECTED_IN {
                     word.unaffected = about.and(set);
+                } else {
+                    word.affected = about.and(set);
+                    word.fixed = fixed;
+                }
+                if row.status == status::AFFECTED {
+                    word.unaffected = about.without(set).without(unknown);
                 }
                 if !about.and(unknown).is_empty() {
                     word.open = reason;

@@ -1,4 +1,4 @@
-use domain::advisory::Statement;
+use domain::advisory::{Advisory, Rank, Statement, Versions};
 use domain::component::Release;
 use domain::feed::FeedSnapshot;
 use domain::record::{Flaw, Record};
@@ -217,4 +217,28 @@ proptest! {
             prop_assert_eq!(matcher.find(&inventory), alone, "and again");
         }
     }
+}
+
+#[test]
+fn a_statement_about_some_versions_leaves_the_others_to_worse_sources() {
+    let exact = |version: &str| Versions { ranges: Vec::new(), exact: vec![version.to_owned()] };
+    let own = |id: &str, statement: Statement| match advisory("demo", id, statement) {
+        Record::Advisory(advisory) => Record::Advisory(Advisory { rank: Rank::Operator, ..advisory }),
+        other => other,
+    };
+    let records = vec![
+        covers(bookworm()),
+        own("CVE-2099-0001", Statement::AffectedIn(exact("1.5"))),
+        advisory("demo", "CVE-2099-0001", fixed("1.4")),
+        own("CVE-2099-0002", Statement::NotAffectedIn(exact("1.5"))),
+        advisory("demo", "CVE-2099-0002", Statement::Open),
+    ];
+    let knowledge = knowledge_of(records);
+    let found = |version: &str| {
+        let matches = knowledge.find(&inventory(&[&format!("demo {version}")]));
+        matches.matched().map(|m| m.vulnerability.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("1.5"), ["CVE-2099-0001"], "only the operator knows");
+    assert_eq!(found("1.3"), ["CVE-2099-0001", "CVE-2099-0002"], "what the operator does not name is as before");
+    assert_eq!(found("1.6"), ["CVE-2099-0002"]);
 }
