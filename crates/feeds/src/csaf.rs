@@ -10,12 +10,12 @@ mod tree;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use self::document::{About, Csaf, Link, Vulnerability};
+use self::document::{About, Csaf, Link, OtherId, Vulnerability};
 pub(crate) use self::folder::Folder;
 use self::folder::document_name;
-use self::tree::Products;
-use crate::json::{cut, cwe, instant, vector};
-use crate::vex::{Plan, Status, Subject};
+use self::tree::{ProductTree, Products};
+use crate::json::{cut, cwe, excerpt, instant, vector};
+use crate::vex::{Plan, Status, Subject, is_alias};
 use crate::{Edition, MIB, ParseError, Problems, first_byte, unpack_error, whole};
 use domain::advisory::{Advisory, PackageKind, Rank, Statement};
 use domain::component::{Ecosystem, Release};
@@ -107,17 +107,25 @@ impl Reader {
         let released = &document.tracking.current_release_date;
         out.edition.published_at = out.edition.published_at.max(instant(released));
         (out.sink)(Record::Document { id: document_name(id), revision: revision(released) });
-        let tree = product_tree.unwrap_or_default();
+        // What its author took back, or said anew elsewhere.
+        if matches!(&*document.category, "csaf_withdrawn" | "csaf_superseded") {
+            return Ok(());
+        }
+        let tree = product_tree.map(|tree| serde_json::from_str::<ProductTree<'_>>(tree.get())).transpose();
+        let tree = tree.map_err(|error| format!("/product_tree: {error}"))?.unwrap_or_default();
         let problems = &mut *out.problems;
         let products = Products::of(&tree, &mut |reason| problems.add(id, &reason));
         let rank = self.rank.unwrap_or(match &*document.category {
             "csaf_vex" => Rank::Vendor,
             _ => Rank::VendorNotice,
         });
-        for vulnerability in &vulnerabilities {
-            let one = One { reader: self, document: id, rank, products: &products, vulnerability };
-            if let Err(reason) = one.read(out) {
-                out.problems.add(id, &reason);
+        for (index, vulnerability) in vulnerabilities.iter().enumerate() {
+            let read = serde_json::from_str(vulnerability.get()).map_err(|error| error.to_string());
+            let read = read.and_then(|vulnerability| {
+                One { reader: self, document: id, rank, products: &products, vulnerability: &vulnerability }.read(out)
+            });
+            if let Err(reason) = read {
+                out.problems.add(id, &format_args!("/vulnerabilities/{index}: {reason}"));
             }
         }
         // A part of the document: what it speaks for goes and comes with it.
@@ -185,6 +193,7 @@ impl One<'_, '_> {
             self.vulnerability.remediations.iter().any(of)
         };
         let mut seen = BTreeSet::new();
+        let mut strange: BTreeSet<&str> = BTreeSet::new();
         let mut affected: BTreeSet<&str> = BTreeSet::new();
         for (word, products) in &self.vulnerability.product_status {
             for product in products {
@@ -208,12 +217,21 @@ impl One<'_, '_> {
                         }
                         seen.insert((subject, said));
                     }
-                    Ok(None) => {}
+                    Ok(None) => {
+                        strange.insert(product);
+                    }
                     Err(reason) => out.problems.add(id.as_str(), &reason),
                 }
             }
         }
         self.contradictions(&affected, &id, out.problems);
+        // A publisher has products that Vigie does not judge; who brings a document means something by it.
+        if let (Rank::Operator, Some(first)) = (self.rank, strange.first()) {
+            let reason =
+                "is no package that Vigie knows: it needs a package-url or a CPE, and so does what it is a part of";
+            let others = if strange.len() > 1 { format!(" (and {} more)", strange.len() - 1) } else { String::new() };
+            out.problems.add(self.document, &format_args!("{id}: the product {:?}{others} {reason}", excerpt(first)));
+        }
         let mut all: Vec<(Subject, Said<'_>)> = seen.into_iter().collect();
         without_overtaken(&mut all);
         for package in all.chunk_by(|(a, _), (b, _)| a.is_same_package(b)) {
@@ -283,6 +301,7 @@ impl One<'_, '_> {
     fn flaw(&self, id: &VulnerabilityId, problems: &mut Problems) -> Flaw {
         let Vulnerability {
             title,
+            ids,
             cwe: weakness,
             cwes,
             release_date,
@@ -305,6 +324,7 @@ impl One<'_, '_> {
             published_at: release_date.as_deref().or(disclosure_date.as_deref()).and_then(instant),
             vectors,
             cwes: weakness.iter().chain(cwes).filter_map(|weakness| cwe(&weakness.id)).collect(),
+            aliases: ids.iter().filter_map(|other| alias(other, id)).collect(),
             title: cut(title.as_deref().unwrap_or_default(), TITLE_CHARS_MAX),
             references: references.iter().take(REFERENCES_MAX).map(page).collect(),
             ..Flaw::bare(id.clone())
@@ -408,7 +428,8 @@ fn status(word: &str, plan: impl FnOnce() -> Plan) -> Option<Status> {
         "known_affected" | "first_affected" | "last_affected" => Status::Affected(plan()),
         "known_not_affected" => Status::NotAffected,
         "fixed" | "first_fixed" => Status::Fixed,
-        "under_investigation" => Status::UnderInvestigation,
+        // `unknown` is of CSAF 2.1.
+        "under_investigation" | "unknown" => Status::UnderInvestigation,
         // `recommended` and what later versions of CSAF may add.
         _ => return None,
     })
@@ -422,6 +443,12 @@ fn plan(details: &str, never: bool) -> Plan {
         _ if never => Plan::WontFix,
         _ => Plan::Unknown,
     }
+}
+
+/// Another name of the same flaw; numbers of bug trackers are none.
+fn alias(other: &OtherId<'_>, id: &VulnerabilityId) -> Option<String> {
+    let name = other.text.trim();
+    (is_alias(name) && name != id.as_str()).then(|| name.to_owned())
 }
 
 /// `RHSA-2024:1234` of the page that announces it.
@@ -579,6 +606,34 @@ mod tests {
             assert!(problems.iter().any(|problem| problem.contains(part)), "{part}: {problems:#?}");
         }
         assert!(problems.iter().any(|problem| problem.ends_with("the product \"good\" is affected and fixed")));
+    }
+
+    #[test]
+    fn a_broken_vulnerability_costs_no_other() {
+        let tree = json!({"full_product_names": [purl("a", "pkg:npm/a")]});
+        let good = json!({"cve": "CVE-2099-1", "product_status": {"known_affected": ["a"]}});
+        let mut two = document(&tree, &json!({"cve": 5}));
+        two["vulnerabilities"].as_array_mut().expect("a list").push(good.clone());
+        let (lines, problems) = read(None, &two);
+        assert_eq!(lines, ["no release a Source Open "]);
+        let expected = "demo: DEMO-1: /vulnerabilities/0: invalid type: integer `5`, expected a string";
+        assert!(problems.len() == 1 && problems[0].starts_with(expected), "{problems:?}");
+        let (lines, problems) = read(None, &document(&json!({"branches": 1}), &good));
+        assert_eq!(lines, Vec::<String>::new());
+        assert!(problems[0].starts_with("demo.json: /product_tree: invalid type"), "{problems:?}");
+        let mut withdrawn = document(&tree, &good);
+        withdrawn["document"]["category"] = "csaf_withdrawn".into();
+        assert_eq!(read(None, &withdrawn), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn the_operator_is_told_what_cannot_be_applied() {
+        let tree = json!({"full_product_names": [purl("a", "pkg:npm/a"), json!({"name": "X", "product_id": "x"})]});
+        let both = json!({"cve": "CVE-2099-1", "product_status": {"known_not_affected": ["a", "x"]}});
+        let (lines, problems) = read(Some(Rank::Operator), &document(&tree, &both));
+        assert_eq!(lines, ["no release a Source NotAffected "]);
+        assert!(problems[0].starts_with("demo: DEMO-1: CVE-2099-1: the product \"x\" is no package"), "{problems:?}");
+        assert_eq!(read(None, &document(&tree, &both)).1, Vec::<String>::new(), "publishers have other products");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use domain::purl::Purl;
 use domain::record::{Flaw, Record};
 use domain::vulnerability::VulnerabilityId;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::json::{Str, excerpt};
 use crate::vex::{Plan, Status, Subject};
@@ -25,8 +26,9 @@ struct Bill<'a> {
     metadata: Metadata<'a>,
     #[serde(default, borrow)]
     components: Vec<Component<'a>>,
+    /// Read one by one, so that a broken one costs no other.
     #[serde(default, borrow)]
-    vulnerabilities: Vec<Vulnerability<'a>>,
+    vulnerabilities: Vec<&'a RawValue>,
 }
 
 #[derive(Deserialize, Default)]
@@ -114,13 +116,18 @@ pub(crate) fn read(
     let bill: Bill<'_> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     let mut components = HashMap::new();
     gather(&bill.components, 0, &mut components);
-    let subject = bill.metadata.component.as_ref();
-    let product = subject.filter(|component| !component.purl.is_empty()).map(|component| component.purl.to_string());
-    if let Some(subject) = subject {
-        gather(&subject.components, 0, &mut components);
-    }
+    let whole = bill.metadata.component.as_ref();
+    let product = whole.filter(|whole| !whole.purl.is_empty()).map(|whole| whole.purl.to_string());
+    gather(whole.map(std::slice::from_ref).unwrap_or_default(), 0, &mut components);
     let id = if bill.serial_number.is_empty() { label } else { &bill.serial_number };
-    for vulnerability in &bill.vulnerabilities {
+    for (index, vulnerability) in bill.vulnerabilities.iter().enumerate() {
+        let vulnerability: Vulnerability<'_> = match serde_json::from_str(vulnerability.get()) {
+            Ok(vulnerability) => vulnerability,
+            Err(error) => {
+                problems.add(label, &format_args!("/vulnerabilities/{index}: {error}"));
+                continue;
+            }
+        };
         let Some(name) = vulnerability.name() else {
             problems.add(label, &format_args!("{:?} names no vulnerability", excerpt(&vulnerability.id)));
             continue;
@@ -132,7 +139,9 @@ pub(crate) fn read(
                 problems.add(label, &format_args!("{name}: {:?} {reason}", excerpt(&affects.target)));
                 continue;
             };
-            subject.product = product.clone().unwrap_or_default();
+            // The bill's own subject is not a part of itself.
+            let is_whole = whole.is_some_and(|whole| !whole.id.is_empty() && *whole.id == *reference(&affects.target));
+            subject.product = product.clone().filter(|_| !is_whole).unwrap_or_default();
             for said in vulnerability.statements(&subject, affects) {
                 match said {
                     Ok(statement) => {
@@ -160,16 +169,18 @@ fn gather<'b, 'a>(components: &'b [Component<'a>], depth: usize, into: &mut Hash
 
 /// What is affected: a component by its reference, also behind a link to this or another bill, or a package-url as such.
 fn found(target: &str, components: &HashMap<&str, &Component<'_>>) -> Option<Subject> {
-    let id = match target.strip_prefix("urn:cdx:") {
-        Some(link) => link.split_once('#')?.1,
-        None => target,
-    };
+    let id = reference(target);
     let component = components.get(id);
     let purl = component.map(|component| &*component.purl).filter(|purl| !purl.is_empty()).unwrap_or(id);
     if let Ok(purl) = Purl::parse(purl) {
         return Subject::of_purl(&purl, None);
     }
     Subject::of_cpe(&Cpe::parse(&component?.cpe).ok()?)
+}
+
+/// The reference in a bill that a link to it ends with.
+fn reference(target: &str) -> &str {
+    target.strip_prefix("urn:cdx:").and_then(|link| link.split_once('#')).map_or(target, |(_, id)| id)
 }
 
 impl Vulnerability<'_> {
@@ -274,7 +285,8 @@ mod tests {
     #[test]
     fn components_by_their_references() {
         let bill = r#"{"bomFormat": "CycloneDX", "specVersion": "1.6", "serialNumber": "urn:uuid:1",
-            "metadata": {"component": {"bom-ref": "app", "purl": "pkg:oci/app@1"}},
+            "metadata": {"component": {"bom-ref": "app", "purl": "pkg:oci/app@1", "components": [
+                {"bom-ref": "own", "purl": "pkg:npm/own"}]}},
             "components": [{"bom-ref": "a", "purl": "pkg:npm/a@1.0", "components": [{"bom-ref": "b", "purl": "pkg:npm/b"}]}],
             "vulnerabilities": [
                 {"id": "CVE-2099-1", "analysis": {"state": "not_affected", "justification": "code_not_reachable"},
@@ -284,7 +296,9 @@ mod tests {
                 {"id": "CVE-2099-3", "affects": [{"ref": "a", "versions": [
                     {"range": "vers:npm/>=1.0|<2.0", "status": "affected"}, {"version": "2.0", "status": "unaffected"},
                     {"version": "3.0", "status": "unknown"}]}]},
-                {"id": "CVE-2099-4", "analysis": {"state": "in_triage"}, "affects": [{"ref": "a"}, {"ref": "undefined"}]}]}"#;
+                {"id": "CVE-2099-4", "analysis": {"state": "in_triage"}, "affects": [{"ref": "a"}, {"ref": "undefined"}]},
+                {"id": 5},
+                {"id": "CVE-2099-6", "affects": [{"ref": "own"}]}]}"#;
         assert!(is_vex(bill.as_bytes()) && !is_vex(br#"{"bomFormat": "CycloneDX", "components": []}"#));
         let (lines, problems) = read_lines(bill);
         let range = "AffectedIn(Versions { ranges: [Range { lower: Some(Bound { version: \"1.0\", inclusive: true }), \
@@ -297,11 +311,17 @@ mod tests {
                 "CVE-2099-2 b Ignored  pkg:oci/app@1".to_owned(),
                 format!("CVE-2099-3 a {range}  pkg:oci/app@1"),
                 format!("CVE-2099-3 a {}  pkg:oci/app@1", one("2.0")),
+                "CVE-2099-6 own Open  pkg:oci/app@1".to_owned(),
             ]
         );
-        assert_eq!(
-            problems,
-            ["local: bom.json: CVE-2099-4: \"undefined\" is no package of this bill that Vigie knows"]
-        );
+        let expected = [
+            "local: bom.json: CVE-2099-4: \"undefined\" is no package of this bill that Vigie knows",
+            "local: bom.json: /vulnerabilities/4: invalid type: integer `5`, expected a string at line 1 column 8",
+        ];
+        assert_eq!(problems, expected);
+        let bill = r#"{"bomFormat": "CycloneDX", "metadata": {"component": {"bom-ref": "app", "purl": "pkg:npm/app@1"}},
+            "vulnerabilities": [{"id": "CVE-2099-1", "affects": [{"ref": "app"}]}]}"#;
+        let affected = "CVE-2099-1 app AffectedIn(Versions { ranges: [], exact: [\"1\"] })  ";
+        assert_eq!(read_lines(bill), (vec![affected.to_owned()], Vec::new()), "the subject itself is in nothing");
     }
 }

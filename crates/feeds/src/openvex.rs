@@ -9,10 +9,11 @@ use domain::record::{Flaw, Record};
 use domain::vulnerability::VulnerabilityId;
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::Problems;
 use crate::json::{Str, excerpt, instant};
-use crate::vex::{Plan, Status, Subject};
+use crate::vex::{Plan, Status, Subject, is_alias};
 
 #[derive(Deserialize)]
 struct Document<'a> {
@@ -20,8 +21,9 @@ struct Document<'a> {
     id: Str<'a>,
     #[serde(default, borrow)]
     timestamp: Str<'a>,
+    /// Read one by one, so that a broken one costs no other.
     #[serde(borrow)]
-    statements: Vec<Said<'a>>,
+    statements: Vec<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -112,7 +114,14 @@ pub(crate) fn read(
     // Of two statements about the same thing, the newer one counts.
     let mut latest: BTreeMap<(VulnerabilityId, Subject), (Option<Timestamp>, Advisory)> = BTreeMap::new();
     let id = if document.id.is_empty() { label } else { &document.id };
-    for said in &document.statements {
+    for (index, said) in document.statements.iter().enumerate() {
+        let said: Said<'_> = match serde_json::from_str(said.get()) {
+            Ok(said) => said,
+            Err(error) => {
+                problems.add(label, &format_args!("/statements/{index}: {error}"));
+                continue;
+            }
+        };
         let at = instant(said.timestamp.as_deref().unwrap_or(&document.timestamp));
         let (name, aliases) = match &said.vulnerability {
             Vulnerability::Name(name) => (name, &[][..]),
@@ -122,7 +131,10 @@ pub(crate) fn read(
             problems.add(label, &format_args!("{:?} names no vulnerability", excerpt(name)));
             continue;
         };
-        sink(Record::Flaw(Flaw::bare(vulnerability.clone())));
+        let names = std::iter::once(name).chain(aliases).filter_map(|name| last_name(name));
+        let aliases = names.filter(|name| is_alias(name.as_str()) && *name != vulnerability);
+        let aliases = aliases.map(|name| name.as_str().to_owned()).collect();
+        sink(Record::Flaw(Flaw { aliases, ..Flaw::bare(vulnerability.clone()) }));
         for subject in said.subjects(label, problems) {
             let Some(statement) = said.statement(&subject) else { continue };
             let advisory = Advisory {
@@ -141,11 +153,14 @@ pub(crate) fn read(
 
 /// The CVE among the names, else the first one that is a name.
 fn vulnerability(name: &str, aliases: &[Str<'_>]) -> Option<VulnerabilityId> {
-    // Some write the page of a vulnerability.
-    let last = |text: &str| VulnerabilityId::new(text.trim().rsplit('/').next().unwrap_or_default()).ok();
-    let mut all = std::iter::once(name).chain(aliases.iter().map(|alias| &**alias)).filter_map(last);
+    let mut all = std::iter::once(name).chain(aliases.iter().map(|alias| &**alias)).filter_map(last_name);
     let first = all.next()?;
     if first.is_cve() { Some(first) } else { all.find(VulnerabilityId::is_cve).or(Some(first)) }
+}
+
+/// A name, also where somebody writes the page of a vulnerability.
+fn last_name(text: &str) -> Option<VulnerabilityId> {
+    VulnerabilityId::new(text.trim().rsplit('/').next().unwrap_or_default()).ok()
 }
 
 impl Said<'_> {
@@ -217,7 +232,8 @@ mod tests {
                  "products": [{"identifiers": {"purl": "pkg:pypi/django@4.2"}}]},
                 {"vulnerability": {"name": "CVE-2099-2"}, "status": "affected", "products": [{"@id": "pkg:pypi/django@4.2"}]},
                 {"vulnerability": {"name": "CVE-2099-3"}, "status": "under_investigation", "products": ["pkg:gem/a@1"]},
-                {"vulnerability": "CVE-2099-4", "status": "not_affected", "products": ["pkg:oci/app"]}]}"#,
+                {"vulnerability": "CVE-2099-4", "status": "not_affected", "products": ["pkg:oci/app"]},
+                {"vulnerability": "CVE-2099-5", "status": 1, "products": ["pkg:gem/a@1"]}]}"#,
         );
         let one = |version: &str| format!("NotAffectedIn(Versions {{ ranges: [], exact: [\"{version}\"] }})");
         assert_eq!(
@@ -228,9 +244,10 @@ mod tests {
             ],
             "the newer word of two counts"
         );
-        assert_eq!(
-            problems,
-            ["local: x.json: \"pkg:oci/app\" is no package that Vigie knows: name the packages in it"]
-        );
+        let expected = [
+            "local: x.json: \"pkg:oci/app\" is no package that Vigie knows: name the packages in it",
+            "local: x.json: /statements/5: invalid type: integer `1`, expected a string at line 1 column 43",
+        ];
+        assert_eq!(problems, expected);
     }
 }

@@ -154,6 +154,12 @@ impl Subject {
     }
 }
 
+/// Whether a text is the name that a database of flaws gives to a single one.
+pub(crate) fn is_alias(name: &str) -> bool {
+    let prefixes = ["CVE-", "GHSA-", "EUVD-", "GO-", "PYSEC-", "RUSTSEC-"];
+    prefixes.iter().any(|prefix| name.starts_with(prefix)) && VulnerabilityId::new(name).is_ok()
+}
+
 /// The stream of a module's build: `nodejs:18` of `nodejs:18:8090020240101:rhel8`.
 pub(crate) fn stream(module: &str) -> String {
     module.split(':').take(2).collect::<Vec<_>>().join(":")

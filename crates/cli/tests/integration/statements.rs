@@ -48,6 +48,15 @@ fn a_statement_of_the_operator_counts_until_it_is_taken_back() {
     assert!(local["problems"][0].as_str().unwrap().contains("broken.json"), "{local}");
     assert_eq!(findings(), 0);
 
+    // What is taken back is, even if nothing is left that could be read.
+    std::fs::rename(folder.join("team/vex.json"), vigie.path("vex.json")).unwrap();
+    let local = sync();
+    assert_eq!((&local["problem_count"], &local["record_count"]), (&Value::from(1), &Value::from(0)), "{local}");
+    assert_eq!(findings(), 1);
+    std::fs::rename(vigie.path("vex.json"), folder.join("team/vex.json")).unwrap();
+    sync();
+    assert_eq!(findings(), 0);
+
     // Taking it back is no loss that would have to be confirmed.
     std::fs::remove_dir_all(&folder).unwrap();
     std::fs::create_dir(&folder).unwrap();

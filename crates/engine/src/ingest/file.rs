@@ -263,9 +263,11 @@ impl Job {
             }
             Err(reason) => return Err(reason),
         };
-        // A publisher that changed its format must not replace what could be read before.
+        // A publisher that changed its format must not replace what could be read before; what the operator takes back is
+        // taken back, whatever else the folder holds.
         let mostly_unreadable = problems.count() > count / UNREADABLE_SHARE && !self.may_be_cut;
-        if (count == 0 && problems.count() > 0) || mostly_unreadable {
+        let unreadable = (count == 0 && problems.count() > 0) || mostly_unreadable;
+        if unreadable && !feeds::is_operators(self.feed.id) {
             let first = problems.named().first().cloned().unwrap_or_default();
             return Err(format!("{} of its records cannot be read, {count} can: {first}", problems.count()));
         }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use super::tree::ProductTree;
 use crate::json::Str;
 
 #[derive(Deserialize)]
@@ -12,9 +12,10 @@ pub(super) struct Csaf<'a> {
     #[serde(borrow)]
     pub(super) document: Head<'a>,
     #[serde(default, borrow)]
-    pub(super) product_tree: Option<ProductTree<'a>>,
+    pub(super) product_tree: Option<&'a RawValue>,
+    /// Read one by one, so that a broken one costs no other.
     #[serde(default, borrow)]
-    pub(super) vulnerabilities: Vec<Vulnerability<'a>>,
+    pub(super) vulnerabilities: Vec<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
