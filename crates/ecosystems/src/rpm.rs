@@ -50,6 +50,11 @@ const QUERY: Command = Command {
     timeout_seconds: 120,
 };
 
+/// Whether a build's version tells that it was built in a module.
+pub fn is_modular(version: &str) -> bool {
+    version.contains(".module+") || version.contains(".module_")
+}
+
 /// What to read of this package world.
 pub fn probes() -> &'static [Probe] {
     &PROBES

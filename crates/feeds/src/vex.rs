@@ -70,13 +70,8 @@ impl Subject {
             (Ecosystem::Rpm, arch) if arch != Some("src") => PackageKind::Binary,
             _ => PackageKind::Source,
         };
+        let module = purl.qualifiers.get("rpmmod").map(|module| stream(module)).unwrap_or_default();
         let version = purl.full_version();
-        // A module's build is another package than the plain one, also where only its version tells.
-        let module = match purl.qualifiers.get("rpmmod") {
-            Some(module) => stream(module),
-            None if version.contains(".module+") || version.contains(".module_") => "*".to_owned(),
-            None => String::new(),
-        };
         Some(Self { ecosystem, release, package, kind, module, product: String::new(), range: String::new(), version })
     }
 
@@ -96,8 +91,8 @@ impl Subject {
 
     /// The module's stream; `*` where only the version tells that it is built in a module: another world than plain builds.
     pub(crate) fn stream(&self) -> &str {
-        let is_modular = || self.version.contains(".module+") || self.version.contains(".module_");
-        if self.module.is_empty() && self.ecosystem == Ecosystem::Rpm && is_modular() { "*" } else { &self.module }
+        let is_modular = self.ecosystem == Ecosystem::Rpm && ecosystems::rpm::is_modular(&self.version);
+        if self.module.is_empty() && is_modular { "*" } else { &self.module }
     }
 
     /// Whether it is the same package, of whatever version.
@@ -183,7 +178,7 @@ mod tests {
         assert_eq!((rpm.release.to_string().as_str(), rpm.kind), ("rhel 8", PackageKind::Binary));
         let built =
             subject("pkg:rpm/redhat/npm@1.0-1.module%2Bel8.9.0%2B1%2Ba?distro=rhel-8").expect("a module's build");
-        assert_eq!(built.module, "*", "its version tells");
+        assert_eq!(built.stream(), "*", "its version tells");
         assert_eq!(subject("pkg:deb/debian/curl@7.88.1-10"), None, "nobody knows of which release");
         assert_eq!(subject("pkg:npm/%40s/a@1.0").map(|npm| npm.package).as_deref(), Some("@s/a"));
     }

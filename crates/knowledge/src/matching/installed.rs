@@ -159,6 +159,5 @@ fn module_of(component: &Component) -> Option<&str> {
     if !component.module.is_empty() {
         return Some(&component.module);
     }
-    let text = component.version.as_str();
-    (text.contains(".module+") || text.contains(".module_")).then_some("")
+    ecosystems::rpm::is_modular(&component.version).then_some("")
 }

@@ -146,7 +146,7 @@ impl<'a> Surroundings<'a> {
             return Ok(installed.all());
         }
         let version = self.image.text(row.version)?;
-        let modular = !module.is_empty() || version.contains(".module+") || version.contains(".module_");
+        let modular = !module.is_empty() || ecosystems::rpm::is_modular(version);
         Ok(installed.filter(|entry| match (modular, entry.module) {
             (false, None) => true,
             (true, Some(own)) => own.is_empty() || matches!(module, "" | "*") || own == module,
