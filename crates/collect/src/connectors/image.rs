@@ -7,7 +7,7 @@ mod nodes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write as _};
+use std::io::{self, BufWriter, Read, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
@@ -92,6 +92,8 @@ impl Layered {
     }
 
     fn walk(&mut self, layer: &Layer, number: u16, complain: &mut dyn FnMut(&str, &str)) -> io::Result<()> {
+        // What a file that broke off left behind the last whole one is written over.
+        self.spool.seek(SeekFrom::Start(self.spooled))?;
         let mut spool = BufWriter::with_capacity(1 << 18, self.spool.try_clone()?);
         let (nodes, changed, spooled) = (&mut self.nodes, &mut self.changed, &mut self.spooled);
         layer.walk(&mut |header, content| {

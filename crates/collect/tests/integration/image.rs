@@ -167,6 +167,17 @@ fn a_cut_layer_a_wrong_digest_and_a_bomb_are_told_and_the_rest_is_kept() {
     assert_eq!(gaps(&tree).len(), 1);
     assert!(gaps(&tree)[0].contains("cut off"), "{:?}", gaps(&tree));
 
+    // What the cut file left in the spool moves nothing that comes after it.
+    let long = vec![b'x'; 1 << 20];
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    packed.write_all(&tar_of(&[("first", FILE, b"first"), ("long", FILE, &long)])).unwrap();
+    let mut damaged = packed.finish().unwrap();
+    damaged.truncate(700_000);
+    let tree = apply(&[damaged, tar_of(&[("after", FILE, b"after")])]);
+    assert_eq!(tree.read("first", 10), Reading::Bytes(b"first".to_vec()));
+    assert_eq!(tree.read("after", 10), Reading::Bytes(b"after".to_vec()));
+    assert!(gaps(&tree)[0].contains("ends too early"), "{:?}", gaps(&tree));
+
     // Packed, so its digest is not the one of its content.
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     packed.write_all(&good).unwrap();
