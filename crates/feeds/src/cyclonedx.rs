@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::json::{Str, excerpt};
-use crate::vex::{Plan, Status, Subject};
+use crate::vex::{Plan, Status, Subject, best_name};
 use crate::{Problems, vers};
 
 /// Components in components.
@@ -187,9 +187,7 @@ impl Vulnerability<'_> {
     /// The CVE among the names, else its own.
     fn name(&self) -> Option<VulnerabilityId> {
         let all = std::iter::once(&self.id).chain(self.references.iter().map(|other| &other.id));
-        let mut ids = all.filter_map(|id| VulnerabilityId::new(id.trim()).ok());
-        let first = ids.next()?;
-        if first.is_cve() { Some(first) } else { ids.find(VulnerabilityId::is_cve).or(Some(first)) }
+        best_name(all.filter_map(|id| VulnerabilityId::new(id.trim()).ok()))
     }
 
     fn statements(&self, subject: &Subject, affects: &Affects<'_>) -> Vec<Result<Statement, String>> {

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::Problems;
 use crate::json::{Str, excerpt, instant};
-use crate::vex::{Plan, Status, Subject, is_alias};
+use crate::vex::{Plan, Status, Subject, best_name, is_alias};
 
 #[derive(Deserialize)]
 struct Document<'a> {
@@ -127,12 +127,12 @@ pub(crate) fn read(
             Vulnerability::Name(name) => (name, &[][..]),
             Vulnerability::Whole { name, aliases } => (name, aliases.as_slice()),
         };
-        let Some(vulnerability) = vulnerability(name, aliases) else {
+        let names = || std::iter::once(name).chain(aliases).filter_map(|name| last_name(name));
+        let Some(vulnerability) = best_name(names()) else {
             problems.add(label, &format_args!("{:?} names no vulnerability", excerpt(name)));
             continue;
         };
-        let names = std::iter::once(name).chain(aliases).filter_map(|name| last_name(name));
-        let aliases = names.filter(|name| is_alias(name.as_str()) && *name != vulnerability);
+        let aliases = names().filter(|name| is_alias(name.as_str()) && *name != vulnerability);
         let aliases = aliases.map(|name| name.as_str().to_owned()).collect();
         sink(Record::Flaw(Flaw { aliases, ..Flaw::bare(vulnerability.clone()) }));
         for subject in said.subjects(label, problems) {
@@ -149,13 +149,6 @@ pub(crate) fn read(
     }
     latest.into_values().for_each(|(_, advisory)| sink(Record::Advisory(advisory)));
     Ok(())
-}
-
-/// The CVE among the names, else the first one that is a name.
-fn vulnerability(name: &str, aliases: &[Str<'_>]) -> Option<VulnerabilityId> {
-    let mut all = std::iter::once(name).chain(aliases.iter().map(|alias| &**alias)).filter_map(last_name);
-    let first = all.next()?;
-    if first.is_cve() { Some(first) } else { all.find(VulnerabilityId::is_cve).or(Some(first)) }
 }
 
 /// A name, also where somebody writes the page of a vulnerability.

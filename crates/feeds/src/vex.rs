@@ -155,6 +155,12 @@ pub(crate) fn is_alias(name: &str) -> bool {
     prefixes.iter().any(|prefix| name.starts_with(prefix)) && VulnerabilityId::new(name).is_ok()
 }
 
+/// The CVE among the names of a flaw, else the first of them.
+pub(crate) fn best_name(mut names: impl Iterator<Item = VulnerabilityId>) -> Option<VulnerabilityId> {
+    let first = names.next()?;
+    if first.is_cve() { Some(first) } else { names.find(VulnerabilityId::is_cve).or(Some(first)) }
+}
+
 /// The stream of a module's build: `nodejs:18` of `nodejs:18:8090020240101:rhel8`.
 pub(crate) fn stream(module: &str) -> String {
     module.split(':').take(2).collect::<Vec<_>>().join(":")

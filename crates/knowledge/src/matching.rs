@@ -28,6 +28,15 @@ use matcher::Known;
 pub use matcher::Matcher;
 use verdict::{Decision, Said, Surroundings, decide, vendor_status};
 
+// Components are sorted into their worlds by number.
+const _: () = {
+    let mut index = 0;
+    while index < Ecosystem::ALL.len() {
+        assert!(Ecosystem::ALL[index] as usize == index);
+        index += 1;
+    }
+};
+
 /// What the knowledge says of one inventory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Matches {

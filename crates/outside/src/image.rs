@@ -18,8 +18,8 @@ pub use reference::{Digest, InvalidDigest, InvalidReference, Reference};
 pub use registry::{Login, Registry};
 
 use self::section::{Hashing, Section};
-use crate::FetchError;
 use crate::unpack::{self, Limits, tar};
+use crate::{FetchError, SourceError};
 
 /// Most bytes of one layer, packed or unpacked.
 const LAYER_BYTES_MAX: u64 = 16 << 30;
@@ -88,6 +88,8 @@ pub enum ImageError {
     Refused { registry: String, name: String, status: u16, hint: &'static str },
     #[error("{registry} asks for a login in a way that Vigie does not know: {reason}")]
     Challenge { registry: String, reason: String },
+    #[error(transparent)]
+    Source(#[from] SourceError),
     #[error(transparent)]
     Forbidden(#[from] crate::never_touch::Forbidden),
     #[error(transparent)]

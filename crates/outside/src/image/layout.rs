@@ -9,13 +9,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use super::manifest::{self, Config, DOCUMENT_BYTES_MAX, Descriptor, Manifest};
+use super::manifest::{self, Config, DOCUMENT_BYTES_MAX, Descriptor, INDEX_DEPTH_MAX, Manifest};
 use super::section::Section;
 use super::{Content, Digest, Image, ImageError, LAYER_BYTES_MAX, Layer, Reference, Wanted};
 use crate::unpack::{self, Limits, Packing, tar};
 
-/// An index may point to an index, and no deeper.
-const INDEX_DEPTH_MAX: usize = 3;
 /// Files of an archive: some for each layer.
 const ARCHIVE_ENTRIES_MAX: u64 = 100_000;
 /// Links from layer to layer in old archives.

@@ -10,6 +10,8 @@ use super::{Digest, ImageError};
 
 /// Most bytes of an index, a manifest or a configuration.
 pub(super) const DOCUMENT_BYTES_MAX: u64 = 8 << 20;
+/// An index may point to an index, and no deeper.
+pub(super) const INDEX_DEPTH_MAX: usize = 3;
 /// Real images have at most 127 layers.
 const LAYERS_MAX: usize = 1024;
 

@@ -13,14 +13,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use super::manifest::{self, DOCUMENT_BYTES_MAX, Descriptor, Manifest};
+use super::manifest::{self, DOCUMENT_BYTES_MAX, Descriptor, INDEX_DEPTH_MAX, Manifest};
 use super::section::Section;
 use super::{Content, Digest, Image, ImageError, LAYER_BYTES_MAX, Layer, Reference, Wanted};
 use crate::http::{self, ClientOptions, retry, with_causes};
 use crate::never_touch::{Forbidden, NeverTouch};
 use crate::source::{FetchError, SourceError};
 
-const INDEX_DEPTH_MAX: usize = 3;
 /// Layers that are fetched at the same time.
 const FETCHED_TOGETHER: usize = 3;
 const HOPS_MAX: usize = 5;
@@ -63,15 +62,11 @@ impl<'a> Registry<'a> {
         never_touch: &'a NeverTouch,
         options: ClientOptions,
     ) -> Result<Self, ImageError> {
-        let set_up = |error: SourceError| ImageError::Challenge {
-            registry: reference.registry.clone(),
-            reason: error.to_string(),
-        };
         let client = http::builder(&options)
             .redirect(redirects(never_touch.clone()))
             .dns_resolver(Arc::new(GuardedNames(never_touch.clone())))
             .build()
-            .map_err(|error| set_up(SourceError::Client(with_causes(&error))))?;
+            .map_err(|error| SourceError::Client(with_causes(&error)))?;
         let url = |scheme: &str| {
             Url::parse(&format!("{scheme}://{}/v2/", reference.host())).map_err(|error| ImageError::Malformed {
                 name: reference.to_string(),
