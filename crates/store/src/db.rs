@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::str::FromStr as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -49,6 +49,10 @@ pub enum On<'a> {
 
 const READERS_MAX: u32 = 8;
 const POSTGRES_CONNECTIONS_MAX: u32 = 16;
+/// How long one waits for another's write to end before it is an error.
+const BUSY_FOR: Duration = Duration::from_secs(5);
+/// Between two tries where SQLite itself does not wait.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 impl Db {
     /// Opens `sqlite:PATH`, a bare path, or `postgres://…`, and brings the schema up to date.
@@ -164,13 +168,33 @@ async fn connect_sqlite(path: &Path) -> Result<Engine, StoreError> {
         // A remediation that was begun must be remembered through a power cut, so every commit reaches the disk.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(5));
-    let failed = |source| StoreError::Open { place: path.display().to_string(), source };
+        .busy_timeout(BUSY_FOR);
     // The writer comes first: it sets write-ahead logging up, which readers cannot.
-    let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;
+    let write = connect_sqlite_writer(&options)
+        .await
+        .map_err(|source| StoreError::Open { place: path.display().to_string(), source })?;
     let read =
         SqlitePoolOptions::new().max_connections(READERS_MAX).connect_lazy_with(options.pragma("query_only", "on"));
     Ok(Engine::Sqlite { read, write })
+}
+
+/// Connects the one writer. Where several are the first to open a file, SQLite tells all but one that it is locked, and
+/// does not wait: setting write-ahead logging up is the one thing that its own time to wait does not cover.
+async fn connect_sqlite_writer(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let end = Instant::now() + BUSY_FOR;
+    loop {
+        match SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await {
+            Err(error) if is_busy(&error) && Instant::now() < end => tokio::time::sleep(BUSY_PAUSE).await,
+            connected => return connected,
+        }
+    }
+}
+
+/// Whether somebody else holds the file right now: `SQLITE_BUSY`, the low byte of its finer codes.
+fn is_busy(error: &sqlx::Error) -> bool {
+    const SQLITE_BUSY: u32 = 5;
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
 async fn connect_postgres(url: &str) -> Result<Engine, StoreError> {
@@ -185,10 +209,14 @@ async fn connect_postgres(url: &str) -> Result<Engine, StoreError> {
     Ok(Engine::Postgres(pool))
 }
 
-/// Makes the file readable by its owner only; SQLite gives its companions the same rights.
+/// Makes the file readable by its owner only; SQLite gives its companions the same rights. One that is there is not even
+/// opened: closing it would drop the locks that this process may hold on it.
 fn create_private(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        created => created.map(drop),
+    }
 }
 
 /// The address without the password between `:` and `@`.
