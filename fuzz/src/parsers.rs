@@ -175,7 +175,7 @@ pub(crate) fn is_of(manifest: &Manifest, path: &str) -> bool {
 
 pub(crate) fn manifest(manifest: &Manifest, seed: &Seed) -> String {
     let mut found = Found::default();
-    (manifest.parse)(&seed.path, &seed.bytes, &mut found);
+    manifest.read(&seed.path, &seed.bytes, &|_| None, &mut found);
     let gaps: Vec<String> = found.gaps.iter().map(|gap| format!("{gap:?}")).collect();
     format!("{} {}", about(found.components.len()), gaps.join(" "))
 }

@@ -3,14 +3,14 @@
 use domain::component::Ecosystem;
 use serde::Deserialize;
 
-use crate::manifest::{Found, FoundBy, Manifest, Tells, named};
+use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, named};
 
 pub(crate) const MANIFESTS: &[Manifest] = &[Manifest {
     name: "Cargo.lock",
     found: FoundBy::Path(|path| named(path, "Cargo.lock")),
     tells: Tells::Declared,
     bytes_max: 64 << 20,
-    parse: lock,
+    parse: Parse::Alone(lock),
 }];
 
 #[derive(Deserialize)]

@@ -3,7 +3,7 @@
 use domain::component::Ecosystem;
 use serde::Deserialize;
 
-use crate::manifest::{Found, FoundBy, Manifest, Tells, named};
+use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, named};
 
 pub(crate) const MANIFESTS: &[Manifest] = &[
     Manifest {
@@ -11,14 +11,14 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
         found: FoundBy::Path(|path| named(path, "composer.lock")),
         tells: Tells::Declared,
         bytes_max: 64 << 20,
-        parse: packages,
+        parse: Parse::Alone(packages),
     },
     Manifest {
         name: "vendor/composer/installed.json",
         found: FoundBy::Path(|path| path.ends_with("vendor/composer/installed.json")),
         tells: Tells::Installed,
         bytes_max: 64 << 20,
-        parse: packages,
+        parse: Parse::Alone(packages),
     },
 ];
 

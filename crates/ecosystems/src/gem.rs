@@ -2,7 +2,7 @@
 
 use domain::component::Ecosystem;
 
-use crate::manifest::{Found, FoundBy, Manifest, Tells, file_name, named};
+use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, file_name, named};
 
 pub(crate) const MANIFESTS: &[Manifest] = &[
     Manifest {
@@ -10,14 +10,14 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
         found: FoundBy::Path(|path| named(path, "Gemfile.lock") || named(path, "gems.locked")),
         tells: Tells::Declared,
         bytes_max: 16 << 20,
-        parse: lock,
+        parse: Parse::Alone(lock),
     },
     Manifest {
         name: "installed gems",
         found: FoundBy::Path(|path| path.contains("specifications/") && path.ends_with(".gemspec")),
         tells: Tells::Installed,
         bytes_max: 4 << 20,
-        parse: installed,
+        parse: Parse::Alone(installed),
     },
 ];
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use domain::component::Ecosystem;
 
-use crate::manifest::{Found, FoundBy, Manifest, Tells, named};
+use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, named};
 
 pub(crate) const MANIFESTS: &[Manifest] = &[
     Manifest {
@@ -12,14 +12,14 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
         found: FoundBy::Path(|path| named(path, "go.mod")),
         tells: Tells::Declared,
         bytes_max: 16 << 20,
-        parse: module,
+        parse: Parse::Alone(module),
     },
     Manifest {
         name: "Go programs",
         found: FoundBy::Program,
         tells: Tells::Installed,
         bytes_max: 512 << 20,
-        parse: program,
+        parse: Parse::Alone(program),
     },
 ];
 

@@ -14,6 +14,7 @@ mod golang;
 mod gem;
 mod cargo;
 mod maven;
+mod gradle;
 mod composer;
 mod nuget;
 pub mod owners;
@@ -21,6 +22,7 @@ pub mod rpm;
 pub mod sbom;
 pub mod tree;
 pub mod version;
+mod xml;
 
 pub use version::{Scheme, Unparsable, Version, compare};
 

@@ -6,7 +6,7 @@
 use domain::component::{Component, Ecosystem};
 use domain::inventory::{Area, Gap};
 
-use crate::{cargo, composer, gem, golang, maven, npm, nuget, pypi};
+use crate::{cargo, composer, gem, golang, gradle, maven, npm, nuget, pypi};
 
 /// A kind of file that tells of packages.
 #[derive(Debug, Clone, Copy)]
@@ -20,8 +20,17 @@ pub struct Manifest {
     pub parse: Parse,
 }
 
-/// Reads one file. `path` is relative to the tree's root, without a leading slash.
-pub type Parse = fn(path: &str, bytes: &[u8], found: &mut Found);
+/// How a file is read. Paths are relative to the tree's root, without a leading slash.
+#[derive(Debug, Clone, Copy)]
+pub enum Parse {
+    /// By its own bytes.
+    Alone(fn(path: &str, bytes: &[u8], found: &mut Found)),
+    /// With a look at the files that it builds on.
+    Among(fn(path: &str, bytes: &[u8], others: Others<'_>, found: &mut Found)),
+}
+
+/// Reads another file of the same tree. `None`: it is not there, or cannot be read.
+pub type Others<'a> = &'a dyn Fn(&str) -> Option<Vec<u8>>;
 
 /// How such a file is recognised.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +50,16 @@ pub enum Tells {
     Declared,
 }
 
+impl Manifest {
+    /// Reads one such file.
+    pub fn read(&self, path: &str, bytes: &[u8], others: Others<'_>, found: &mut Found) {
+        match self.parse {
+            Parse::Alone(parse) => parse(path, bytes, found),
+            Parse::Among(parse) => parse(path, bytes, others, found),
+        }
+    }
+}
+
 /// What files told.
 #[derive(Debug, Default)]
 pub struct Found {
@@ -55,6 +74,7 @@ pub fn manifests() -> impl Iterator<Item = &'static Manifest> {
         npm::MANIFESTS,
         golang::MANIFESTS,
         maven::MANIFESTS,
+        gradle::MANIFESTS,
         gem::MANIFESTS,
         cargo::MANIFESTS,
         composer::MANIFESTS,
@@ -95,6 +115,21 @@ impl Found {
 /// The last part of a path.
 pub(crate) fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
+}
+
+/// The path of what a file names relative to its own folder. `None`: it leads out of the tree.
+pub(crate) fn sibling(path: &str, relative: &str) -> Option<String> {
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let relative = relative.replace('\\', "/");
+    let mut parts: Vec<&str> = Vec::new();
+    for part in folder.split('/').chain(relative.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    (!relative.starts_with('/')).then(|| parts.join("/"))
 }
 
 /// Whether a path's last part is this name.
@@ -169,6 +204,33 @@ mod tests {
             "{\"version\":1,\"dependencies\":{\"net8.0\":{\"Demo\":{\"type\":\"Direct\",\"resolved\":\"1.0.0\"}}}}",
             "nuget demo 1.0.0",
         ),
+        (
+            "obj/project.assets.json",
+            "{\"version\":3,\"targets\":{},\"libraries\":{\"Demo/1.0.0\":{\"type\":\"package\"},\"Own/1.0.0\":{\"type\":\"project\"}}}",
+            "nuget demo 1.0.0",
+        ),
+        (
+            "packages.config",
+            "<?xml version=\"1.0\"?><packages><package id=\"Demo\" version=\"1.0.0\" targetFramework=\"net48\" /></packages>",
+            "nuget demo 1.0.0",
+        ),
+        (
+            "a.csproj",
+            "<Project><ItemGroup><PackageReference Include=\"Demo\" Version=\"1.0.0\"/></ItemGroup></Project>",
+            "nuget demo 1.0.0",
+        ),
+        (
+            "pom.xml",
+            "<project><version>2</version><dependencies><dependency><groupId>g</groupId><artifactId>a</artifactId><version>${project.version}</version></dependency></dependencies></project>",
+            "maven g:a 2",
+        ),
+        (
+            "gradle.lockfile",
+            "# words\ng:a:1.0=compileClasspath,runtimeClasspath\ng:b:2.0=testRuntimeClasspath\nempty=annotationProcessor\n",
+            "maven g:a 1.0, maven g:b 2.0",
+        ),
+        ("buildscript-gradle.lockfile", "g:a:1.0=classpath\nempty=\n", "maven g:a 1.0"),
+        ("gradle/dependency-locks/compileClasspath.lockfile", "g:a:1.0\n", "maven g:a 1.0"),
         (
             "app.deps.json",
             "{\"libraries\":{\"Demo/1.0.0\":{\"type\":\"package\"},\"Own/1.0.0\":{\"type\":\"project\"}}}",

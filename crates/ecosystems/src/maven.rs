@@ -1,20 +1,33 @@
-//! Java archives: what Maven wrote into them, nested and shaded ones too.
+//! Java: what Maven wrote into archives, nested and shaded ones too, and what its projects ask for.
 
+mod pom;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor};
 
 use domain::component::Ecosystem;
 use outside::unpack::Limits;
 use outside::unpack::archive::{ArchiveLimits, Content, walk_zip};
 
-use crate::manifest::{Found, FoundBy, Manifest, Tells, file_name};
+use self::pom::Coordinates;
+use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, file_name, named};
 
-pub(crate) const MANIFESTS: &[Manifest] = &[Manifest {
-    name: "Java archives",
-    found: FoundBy::Path(is_archive),
-    tells: Tells::Installed,
-    bytes_max: 1 << 30,
-    parse: archive,
-}];
+pub(crate) const MANIFESTS: &[Manifest] = &[
+    Manifest {
+        name: "Java archives",
+        found: FoundBy::Path(is_archive),
+        tells: Tells::Installed,
+        bytes_max: 1 << 30,
+        parse: Parse::Alone(archive),
+    },
+    Manifest {
+        name: "pom.xml",
+        found: FoundBy::Path(|path| named(path, "pom.xml")),
+        tells: Tells::Declared,
+        bytes_max: 8 << 20,
+        parse: Parse::Among(pom::project),
+    },
+];
 
 /// Archives inside archives beyond this are a trap.
 const DEPTH_MAX: u32 = 4;
@@ -33,11 +46,18 @@ fn archive(path: &str, bytes: &[u8], found: &mut Found) {
 
 fn look(path: &str, bytes: &[u8], depth: u32, found: &mut Found) {
     let before = found.components.len();
+    let mut told: BTreeSet<String> = BTreeSet::new();
+    let mut poms: BTreeMap<String, Result<Coordinates, String>> = BTreeMap::new();
     let limits = Limits { max_bytes: EXPANDED_MAX, max_ratio: 250 };
     let ended = walk_zip(path, Cursor::new(bytes), limits, LIMITS, &mut |entry| -> io::Result<()> {
         let inner = format!("{path}!/{}", entry.path);
         match entry.content {
-            Content::Bytes(bytes) if entry.path.ends_with("/pom.properties") => properties(path, bytes, found),
+            Content::Bytes(bytes) if entry.path.ends_with("/pom.properties") => {
+                told.extend(properties(path, bytes, found).then(|| folder(entry.path).to_owned()));
+            }
+            Content::Bytes(bytes) if entry.path.contains("META-INF/maven/") && named(entry.path, "pom.xml") => {
+                poms.insert(folder(entry.path).to_owned(), pom::artifact(bytes));
+            }
             Content::Bytes(bytes) if is_archive(entry.path) => {
                 if depth < DEPTH_MAX {
                     look(&inner, bytes, depth + 1, found);
@@ -52,19 +72,33 @@ fn look(path: &str, bytes: &[u8], depth: u32, found: &mut Found) {
         }
         Ok(())
     });
+    let whole = ended.is_ok();
     if let Err(error) = ended {
-        return found.gap(path, error);
+        found.gap(path, error);
+    }
+    // The project file is there beside the short form, and alone where that was left out.
+    for (_, pom) in poms.into_iter().filter(|(folder, _)| !told.contains(folder)) {
+        match pom {
+            Ok(Coordinates { group, artifact, version }) => {
+                found.package(Ecosystem::Maven, &format!("{group}:{artifact}"), &version, path);
+            }
+            Err(reason) => found.gap(path, format_args!("a pom.xml in it: {reason}")),
+        }
     }
     // Without a word of Maven's, the file's name is all there is: `artifact-1.2.3.jar`. It names no group, so no advisory
     // can be found by it.
-    if found.components.len() == before {
+    if whole && found.components.len() == before {
         let name = file_name(path);
         found.gap(path, format_args!("nothing in {name} says which artifact it is"));
     }
 }
 
-/// What Maven writes: `groupId`, `artifactId`, `version`.
-fn properties(path: &str, bytes: &[u8], found: &mut Found) {
+fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// What Maven writes: `groupId`, `artifactId`, `version`. Says whether it did.
+fn properties(path: &str, bytes: &[u8], found: &mut Found) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let field = |wanted: &str| {
         let pairs = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
@@ -73,8 +107,12 @@ fn properties(path: &str, bytes: &[u8], found: &mut Found) {
     match (field("groupId"), field("artifactId"), field("version")) {
         (Some(group), Some(artifact), Some(version)) if !version.contains("${") => {
             found.package(Ecosystem::Maven, &format!("{group}:{artifact}"), version, path);
+            true
         }
-        _ => found.gap(path, "a pom.properties in it names no artifact"),
+        _ => {
+            found.gap(path, "a pom.properties in it names no artifact");
+            false
+        }
     }
 }
 
@@ -117,6 +155,27 @@ mod tests {
             ]
         );
         assert!(found.gaps.is_empty());
+    }
+
+    #[test]
+    fn the_project_file_tells_where_the_short_form_is_missing() {
+        let own = b"<project><parent><groupId>g</groupId><artifactId>p</artifactId><version>2</version></parent>\
+            <artifactId>alone</artifactId></project>";
+        let unclear =
+            b"<project><groupId>g</groupId><artifactId>u</artifactId><version>${revision}</version></project>";
+        let file = jar(&[
+            ("META-INF/maven/org.example/beside/pom.xml", own),
+            ("META-INF/maven/org.example/beside/pom.properties", &pom("beside")),
+            ("META-INF/maven/g/alone/pom.xml", own),
+            ("META-INF/maven/g/u/pom.xml", unclear),
+            ("pom.xml", own),
+        ]);
+        let mut found = Found::default();
+        archive("app.jar", &file, &mut found);
+        let told: Vec<_> = found.components.iter().map(|c| (c.source.as_str(), c.version.as_str())).collect();
+        assert_eq!(told, [("org.example:beside", "1.0"), ("g:alone", "2")]);
+        let gaps: Vec<_> = found.gaps.iter().map(|gap| gap.reason.as_str()).collect();
+        assert_eq!(gaps, ["a pom.xml in it: nothing here defines ${revision}"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::component::Ecosystem;
 use serde::Deserialize;
 
-use crate::manifest::{Found, FoundBy, Manifest, Tells, named};
+use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, named};
 
 /// Packages inside packages beyond this are a trap.
 const DEPTH_MAX: u32 = 64;
@@ -16,28 +16,28 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
         found: FoundBy::Path(|path| named(path, "package-lock.json") || named(path, "npm-shrinkwrap.json")),
         tells: Tells::Declared,
         bytes_max: 256 << 20,
-        parse: package_lock,
+        parse: Parse::Alone(package_lock),
     },
     Manifest {
         name: "yarn.lock",
         found: FoundBy::Path(|path| named(path, "yarn.lock")),
         tells: Tells::Declared,
         bytes_max: 64 << 20,
-        parse: yarn,
+        parse: Parse::Alone(yarn),
     },
     Manifest {
         name: "pnpm-lock.yaml",
         found: FoundBy::Path(|path| named(path, "pnpm-lock.yaml")),
         tells: Tells::Declared,
         bytes_max: 64 << 20,
-        parse: pnpm,
+        parse: Parse::Alone(pnpm),
     },
     Manifest {
         name: "installed node modules",
         found: FoundBy::Path(|path| named(path, "package.json") && path.contains("node_modules/")),
         tells: Tells::Installed,
         bytes_max: 8 << 20,
-        parse: installed,
+        parse: Parse::Alone(installed),
     },
 ];
 

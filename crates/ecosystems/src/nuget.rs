@@ -1,11 +1,13 @@
-//! NuGet: `packages.lock.json` and what the build writes beside programs.
+//! NuGet: `packages.lock.json`, what the build writes beside programs, and what projects ask for.
+
+mod project;
 
 use std::collections::BTreeMap;
 
 use domain::component::Ecosystem;
 use serde::Deserialize;
 
-use crate::manifest::{Found, FoundBy, Manifest, Tells, named};
+use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, named};
 
 pub(crate) const MANIFESTS: &[Manifest] = &[
     Manifest {
@@ -13,16 +15,41 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
         found: FoundBy::Path(|path| named(path, "packages.lock.json")),
         tells: Tells::Declared,
         bytes_max: 64 << 20,
-        parse: lock,
+        parse: Parse::Alone(lock),
     },
     Manifest {
         name: "*.deps.json",
         found: FoundBy::Path(|path| path.ends_with(".deps.json")),
         tells: Tells::Installed,
         bytes_max: 64 << 20,
-        parse: dependencies,
+        parse: Parse::Alone(dependencies),
+    },
+    Manifest {
+        name: "project.assets.json",
+        found: FoundBy::Path(|path| named(path, "project.assets.json")),
+        tells: Tells::Declared,
+        bytes_max: 64 << 20,
+        parse: Parse::Alone(dependencies),
+    },
+    Manifest {
+        name: "packages.config",
+        found: FoundBy::Path(|path| named(path, "packages.config")),
+        tells: Tells::Declared,
+        bytes_max: 8 << 20,
+        parse: Parse::Alone(project::packages),
+    },
+    Manifest {
+        name: "*.csproj",
+        found: FoundBy::Path(|path| ["csproj", "fsproj", "vbproj"].iter().any(|end| extension(path) == Some(end))),
+        tells: Tells::Declared,
+        bytes_max: 8 << 20,
+        parse: Parse::Among(project::references),
     },
 ];
+
+fn extension(path: &str) -> Option<&str> {
+    path.rsplit_once('.').map(|(_, end)| end)
+}
 
 #[derive(Deserialize)]
 struct Lock {

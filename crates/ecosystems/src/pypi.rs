@@ -5,10 +5,16 @@ use std::collections::BTreeMap;
 use domain::component::Ecosystem;
 use serde::Deserialize;
 
-use crate::manifest::{Found, FoundBy, Manifest, Tells, file_name, named};
+use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, file_name, named};
 
-const fn lock(name: &'static str, matches: fn(&str) -> bool, parse: crate::manifest::Parse) -> Manifest {
-    Manifest { name, found: FoundBy::Path(matches), tells: Tells::Declared, bytes_max: 64 << 20, parse }
+const fn lock(name: &'static str, matches: fn(&str) -> bool, parse: fn(&str, &[u8], &mut Found)) -> Manifest {
+    Manifest {
+        name,
+        found: FoundBy::Path(matches),
+        tells: Tells::Declared,
+        bytes_max: 64 << 20,
+        parse: Parse::Alone(parse),
+    }
 }
 
 pub(crate) const MANIFESTS: &[Manifest] = &[
@@ -27,7 +33,7 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
         found: FoundBy::Path(|path| path.ends_with(".dist-info/METADATA") || path.ends_with(".egg-info/PKG-INFO")),
         tells: Tells::Installed,
         bytes_max: 8 << 20,
-        parse: metadata,
+        parse: Parse::Alone(metadata),
     },
 ];
 

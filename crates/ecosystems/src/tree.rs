@@ -106,7 +106,7 @@ pub fn file(path: &str, bytes: &[u8]) -> Option<Found> {
     manifests.peek()?;
     let mut found = Found::default();
     for manifest in manifests {
-        (manifest.parse)(path, bytes, &mut found);
+        manifest.read(path, bytes, &|_| None, &mut found);
     }
     Some(found)
 }
@@ -116,10 +116,14 @@ fn counts(manifest: &Manifest, looking: Looking) -> bool {
 }
 
 fn read(tree: &dyn Tree, manifest: &Manifest, path: &str, owner: Owner<'_>, found: &mut Found) {
+    let others = |path: &str| match tree.read(path, manifest.bytes_max) {
+        Reading::Bytes(bytes) => Some(bytes),
+        _ => None,
+    };
     match tree.read(path, manifest.bytes_max) {
         Reading::Bytes(bytes) => {
             let before = found.components.len();
-            (manifest.parse)(path, &bytes, found);
+            manifest.read(path, &bytes, &others, found);
             let owner = if found.components.len() > before { owner(path).unwrap_or_default() } else { String::new() };
             let layer = tree.layer(path);
             for component in &mut found.components[before..] {

@@ -36,7 +36,9 @@ pub(super) fn read(bytes: &[u8], bill: &mut Bill) -> Result<(), String> {
                     return Err(format!("its elements are nested more than {DEPTH_MAX} deep"));
                 }
                 if name == "component" {
-                    let kind = element.attributes().flatten().find(|a| a.key.local_name().as_ref() == "type");
+                    // Looking for names that stand twice would take the square of their number.
+                    let mut attributes = element.attributes();
+                    let kind = attributes.with_checks(false).flatten().find(|a| a.key.local_name().as_ref() == "type");
                     let kind = kind.map(|a| a.value.into_owned()).unwrap_or_default();
                     let subject = path.last().is_some_and(|parent| parent == "metadata");
                     open.push(Open { kind, subject, ..Open::default() });

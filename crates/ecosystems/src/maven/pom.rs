@@ -1,0 +1,428 @@
+//! `pom.xml`: what a project asks for, as far as the file and its parents in the same tree say it.
+//!
+//! A POM is half of an answer: versions come from properties, from parents, from bills of materials in a repository. What is
+//! not here cannot be resolved, and is a gap with the name of what is missing.
+
+use std::collections::{BTreeMap, HashMap};
+
+use domain::component::Ecosystem;
+
+use crate::manifest::{Found, Others, sibling};
+use crate::xml::{self, Element};
+
+/// More generations than this are a circle.
+const PARENTS_MAX: usize = 16;
+/// Properties inside properties beyond this are a circle, longer values a bomb.
+const EXPANSIONS_MAX: usize = 64;
+const VALUE_BYTES_MAX: usize = 2048;
+
+/// What names an artifact.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Coordinates {
+    pub(super) group: String,
+    pub(super) artifact: String,
+    pub(super) version: String,
+}
+
+impl Coordinates {
+    fn of(element: &Element) -> Self {
+        let [group, artifact, version] =
+            ["groupId", "artifactId", "version"].map(|name| element.value(name).to_owned());
+        Self { group, artifact, version }
+    }
+
+    fn names(&self) -> String {
+        let Self { group, artifact, version } = self;
+        format!("{group}:{artifact}:{version}")
+    }
+}
+
+/// One file, as it is written.
+#[derive(Debug)]
+struct Pom {
+    own: Coordinates,
+    parent: Option<(Coordinates, String)>,
+    properties: BTreeMap<String, String>,
+    managed: Vec<Dependency>,
+    dependencies: Vec<Dependency>,
+    /// How many dependencies count only where somebody chooses a profile.
+    of_profiles: usize,
+}
+
+#[derive(Debug)]
+struct Dependency {
+    named: Coordinates,
+    /// `type` and `classifier`: what is managed has to have the same ones.
+    form: [String; 2],
+    is_bill: bool,
+}
+
+/// Reads a project and what it inherits.
+pub(super) fn project(path: &str, bytes: &[u8], others: Others<'_>, found: &mut Found) {
+    let pom = match Pom::read(bytes) {
+        Ok(pom) => pom,
+        Err(reason) => return found.gap(path, reason),
+    };
+    let (generations, unseen) = generations(path, pom, others);
+    let model = Model { generations: &generations, unseen: unseen.as_ref() };
+    let own = &generations[0];
+    if let Some(parent) = &unseen {
+        found.gap(path, format_args!("its parent {} is not here: what that adds is not known", parent.names()));
+    }
+    if own.of_profiles > 0 {
+        found.gap(path, format_args!("{} dependencies of its profiles are not looked at", own.of_profiles));
+    }
+    let managed = model.managed();
+    for dependency in &own.dependencies {
+        match model.resolve(dependency, &managed) {
+            Ok(Coordinates { group, artifact, version }) => {
+                found.package(Ecosystem::Maven, &format!("{group}:{artifact}"), &version, path);
+            }
+            Err(reason) => found.gap(path, reason),
+        }
+    }
+    inherited(path, &model, &managed, found);
+    if generations.iter().any(|pom| !pom.dependencies.is_empty()) {
+        found.gap(path, "it does not say what its dependencies need in turn");
+    }
+}
+
+/// What a parent asks for stands with the parent, unless this project makes another version of it.
+fn inherited(path: &str, model: &Model<'_>, managed: &Managed<'_>, found: &mut Found) {
+    for (index, parent) in model.generations.iter().enumerate().skip(1) {
+        let above = Model { generations: &model.generations[index..], unseen: model.unseen };
+        let managed_above = above.managed();
+        for dependency in &parent.dependencies {
+            if let Ok(here) = model.resolve(dependency, managed)
+                && above.resolve(dependency, &managed_above).ok().as_ref() != Some(&here)
+            {
+                let Coordinates { group, artifact, version } = here;
+                found.package(Ecosystem::Maven, &format!("{group}:{artifact}"), &version, path);
+            }
+        }
+    }
+}
+
+/// The artifact that a `pom.xml` inside an archive tells of.
+pub(super) fn artifact(bytes: &[u8]) -> Result<Coordinates, String> {
+    let generations = [Pom::read(bytes)?];
+    let model = Model { generations: &generations, unseen: None };
+    let Coordinates { group, artifact, version } = &generations[0].own;
+    let [group, artifact, version] = [model.expand(group)?, model.expand(artifact)?, model.expand(version)?];
+    Ok(Coordinates { group, artifact, version })
+}
+
+/// A project and its parents in the tree, nearest first, and the first parent that is not there.
+fn generations(path: &str, pom: Pom, others: Others<'_>) -> (Vec<Pom>, Option<Coordinates>) {
+    let mut generations = vec![pom];
+    let mut path = path.to_owned();
+    while let Some((parent, place)) = generations.last().and_then(|pom| pom.parent.clone()) {
+        let next = above(&path, &place, &parent, others).filter(|_| generations.len() < PARENTS_MAX);
+        let Some((place, pom)) = next else { return (generations, Some(parent)) };
+        path = place;
+        generations.push(pom);
+    }
+    (generations, None)
+}
+
+/// The parent at its place, when it is the one that is meant. The place may be a folder.
+fn above(path: &str, place: &str, parent: &Coordinates, others: Others<'_>) -> Option<(String, Pom)> {
+    if place.is_empty() {
+        return None;
+    }
+    let place = sibling(path, place)?;
+    let within = if place.is_empty() { "pom.xml".to_owned() } else { format!("{place}/pom.xml") };
+    [place, within].into_iter().filter(|place| place != path).find_map(|place| {
+        let pom = Pom::read(&others(&place)?).ok()?;
+        let same = |a: &str, b: &str| a == b || a.contains("${") || b.contains("${");
+        let meant = same(&pom.own.group, &parent.group)
+            && pom.own.artifact == parent.artifact
+            && same(&pom.own.version, &parent.version);
+        meant.then_some((place, pom))
+    })
+}
+
+impl Pom {
+    fn read(bytes: &[u8]) -> Result<Self, String> {
+        let project = xml::document(bytes, &["project"])?;
+        let mut own = Coordinates::of(&project);
+        let parent = project.child("parent").map(|parent| {
+            let place = parent.child("relativePath").map_or("../pom.xml", |place| place.text.trim());
+            (Coordinates::of(parent), place.to_owned())
+        });
+        if let Some((parent, _)) = &parent {
+            for (own, inherited) in [(&mut own.group, &parent.group), (&mut own.version, &parent.version)] {
+                if own.is_empty() {
+                    own.clone_from(inherited);
+                }
+            }
+        }
+        let properties = project.child("properties").map(|all| all.children.iter()).into_iter().flatten();
+        let profiles = project.child("profiles").map(|all| all.children("profile")).into_iter().flatten();
+        Ok(Self {
+            own,
+            parent,
+            properties: properties.map(|p| (p.name.clone(), p.text.trim().to_owned())).collect(),
+            managed: project.child("dependencyManagement").map(dependencies).unwrap_or_default(),
+            dependencies: dependencies(&project),
+            of_profiles: profiles.map(|profile| dependencies(profile).len()).sum(),
+        })
+    }
+}
+
+fn dependencies(of: &Element) -> Vec<Dependency> {
+    let Some(list) = of.child("dependencies") else { return Vec::new() };
+    let one = |element: &Element| {
+        let kind = Some(element.value("type")).filter(|kind| !kind.is_empty()).unwrap_or("jar");
+        Dependency {
+            named: Coordinates::of(element),
+            is_bill: kind == "pom" && element.value("scope") == "import",
+            form: [kind.to_owned(), element.value("classifier").to_owned()],
+        }
+    };
+    list.children("dependency").map(one).collect()
+}
+
+/// A project with everything that it inherits.
+struct Model<'a> {
+    /// Nearest first.
+    generations: &'a [Pom],
+    unseen: Option<&'a Coordinates>,
+}
+
+/// Versions by what has to be the same: group, artifact, type, classifier.
+struct Managed<'a> {
+    versions: HashMap<[String; 4], &'a str>,
+    /// Bills of materials, which only a repository has.
+    bills: Vec<String>,
+}
+
+impl Model<'_> {
+    fn managed(&self) -> Managed<'_> {
+        let mut managed = Managed { versions: HashMap::new(), bills: Vec::new() };
+        for dependency in self.generations.iter().flat_map(|pom| &pom.managed) {
+            if dependency.is_bill {
+                let Coordinates { group, artifact, version } = &dependency.named;
+                let plain = |text: &str| self.expand(text).unwrap_or_else(|_| text.to_owned());
+                managed.bills.push(format!("{}:{}:{}", plain(group), plain(artifact), plain(version)));
+            } else if let Some(key) = self.key(dependency) {
+                managed.versions.entry(key).or_insert(&dependency.named.version);
+            }
+        }
+        managed
+    }
+
+    fn key(&self, dependency: &Dependency) -> Option<[String; 4]> {
+        let [kind, classifier] = &dependency.form;
+        let named = &dependency.named;
+        let part = |text: &str| self.expand(text).ok();
+        Some([part(&named.group)?, part(&named.artifact)?, part(kind)?, part(classifier)?])
+    }
+
+    /// The one version that this project gets, or why nobody can tell.
+    fn resolve(&self, dependency: &Dependency, managed: &Managed<'_>) -> Result<Coordinates, String> {
+        let Coordinates { group, artifact, version } = &dependency.named;
+        let unknown = |reason: String| format!("{group}:{artifact}: {reason}");
+        let key = self.key(dependency).ok_or_else(|| unknown("nothing here defines its name".to_owned()))?;
+        let written = Some(version.as_str()).filter(|version| !version.is_empty());
+        let written = written.or_else(|| managed.versions.get(&key).copied().filter(|version| !version.is_empty()));
+        let written = written.ok_or_else(|| unknown(self.elsewhere(managed)))?;
+        let version = self.expand(written).map_err(unknown)?;
+        let [group, artifact, ..] = key;
+        match single(&version) {
+            Some(version) => Ok(Coordinates { group, artifact, version: version.to_owned() }),
+            None => Err(format!("{group}:{artifact}: {version} is no single version")),
+        }
+    }
+
+    /// Where a version has to come from that is not written here.
+    fn elsewhere(&self, managed: &Managed<'_>) -> String {
+        let parent = self.unseen.map(|parent| format!("the parent {}", parent.names()));
+        let bills = managed.bills.iter().map(|bill| format!("the bill of materials {bill}"));
+        let places: Vec<String> = parent.into_iter().chain(bills).collect();
+        match places.as_slice() {
+            [] => "it has no version".to_owned(),
+            places => format!("its version is not here, but in {}", places.join(" or ")),
+        }
+    }
+
+    /// A text with its properties put in.
+    fn expand(&self, text: &str) -> Result<String, String> {
+        let mut text = text.to_owned();
+        for _ in 0..EXPANSIONS_MAX {
+            let Some(start) = text.find("${") else { return Ok(text) };
+            let Some(end) = text[start..].find('}').map(|end| start + end) else { return Ok(text) };
+            let name = &text[start + 2..end];
+            let value = self.property(name).ok_or_else(|| format!("nothing here defines ${{{name}}}"))?;
+            text = format!("{}{value}{}", &text[..start], &text[end + 1..]);
+            if text.len() > VALUE_BYTES_MAX {
+                break;
+            }
+        }
+        Err("its properties lead in a circle".to_owned())
+    }
+
+    fn property(&self, name: &str) -> Option<&str> {
+        let own = &self.generations.first()?.own;
+        let plain = name.strip_prefix("project.").or_else(|| name.strip_prefix("pom.")).unwrap_or(name);
+        let parent = self.generations.first()?.parent.as_ref().map(|(parent, _)| parent);
+        let of_model = match plain {
+            "groupId" => Some(own.group.as_str()),
+            "artifactId" => Some(own.artifact.as_str()),
+            "version" => Some(own.version.as_str()),
+            "parent.groupId" => parent.map(|parent| parent.group.as_str()),
+            "parent.artifactId" => parent.map(|parent| parent.artifact.as_str()),
+            "parent.version" => parent.map(|parent| parent.version.as_str()),
+            _ => None,
+        };
+        let written = || self.generations.iter().find_map(|pom| pom.properties.get(name)).map(String::as_str);
+        of_model.filter(|value| !value.is_empty()).or_else(written)
+    }
+}
+
+/// `1.0` and `[1.0]`; a range, a word for the newest or nothing is none.
+fn single(version: &str) -> Option<&str> {
+    let version = version.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(version).trim();
+    let moving = ["LATEST", "RELEASE"].contains(&version);
+    (!version.is_empty() && !moving && !version.contains(['[', ']', '(', ')', ',', '$'])).then_some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARENT: &str = "<project><groupId>org.example</groupId><artifactId>top</artifactId><version>7</version>
+        <packaging>pom</packaging>
+        <parent><groupId>org.far</groupId><artifactId>far</artifactId><version>3</version><relativePath/></parent>
+        <properties><a.version>1.0</a.version><b.version>${a.version}.1</b.version></properties>
+        <dependencyManagement><dependencies>
+          <dependency><groupId>g</groupId><artifactId>managed</artifactId><version>${b.version}</version></dependency>
+          <dependency><groupId>g</groupId><artifactId>form</artifactId><version>9</version><type>zip</type></dependency>
+          <dependency><groupId>g</groupId><artifactId>bom</artifactId><version>5</version><type>pom</type><scope>import</scope></dependency>
+        </dependencies></dependencyManagement>
+        <dependencies>
+          <dependency><groupId>g</groupId><artifactId>same</artifactId><version>1</version></dependency>
+          <dependency><groupId>g</groupId><artifactId>other</artifactId><version>${a.version}</version></dependency>
+        </dependencies></project>";
+
+    fn dependency(artifact: &str, rest: &str) -> String {
+        format!("<dependency><groupId>g</groupId><artifactId>{artifact}</artifactId>{rest}</dependency>")
+    }
+
+    fn check(path: &str, parent_at: &str, parent: &str, dependencies: &[String]) -> (String, Vec<String>) {
+        let version = if parent.contains("<version>") { "" } else { "<version>7</version>" };
+        let child = format!(
+            "<project><artifactId>own</artifactId><properties><a.version>2.0</a.version><x>${{y}}</x><y>${{x}}</y></properties>
+            <parent><groupId>org.example</groupId><artifactId>top</artifactId>{version}{parent}</parent>
+            <dependencies>{}</dependencies>
+            <build><plugins><plugin><dependencies>{}</dependencies></plugin></plugins></build></project>",
+            dependencies.concat(),
+            dependency("plugin", "<version>1</version>"),
+        );
+        let mut found = Found::default();
+        let others = |path: &str| (path == parent_at).then(|| PARENT.as_bytes().to_vec());
+        project(path, child.as_bytes(), &others, &mut found);
+        let told: Vec<_> = found.components.iter().map(|c| format!("{} {}", c.source, c.version)).collect();
+        let prefix = format!("{path}: ");
+        (
+            told.join(", "),
+            found.gaps.iter().map(|gap| format!("{}: {}", gap.subject, gap.reason).replace(&prefix, "")).collect(),
+        )
+    }
+
+    const IN_TURN: &str = "it does not say what its dependencies need in turn";
+    const FAR: &str = "its parent org.far:far:3 is not here: what that adds is not known";
+
+    #[test]
+    fn versions_come_from_properties_and_from_parents_in_the_tree() {
+        let dependencies = [
+            dependency("plain", "<version>1</version><scope>test</scope>"),
+            dependency("pinned", "<version>[1.5]</version>"),
+            dependency("managed", ""),
+            dependency("own", "<version>${project.version}</version>"),
+        ];
+        for (path, at, parent) in [
+            ("app/pom.xml", "pom.xml", ""),
+            ("app/pom.xml", "pom.xml", "<relativePath>..</relativePath>"),
+            ("app/pom.xml", "app/top/pom.xml", "<relativePath>./top</relativePath>"),
+            ("pom.xml", "top.xml", "<relativePath>top.xml</relativePath>"),
+        ] {
+            let (told, gaps) = check(path, at, parent, &dependencies);
+            assert_eq!(told, "g:plain 1, g:pinned 1.5, g:managed 2.0.1, g:own 7, g:other 2.0", "{path} {at}");
+            assert_eq!(gaps, [FAR, IN_TURN], "{path} {at}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_resolved_says_what_is_missing() {
+        let dependencies = [
+            dependency("range", "<version>[1,2)</version>"),
+            dependency("newest", "<version>LATEST</version>"),
+            dependency("bare", ""),
+            dependency("form", ""),
+            dependency("nowhere", "<version>${z}</version>"),
+            dependency("circle", "<version>${x}</version>"),
+        ];
+        let (told, gaps) = check("app/pom.xml", "pom.xml", "", &dependencies);
+        assert_eq!(told, "g:other 2.0");
+        let elsewhere = "its version is not here, but in the parent org.far:far:3 or the bill of materials g:bom:5";
+        let expected = [
+            FAR.to_owned(),
+            "g:range: [1,2) is no single version".to_owned(),
+            "g:newest: LATEST is no single version".to_owned(),
+            format!("g:bare: {elsewhere}"),
+            format!("g:form: {elsewhere}"),
+            "g:nowhere: nothing here defines ${z}".to_owned(),
+            "g:circle: its properties lead in a circle".to_owned(),
+            IN_TURN.to_owned(),
+        ];
+        assert_eq!(gaps, expected);
+    }
+
+    #[test]
+    fn a_parent_out_of_the_tree_or_another_one_is_not_taken() {
+        let unseen = "its parent org.example:top:7 is not here: what that adds is not known";
+        let wanted = [dependency("managed", "")];
+        for (path, at, parent) in [
+            ("pom.xml", "pom.xml", ""),
+            ("app/pom.xml", "pom.xml", "<relativePath/>"),
+            ("app/pom.xml", "pom.xml", "<relativePath>../../pom.xml</relativePath>"),
+            ("app/pom.xml", "pom.xml", "<relativePath>/pom.xml</relativePath>"),
+            ("app/pom.xml", "pom.xml", "<version>8</version>"),
+        ] {
+            let (told, gaps) = check(path, at, parent, &wanted);
+            assert_eq!(told, "", "{path} {parent}");
+            let unseen = if parent.contains("<version>") { unseen.replace(":7", ":8") } else { unseen.to_owned() };
+            assert_eq!(gaps[0], unseen, "{path} {parent}");
+        }
+    }
+
+    #[test]
+    fn generations_end() {
+        let own = "<project><groupId>g</groupId><artifactId>a</artifactId><version>1</version>
+            <parent><groupId>g</groupId><artifactId>a</artifactId><version>1</version><relativePath>next/pom.xml</relativePath></parent>
+            <profiles><profile><dependencies><dependency/></dependencies></profile></profiles></project>";
+        let mut found = Found::default();
+        project("pom.xml", own.as_bytes(), &|_| Some(own.as_bytes().to_vec()), &mut found);
+        let gaps: Vec<_> = found.gaps.iter().map(|gap| gap.reason.as_str()).collect();
+        assert_eq!(
+            gaps,
+            [
+                "its parent g:a:1 is not here: what that adds is not known",
+                "1 dependencies of its profiles are not looked at"
+            ]
+        );
+    }
+
+    #[test]
+    fn properties_cannot_grow_without_end() {
+        let grown: String = (1..30).map(|n| format!("<p{n}>${{p{0}}}${{p{0}}}</p{n}>", n - 1)).collect();
+        let own = format!(
+            "<project><properties><p0>xxxxxxxx</p0>{grown}</properties><dependencies>{}</dependencies></project>",
+            dependency("bomb", "<version>${p29}</version>")
+        );
+        let mut found = Found::default();
+        project("pom.xml", own.as_bytes(), &|_| None, &mut found);
+        assert_eq!(found.gaps[0].reason, "g:bomb: its properties lead in a circle");
+    }
+}
