@@ -23,19 +23,26 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
 
 fn lock(path: &str, bytes: &[u8], found: &mut Found) {
     let text = String::from_utf8_lossy(bytes);
-    let (mut section, mut specs) = ("", false);
+    let (mut section, mut specs, mut foreign) = ("", false, 0_u32);
     for line in text.lines() {
         if !line.starts_with(' ') {
             (section, specs) = (line.trim(), false);
         } else if line.trim() == "specs:" {
             specs = true;
         } else if specs
-            && section == "GEM"
+            && section != "PATH"
             && let Some(spec) = line.strip_prefix("    ").filter(|rest| !rest.starts_with(' '))
             && let Some((name, version)) = spec.trim().split_once(" (")
         {
-            found.package(Ecosystem::Gem, name, plain(version.trim_end_matches(')')), path);
+            match section {
+                "GEM" => found.package(Ecosystem::Gem, name, plain(version.trim_end_matches(')')), path),
+                _ => foreign += 1,
+            }
         }
+    }
+    // What stands in a repository says which version it grew from, not what was changed.
+    if foreign > 0 {
+        found.gap(path, format_args!("{foreign} gems come from elsewhere than a gem server"));
     }
 }
 

@@ -31,6 +31,8 @@ const SENTINEL_BYTES: usize = 16;
 fn module(path: &str, bytes: &[u8], found: &mut Found) {
     let text = String::from_utf8_lossy(bytes);
     let (mut required, mut replaced) = (Vec::new(), HashMap::new());
+    // Without a word of its own a module counts as one of Go 1.16.
+    let mut minor = 16;
     let mut block = String::new();
     for line in text.lines() {
         let line = line.split("//").next().unwrap_or_default().trim();
@@ -49,6 +51,11 @@ fn module(path: &str, bytes: &[u8], found: &mut Found) {
             [verb, rest @ ..] => (*verb, rest),
         };
         match (verb, rest) {
+            ("go", [version]) => {
+                let mut parts = version.split('.');
+                let major = parts.next().and_then(|major| major.parse().ok()).unwrap_or(1_u32);
+                minor = if major > 1 { u32::MAX } else { parts.next().and_then(|m| m.parse().ok()).unwrap_or(0) };
+            }
             ("require", [name, version]) => required.push(((*name).to_owned(), (*version).to_owned())),
             ("replace", [old, "=>", new, version] | [old, _, "=>", new, version]) => {
                 replaced.insert((*old).to_owned(), Some(((*new).to_owned(), (*version).to_owned())));
@@ -59,6 +66,9 @@ fn module(path: &str, bytes: &[u8], found: &mut Found) {
             }
             _ => {}
         }
+    }
+    if minor < 17 && !required.is_empty() {
+        found.gap(path, "a go.mod of Go before 1.17 does not say what its modules need in turn");
     }
     for (name, version) in required {
         match replaced.get(&name) {

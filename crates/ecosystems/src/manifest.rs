@@ -160,6 +160,14 @@ mod tests {
             "Flask_Demo[x]==1.0 ; python_version > '3' \\\n --hash=sha256:0\nother>=2\n# words\n",
             "pypi flask-demo 1.0",
         ),
+        ("requirements/base.txt", "a == 1.0\nb===2.0 --hash=sha256:0\n-c constraints.txt\n", "pypi a 1.0, pypi b 2.0"),
+        ("pylock.toml", "lock-version = '1.0'\n[[packages]]\nname = \"demo\"\nversion = \"1.0\"\n", "pypi demo 1.0"),
+        (
+            "uv.lock",
+            "[[package]]\nname = \"own\"\nversion = \"0\"\nsource = { editable = \".\" }\n[[package]]\nname = \"demo\"\nversion = \"1.0\"\nsource = { registry = \"x\" }\n",
+            "pypi demo 1.0",
+        ),
+        ("dist-packages/demo-1.0.egg-info", "Metadata-Version: 1.1\nName: demo\nVersion: 1.0\n", "pypi demo 1.0"),
         ("poetry.lock", "[[package]]\nname = \"demo\"\nversion = \"1.0\"\n", "pypi demo 1.0"),
         ("Pipfile.lock", "{\"default\":{\"demo\":{\"version\":\"==1.0\"}},\"develop\":{}}", "pypi demo 1.0"),
         (
@@ -187,6 +195,22 @@ mod tests {
             "lockfileVersion: '6.0'\npackages:\n\n  /@a/b@1.0.0(c@2.0.0):\n    resolution: {}\n  /d/3.0.0:\n    dev: true\n",
             "npm @a/b 1.0.0, npm d 3.0.0",
         ),
+        (
+            "pnpm-lock.yaml",
+            "lockfileVersion: 5.4\npackages:\n  /@a/b/1.0.0_@babel+core@7.0.0:\n    dev: false\n  /c/2.0.0_react@17.0.2:\n  /d/3.0.0/e@1.0.0:\n",
+            "npm @a/b 1.0.0, npm c 2.0.0, npm d 3.0.0",
+        ),
+        (
+            "pnpm-lock.yaml",
+            "lockfileVersion: '9.0'\npackages:\n  '@a/b@1.0.0':\n    resolution: {}\n  ? c@2.0.0\n  : resolution: {}\nsnapshots:\n  d@3.0.0: {}\n",
+            "npm @a/b 1.0.0, npm c 2.0.0",
+        ),
+        (
+            "yarn.lock",
+            "__metadata:\n  version: 8\n\n\"@a/b@npm:^1.0.0, @a/b@npm:^1.1.0\":\n  version: 1.1.0\n  resolution: \"@a/b@npm:1.1.0\"\n\n\"own@^1, own@workspace:packages/own\":\n  version: 0.0.0-use.local\n\n\"alias@npm:real@^2\":\n  version: 2.0.0\n",
+            "npm @a/b 1.1.0, npm real 2.0.0",
+        ),
+        ("bun.lock", "{\"lockfileVersion\":0,\"packages\":{\"a\":[\"@a/b@1.0.0\",\"\",{},\"x\"],}}", "npm @a/b 1.0.0"),
         ("app/node_modules/a/package.json", "{\"name\":\"a\",\"version\":\"1.0.0\"}", "npm a 1.0.0"),
         (
             "Gemfile.lock",
@@ -237,6 +261,55 @@ mod tests {
             "nuget demo 1.0.0",
         ),
     ];
+
+    /// A path, a small file, and the one gap that it leaves.
+    const OPEN: &[(&str, &str, &str)] = &[
+        ("requirements.txt", "a==1.0\nb\nc>=1\nd==1.*\n", "3 requirements name no single version"),
+        (
+            "requirements.txt",
+            "-e git+https://x/y\nz @ https://x/z.whl\n--index-url https://x\n-r requirements-dev.txt\n",
+            "2 packages come from elsewhere than an index",
+        ),
+        ("requirements/base.txt", "-r ../other.txt\n", "it goes on in \"../other.txt\", which is not looked at"),
+        ("pylock.dev.toml", "[[packages]]\nname = \"a\"\n", "1 packages come from elsewhere than an index"),
+        ("Pipfile.lock", "{\"docs\":{\"a\":{\"git\":\"x\"}}}", "1 packages come from elsewhere than an index"),
+        (
+            "package-lock.json",
+            "{\"packages\":{\"\":{},\"node_modules/a\":{\"resolved\":\"x\"},\"node_modules/b\":{\"link\":true}}}",
+            "1 packages come from elsewhere than a registry",
+        ),
+        (
+            "package-lock.json",
+            "{\"dependencies\":{\"a\":{\"version\":\"file:a\"}}}",
+            "1 packages come from elsewhere than a registry",
+        ),
+        (
+            "pnpm-lock.yaml",
+            "packages:\n  github.com/a/b/0c:\n    x: y\n  file:a:\n  a@https://x/y.tgz:\n",
+            "3 packages come from elsewhere than a registry",
+        ),
+        ("bun.lockb", "x", "bun's binary lockfile is not read: `bun install --save-text-lockfile` writes bun.lock"),
+        (
+            "Gemfile.lock",
+            "GIT\n  remote: x\n  specs:\n    a (1.0)\nPATH\n  specs:\n    own (1)\n",
+            "1 gems come from elsewhere than a gem server",
+        ),
+        (
+            "go.mod",
+            "module x\ngo 1.16\nrequire a.org/a v1.0.0\n",
+            "a go.mod of Go before 1.17 does not say what its modules need in turn",
+        ),
+        ("gradle.lockfile", "a:b\n", "\"a:b\" names no artifact"),
+    ];
+
+    #[test]
+    fn what_a_file_leaves_open_is_a_gap() {
+        for (path, text, expected) in OPEN {
+            let found = crate::tree::file(path, text.as_bytes()).expect("the path is known");
+            let gaps: Vec<_> = found.gaps.iter().map(|gap| gap.reason.as_str()).collect();
+            assert_eq!(gaps, [*expected], "{path}");
+        }
+    }
 
     fn tell(path: &str, bytes: &[u8]) -> String {
         let found = crate::tree::file(path, bytes).expect("the path is known");

@@ -1,4 +1,6 @@
-//! npm: the lockfiles of npm and yarn, and what is installed.
+//! npm: the lockfiles of npm, yarn, pnpm and bun, and what is installed.
+
+mod bun;
 
 use std::collections::BTreeMap;
 
@@ -33,6 +35,20 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
         parse: Parse::Alone(pnpm),
     },
     Manifest {
+        name: "bun.lock",
+        found: FoundBy::Path(|path| named(path, "bun.lock")),
+        tells: Tells::Declared,
+        bytes_max: 64 << 20,
+        parse: Parse::Alone(bun::lock),
+    },
+    Manifest {
+        name: "bun.lockb",
+        found: FoundBy::Path(|path| named(path, "bun.lockb")),
+        tells: Tells::Declared,
+        bytes_max: 64 << 20,
+        parse: Parse::Among(bun::binary),
+    },
+    Manifest {
         name: "installed node modules",
         found: FoundBy::Path(|path| named(path, "package.json") && path.contains("node_modules/")),
         tells: Tells::Installed,
@@ -62,28 +78,38 @@ struct Entry {
     dependencies: Option<serde_json::Value>,
 }
 
+/// Folders, archives and repositories have no version of a registry's.
+fn elsewhere(path: &str, count: u32, found: &mut Found) {
+    if count > 0 {
+        found.gap(path, format_args!("{count} packages come from elsewhere than a registry"));
+    }
+}
+
 fn package_lock(path: &str, bytes: &[u8], found: &mut Found) {
     let lock: Lock = match serde_json::from_slice(bytes) {
         Ok(lock) => lock,
         Err(error) => return found.gap(path, error),
     };
+    let mut foreign = 0;
     if let Some(packages) = lock.packages {
         for (key, entry) in packages.iter().filter(|(key, entry)| !key.is_empty() && !entry.link) {
             let Some((_, name)) = key.rsplit_once("node_modules/") else { continue };
             let name = entry.name.as_deref().unwrap_or(name);
-            if let Some(version) = &entry.version {
-                found.package(Ecosystem::Npm, name, version, path);
+            match &entry.version {
+                Some(version) => found.package(Ecosystem::Npm, name, version, path),
+                None => foreign += 1,
             }
         }
-        return;
+        return elsewhere(path, foreign, found);
     }
     for (name, entry) in lock.dependencies.into_iter().flatten() {
-        nested(&name, &entry, path, 0, found);
+        nested(&name, &entry, (path, 0), &mut foreign, found);
     }
+    elsewhere(path, foreign, found);
 }
 
 /// The first form of the lockfile nests what it could not share.
-fn nested(name: &str, entry: &Entry, path: &str, depth: u32, found: &mut Found) {
+fn nested(name: &str, entry: &Entry, (path, depth): (&str, u32), foreign: &mut u32, found: &mut Found) {
     if depth > DEPTH_MAX {
         return found.gap(path, "its packages are nested too deep");
     }
@@ -94,15 +120,14 @@ fn nested(name: &str, entry: &Entry, path: &str, depth: u32, found: &mut Found) 
                 found.package(Ecosystem::Npm, name, version, path);
             }
         }
-        // A folder or a repository has no version of npm's.
-        Some(version) if version.contains([':', '/']) => {}
+        Some(version) if version.contains([':', '/']) => *foreign += 1,
         Some(version) => found.package(Ecosystem::Npm, name, version, path),
-        None => {}
+        None => *foreign += 1,
     }
     let Some(serde_json::Value::Object(inner)) = &entry.dependencies else { return };
     for (name, value) in inner {
         if let Ok(entry) = serde_json::from_value::<Entry>(value.clone()) {
-            nested(name, &entry, path, depth + 1, found);
+            nested(name, &entry, (path, depth + 1), foreign, found);
         }
     }
 }
@@ -116,12 +141,13 @@ fn yarn(path: &str, bytes: &[u8], found: &mut Found) {
             continue;
         }
         if !line.starts_with(' ') {
-            let key = line.trim_end_matches(':').split(", ").next().unwrap_or_default().trim_matches('"');
+            let keys = line.trim_end_matches(':').trim_matches('"');
+            let key = keys.split(", ").next().unwrap_or_default().trim_matches('"');
             // `@scope/name@range`: the first `@` may belong to the scope.
             let split = key.char_indices().skip(1).find(|(_, c)| *c == '@').map(|(place, _)| place);
             let (own, range) = split.map_or((key, ""), |place| (&key[..place], &key[place + 1..]));
             let alias = range.strip_prefix("npm:").and_then(|rest| rest.rsplit_once('@')).map(|(alias, _)| alias);
-            let workspace = range.starts_with("workspace:") || key == "__metadata";
+            let workspace = keys.contains("@workspace:") || key == "__metadata";
             name = (!workspace).then(|| alias.filter(|alias| !alias.is_empty()).unwrap_or(own).to_owned());
             continue;
         }
@@ -132,27 +158,35 @@ fn yarn(path: &str, bytes: &[u8], found: &mut Found) {
     }
 }
 
-/// The keys of `packages`: `/name/1.0.0`, `/name@1.0.0(peer@2)`, `name@1.0.0`.
+/// The keys of `packages`, in every form since the fifth: `/name/1.0.0_peer@2.0.0`, `/name@1.0.0(peer@2.0.0)`, `name@1.0.0`.
 fn pnpm(path: &str, bytes: &[u8], found: &mut Found) {
     let text = String::from_utf8_lossy(bytes);
-    let mut inside = false;
+    let (mut inside, mut foreign) = (false, 0);
     for line in text.lines() {
         if !line.starts_with(' ') && !line.is_empty() {
             inside = line.trim_end() == "packages:";
             continue;
         }
-        let Some(key) = line.strip_prefix("  ").filter(|rest| inside && !rest.starts_with(' ')) else { continue };
-        let key = key.trim_end().trim_end_matches(':').trim_matches('\'').trim_start_matches('/');
-        let key = key.split('(').next().unwrap_or_default();
-        let split = match key.rfind('@').filter(|place| *place > 0) {
-            Some(place) => Some(place),
-            None => key.rfind('/'),
+        let Some(key) = line.strip_prefix("  ").filter(|rest| inside && !rest.starts_with([' ', ':', '#'])) else {
+            continue;
         };
-        if let Some(place) = split {
-            let version = key[place + 1..].split('_').next().unwrap_or_default();
-            found.package(Ecosystem::Npm, &key[..place], version, path);
+        // A key of more than a thousand bytes has a mark of its own.
+        let key = key.strip_prefix("? ").unwrap_or(key).trim_end().trim_end_matches(':').trim_matches(['\'', '"']);
+        let key = key.trim_start_matches('/');
+        // The scope has a slash of its own.
+        let scope = key.strip_prefix('@').and_then(|rest| rest.find('/')).map_or(0, |slash| slash + 2);
+        let split = key[scope..].find(['@', '/']).map(|place| scope + place);
+        let (name, version) = split.map_or((key, ""), |split| (&key[..split], &key[split + 1..]));
+        let version = version.split(['_', '(']).next().unwrap_or_default();
+        // The first of these forms put the peers behind a slash.
+        let version = version.split_once('/').map_or(version, |(first, _)| first);
+        if version.starts_with(|c: char| c.is_ascii_digit()) && !name.contains(':') {
+            found.package(Ecosystem::Npm, name, version, path);
+        } else {
+            foreign += 1;
         }
     }
+    elsewhere(path, foreign, found);
 }
 
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::component::Ecosystem;
 use serde::Deserialize;
 
-use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, file_name, named};
+use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, file_name, named, sibling};
 
 const fn lock(name: &'static str, matches: fn(&str) -> bool, parse: fn(&str, &[u8], &mut Found)) -> Manifest {
     Manifest {
@@ -18,44 +18,73 @@ const fn lock(name: &'static str, matches: fn(&str) -> bool, parse: fn(&str, &[u
 }
 
 pub(crate) const MANIFESTS: &[Manifest] = &[
-    lock(
-        "requirements.txt",
-        |path| file_name(path).starts_with("requirements") && path.ends_with(".txt"),
-        requirements,
-    ),
+    lock("requirements.txt", is_list, requirements),
     lock("poetry.lock", |path| named(path, "poetry.lock"), packages),
     lock("uv.lock", |path| named(path, "uv.lock"), packages),
     lock("pdm.lock", |path| named(path, "pdm.lock"), packages),
-    lock("pylock.toml", |path| named(path, "pylock.toml"), packages),
+    lock("pylock.toml", is_pylock, packages),
     lock("Pipfile.lock", |path| named(path, "Pipfile.lock"), pipfile),
     Manifest {
         name: "installed distributions",
-        found: FoundBy::Path(|path| path.ends_with(".dist-info/METADATA") || path.ends_with(".egg-info/PKG-INFO")),
+        found: FoundBy::Path(is_installed),
         tells: Tells::Installed,
         bytes_max: 8 << 20,
         parse: Parse::Alone(metadata),
     },
 ];
 
+/// `pylock.toml`, `pylock.name.toml`.
+fn is_pylock(path: &str) -> bool {
+    let rest = file_name(path).strip_prefix("pylock.").and_then(|rest| rest.strip_suffix("toml"));
+    rest.is_some_and(|name| name.is_empty() || (name.len() > 1 && name.ends_with('.')))
+}
+
+fn is_list(path: &str) -> bool {
+    let folder = path.rsplit('/').nth(1).unwrap_or_default();
+    path.ends_with(".txt") && (file_name(path).starts_with("requirements") || folder == "requirements")
+}
+
 fn requirements(path: &str, bytes: &[u8], found: &mut Found) {
     let text = String::from_utf8_lossy(bytes).replace("\\\r\n", " ").replace("\\\n", " ");
-    let mut unpinned = 0_u32;
+    let (mut unpinned, mut foreign) = (0_u32, 0_u32);
     for line in text.lines() {
         let line = line.split(" #").next().unwrap_or_default().trim();
-        if line.is_empty() || line.starts_with(['#', '-']) || line.contains("://") {
+        let option = |names: [&str; 2]| names.iter().find_map(|name| line.strip_prefix(name)).map(str::trim);
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        } else if let Some(other) = option(["--requirement", "-r"]) {
+            let other = other.trim_start_matches('=').trim();
+            if !sibling(path, other).is_some_and(|other| is_list(&other)) {
+                let other: String = other.chars().take(60).collect();
+                found.gap(path, format_args!("it goes on in {other:?}, which is not looked at"));
+            }
+            continue;
+        } else if option(["--editable", "-e"]).is_some() || (line.contains("://") && !line.starts_with('-')) {
+            foreign += 1;
+            continue;
+        } else if line.starts_with('-') {
             continue;
         }
-        let pin = line.split([';', ' ']).next().unwrap_or_default();
+        let pin = line.split(';').next().unwrap_or_default();
+        let pin: String = pin.split(" --").next().unwrap_or_default().split_whitespace().collect();
         match pin.split_once("==") {
-            Some((name, version)) if !version.contains(['*', ',']) => {
-                let name = name.split('[').next().unwrap_or_default().trim();
-                found.package(Ecosystem::Pypi, name, version.trim_start_matches('=').trim(), path);
+            Some((name, version)) if !version.contains(['*', ',']) && !name.contains(['<', '>', '!', '~', ',']) => {
+                let name = name.split('[').next().unwrap_or_default();
+                found.package(Ecosystem::Pypi, name, version.trim_start_matches('='), path);
             }
             _ => unpinned += 1,
         }
     }
     if unpinned > 0 {
         found.gap(path, format_args!("{unpinned} requirements name no single version"));
+    }
+    elsewhere(path, foreign, found);
+}
+
+/// Folders, archives and repositories have no version of an index's.
+fn elsewhere(path: &str, count: u32, found: &mut Found) {
+    if count > 0 {
+        found.gap(path, format_args!("{count} packages come from elsewhere than an index"));
     }
 }
 
@@ -81,21 +110,18 @@ fn packages(path: &str, bytes: &[u8], found: &mut Found) {
         source.is_some_and(|source| source.contains_key("virtual") || source.contains_key("editable"))
     };
     match toml::from_str::<Packages>(&String::from_utf8_lossy(bytes)) {
-        Ok(lock) => lock.package.iter().filter(|package| !own(package)).for_each(|package| {
-            if let Some(version) = &package.version {
-                found.package(Ecosystem::Pypi, &package.name, version, path);
+        Ok(lock) => {
+            let mut foreign = 0;
+            for package in lock.package.iter().filter(|package| !own(package)) {
+                match &package.version {
+                    Some(version) => found.package(Ecosystem::Pypi, &package.name, version, path),
+                    None => foreign += 1,
+                }
             }
-        }),
+            elsewhere(path, foreign, found);
+        }
         Err(error) => found.gap(path, error),
     }
-}
-
-#[derive(Deserialize)]
-struct Pipfile {
-    #[serde(default)]
-    default: BTreeMap<String, Pinned>,
-    #[serde(default)]
-    develop: BTreeMap<String, Pinned>,
 }
 
 #[derive(Deserialize)]
@@ -104,15 +130,35 @@ struct Pinned {
     version: Option<String>,
 }
 
+/// Groups of packages by name: `default`, `develop`, and what people call theirs.
 fn pipfile(path: &str, bytes: &[u8], found: &mut Found) {
-    match serde_json::from_slice::<Pipfile>(bytes) {
-        Ok(file) => file.default.iter().chain(&file.develop).for_each(|(name, pinned)| {
-            if let Some(version) = pinned.version.as_deref().and_then(|version| version.strip_prefix("==")) {
-                found.package(Ecosystem::Pypi, name, version, path);
+    let groups: BTreeMap<String, serde_json::Value> = match serde_json::from_slice(bytes) {
+        Ok(groups) => groups,
+        Err(error) => return found.gap(path, error),
+    };
+    let mut foreign = 0;
+    for (group, packages) in groups.into_iter().filter(|(group, _)| group != "_meta") {
+        let packages: BTreeMap<String, Pinned> = match serde_json::from_value(packages) {
+            Ok(packages) => packages,
+            Err(error) => {
+                found.gap(path, format_args!("{group}: {error}"));
+                continue;
             }
-        }),
-        Err(error) => found.gap(path, error),
+        };
+        for (name, pinned) in &packages {
+            match pinned.version.as_deref().and_then(|version| version.strip_prefix("==")) {
+                Some(version) => found.package(Ecosystem::Pypi, name, version, path),
+                None => foreign += 1,
+            }
+        }
     }
+    elsewhere(path, foreign, found);
+}
+
+/// A folder for each distribution; setuptools once wrote one file, and eggs keep theirs inside.
+fn is_installed(path: &str) -> bool {
+    let ends = [".dist-info/METADATA", ".egg-info/PKG-INFO", "/EGG-INFO/PKG-INFO", ".egg-info"];
+    ends.iter().any(|end| path.ends_with(end))
 }
 
 fn metadata(path: &str, bytes: &[u8], found: &mut Found) {
@@ -124,7 +170,8 @@ fn metadata(path: &str, bytes: &[u8], found: &mut Found) {
     };
     match (field("Name"), field("Version")) {
         (Some(name), Some(version)) => {
-            let folder = path.rsplitn(3, '/').nth(2).unwrap_or(path);
+            let above = if path.ends_with(".egg-info") { 2 } else { 3 };
+            let folder = path.rsplitn(above, '/').nth(above - 1).unwrap_or(path);
             found.package(Ecosystem::Pypi, name, version, folder);
         }
         _ => found.gap(path, "it names no distribution"),
