@@ -3,6 +3,7 @@
 
 mod cases;
 mod compare;
+mod completeness;
 mod csaf;
 mod labels;
 mod oracle;
@@ -27,6 +28,9 @@ pub(crate) struct Options {
     /// The `vigie` to measure, a release build; it is built where none is given
     #[arg(long, value_name = "FILE")]
     vigie: Option<PathBuf>,
+    /// Compare only what is read, not what is judged, and write only that part of the page
+    #[arg(long)]
+    reading_only: bool,
 }
 
 /// Everything is judged as of this instant: how old the feeds are plays no part in who is affected.
@@ -86,6 +90,11 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
         None => build(root, &target)?,
     };
     let bench = Bench { vigie, data, work };
+    if options.reading_only {
+        let rows = bench.completeness(root)?;
+        report::write_reading(&root.join("docs/accuracy.md"), &rows)?;
+        return completeness::demand(&rows);
+    }
     let mut scores = Vec::new();
     for case in cases::all(root, &bench)? {
         let score = bench.score(case)?;
@@ -97,10 +106,11 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
         println!("labels     {:<44} {}", row.world, row.line());
     }
     let (suite, documents) = csaf::run(&bench.data)?;
-    report::write(&root.join("docs/accuracy.md"), &scores, &labels, (&suite, documents))?;
+    let rows = bench.completeness(root)?;
+    report::write(&root.join("docs/accuracy.md"), &scores, &labels, (&suite, documents), &rows)?;
     fs::remove_dir_all(&bench.work)?;
     ensure!(scores.iter().all(Score::is_perfect), "there are wrong verdicts on computed answers: see docs/accuracy.md");
-    Ok(())
+    completeness::demand(&rows)
 }
 
 fn build(root: &Path, target: &Path) -> anyhow::Result<PathBuf> {
@@ -146,6 +156,14 @@ impl Bench {
         let knowledge = self.knowledge(feeds)?;
         let output = self.vigie(&knowledge, arguments)?;
         serde_json::from_slice(&output).with_context(|| format!("read the answer of `vigie {}`", arguments.join(" ")))
+    }
+
+    fn completeness(&self, root: &Path) -> anyhow::Result<Vec<completeness::Row>> {
+        let rows = completeness::run(root, self)?;
+        for row in &rows {
+            println!("reading    {:<44} {} of {}", row.input, row.packages.1, row.packages.0);
+        }
+        Ok(rows)
     }
 
     fn score(&self, case: Case) -> anyhow::Result<Score> {

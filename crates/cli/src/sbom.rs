@@ -34,7 +34,8 @@ fn look(common: &Common, target: &str, options: &ImageOptions) -> anyhow::Result
     if !path.exists() || path.join("oci-layout").exists() || is_archive {
         return image::read(common, target, options);
     }
-    let is_root = ["etc/os-release", "usr/lib/os-release", "var/lib/dpkg", "lib/apk/db", "var/lib/rpm"];
+    let is_root =
+        ["etc/os-release", "usr/lib/os-release", "var/lib/dpkg", "lib/apk/db", "var/lib/rpm", "usr/lib/sysimage/rpm"];
     if is_root.iter().any(|sign| path.join(sign).exists()) {
         return Ok((target.to_owned(), engine::inspect::root(path)?));
     }

@@ -10,6 +10,8 @@ pub mod write;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use domain::component::{Component, Ecosystem};
 use domain::inventory::{Area, Gap, Identity, Inventory, Platform};
 
@@ -17,6 +19,8 @@ pub use names::release;
 
 /// Components beyond this are no bill of materials.
 pub const COMPONENTS_MAX: usize = 2_000_000;
+/// Envelopes and attestations around a bill; more are a trap.
+const WRAPPERS_MAX: u32 = 4;
 
 /// Why a file cannot be used at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -82,8 +86,16 @@ fn read_json(text: &str, name: &str, depth: u32, bill: &mut Bill) -> Result<(), 
         spdx_version: Option<Cow<'a, str>>,
         #[serde(rename = "@graph", default)]
         graph: Option<serde::de::IgnoredAny>,
-        #[serde(default)]
+        #[serde(borrow, default)]
         predicate: Option<&'a serde_json::value::RawValue>,
+        /// Older attestations wrap once more.
+        #[serde(borrow, rename = "Data", default)]
+        data: Option<&'a serde_json::value::RawValue>,
+        /// A signed envelope: the signature is not looked at, as that of no other bill is.
+        #[serde(borrow, default)]
+        payload_type: Option<Cow<'a, str>>,
+        #[serde(borrow, default)]
+        payload: Option<Cow<'a, str>>,
     }
     let unreadable =
         |error: serde_json::Error| SbomError::Unreadable { name: name.to_owned(), reason: error.to_string() };
@@ -94,8 +106,13 @@ fn read_json(text: &str, name: &str, depth: u32, bill: &mut Bill) -> Result<(), 
         spdx::read(text, bill).map_err(unreadable)
     } else if probe.graph.is_some() {
         spdx::read_graph(text, bill).map_err(unreadable)
-    } else if let (Some(predicate), true) = (probe.predicate, depth < 3) {
-        read_json(predicate.get(), name, depth + 1, bill)
+    } else if let (Some(inner), true) = (probe.predicate.or(probe.data), depth < WRAPPERS_MAX) {
+        read_json(inner.get(), name, depth + 1, bill)
+    } else if let (Some(payload), Some(_), true) = (probe.payload, probe.payload_type, depth < WRAPPERS_MAX) {
+        let reason = "the payload of its envelope is no base64 of UTF-8".to_owned();
+        let bytes = STANDARD.decode(payload.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let inner = bytes.ok_or_else(|| SbomError::Unreadable { name: name.to_owned(), reason })?;
+        read_json(&inner, name, depth + 1, bill)
     } else {
         Err(SbomError::Foreign { name: name.to_owned() })
     }
@@ -238,6 +255,20 @@ mod tests {
         assert_eq!(purls(&xml), ["pkg:gem/a@1"]);
         let tags = parse("demo.spdx", TAG_VALUE.as_bytes()).expect("it reads");
         assert_eq!((purls(&tags), tags.gaps.len()), (vec!["pkg:cargo/a@1".to_owned()], 1));
+    }
+
+    #[test]
+    fn a_bill_is_found_in_attestations_and_envelopes() {
+        let attested = format!("{{\"predicateType\":\"x\",\"predicate\":{{\"Data\":{CYCLONEDX}}}}}");
+        let wrapped = |text: &str| format!("{{\"payloadType\":\"x\",\"payload\":\"{}\"}}\n", STANDARD.encode(text));
+        let plain = purls(&parse("demo.json", CYCLONEDX.as_bytes()).expect("it reads"));
+        for text in [attested.clone(), wrapped(&attested)] {
+            assert_eq!(purls(&parse("demo.json", text.as_bytes()).expect("it reads")), plain);
+        }
+        let deep = (0..6).fold(CYCLONEDX.to_owned(), |text, _| wrapped(&text));
+        for text in [deep.as_str(), "{\"payloadType\":\"x\",\"payload\":\"%\"}"] {
+            assert!(parse("demo.json", text.as_bytes()).is_err());
+        }
     }
 
     #[test]

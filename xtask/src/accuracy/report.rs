@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use super::compare::{Score, Verdict};
+use super::completeness::Row as Input;
 use super::csaf::Outcome;
 use super::labels::{Labels, Row};
 
@@ -21,13 +22,26 @@ pub(super) fn write(
     scores: &[Score],
     labels: &Labels,
     (suite, documents): (&[Outcome], usize),
+    inputs: &[Input],
 ) -> anyhow::Result<()> {
     let page = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     let (before, rest) = page.split_once(BEGIN).with_context(|| format!("{} has no {BEGIN}", path.display()))?;
     let (_, after) = rest.split_once(END).with_context(|| format!("{} has no {END}", path.display()))?;
     let (computed, labelled, csaf) = (computed(scores)?, labelled(labels)?, readers(suite, documents)?);
-    let text = format!("{before}{BEGIN}\n{computed}\n{labelled}\n{csaf}\n{END}{after}");
+    let complete = complete(inputs)?;
+    let text = format!("{before}{BEGIN}\n{computed}\n{labelled}\n{complete}\n{csaf}\n{END}{after}");
     fs::write(path, text)?;
+    Ok(())
+}
+
+/// Replaces the part of the page that tells what is read.
+pub(super) fn write_reading(path: &Path, inputs: &[Input]) -> anyhow::Result<()> {
+    let page = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    let (before, rest) =
+        page.split_once("## Completeness").with_context(|| format!("{} has no such part", path.display()))?;
+    let (_, after) =
+        rest.split_once("\n## ").with_context(|| format!("nothing follows that part of {}", path.display()))?;
+    fs::write(path, format!("{before}{}\n## {after}", complete(inputs)?))?;
     Ok(())
 }
 
@@ -69,6 +83,36 @@ fn list<'a>(
         writeln!(text, "- {}, {}: {package} {version} {advisory} is {what}{why}", score.world, score.what)?;
     }
     Ok(())
+}
+
+/// What is read of databases, lockfiles and bills of materials.
+fn complete(inputs: &[Input]) -> anyhow::Result<String> {
+    let mut text = String::from("## Completeness\n\n");
+    writeln!(
+        text,
+        "Databases, lockfiles and bills of materials that are at hand, against the tool that wrote them or their own lists. *Packages* are the different \
+         ones, by name and version; *others* are entries that neither a package-url of a world with a feed names nor a CPE: Vigie counts them as a gap. Systems, devices, \
+         keys, data, plain files, and the image or folder that a bill is about are no entries. Not read, because no feed speaks for their packages: the lockfiles of Conan and Hex, and \
+         syft's own JSON.\n",
+    )?;
+    writeln!(text, "| Input | Files | Who says what is in it | Packages | Read | Others | Counted |")?;
+    writeln!(text, "|---|--:|---|--:|--:|--:|--:|")?;
+    for Input { input, files, judge, packages, others, .. } in inputs {
+        writeln!(
+            text,
+            "| {input} | {files} | {judge} | {} | {} | {} | {} |",
+            packages.0, packages.1, others.0, others.1
+        )?;
+    }
+    writeln!(text)?;
+    let differences: Vec<_> = inputs.iter().flat_map(|input| &input.differences).collect();
+    for line in differences.iter().take(LISTED_MAX) {
+        writeln!(text, "- {line}")?;
+    }
+    if differences.is_empty() {
+        writeln!(text, "Nothing differs.")?;
+    }
+    Ok(text)
 }
 
 /// The tests of CSAF that concern readers.
