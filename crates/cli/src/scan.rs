@@ -72,7 +72,10 @@ pub(crate) fn path(path: &Path) -> anyhow::Result<(String, Inventory)> {
         return Ok((name, engine::inspect::folder(path)?));
     }
     let bytes = bounded(path)?;
-    if let Some(inventory) = engine::inspect::file(path, &bytes) {
+    // A bill of materials alone says which system its packages are of.
+    if !ecosystems::sbom::is_named(&name)
+        && let Some(inventory) = engine::inspect::file(path, &bytes)
+    {
         return Ok((name, inventory));
     }
     match ecosystems::sbom::parse(&name, &bytes) {

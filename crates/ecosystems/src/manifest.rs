@@ -6,7 +6,7 @@
 use domain::component::{Component, Ecosystem};
 use domain::inventory::{Area, Gap};
 
-use crate::{cargo, composer, gem, golang, gradle, maven, npm, nuget, pypi};
+use crate::{cargo, composer, gem, golang, gradle, maven, npm, nuget, pypi, sbom};
 
 /// A kind of file that tells of packages.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +79,7 @@ pub fn manifests() -> impl Iterator<Item = &'static Manifest> {
         cargo::MANIFESTS,
         composer::MANIFESTS,
         nuget::MANIFESTS,
+        sbom::MANIFESTS,
     ];
     MANIFESTS.iter().copied().flatten()
 }
@@ -256,6 +257,11 @@ mod tests {
         ("buildscript-gradle.lockfile", "g:a:1.0=classpath\nempty=\n", "maven g:a 1.0"),
         ("gradle/dependency-locks/compileClasspath.lockfile", "g:a:1.0\n", "maven g:a 1.0"),
         (
+            "x/app.spdx",
+            "SPDXVersion: SPDX-2.2\nPackageName: a\nExternalRef: PACKAGE-MANAGER purl pkg:cargo/a@1\n",
+            "cargo a 1",
+        ),
+        (
             "app.deps.json",
             "{\"libraries\":{\"Demo/1.0.0\":{\"type\":\"package\"},\"Own/1.0.0\":{\"type\":\"project\"}}}",
             "nuget demo 1.0.0",
@@ -299,6 +305,12 @@ mod tests {
             "module x\ngo 1.16\nrequire a.org/a v1.0.0\n",
             "a go.mod of Go before 1.17 does not say what its modules need in turn",
         ),
+        (
+            "x/app.cdx.json",
+            "{\"bomFormat\":\"CycloneDX\",\"components\":[{\"type\":\"library\",\"purl\":\"pkg:deb/debian/a@1?distro=debian-12\"},{\"type\":\"library\",\"purl\":\"pkg:npm/a@1\"}]}",
+            "1 deb packages of a system are judged by `vigie scan sbom` alone",
+        ),
+        ("bom.json", "{}", "bom.json is neither CycloneDX nor SPDX"),
         ("gradle.lockfile", "a:b\n", "\"a:b\" names no artifact"),
     ];
 

@@ -4,6 +4,7 @@ mod cyclonedx;
 mod names;
 mod spdx;
 mod tag_value;
+mod within;
 mod xml;
 pub mod write;
 
@@ -16,6 +17,8 @@ use domain::component::{Component, Ecosystem};
 use domain::inventory::{Area, Gap, Identity, Inventory, Platform};
 
 pub use names::release;
+pub(crate) use within::MANIFESTS;
+pub use within::is_named;
 
 /// Components beyond this are no bill of materials.
 pub const COMPONENTS_MAX: usize = 2_000_000;
