@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use domain::feed::FeedSnapshot;
-use engine::ingest::{self, SyncError, SyncOptions, SyncReport};
+use engine::ingest::{self, Subscription, SyncError, SyncOptions, SyncReport};
 use jiff::Timestamp;
 use outside::{Mirror, Source};
 
@@ -22,7 +22,7 @@ pub(crate) async fn run(common: &Common, command: Feeds) -> anyhow::Result<Exit>
     let at = context::now(common);
     match command {
         Feeds::Sync { options, accept_loss } => {
-            ingest::wanted(Some(&accept_loss)).map_err(|error| Usage(error.to_string()))?;
+            ingest::wanted(&common.data_dir, Some(&accept_loss)).map_err(|error| Usage(error.to_string()))?;
             let FeedOptions { mirror, only } = options;
             let report = sync(&common.data_dir, mirror.as_deref(), only, accept_loss, at).await?;
             print(common.format, &report.snapshots, Column::now(&report), at)?;
@@ -30,11 +30,12 @@ pub(crate) async fn run(common: &Common, command: Feeds) -> anyhow::Result<Exit>
             Ok(if report.has_failure() { Exit::Failed } else { Exit::Clean })
         }
         Feeds::Status(options) => {
-            let only = ingest::wanted(options.only.as_deref()).map_err(|error| Usage(error.to_string()))?;
+            let only =
+                ingest::wanted(&common.data_dir, options.only.as_deref()).map_err(|error| Usage(error.to_string()))?;
             let mut snapshots = ingest::snapshots(&common.data_dir);
-            snapshots.retain(|snapshot| only.iter().any(|feed| feed.id == snapshot.id));
+            snapshots.retain(|snapshot| only.iter().any(|one| one.id == snapshot.id));
             let column = match &options.mirror {
-                Some(place) => Column::mirror(place, at).await?,
+                Some(place) => Column::mirror(&common.data_dir, place, at).await?,
                 None => Column::default(),
             };
             print(common.format, &snapshots, column, at)?;
@@ -91,18 +92,18 @@ struct Column {
 impl Column {
     /// What a synchronisation did.
     fn now(report: &SyncReport) -> Self {
-        let values = report.feeds.iter().map(|(id, outcome)| ((*id).to_owned(), outcome.as_str())).collect();
+        let values = report.feeds.iter().map(|(id, outcome)| (id.clone(), outcome.as_str())).collect();
         Self { title: Some("now"), values }
     }
 
     /// Whether a mirror has the feeds.
-    async fn mirror(place: &str, at: Timestamp) -> anyhow::Result<Self> {
+    async fn mirror(data_dir: &Path, place: &str, at: Timestamp) -> anyhow::Result<Self> {
         let mirror =
             Mirror::open(place, context::client_options()).await.with_context(|| format!("open the mirror {place}"))?;
-        let nothing = feeds::Known { now: at, complete_at: None, newest: None };
-        let has = |feed: &feeds::Feed| (feed.requests)(&nothing).iter().any(|request| mirror.has(&request.url));
-        let word = |feed: &feeds::Feed| if has(feed) { "yes" } else { "no" };
-        let values = feeds::FEEDS.iter().map(|feed| (feed.id.to_owned(), word(feed))).collect();
+        let subscriptions = ingest::subscriptions(data_dir);
+        let has = |one: &Subscription| one.first_requests(at).iter().any(|request| mirror.has(&request.url));
+        let word = |one: &Subscription| if has(one) { "yes" } else { "no" };
+        let values = subscriptions.iter().map(|one| (one.id.clone(), word(one))).collect();
         Ok(Self { title: Some("in the mirror"), values })
     }
 }

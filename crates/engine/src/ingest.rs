@@ -13,10 +13,12 @@ mod file;
 mod history;
 mod hold;
 pub mod keys;
+mod queue;
 mod records;
 mod state;
+mod subscription;
+mod sums;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -24,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use domain::feed::FeedSnapshot;
-use feeds::{FEEDS, Feed, Known};
+use feeds::{FEEDS, Known};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
@@ -32,6 +34,7 @@ use outside::Source;
 
 pub use self::activate::roll_back;
 use self::state::{FeedFolder, Lock};
+pub use self::subscription::{PROVIDERS_FILE, Subscription, known, subscriptions, wanted};
 
 /// The compiled knowledge in the data folder.
 pub const KNOWLEDGE_FILE: &str = "knowledge.vkb";
@@ -123,7 +126,7 @@ impl Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncReport {
     /// Each feed that was asked for, in the order of the guide.
-    pub feeds: Vec<(&'static str, Outcome)>,
+    pub feeds: Vec<(String, Outcome)>,
     /// Every feed as it is known now.
     pub snapshots: Vec<FeedSnapshot>,
     /// The knowledge file was compiled anew.
@@ -137,7 +140,7 @@ impl SyncReport {
 
     /// One line for a log: `debian updated, nvd failed`.
     pub fn summary(&self) -> String {
-        let one = |(id, outcome): &(&str, Outcome)| format!("{id} {}", outcome.as_str());
+        let one = |(id, outcome): &(String, Outcome)| format!("{id} {}", outcome.as_str());
         self.feeds.iter().map(one).collect::<Vec<_>>().join(", ")
     }
 }
@@ -159,7 +162,7 @@ pub enum SyncError {
 
 /// Fetches what changed, compiles it, puts it to use.
 pub async fn sync(options: &SyncOptions, progress: &dyn Progress) -> Result<SyncReport, SyncError> {
-    let wanted = wanted(options.only.as_deref())?;
+    let wanted = wanted(&options.data_dir, options.only.as_deref())?;
     let root = feeds_dir(&options.data_dir);
     // The data folder also holds credentials: whoever makes it keeps others out.
     fs::DirBuilder::new()
@@ -168,7 +171,9 @@ pub async fn sync(options: &SyncOptions, progress: &dyn Progress) -> Result<Sync
         .create(&root)
         .map_err(|source| SyncError::Io { path: root.clone(), source })?;
     let _lock = Lock::take(&root)?;
-    let all: Vec<_> = wanted.into_iter().map(|feed| one_feed(feed, &root, options, progress)).collect();
+    subscription::forget_others(&options.data_dir, &subscriptions(&options.data_dir))
+        .map_err(|source| SyncError::Io { path: root.clone(), source })?;
+    let all: Vec<_> = wanted.into_iter().map(|one| one_feed(one, &root, options, progress)).collect();
     let running = futures_util::stream::iter(all).buffered(AT_ONCE);
     let feeds: Vec<_> = running.collect().await;
     let compiled = compile::knowledge(&options.data_dir, false, progress).await?;
@@ -187,44 +192,40 @@ pub async fn build(data_dir: &Path, progress: &dyn Progress) -> Result<(), SyncE
 }
 
 async fn one_feed(
-    feed: &'static Feed,
+    subscription: Subscription,
     root: &Path,
     options: &SyncOptions,
     progress: &dyn Progress,
-) -> (&'static str, Outcome) {
+) -> (String, Outcome) {
     let own;
-    let options = if feeds::is_operators(feed.id) {
+    let options = if feeds::is_operators(subscription.feed.id) {
         own = SyncOptions { source: Source::Operator(options.data_dir.join(OPERATOR_FOLDER)), ..options.clone() };
         &own
     } else {
         options
     };
-    let outcome = match FeedFolder::open(root, feed.id) {
-        Ok(folder) => fetch::feed(feed, &folder, options, progress).await,
-        Err(error) => Outcome::Failed(format!("cannot use {}: {error}", root.join(feed.id).display())),
+    let id = &subscription.id;
+    let outcome = match (&subscription.wrong, FeedFolder::open(root, id)) {
+        (Some(reason), _) => Outcome::Failed(reason.clone()),
+        (None, Ok(folder)) => fetch::feed(&subscription, &folder, options, progress).await,
+        (None, Err(error)) => Outcome::Failed(format!("cannot use {}: {error}", root.join(id).display())),
     };
-    progress.step(Step::Finished { feed: feed.id, outcome: &outcome });
-    (feed.id, outcome)
+    progress.step(Step::Finished { feed: id, outcome: &outcome });
+    (subscription.id, outcome)
 }
 
 /// Every feed as it is known in a data folder; what was never fetched is there as such.
 pub fn snapshots(data_dir: &Path) -> Vec<FeedSnapshot> {
     let root = feeds_dir(data_dir);
-    let stored: Vec<_> = FEEDS.iter().filter_map(|feed| state::read(&root.join(feed.id), feed.id)).collect();
-    known(&stored.into_iter().map(|state| state.snapshot).collect::<Vec<_>>())
+    subscriptions(data_dir).iter().map(|one| one.state(&root).snapshot).collect()
 }
 
 /// When the state of any feed last changed.
 pub fn states_changed(data_dir: &Path) -> Option<std::time::SystemTime> {
     let root = feeds_dir(data_dir);
-    FEEDS.iter().filter_map(|feed| state::changed(&root.join(feed.id))).max()
-}
-
-/// These snapshots, and `never` for each feed that has none, in the order of the guide.
-pub fn known(snapshots: &[FeedSnapshot]) -> Vec<FeedSnapshot> {
-    let by_id: BTreeMap<&str, &FeedSnapshot> = snapshots.iter().map(|s| (s.id.as_str(), s)).collect();
-    let one = |feed: &Feed| by_id.get(feed.id).map_or_else(|| FeedSnapshot::never(feed.id), |found| (*found).clone());
-    FEEDS.iter().map(one).collect()
+    let of_feeds = subscriptions(data_dir);
+    let named = fs::metadata(subscription::providers_file(data_dir)).and_then(|meta| meta.modified()).ok();
+    of_feeds.iter().filter_map(|one| state::changed(&root.join(&one.id))).chain(named).max()
 }
 
 /// Tells whether any publisher answers within the time: else a bundled sample is better than nothing. A mirror was
@@ -232,7 +233,7 @@ pub fn known(snapshots: &[FeedSnapshot]) -> Vec<FeedSnapshot> {
 pub async fn probe_publishers(source: &Source, within: Duration) -> bool {
     let Source::Publishers(client) = source else { return true };
     // The last request of a feed does not depend on the year.
-    let nothing = Known { now: Timestamp::UNIX_EPOCH, complete_at: None, newest: None };
+    let nothing = Known::nothing(Timestamp::UNIX_EPOCH);
     let last = FEEDS.iter().filter_map(|feed| (feed.requests)(&nothing).pop());
     let mut answers: FuturesUnordered<_> =
         last.map(|request| async move { client.answers(&request.url).await }).collect();
@@ -245,17 +246,6 @@ pub async fn probe_publishers(source: &Source, within: Duration) -> bool {
         false
     };
     tokio::time::timeout(within, any).await.unwrap_or(false)
-}
-
-/// The feeds with these ids; all of them where none is named.
-pub fn wanted(only: Option<&[String]>) -> Result<Vec<&'static Feed>, SyncError> {
-    let Some(only) = only else { return Ok(FEEDS.iter().collect()) };
-    for id in only {
-        if feeds::feed(id).is_none() {
-            return Err(SyncError::UnknownFeed { id: id.clone(), known: feeds::known_ids() });
-        }
-    }
-    Ok(FEEDS.iter().filter(|feed| only.iter().any(|id| id == feed.id)).collect())
 }
 
 fn feeds_dir(data_dir: &Path) -> PathBuf {

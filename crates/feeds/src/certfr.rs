@@ -9,7 +9,9 @@ use outside::unpack::input::Input;
 use serde::Deserialize;
 
 use crate::json::{Str, excerpt, instant};
-use crate::{Asked, Edition, Keep, Known, MIB, ParseError, Plan, Problems, Request, first_byte, unpack_error, whole};
+use crate::{
+    Asked, Edition, Keep, Known, MIB, ParseError, Plan, Problems, Request, Revisions, first_byte, unpack_error, whole,
+};
 
 const SITE: &str = "https://www.cert.ssi.gouv.fr/";
 const DOCUMENT_BYTES_MAX: u64 = 8 * MIB;
@@ -65,11 +67,7 @@ impl Series {
     }
 
     /// Asks for the documents that are new or were revised.
-    pub(crate) fn follow(
-        &self,
-        input: &mut Input<'_>,
-        revision: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Plan, ParseError> {
+    pub(crate) fn follow(&self, input: &mut Input<'_>, revision: Revisions<'_>) -> Result<Plan, ParseError> {
         let name = input.name();
         let bytes = whole(input)?;
         let listed: Vec<Listed<'_>> = serde_json::from_slice(&bytes)

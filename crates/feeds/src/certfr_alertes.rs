@@ -8,7 +8,9 @@ use serde::Deserialize;
 
 use crate::certfr::{Series, is_reference};
 use crate::json::{Str, excerpt, instant};
-use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Plan, Problems, Request, first_byte, whole};
+use crate::{
+    Asked, Edition, Feed, Keep, Known, MIB, ParseError, Plan, Problems, Request, Revisions, first_byte, whole,
+};
 
 /// All alerts with their CVEs in one file, as a mirror has them.
 const LIST: &str =
@@ -38,11 +40,7 @@ fn requests(known: &Known) -> Vec<Request> {
     vec![list, SERIES.index(known, Asked::Always)]
 }
 
-fn follow(
-    input: &mut Input<'_>,
-    _known: &Known,
-    revision: &dyn Fn(&str) -> Option<String>,
-) -> Result<Plan, ParseError> {
+fn follow(input: &mut Input<'_>, _: &Request, _: &Known, revision: Revisions<'_>) -> Result<Plan, ParseError> {
     SERIES.follow(input, revision)
 }
 

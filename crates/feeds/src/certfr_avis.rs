@@ -6,7 +6,7 @@ use outside::unpack::Limits;
 use outside::unpack::input::Input;
 
 use crate::certfr::Series;
-use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Plan, Problems, Request};
+use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Plan, Problems, Request, Revisions};
 
 /// All notices in one archive, as a mirror has them.
 const ARCHIVE: &str = "https://github.com/9adidaa/certfr-intel-mirror/archive/refs/heads/main.tar.gz";
@@ -35,11 +35,7 @@ fn requests(known: &Known) -> Vec<Request> {
     vec![archive, SERIES.index(known, Asked::Always)]
 }
 
-fn follow(
-    input: &mut Input<'_>,
-    _known: &Known,
-    revision: &dyn Fn(&str) -> Option<String>,
-) -> Result<Plan, ParseError> {
+fn follow(input: &mut Input<'_>, _: &Request, _: &Known, revision: Revisions<'_>) -> Result<Plan, ParseError> {
     SERIES.follow(input, revision)
 }
 

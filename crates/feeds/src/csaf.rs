@@ -3,8 +3,11 @@
 
 mod document;
 mod folder;
+mod listing;
 mod names;
 mod platform;
+mod provider;
+mod rolie;
 mod streams;
 mod tree;
 
@@ -13,10 +16,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use self::document::{About, Csaf, Link, OtherId, Vulnerability};
 pub(crate) use self::folder::Folder;
 use self::folder::document_name;
+pub use self::provider::{InvalidProvider, Provider};
 use self::tree::{ProductTree, Products};
 use crate::json::{cut, cwe, excerpt, instant, vector};
 use crate::vex::{Plan, Status, Subject, is_alias};
-use crate::{Edition, MIB, ParseError, Problems, first_byte, unpack_error, whole};
+use crate::{Edition, Feed, MIB, ParseError, Problems, first_byte, unpack_error, whole};
 use domain::advisory::{Advisory, PackageKind, Rank, Statement};
 use domain::component::{Ecosystem, Release};
 use domain::record::{Flaw, Record};
@@ -31,6 +35,16 @@ const ARCHIVE: ArchiveLimits = ArchiveLimits { max_entries: 2_000_000, max_entry
 /// Pages that are kept of one flaw.
 const REFERENCES_MAX: usize = 100;
 const TITLE_CHARS_MAX: usize = 300;
+
+pub(crate) const FEED: Feed = Feed {
+    id: "csaf",
+    title: "CSAF providers",
+    licence: "of each provider",
+    attribution: "CSAF documents by the providers that the operator of this installation named.",
+    requests: provider::requests,
+    follow: Some(provider::follow),
+    parse: provider::parse,
+};
 
 /// How one publisher's documents are meant.
 pub(crate) struct Reader {

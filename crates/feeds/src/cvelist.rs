@@ -11,7 +11,7 @@ use outside::unpack::input::Input;
 use serde::Deserialize;
 
 use crate::json::{Str, instant};
-use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Plan, Problems, Request, cve5, whole};
+use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Plan, Problems, Request, Revisions, cve5, whole};
 
 const ARCHIVE: &str = "https://github.com/CVEProject/cvelistV5/archive/refs/heads/main";
 /// Folder of the single records; what the list of changes names must be in it.
@@ -80,7 +80,7 @@ struct Change<'a> {
     updated: Option<Str<'a>>,
 }
 
-fn follow(input: &mut Input<'_>, known: &Known, revision: &dyn Fn(&str) -> Option<String>) -> Result<Plan, ParseError> {
+fn follow(input: &mut Input<'_>, _: &Request, known: &Known, revision: Revisions<'_>) -> Result<Plan, ParseError> {
     let name = input.name();
     let fail = |reason: String| ParseError { name: name.to_owned(), reason };
     let text = whole(input)?;

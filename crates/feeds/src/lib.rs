@@ -57,6 +57,7 @@ use jiff::Timestamp;
 use outside::unpack::Limits;
 use outside::unpack::input::Input;
 
+pub use csaf::{InvalidProvider, Provider};
 pub use problems::Problems;
 
 /// Bumped whenever a parser changes what it yields: files parsed by an older one are parsed again.
@@ -85,28 +86,65 @@ pub struct Feed {
 pub type Parse =
     fn(input: &mut Input<'_>, sink: &mut dyn FnMut(Record), problems: &mut Problems) -> Result<Edition, ParseError>;
 
-/// Reads an index: what else to ask for, and what is gone. `revision` gives the revision of a document that is here.
+/// Reads an index: what else to ask for, and what is gone.
 pub type Follow =
-    fn(input: &mut Input<'_>, known: &Known, revision: &dyn Fn(&str) -> Option<String>) -> Result<Plan, ParseError>;
+    fn(input: &mut Input<'_>, asked: &Request, known: &Known, revision: Revisions<'_>) -> Result<Plan, ParseError>;
+
+/// Gives the revision of a document that is here.
+pub type Revisions<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// What is here already of a feed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
     pub now: Timestamp,
     /// When everything was last asked for, not only what changed. `None`: never.
     pub complete_at: Option<Timestamp>,
     /// Newest instant that the publisher gave for its data. `None`: it gave none.
     pub newest: Option<Timestamp>,
+    /// Whom the operator named. `None`: the feed has a publisher of its own.
+    pub provider: Option<Provider>,
+}
+
+impl Known {
+    /// Nothing is here yet.
+    pub const fn nothing(now: Timestamp) -> Self {
+        Self { now, complete_at: None, newest: None, provider: None }
+    }
 }
 
 /// What an index asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     pub requests: Vec<Request>,
+    /// Documents that are new, or not as they were.
+    pub documents: Vec<Listed>,
     /// Documents that the publisher withdrew.
     pub removed: Vec<String>,
     /// The index names everything that the publisher has: what it does not name is gone.
     pub all: Option<Vec<String>>,
+    /// There is more to ask for than can be asked in one run.
+    pub unfinished: bool,
+    /// What in the index cannot be used.
+    pub problems: Vec<String>,
+}
+
+impl Plan {
+    /// Whether the index was one: it names something, or says that there is nothing.
+    pub const fn is_useful(&self) -> bool {
+        !self.requests.is_empty() || !self.documents.is_empty() || self.all.is_some()
+    }
+}
+
+/// A document, and what its index says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub request: Request,
+    /// What the document is called, whatever it says itself.
+    pub document: String,
+    /// Another one, and the document is asked for again.
+    pub revision: String,
+    /// Where its SHA-256 or SHA-512 is; the first that exists must agree.
+    pub sums: Vec<String>,
 }
 
 /// One file of a feed.
@@ -146,6 +184,8 @@ pub enum Asked {
     Weekly,
     /// A publisher may lack it: the file of a year that has just begun.
     MayLack,
+    /// Only where the one before it gave nothing of use: another place for the same.
+    Otherwise,
     /// The operator's own folder is read.
     Operator,
     /// Only mirrors are asked: another form of the same data, that they may have instead.
@@ -199,6 +239,7 @@ pub const FEEDS: &[Feed] = &[
     cwe::FEED,
     attack_cve::FEED,
     endoflife::FEED,
+    csaf::FEED,
     local::FEED,
 ];
 
@@ -243,9 +284,24 @@ pub fn feed(id: &str) -> Option<&'static Feed> {
     FEEDS.iter().find(|feed| feed.id == id)
 }
 
-/// Whether a feed holds only what the operator brings: then its absence is no lack.
+/// Whether a feed holds only what the operator brings.
 pub fn is_operators(id: &str) -> bool {
     id == local::FEED.id
+}
+
+/// Whether the absence of a feed is no lack: it has nothing but what the operator brings or names.
+pub fn is_optional(id: &str) -> bool {
+    is_operators(id) || id == csaf::FEED.id
+}
+
+/// Whether the operator says who publishes this feed: each of them is a feed of its own.
+pub fn has_providers(feed: &Feed) -> bool {
+    feed.id == csaf::FEED.id
+}
+
+/// The feed that one of its providers is kept under.
+pub fn is_provided(feed: &Feed, id: &str) -> bool {
+    has_providers(feed) && id.strip_prefix(feed.id).is_some_and(|rest| rest.starts_with('-'))
 }
 
 /// The ids of all feeds, for messages.
@@ -335,7 +391,7 @@ mod tests {
     #[test]
     fn ids_and_file_names_are_unique_and_fit_a_path() {
         let now = "2026-11-23T00:00:00Z".parse().expect("an instant");
-        let known = Known { now, complete_at: None, newest: None };
+        let known = Known::nothing(now);
         let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
         let ids: BTreeSet<_> = FEEDS.iter().map(|feed| feed.id).collect();
         assert_eq!(ids.len(), FEEDS.len());

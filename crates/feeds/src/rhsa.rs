@@ -4,7 +4,7 @@ use domain::record::Record;
 use outside::unpack::input::Input;
 
 use crate::csaf::{Folder, Reader};
-use crate::{Edition, Feed, Known, ParseError, Plan, Problems, Request};
+use crate::{Edition, Feed, Known, ParseError, Plan, Problems, Request, Revisions};
 
 const FOLDER: Folder = Folder {
     url: "https://security.access.redhat.com/data/csaf/v2/advisories/",
@@ -26,7 +26,7 @@ fn requests(known: &Known) -> Vec<Request> {
     FOLDER.requests(known)
 }
 
-fn follow(input: &mut Input<'_>, _: &Known, revision: &dyn Fn(&str) -> Option<String>) -> Result<Plan, ParseError> {
+fn follow(input: &mut Input<'_>, _: &Request, _: &Known, revision: Revisions<'_>) -> Result<Plan, ParseError> {
     FOLDER.follow(input, revision)
 }
 

@@ -241,7 +241,7 @@ impl TestMirror {
 
     /// The files of a feed as their publisher writes them.
     fn files(&self, feed: &feeds::Feed) -> io::Result<Vec<(feeds::Request, Vec<u8>)>> {
-        let known = feeds::Known { now: self.as_of, complete_at: None, newest: None };
+        let known = feeds::Known::nothing(self.as_of);
         let requests = (feed.requests)(&known).into_iter().filter(|r| r.asked != feeds::Asked::OnlyMirrors);
         match feed.id {
             "debian" => requests.map(|r| Ok((r, formats::tracker(self)))).collect(),

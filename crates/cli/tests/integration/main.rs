@@ -8,5 +8,6 @@ mod honesty;
 mod whole_loop;
 mod killed;
 mod statements;
+mod providers;
 mod browser;
 mod image;

@@ -6,13 +6,12 @@ use std::path::Path;
 
 use domain::component::{Ecosystem, Release};
 use domain::record::Record;
-use feeds::FEEDS;
 use knowledge::{Builder, Knowledge};
 use outside::file::{AtomicFile, remove_unfinished_of};
 use sha2::{Digest as _, Sha256};
 
-use super::state::{self, FeedState};
-use super::{KNOWLEDGE_FILE, Progress, Step, SyncError, activate, feeds_dir, history, records};
+use super::state::FeedState;
+use super::{KNOWLEDGE_FILE, Progress, Step, SyncError, activate, feeds_dir, history, records, subscriptions};
 
 /// Compiles the knowledge file if it is not up to date, or in any case; tells whether it did.
 pub(super) async fn knowledge(data_dir: &Path, anyway: bool, progress: &dyn Progress) -> Result<bool, SyncError> {
@@ -36,8 +35,7 @@ pub(super) async fn knowledge(data_dir: &Path, anyway: bool, progress: &dyn Prog
 /// What is stored of every feed, in the order of the guide.
 fn states(data_dir: &Path) -> Vec<FeedState> {
     let root = feeds_dir(data_dir);
-    let state = |feed: &feeds::Feed| state::read(&root.join(feed.id), feed.id);
-    FEEDS.iter().map(|feed| state(feed).unwrap_or_else(|| FeedState::never(feed.id))).collect()
+    subscriptions(data_dir).iter().map(|one| one.state(&root)).collect()
 }
 
 /// Names these records, whatever was made of them.

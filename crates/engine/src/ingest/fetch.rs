@@ -1,6 +1,7 @@
 //! One feed: fetch what changed, parse it, switch to it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use domain::feed::FeedSnapshot;
 use feeds::{Asked, Feed, Keep, Known, Plan, Request};
@@ -10,23 +11,29 @@ use outside::file::AtomicFile;
 use sha2::{Digest as _, Sha256};
 
 use super::documents::{Changes, Delta, revisions};
-use super::file::{self, Failure, Fetched, cannot_store};
+use super::file::{self, Cause, Failure, Fetched, cannot_store};
 use super::hold::held_back;
-use super::state::{Documents, FeedFolder, FeedState, FileState};
-use super::{Outcome, Progress, Step, SyncOptions, history};
+use super::queue::{Queue, Todo};
+use super::state::{Documents, Fault, FeedFolder, FeedState, FileState, NAMED_PROBLEMS};
+use super::{Outcome, Progress, Step, Subscription, SyncOptions, history};
 
-/// Problems that a snapshot names.
-const NAMED_PROBLEMS: usize = 20;
 /// Requests that indexes of one feed may ask for in one run.
 const FOLLOWED_MAX: usize = 500_000;
 /// With this many documents that cannot be had in a row, the publisher is left alone until the next time.
 const FAILURES_MAX: u32 = 20;
 /// A file of [`Asked::Weekly`] rests this long: a little less than a week, since runs are not punctual.
 const REST: SignedDuration = SignedDuration::from_hours(6 * 24);
+/// A document that cannot be used rests this long, unless it changes.
+const FAULT_REST: SignedDuration = SignedDuration::from_hours(23);
 
 /// Brings one feed up to date. Never fails as a whole: the outcome says what happened.
-pub(super) async fn feed(feed: &Feed, folder: &FeedFolder, options: &SyncOptions, progress: &dyn Progress) -> Outcome {
-    let mut run = Run::new(feed, folder, options, progress);
+pub(super) async fn feed(
+    subscription: &Subscription,
+    folder: &FeedFolder,
+    options: &SyncOptions,
+    progress: &dyn Progress,
+) -> Outcome {
+    let mut run = Run::new(subscription, folder, options, progress);
     run.work().await;
     if !run.answered && run.errors.is_empty() {
         return Outcome::Absent;
@@ -34,27 +41,26 @@ pub(super) async fn feed(feed: &Feed, folder: &FeedFolder, options: &SyncOptions
     run.switch()
 }
 
-/// One request, and whether an index asked for it.
-struct Todo {
-    request: Request,
-    followed: bool,
-}
-
 /// One feed's files as they come in.
 struct Run<'a> {
+    subscription: &'a Subscription,
     feed: &'a Feed,
     folder: &'a FeedFolder,
     options: &'a SyncOptions,
     progress: &'a dyn Progress,
     files: Vec<FileState>,
     changes: Changes,
-    /// What the changed documents said of themselves.
-    document_problems: Vec<String>,
-    document_problem_count: u64,
+    /// The documents that are here, with their revisions.
+    revisions: Option<Arc<HashMap<String, String>>>,
+    /// What the files of this run lack, and which of them were read.
+    faults: BTreeMap<String, Fault>,
+    read: BTreeSet<String>,
     newest: Option<FileState>,
     /// Some file was fetched, or is known to be the same.
     answered: bool,
     changed: bool,
+    /// An index has more than one run asks for.
+    unfinished: bool,
     /// The publisher did not answer, however often it was asked: its other files can wait for the next time.
     unreachable: bool,
     failures_in_a_row: u32,
@@ -62,27 +68,38 @@ struct Run<'a> {
     has_a_part: bool,
     /// … and some are not.
     lacks_a_part: bool,
+    /// What went wrong at one place, where another may have the same.
+    tried: Vec<String>,
     errors: Vec<String>,
 }
 
 impl<'a> Run<'a> {
-    fn new(feed: &'a Feed, folder: &'a FeedFolder, options: &'a SyncOptions, progress: &'a dyn Progress) -> Self {
+    fn new(
+        subscription: &'a Subscription,
+        folder: &'a FeedFolder,
+        options: &'a SyncOptions,
+        progress: &'a dyn Progress,
+    ) -> Self {
         Self {
-            feed,
+            subscription,
+            feed: subscription.feed,
             folder,
             options,
             progress,
             files: Vec::new(),
             changes: Changes::default(),
-            document_problems: Vec::new(),
-            document_problem_count: 0,
+            revisions: None,
+            faults: BTreeMap::new(),
+            read: BTreeSet::new(),
             newest: None,
             answered: false,
             changed: false,
+            unfinished: false,
             unreachable: false,
             failures_in_a_row: 0,
             has_a_part: false,
             lacks_a_part: false,
+            tried: Vec::new(),
             errors: Vec::new(),
         }
     }
@@ -94,50 +111,90 @@ impl<'a> Run<'a> {
     fn known(&self) -> Known {
         // What another source gave is no ground to ask this one for changes only.
         let documents = self.old_documents().filter(|documents| documents.source == self.options.source.name());
-        let newest = documents.and_then(|documents| documents.published_at);
-        Known { now: self.options.now, complete_at: documents.and_then(|documents| documents.complete_at), newest }
+        Known {
+            now: self.options.now,
+            complete_at: documents.and_then(|documents| documents.complete_at),
+            newest: documents.and_then(|documents| documents.published_at),
+            provider: self.subscription.provider.clone(),
+        }
     }
 
     async fn work(&mut self) {
         let known = self.known();
-        let mut todo: VecDeque<Todo> = (self.feed.requests)(&known)
-            .into_iter()
-            .filter(|request| {
-                request.asked != Asked::OnlyMirrors || !matches!(self.options.source, Source::Publishers(_))
-            })
-            .map(|request| Todo { request, followed: false })
-            .collect();
-        let mut followed = 0;
-        while let Some(Todo { request, followed: is_followed }) = todo.pop_front() {
+        let is_publisher = matches!(self.options.source, Source::Publishers(_));
+        let requests = (self.feed.requests)(&known).into_iter();
+        let mut queue = Queue::new(requests.filter(|request| request.asked != Asked::OnlyMirrors || !is_publisher));
+        while let Some(todo) = queue.next() {
+            let request = todo.request();
             let old = self.folder.old_file(&request.name);
-            if self.unreachable || old.is_some_and(|old| self.rests(&request, old)) {
-                self.keep(&request, old);
+            if self.unreachable || old.is_some_and(|old| self.rests(request, old)) {
+                self.keep(request, old);
                 continue;
             }
-            if is_followed && matches!(self.options.source, Source::Publishers(_)) {
+            if self.failed_lately(&todo) {
+                continue;
+            }
+            if todo.is_followed() && is_publisher {
                 tokio::time::sleep(self.feed.pause()).await;
             }
-            match self.one(&request, &known, is_followed).await {
+            match self.one(&todo, &known).await {
                 Ok(plan) => {
                     self.failures_in_a_row = 0;
-                    followed += plan.requests.len();
-                    if followed > FOLLOWED_MAX {
-                        self.errors
-                            .push(format!("{}: its index asks for more than {FOLLOWED_MAX} files", request.name));
-                        continue;
+                    if plan.is_useful() {
+                        self.tried.clear();
                     }
-                    let next = plan.requests.into_iter().map(|request| Todo { request, followed: true });
-                    next.rev().for_each(|next| todo.push_front(next));
+                    queue.take(plan, todo.depth);
+                    if queue.followed_count() > FOLLOWED_MAX {
+                        self.errors.push(format!("its indexes ask for more than {FOLLOWED_MAX} files"));
+                        break;
+                    }
                 }
-                Err(Failure { reason, unreachable }) => {
-                    tracing::warn!(feed = self.feed.id, file = request.name, reason, "the file is not taken over");
-                    self.errors.push(reason);
-                    self.failures_in_a_row += 1;
-                    self.unreachable = unreachable || self.failures_in_a_row >= FAILURES_MAX;
-                    self.keep(&request, old);
-                }
+                Err(failure) => self.failed(&todo, failure, queue.has_alternative(todo.depth)),
             }
         }
+        self.errors.append(&mut self.tried);
+        if self.subscription.provider.is_some() && is_publisher && !queue.is_useful(0) {
+            let places = (self.feed.requests)(&known).into_iter().map(|request| request.url).collect::<Vec<_>>();
+            let reasons = if self.errors.is_empty() { "nothing is there" } else { &self.errors.join("; ") };
+            self.errors = vec![format!("no provider is found at {}: {reasons}", places.join(", "))];
+        }
+    }
+
+    /// Notes what is not taken over.
+    fn failed(&mut self, todo: &Todo, failure: Failure, has_alternative: bool) {
+        let Failure { reason, cause } = failure;
+        let request = todo.request();
+        tracing::warn!(feed = self.subscription.id, file = request.name, reason, "the file is not taken over");
+        if has_alternative {
+            return self.tried.push(reason);
+        }
+        self.failures_in_a_row += u32::from(cause != Cause::Content);
+        let too_many = self.failures_in_a_row >= FAILURES_MAX;
+        self.unreachable = cause == Cause::Unreachable || too_many;
+        match todo.listed() {
+            // One document of many: it is said, and the others count.
+            Some(listed) if !self.unreachable => {
+                let revision = if cause == Cause::Content { listed.revision.clone() } else { String::new() };
+                let text = format!("{} {}: {reason}", self.subscription.id, request.name);
+                self.fault(&request.name, 1, vec![text], revision);
+            }
+            _ => self.errors.push(reason),
+        }
+        self.keep(request, self.folder.old_file(&request.name));
+    }
+
+    /// Whether a document could not be used as it is less than a day ago: it is not asked for again yet.
+    fn failed_lately(&mut self, todo: &Todo) -> bool {
+        let Some((listed, documents)) = todo.listed().zip(self.old_documents()) else { return false };
+        let Some(fault) = documents.faults.get(&listed.request.name) else { return false };
+        let is_same = !fault.revision.is_empty() && fault.revision == listed.revision;
+        is_same && self.options.now.duration_since(fault.at) < FAULT_REST
+    }
+
+    fn fault(&mut self, name: &str, count: u64, mut problems: Vec<String>, revision: String) {
+        problems.truncate(NAMED_PROBLEMS);
+        let fault = Fault { count, problems, revision, at: self.options.now };
+        self.faults.insert(name.to_owned(), fault);
     }
 
     /// Whether the publisher need not be asked again yet. A mirror may change at any time, and costs nothing.
@@ -150,10 +207,16 @@ impl<'a> Run<'a> {
     }
 
     /// Fetches one file and takes it over; gives what its index asks for.
-    async fn one(&mut self, request: &Request, known: &Known, followed: bool) -> Result<Plan, Failure> {
-        let fetched = file::fetch(self.feed, self.folder, request, self.options, self.progress).await?;
+    async fn one(&mut self, todo: &Todo, known: &Known) -> Result<Plan, Failure> {
+        let request = todo.request();
+        let fetched = file::fetch(self.subscription, self.folder, todo, self.options, self.progress).await?;
         let always = matches!(request.asked, Asked::Always | Asked::Weekly);
+        let followed = todo.is_followed();
         match fetched {
+            Fetched::Absent if todo.listed().is_some() => {
+                let reason = format!("{} is listed, and does not exist", request.url);
+                return Err(Failure { reason, cause: Cause::Refused });
+            }
             Fetched::Absent => {
                 self.lacks_a_part |= always && self.folder.old_file(&request.name).is_none();
                 self.keep(request, self.folder.old_file(&request.name));
@@ -162,10 +225,19 @@ impl<'a> Run<'a> {
             Fetched::Index(state, mut download) => {
                 let revisions = self.revisions()?;
                 let revision = |document: &str| revisions.get(document).cloned();
-                let plan = file::follow(self.feed, request, known, &revision, &mut download)?;
+                let mut plan = file::follow(self.feed, request, known, &revision, &mut download)?;
                 self.changes.removed.extend(plan.removed.iter().cloned());
                 if let Some(all) = &plan.all {
                     self.changes.all.get_or_insert_default().extend(all.iter().cloned());
+                }
+                self.unfinished |= plan.unfinished;
+                self.read.insert(request.name.clone());
+                if !plan.problems.is_empty() {
+                    let named = |problem: String| format!("{} {}: {problem}", self.subscription.id, request.url);
+                    let count = plan.problems.len() as u64;
+                    let problems = std::mem::take(&mut plan.problems).into_iter().take(NAMED_PROBLEMS).map(named);
+                    let problems = problems.collect();
+                    self.fault(&request.name, count, problems, String::new());
                 }
                 self.take(state, always, followed);
                 return Ok(plan);
@@ -181,20 +253,28 @@ impl<'a> Run<'a> {
         Ok(Plan::default())
     }
 
-    fn revisions(&self) -> Result<HashMap<String, String>, Failure> {
-        let Some(documents) = self.old_documents() else { return Ok(HashMap::new()) };
-        let path = self.folder.path.join(&documents.records);
-        revisions(&path).map_err(|e| Failure::from(format!("cannot read {}: {e}", path.display())))
+    fn revisions(&mut self) -> Result<Arc<HashMap<String, String>>, Failure> {
+        if let Some(known) = &self.revisions {
+            return Ok(Arc::clone(known));
+        }
+        let read = match self.old_documents() {
+            None => HashMap::new(),
+            Some(documents) => {
+                let path = self.folder.path.join(&documents.records);
+                revisions(&path).map_err(|e| Failure::from(format!("cannot read {}: {e}", path.display())))?
+            }
+        };
+        Ok(Arc::clone(self.revisions.insert(Arc::new(read))))
     }
 
     fn take_documents(&mut self, state: &FileState, records: AtomicFile, all: bool) {
         if all {
-            self.document_problems.clear();
-            self.document_problem_count = 0;
+            self.faults.clear();
         }
-        self.document_problem_count += state.problem_count;
-        self.document_problems.extend(state.problems.iter().cloned());
-        self.document_problems.truncate(NAMED_PROBLEMS);
+        self.read.insert(state.name.clone());
+        if state.problem_count > 0 {
+            self.fault(&state.name, state.problem_count, state.problems.clone(), String::new());
+        }
         self.changes.deltas.push(Delta { file: records, all });
         if self.newest.as_ref().is_none_or(|newest| newest.published_at <= state.published_at) {
             self.newest = Some(state.clone());
@@ -222,41 +302,69 @@ impl<'a> Run<'a> {
 
     /// The documents after this run, in a file that is not yet in its place.
     fn documents(&mut self) -> Result<Option<(Documents, Option<AtomicFile>)>, String> {
+        if !self.errors.is_empty() {
+            // Who could not read every index does not know what is gone.
+            self.changes.all = None;
+        }
         let old = self.old_documents();
+        let whole = self.changes.deltas.iter().any(|delta| delta.all);
+        let kept = old.filter(|_| !whole);
+        let faults = self.faults_now(kept);
+        let complete = self.changes.is_complete() && self.errors.is_empty() && !self.unfinished;
+        let complete_at =
+            if complete { Some(self.options.now) } else { kept.and_then(|documents| documents.complete_at) };
+        if let Some(old) = old.filter(|_| self.changes.deltas.is_empty())
+            && !self.loses_a_document().map_err(|failure| failure.reason)?
+        {
+            return Ok(Some((Documents { complete_at, ..old.clone() }.with(faults), None)));
+        }
         if self.changes.is_empty() {
-            return Ok(old.map(|documents| (documents.clone(), None)));
+            return Ok(None);
         }
         let name = self.documents_name();
         let target = self.folder.path.join(&name);
         let mut file = AtomicFile::create(&target).map_err(|e| cannot_store(self.folder, &e))?;
         let old_path = old.map(|documents| self.folder.path.join(&documents.records));
         let merged = self.changes.merge(old_path.as_deref(), &mut file).map_err(|e| cannot_store(self.folder, &e))?;
-        let whole = self.changes.deltas.iter().any(|delta| delta.all);
-        let kept = old.filter(|_| !whole);
-        let mut problems = kept.map(|documents| documents.problems.clone()).unwrap_or_default();
-        problems.append(&mut self.document_problems);
-        problems.truncate(NAMED_PROBLEMS);
         let newest = self.newest.as_ref();
-        let complete = self.changes.is_complete() && self.errors.is_empty();
         let documents = Documents {
             records: name,
             parser: feeds::PARSER_VERSION,
             source: self.options.source.name().to_owned(),
             document_count: merged.document_count,
             record_count: merged.record_count,
-            problem_count: kept.map_or(0, |documents| documents.problem_count) + self.document_problem_count,
-            problems,
-            complete_at: if complete {
-                Some(self.options.now)
-            } else {
-                kept.and_then(|documents| documents.complete_at)
-            },
+            problem_count: 0,
+            problems: Vec::new(),
+            faults: BTreeMap::new(),
+            complete_at,
             version: newest.map(|state| state.version.clone()).unwrap_or_default(),
             published_at: newest.and_then(|state| state.published_at).max(kept.and_then(|old| old.published_at)),
             partial: newest.is_some_and(|state| state.partial) || kept.is_some_and(|old| old.partial),
         };
         self.changed = true;
-        Ok(Some((documents, Some(file))))
+        Ok(Some((documents.with(faults), Some(file))))
+    }
+
+    /// What is wrong with the documents after this run: what was read anew is judged anew, what left is forgotten.
+    fn faults_now(&mut self, kept: Option<&Documents>) -> BTreeMap<String, Fault> {
+        let mut faults = kept.map(|documents| documents.faults.clone()).unwrap_or_default();
+        let Changes { all, removed, .. } = &self.changes;
+        let left = |document: &str| {
+            let is_listed = |all: &HashSet<String>| all.contains(document);
+            removed.contains(document) || all.as_ref().is_some_and(|all| !is_listed(all))
+        };
+        faults.retain(|name, _| {
+            let is_gone = name.strip_suffix(".json").is_some_and(left);
+            !self.read.contains(name) && !is_gone
+        });
+        faults.append(&mut self.faults);
+        faults
+    }
+
+    fn loses_a_document(&mut self) -> Result<bool, Failure> {
+        let revisions = self.revisions()?;
+        let Changes { all, removed, .. } = &self.changes;
+        Ok(revisions.keys().any(|id| removed.contains(id) || all.as_ref().is_some_and(|all| !all.contains(id))))
     }
 
     /// Another content is another file.
@@ -280,7 +388,7 @@ impl<'a> Run<'a> {
         let record_count = of_files().map(|file| file.record_count).sum::<u64>()
             + documents.as_ref().map_or(0, |documents| documents.record_count);
         let snapshot = FeedSnapshot {
-            id: self.feed.id.to_owned(),
+            id: self.subscription.id.clone(),
             fetched_at: if self.answered {
                 Some(self.options.now)
             } else {
@@ -322,7 +430,7 @@ impl<'a> Run<'a> {
             Err(reason) => return failed(reason),
         };
         let mut state = self.state(documents);
-        let confirmed = self.options.accept_loss.iter().any(|id| id == self.feed.id);
+        let confirmed = self.options.accept_loss.iter().any(|id| self.subscription.is(id));
         let held = if confirmed { None } else { held_back(&state, self.folder.old.as_ref(), &self.options.source) };
         if let Some((reason, old)) = held {
             let snapshot = FeedSnapshot { last_error: Some(reason), ..old.snapshot.clone() };
@@ -336,7 +444,7 @@ impl<'a> Run<'a> {
             }
         }
         let switched = self.folder.switch(&state);
-        self.progress.step(Step::Switched { feed: self.feed.id });
+        self.progress.step(Step::Switched { feed: &self.subscription.id });
         if let Err(error) = switched.and_then(|()| self.folder.clear(&state)) {
             return failed(cannot_store(self.folder, &error));
         }

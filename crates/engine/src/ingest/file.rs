@@ -5,15 +5,16 @@ use std::io::{self, Seek as _};
 use std::path::{Path, PathBuf};
 
 use domain::record::Record;
-use feeds::{Asked, Edition, Feed, Keep, Known, Plan, Problems, Request};
+use feeds::{Asked, Edition, Feed, Keep, Known, Plan, Problems, Request, Revisions};
 use outside::file::AtomicFile;
 use outside::unpack::input::Input;
 use outside::{Answer, Body, Fetch, FetchError, Source, Validators};
 use sha2::{Digest as _, Sha256};
 
+use super::queue::Todo;
 use super::records::{RecordsWriter, counts};
 use super::state::{FeedFolder, FileState};
-use super::{Progress, Step, SyncOptions};
+use super::{Progress, Step, Subscription, SyncOptions, sums};
 
 /// With more unreadable records than this part of the readable ones, the last good file stays in use.
 const UNREADABLE_SHARE: u64 = 2;
@@ -21,13 +22,29 @@ const UNREADABLE_SHARE: u64 = 2;
 /// Why a file is not taken over.
 pub(super) struct Failure {
     pub(super) reason: String,
+    pub(super) cause: Cause,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
     /// Nobody answered at all.
-    pub(super) unreachable: bool,
+    Unreachable,
+    /// The answer was no file.
+    Refused,
+    /// The file came, and cannot be used.
+    Content,
 }
 
 impl From<String> for Failure {
     fn from(reason: String) -> Self {
-        Self { reason, unreachable: false }
+        Self { reason, cause: Cause::Content }
+    }
+}
+
+impl From<FetchError> for Failure {
+    fn from(error: FetchError) -> Self {
+        let unreachable = matches!(error, FetchError::NoAnswer { .. });
+        Self { reason: error.to_string(), cause: if unreachable { Cause::Unreachable } else { Cause::Refused } }
     }
 }
 
@@ -45,27 +62,28 @@ pub(super) enum Fetched {
 
 /// Fetches one file, and parses it if it changed.
 pub(super) async fn fetch(
-    feed: &Feed,
+    subscription: &Subscription,
     folder: &FeedFolder,
-    request: &Request,
+    todo: &Todo,
     options: &SyncOptions,
     progress: &dyn Progress,
 ) -> Result<Fetched, Failure> {
     let source = &options.source;
+    let request = todo.request();
     // An index is always read: a document that could not be had the last time is asked for again.
     let old = folder.old_file(&request.name).filter(|old| old.is_current() && request.keep != Keep::Index);
     let conditional = old.filter(|old| old.source == source.name()).map(|old| old.validators.clone());
     let fetch = Fetch { url: &request.url, validators: &conditional.unwrap_or_default(), max_bytes: request.max_bytes };
     let mut download = AtomicFile::create(&folder.path.join(&request.name)).map_err(|e| cannot_store(folder, &e))?;
     let advance = |bytes, size| {
-        progress.step(Step::Fetching { feed: feed.id, file: &request.name, bytes, size });
+        progress.step(Step::Fetching { feed: &subscription.id, file: &request.name, bytes, size });
     };
     advance(0, None);
     let mut cut_off = None;
     let body = match source.fetch(&fetch, download.file_mut(), &advance).await {
         Ok(Answer::Body(body)) => body,
         Ok(Answer::NotModified) => {
-            let same = old.map(|old| refreshed(old, old.validators.clone(), request, feed, source));
+            let same = old.map(|old| refreshed(old, old.validators.clone(), request, subscription, source));
             return Ok(same.map_or(Fetched::Absent, Fetched::Same));
         }
         Ok(Answer::Absent) => {
@@ -77,19 +95,19 @@ pub(super) async fn fetch(
             cut_off = Some(error.to_string());
             partial_body(download.file_mut(), request).map_err(|e| cannot_store(folder, &e))?
         }
-        Err(error) => {
-            let unreachable = matches!(error, FetchError::NoAnswer { .. });
-            return Err(Failure { reason: error.to_string(), unreachable });
-        }
+        Err(error) => return Err(error.into()),
     };
     if let Some(old) = old.filter(|old| old.sha256 == body.sha256) {
-        return Ok(Fetched::Same(refreshed(old, body.validators, request, feed, source)));
+        return Ok(Fetched::Same(refreshed(old, body.validators, request, subscription, source)));
+    }
+    if let Some(listed) = todo.listed() {
+        sums::verify(listed, &body, &mut download, folder, source).await?;
     }
     if request.keep == Keep::Index {
-        let state = FileState { complete: true, ..unread(feed, request, source, body) };
+        let state = FileState { complete: true, ..unread(subscription, request, source, body) };
         return Ok(Fetched::Index(state, download));
     }
-    parse(feed, folder, request, options, progress, (download, body, cut_off, old.is_none())).await
+    parse(subscription, folder, todo, options, progress, (download, body, cut_off, old.is_none())).await
 }
 
 /// Reads an index.
@@ -97,28 +115,31 @@ pub(super) fn follow(
     feed: &Feed,
     request: &Request,
     known: &Known,
-    revision: &dyn Fn(&str) -> Option<String>,
+    revision: Revisions<'_>,
     download: &mut AtomicFile,
 ) -> Result<Plan, Failure> {
     let Some(follow) = feed.follow else { return Ok(Plan::default()) };
     let mut input = Input::new(&request.name, download.file_mut(), request.limits);
-    follow(&mut input, known, revision).map_err(|error| Failure::from(error.to_string()))
+    follow(&mut input, request, known, revision).map_err(|error| Failure::from(error.to_string()))
 }
 
 async fn parse(
-    feed: &Feed,
+    subscription: &Subscription,
     folder: &FeedFolder,
-    request: &Request,
+    todo: &Todo,
     options: &SyncOptions,
     progress: &dyn Progress,
     (download, body, cut_off, is_first): (AtomicFile, Body, Option<String>, bool),
 ) -> Result<Fetched, Failure> {
-    progress.step(Step::Parsing { feed: feed.id, file: &request.name });
+    let request = todo.request();
+    progress.step(Step::Parsing { feed: &subscription.id, file: &request.name });
     let replaces = request.keep == Keep::Replace;
     let records = FeedFolder::records_name(&request.name, &body.sha256);
     let job = Job {
-        feed: *feed,
+        feed: *subscription.feed,
+        id: subscription.id.clone(),
         request: request.clone(),
+        listed: todo.listed().map(|listed| (listed.document.clone(), listed.revision.clone())),
         name: body.name.clone(),
         download,
         target: folder.path.join(&records),
@@ -128,12 +149,12 @@ async fn parse(
     let parsed =
         tokio::task::spawn_blocking(move || job.run()).await.map_err(|e| format!("the parser broke: {e}"))??;
     let source = &options.source;
-    let unread = unread(feed, request, source, body);
+    let unread = unread(subscription, request, source, body);
     let state = FileState {
         validators: if parsed.complete { unread.validators.clone() } else { Validators::default() },
         complete: parsed.complete,
         version: parsed.edition.version,
-        published_at: parsed.edition.published_at.or_else(|| source.as_of(feed.id)),
+        published_at: parsed.edition.published_at.or_else(|| source.as_of(&subscription.id)),
         record_count: parsed.count,
         problem_count: parsed.problems.count(),
         problems: parsed.problems.named().to_vec(),
@@ -148,7 +169,7 @@ async fn parse(
 }
 
 /// A file of which nothing was read yet.
-fn unread(feed: &Feed, request: &Request, source: &Source, body: Body) -> FileState {
+fn unread(subscription: &Subscription, request: &Request, source: &Source, body: Body) -> FileState {
     FileState {
         name: request.name.clone(),
         source: source.name().to_owned(),
@@ -156,7 +177,7 @@ fn unread(feed: &Feed, request: &Request, source: &Source, body: Body) -> FileSt
         sha256: body.sha256,
         parser: feeds::PARSER_VERSION,
         complete: false,
-        partial: source.is_partial(feed.id, &request.url),
+        partial: source.is_partial(&subscription.id, &request.url),
         version: String::new(),
         published_at: None,
         record_count: 0,
@@ -168,12 +189,18 @@ fn unread(feed: &Feed, request: &Request, source: &Source, body: Body) -> FileSt
 }
 
 /// The same file again: what may have changed is where it comes from and what the mirror says of it.
-fn refreshed(old: &FileState, validators: Validators, request: &Request, feed: &Feed, source: &Source) -> FileState {
+fn refreshed(
+    old: &FileState,
+    validators: Validators,
+    request: &Request,
+    subscription: &Subscription,
+    source: &Source,
+) -> FileState {
     FileState {
         source: source.name().to_owned(),
         validators,
-        partial: source.is_partial(feed.id, &request.url),
-        published_at: old.published_at.or_else(|| source.as_of(feed.id)),
+        partial: source.is_partial(&subscription.id, &request.url),
+        published_at: old.published_at.or_else(|| source.as_of(&subscription.id)),
         ..old.clone()
     }
 }
@@ -215,7 +242,10 @@ pub(super) fn cannot_store(folder: &FeedFolder, error: &io::Error) -> String {
 /// Parsing, off the async threads.
 struct Job {
     feed: Feed,
+    id: String,
     request: Request,
+    /// The name and revision that an index gives the document: whatever it says itself.
+    listed: Option<(String, String)>,
     name: String,
     download: AtomicFile,
     target: PathBuf,
@@ -240,13 +270,16 @@ impl Job {
         let mut writer = RecordsWriter::new(&mut records).map_err(|e| cannot_store(&self.target, &e))?;
         let mut written = Ok(());
         let mut count = 0;
-        let mut sink = |record: Record| {
+        let mut sink = |mut record: Record| {
+            if let (Record::Document { id, revision }, Some(listed)) = (&mut record, &self.listed) {
+                (*id, *revision) = listed.clone();
+            }
             count += u64::from(counts(&record));
             if written.is_ok() {
                 written = writer.write(&record);
             }
         };
-        let mut problems = Problems::new(format!("{} {}", self.feed.id, self.request.name));
+        let mut problems = Problems::new(format!("{} {}", self.id, self.request.name));
         let mut input = Input::new(&self.name, self.download.file_mut(), self.request.limits);
         let ended = (self.feed.parse)(&mut input, &mut sink, &mut problems).map_err(|e| e.to_string());
         written.and_then(|()| writer.finish()).map_err(|e| cannot_store(&self.target, &e))?;

@@ -1,6 +1,6 @@
 //! What is stored of a feed: its folder, the list of its files, and the one step that switches them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,8 @@ use super::SyncError;
 /// Names the records in use; replacing it is what switches a feed.
 const STATE_FILE: &str = "snapshot.json";
 const RECORDS: &str = ".records";
+/// Problems that a snapshot names.
+pub(super) const NAMED_PROBLEMS: usize = 20;
 
 /// A feed as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,12 +49,45 @@ pub(super) struct Documents {
     pub(super) record_count: u64,
     pub(super) problem_count: u64,
     pub(super) problems: Vec<String>,
+    /// What went wrong with single files, by their names.
+    #[serde(default)]
+    pub(super) faults: BTreeMap<String, Fault>,
     /// When everything was last there, not only changes. `None`: never, so they are a part.
     pub(super) complete_at: Option<Timestamp>,
     pub(super) version: String,
     pub(super) published_at: Option<Timestamp>,
     /// The mirror says that it has only a part.
     pub(super) partial: bool,
+}
+
+impl Documents {
+    /// What was written before faults were told apart is one, until everything is read again.
+    fn tell_faults(&mut self) {
+        let at = self.complete_at.unwrap_or_default();
+        if self.faults.is_empty() && self.problem_count > 0 {
+            let fault =
+                Fault { count: self.problem_count, problems: self.problems.clone(), revision: String::new(), at };
+            self.faults.insert(String::new(), fault);
+        }
+    }
+
+    /// The same with other faults.
+    pub(super) fn with(self, faults: BTreeMap<String, Fault>) -> Self {
+        let named = faults.values().flat_map(|fault| &fault.problems).take(NAMED_PROBLEMS);
+        let problems = named.cloned().collect();
+        Self { problem_count: faults.values().map(|fault| fault.count).sum(), problems, faults, ..self }
+    }
+}
+
+/// What went wrong with one file of documents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Fault {
+    pub(super) count: u64,
+    /// The first problems, for people.
+    pub(super) problems: Vec<String>,
+    /// Of the document that could not be taken over. Empty: it was.
+    pub(super) revision: String,
+    pub(super) at: Timestamp,
 }
 
 impl FeedState {
@@ -132,7 +167,9 @@ impl FeedFolder {
             state.documents = state.documents.take().filter(|documents| {
                 documents.parser == feeds::PARSER_VERSION && path.join(&documents.records).is_file()
             });
-            if state.documents.is_none() {
+            if let Some(documents) = &mut state.documents {
+                documents.tell_faults();
+            } else {
                 state.files.retain(|file| !file.records.is_empty());
             }
         }

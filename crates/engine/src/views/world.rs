@@ -161,7 +161,7 @@ pub(super) fn is_unknown(asset: &Asset) -> bool {
 /// no lack.
 pub(super) fn feed_warnings(feeds: &[FeedSnapshot], now: Timestamp) -> Vec<String> {
     let of = |state: FeedState| -> Vec<&str> {
-        let optional = |feed: &&FeedSnapshot| state == FeedState::Never && feeds::is_operators(&feed.id);
+        let optional = |feed: &&FeedSnapshot| state == FeedState::Never && feeds::is_optional(&feed.id);
         let mut ids = feeds.iter().filter(|feed| feed.state(now) == state).filter(|feed| !optional(feed));
         ids.by_ref().map(|feed| feed.id.as_str()).collect()
     };

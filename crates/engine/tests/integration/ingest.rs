@@ -55,7 +55,7 @@ impl Site {
 }
 
 pub(crate) fn outcome(report: &SyncReport, feed: &str) -> Outcome {
-    report.feeds.iter().find(|(id, _)| *id == feed).expect("the feed was asked for").1.clone()
+    report.feeds.iter().find(|(id, _)| id == feed).expect("the feed was asked for").1.clone()
 }
 
 pub(crate) fn instant(text: &str) -> Timestamp {

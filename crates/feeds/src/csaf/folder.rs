@@ -7,7 +7,7 @@ use outside::unpack::input::Input;
 
 use super::{DOCUMENT_BYTES_MAX, Reader, revision};
 use crate::json::excerpt;
-use crate::{Asked, Edition, Keep, Known, MIB, ParseError, Plan, Problems, Request, whole};
+use crate::{Asked, Edition, Keep, Known, MIB, ParseError, Plan, Problems, Request, Revisions, whole};
 
 /// Everything is asked for again after so long, in case that a change was missed.
 const COMPLETE_FOR: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -38,11 +38,7 @@ impl Folder {
         vec![self.list(LATEST, Asked::Always)]
     }
 
-    pub(crate) fn follow(
-        &self,
-        input: &mut Input<'_>,
-        revision: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Plan, ParseError> {
+    pub(crate) fn follow(&self, input: &mut Input<'_>, revision: Revisions<'_>) -> Result<Plan, ParseError> {
         let name = input.name();
         let text = whole(input)?;
         let plan = match name {
@@ -120,13 +116,13 @@ pub(super) fn document_name(id: &str) -> String {
     id.trim().chars().map(|c| c.to_ascii_lowercase()).map(|c| if keeps(c) { c } else { '_' }).take(100).collect()
 }
 
-fn stem(path: &str) -> &str {
+pub(super) fn stem(path: &str) -> &str {
     let file = path.rsplit('/').next().unwrap_or(path);
     file.strip_suffix(".json").unwrap_or(file)
 }
 
 /// Paths and instants: the lists of changes and of deletions have the same form.
-fn rows(text: &[u8]) -> Result<Vec<(String, String)>, String> {
+pub(super) fn rows(text: &[u8]) -> Result<Vec<(String, String)>, String> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
     let mut rows = Vec::new();
     for row in reader.records() {
@@ -142,7 +138,7 @@ fn rows(text: &[u8]) -> Result<Vec<(String, String)>, String> {
     Ok(rows)
 }
 
-fn is_path(path: &str) -> bool {
+pub(super) fn is_path(path: &str) -> bool {
     let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'/' | b'_' | b'-' | b'.' | b'+');
     let within = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
     within && path.len() <= 200 && path.bytes().all(plain)
@@ -167,9 +163,8 @@ mod tests {
     fn the_archive_comes_first_and_changes_afterwards() {
         let now = "2025-11-23T00:00:00Z".parse().expect("an instant");
         let known = |complete: Option<&str>| Known {
-            now,
             complete_at: complete.map(|at| at.parse().expect("an instant")),
-            newest: None,
+            ..Known::nothing(now)
         };
         let names = |known: &Known| FOLDER.requests(known).into_iter().map(|request| request.name).collect::<Vec<_>>();
         assert_eq!(names(&known(None)), [LATEST]);

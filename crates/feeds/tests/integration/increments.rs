@@ -13,7 +13,12 @@ fn at(text: &str) -> Timestamp {
 
 /// Everything was asked for at one instant, and the publisher's newest word is of another.
 fn known(complete_at: &str, newest: &str) -> Known {
-    Known { now: at("2099-03-01T12:00:00Z"), complete_at: Some(at(complete_at)), newest: Some(at(newest)) }
+    Known {
+        now: at("2099-03-01T12:00:00Z"),
+        complete_at: Some(at(complete_at)),
+        newest: Some(at(newest)),
+        provider: None,
+    }
 }
 
 fn feed(id: &str) -> &'static Feed {
@@ -27,12 +32,13 @@ fn urls(id: &str, known: &Known) -> Vec<(String, Keep)> {
 fn follow(id: &str, known: &Known, index: &str, revision: &dyn Fn(&str) -> Option<String>) -> Plan {
     let mut source = Cursor::new(index.as_bytes());
     let mut input = Input::new("index", &mut source, Limits::bytes(1 << 20));
-    feed(id).follow.expect("it has indexes")(&mut input, known, revision).expect("it reads")
+    let asked = (feed(id).requests)(known).into_iter().next().expect("there is one");
+    feed(id).follow.expect("it has indexes")(&mut input, &asked, known, revision).expect("it reads")
 }
 
 #[test]
 fn nvd_asks_weekly_for_the_years_and_always_for_what_was_modified() {
-    let known = Known { now: at("2099-03-01T12:00:00Z"), complete_at: None, newest: None };
+    let known = Known::nothing(at("2099-03-01T12:00:00Z"));
     let requests = (feed("nvd").requests)(&known);
     let asked = |asked| requests.iter().filter(|request| request.asked == asked).count();
     assert_eq!(asked(Asked::Weekly), 2099 - 2002);

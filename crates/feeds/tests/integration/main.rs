@@ -2,6 +2,7 @@
 
 mod damage;
 mod increments;
+mod providers;
 mod samples;
 
 use std::io::Cursor;
@@ -79,6 +80,7 @@ pub(crate) fn sample(feed: &str) -> Vec<u8> {
             "osv/cve/2099",
             &[("UBUNTU-CVE-2099-10020.json", include_bytes!("../samples/ubuntu/UBUNTU-CVE-2099-10020.json"))],
         ),
+        "csaf" => include_bytes!("../samples/csaf/vend-2099-001.json").to_vec(),
         "local" => local(),
         "rhsa" => include_bytes!("../samples/rhsa/2024/rhsa-2024_3666.json").to_vec(),
         "euvd" => include_bytes!("../samples/euvd.json").to_vec(),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use domain::advisory::Rank;
 use domain::record::Record;
 use insta::assert_snapshot;
 
@@ -220,4 +221,23 @@ fn epss_has_four_layouts() {
     assert_eq!(percentiles(dated, unranked), [1.0, 0.5]);
     let undated = parse("epss", "scores.csv", ranked.as_bytes()).ended.expect_err("it has no day");
     assert_eq!(undated.to_string(), "scores.csv: neither its first line nor its name gives the day of the scores");
+}
+
+#[test]
+fn csaf() {
+    assert_snapshot!(read("csaf"));
+}
+
+#[test]
+fn a_distribution_that_speaks_for_itself_knows_better_than_a_provider() {
+    let ranks = |package: &str| -> Vec<Rank> {
+        let records = parse("csaf", "csaf", &sample("csaf")).records;
+        let of = |record: Record| match record {
+            Record::Advisory(advisory) if advisory.release.distribution == package => Some(advisory.rank),
+            _ => None,
+        };
+        records.into_iter().filter_map(of).collect()
+    };
+    assert!(ranks("debian").iter().all(|rank| *rank == Rank::Ecosystem) && !ranks("debian").is_empty());
+    assert!(ranks("sles").iter().all(|rank| *rank == Rank::VendorNotice) && !ranks("sles").is_empty());
 }

@@ -1,0 +1,131 @@
+//! ROLIE (RFC 8322) in JSON, as CSAF 7.1.15 to 7.1.17 want it: feeds of documents, and what lists such feeds.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::listing::Listing;
+use super::provider::{Provider, list};
+use super::revision;
+use crate::json::{Str, excerpt};
+use crate::{Asked, Plan, Revisions};
+
+/// Feeds that one service may list.
+const FEEDS_MAX: usize = 500;
+/// Hashes that are looked at for one document.
+const SUMS_MAX: usize = 4;
+
+#[derive(Deserialize)]
+struct Document<'a> {
+    #[serde(borrow)]
+    feed: Feed<'a>,
+}
+
+#[derive(Deserialize)]
+struct Feed<'a> {
+    #[serde(default, borrow)]
+    link: Vec<Link<'a>>,
+    /// Read one by one, so that a broken one costs no other.
+    #[serde(default, borrow)]
+    entry: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Entry<'a> {
+    #[serde(default, borrow)]
+    id: Str<'a>,
+    #[serde(default, borrow)]
+    link: Vec<Link<'a>>,
+    #[serde(default, borrow)]
+    content: Option<Content<'a>>,
+    #[serde(borrow)]
+    updated: Str<'a>,
+}
+
+#[derive(Deserialize)]
+struct Content<'a> {
+    #[serde(default, borrow)]
+    src: Str<'a>,
+}
+
+#[derive(Deserialize)]
+struct Link<'a> {
+    #[serde(default, borrow)]
+    rel: Str<'a>,
+    #[serde(borrow)]
+    href: Str<'a>,
+}
+
+#[derive(Deserialize)]
+struct ServiceDocument<'a> {
+    #[serde(borrow)]
+    service: Service<'a>,
+}
+
+#[derive(Deserialize)]
+struct Service<'a> {
+    #[serde(default, borrow)]
+    workspace: Vec<Workspace<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Workspace<'a> {
+    #[serde(default, borrow)]
+    collection: Vec<Collection<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Collection<'a> {
+    #[serde(default, borrow)]
+    title: Str<'a>,
+    #[serde(borrow)]
+    href: Str<'a>,
+}
+
+/// Reads a feed: every document with the instant of its state, and where its hashes are. A long one has further pages.
+pub(super) fn feed(text: &[u8], provider: &Provider, known: Revisions<'_>) -> Result<Plan, String> {
+    let document: Document<'_> = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    let mut listing = Listing::default();
+    for (index, raw) in document.feed.entry.iter().enumerate() {
+        let entry = serde_json::from_str::<Entry<'_>>(raw.get()).map_err(|error| error.to_string());
+        if let Err(reason) = entry.and_then(|entry| take(&entry, provider, &mut listing)) {
+            listing.problem(format!("/feed/entry/{index}: {reason}"));
+        }
+    }
+    let mut requests = Vec::new();
+    for link in document.feed.link.iter().filter(|link| &*link.rel == "next").take(1) {
+        requests.push(list("rolie", &provider.may_ask(&link.href)?, Asked::Always));
+    }
+    Ok(Plan { requests, ..listing.plan(known) })
+}
+
+fn take(entry: &Entry<'_>, provider: &Provider, listing: &mut Listing) -> Result<(), String> {
+    let of = |rel: &'static str| entry.link.iter().filter(move |link| &*link.rel == rel).map(|link| &*link.href);
+    let source = entry.content.iter().map(|content| &*content.src).find(|src| !src.is_empty());
+    let place = of("self").next().or(source);
+    let place = place.ok_or_else(|| format!("{:?} does not say where the document is", excerpt(&entry.id)))?;
+    let url = provider.may_ask(place)?;
+    let is_sum = |href: &&str| href.ends_with(".sha256") || href.ends_with(".sha512");
+    let sums = of("hash").filter(is_sum).take(SUMS_MAX).map(|href| provider.may_ask(href).map(String::from));
+    listing.add(&url, revision(&entry.updated), sums.collect::<Result<_, _>>()?);
+    Ok(())
+}
+
+/// Reads a list of feeds. It has no labels, but its titles name what is not for everybody.
+pub(super) fn service(text: &[u8], provider: &Provider) -> Result<Plan, String> {
+    let document: ServiceDocument<'_> = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    let is_for_some = |collection: &&Collection<'_>| {
+        let title = collection.title.to_ascii_uppercase();
+        ["TLP:GREEN", "TLP:AMBER", "TLP:RED", "TLP: GREEN", "TLP: AMBER", "TLP: RED"]
+            .iter()
+            .any(|tlp| title.contains(tlp))
+    };
+    let collections = document.service.workspace.iter().flat_map(|workspace| &workspace.collection);
+    let mut plan = Plan::default();
+    for collection in collections.filter(|collection| !is_for_some(collection)).take(FEEDS_MAX) {
+        match provider.may_ask(&collection.href) {
+            Ok(url) => plan.requests.push(list("rolie", &url, Asked::Always)),
+            Err(reason) => plan.problems.push(reason),
+        }
+    }
+    if plan.requests.is_empty() { Err("it lists no feed for everybody".to_owned()) } else { Ok(plan) }
+}
