@@ -12,7 +12,7 @@ use domain::purl::Purl;
 use ecosystems::Scheme;
 use ecosystems::capture::{Capture, Probe, Reading};
 use ecosystems::manifest::{Found, FoundBy, Manifest};
-use feeds::{Feed, Known, Problems};
+use feeds::{Feed, Known, Problems, Provider, Request};
 use integrations::patching::apt::{Selection, Selections, parse_dry_run, parse_policy};
 use jiff::Timestamp;
 use knowledge::{Builder, Knowledge};
@@ -136,9 +136,15 @@ pub(crate) fn rpm(seed: &Seed) -> String {
 
 /// A file as it is, and as the only document of an archive.
 pub(crate) fn feed(feed: &Feed, seed: &Seed) -> String {
-    let known = Known { now: Timestamp::UNIX_EPOCH, complete_at: None, newest: None };
+    let provider = Provider::parse("vendor.example").ok().filter(|_| feeds::has_providers(feed));
+    let known = Known { provider, ..Known::nothing(Timestamp::UNIX_EPOCH) };
     let requests = (feed.requests)(&known);
     let name = requests.first().map_or(feed.id, |request| &request.name);
+    // A provider's metadata leads to lists of other forms.
+    let lists = ["rolie-1", "service-1", "changes-1", "index-1"].iter().filter(|_| known.provider.is_some());
+    let lists = lists.filter_map(|list| Some(Request { name: (*list).to_owned(), ..requests.first()?.clone() }));
+    let first = if known.provider.is_some() { requests.len() } else { 1 };
+    let indexes: Vec<Request> = requests.iter().take(first).cloned().chain(lists).collect();
     let archive = tar_of(&format!("{}-main/{}", feed.id, seed.path), &seed.bytes);
     let mut said = String::new();
     for bytes in [seed.bytes.as_slice(), &archive] {
@@ -148,10 +154,10 @@ pub(crate) fn feed(feed: &Feed, seed: &Seed) -> String {
         let mut problems = Problems::default();
         let ended = (feed.parse)(&mut input, &mut |_| count += 1, &mut problems);
         said += &format!("{} {problems:?} {}", about(count), say(ended));
-        if let Some(follow) = feed.follow {
+        for (follow, asked) in feed.follow.iter().flat_map(|follow| indexes.iter().map(move |asked| (follow, asked))) {
             let mut source = Cursor::new(bytes);
-            let mut input = Input::new(name, &mut source, LIMITS);
-            said += &say(follow(&mut input, &known, &|_| None));
+            let mut input = Input::new(&asked.name, &mut source, LIMITS);
+            said += &say(follow(&mut input, asked, &known, &|_| None));
         }
     }
     said
