@@ -9,9 +9,6 @@ use serde::Deserialize;
 
 use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, named};
 
-/// Packages inside packages beyond this are a trap.
-const DEPTH_MAX: u32 = 64;
-
 pub(crate) const MANIFESTS: &[Manifest] = &[
     Manifest {
         name: "package-lock.json",
@@ -62,7 +59,7 @@ struct Lock {
     #[serde(default)]
     packages: Option<BTreeMap<String, Entry>>,
     #[serde(default)]
-    dependencies: Option<BTreeMap<String, Entry>>,
+    dependencies: Option<BTreeMap<String, Nested>>,
 }
 
 #[derive(Deserialize)]
@@ -74,8 +71,15 @@ struct Entry {
     version: Option<String>,
     #[serde(default)]
     link: bool,
+}
+
+/// The first form of the lockfile nests what it could not share.
+#[derive(Deserialize)]
+struct Nested {
     #[serde(default)]
-    dependencies: Option<serde_json::Value>,
+    version: Option<String>,
+    #[serde(default)]
+    dependencies: Option<BTreeMap<String, Nested>>,
 }
 
 /// Folders, archives and repositories have no version of a registry's.
@@ -102,33 +106,25 @@ fn package_lock(path: &str, bytes: &[u8], found: &mut Found) {
         }
         return elsewhere(path, foreign, found);
     }
-    for (name, entry) in lock.dependencies.into_iter().flatten() {
-        nested(&name, &entry, (path, 0), &mut foreign, found);
+    for (name, entry) in lock.dependencies.iter().flatten() {
+        nested(name, entry, path, &mut foreign, found);
     }
     elsewhere(path, foreign, found);
 }
 
-/// The first form of the lockfile nests what it could not share.
-fn nested(name: &str, entry: &Entry, (path, depth): (&str, u32), foreign: &mut u32, found: &mut Found) {
-    if depth > DEPTH_MAX {
-        return found.gap(path, "its packages are nested too deep");
-    }
+/// As deep as JSON may be.
+fn nested(name: &str, entry: &Nested, path: &str, foreign: &mut u32, found: &mut Found) {
     match entry.version.as_deref() {
-        Some(version) if version.starts_with("npm:") => {
-            let alias = version.trim_start_matches("npm:").rsplit_once('@');
-            if let Some((name, version)) = alias {
-                found.package(Ecosystem::Npm, name, version, path);
-            }
-        }
+        Some(version) if version.starts_with("npm:") => match version.trim_start_matches("npm:").rsplit_once('@') {
+            Some((name, version)) => found.package(Ecosystem::Npm, name, version, path),
+            None => *foreign += 1,
+        },
         Some(version) if version.contains([':', '/']) => *foreign += 1,
         Some(version) => found.package(Ecosystem::Npm, name, version, path),
         None => *foreign += 1,
     }
-    let Some(serde_json::Value::Object(inner)) = &entry.dependencies else { return };
-    for (name, value) in inner {
-        if let Ok(entry) = serde_json::from_value::<Entry>(value.clone()) {
-            nested(name, &entry, (path, depth + 1), foreign, found);
-        }
+    for (name, entry) in entry.dependencies.iter().flatten() {
+        nested(name, entry, path, foreign, found);
     }
 }
 

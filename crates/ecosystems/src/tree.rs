@@ -1,5 +1,7 @@
 //! A tree of files: a root directory, a source folder, an image with its layers put together. What in it tells of packages.
 
+use std::cell::Cell;
+
 use domain::inventory::{Area, Gap};
 
 use crate::capture::{Capture, Probe, Reading};
@@ -32,6 +34,9 @@ pub enum Looking {
     /// Sources and applications: lockfiles and manifests count too.
     Application,
 }
+
+/// What is read once more because other files build on it; a few large files below many small ones would take hours.
+const AGAIN_BYTES_MAX: u64 = 1 << 30;
 
 /// Tells which distribution package owns a file.
 pub type Owner<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -75,8 +80,9 @@ pub fn packages(tree: &dyn Tree, looking: Looking, owner: Owner<'_>) -> Found {
     if let Err(reason) = ended {
         found.gaps.push(gap("/", reason));
     }
+    let again = Cell::new(AGAIN_BYTES_MAX);
     for (manifest, path) in wanted {
-        read(tree, manifest, &path, owner, &mut found);
+        read(tree, manifest, &path, (owner, &again), &mut found);
     }
     let programs: Vec<&'static Manifest> = manifests().filter(|m| matches!(m.found, FoundBy::Program)).collect();
     for path in unowned {
@@ -85,8 +91,12 @@ pub fn packages(tree: &dyn Tree, looking: Looking, owner: Owner<'_>) -> Found {
             continue;
         }
         for manifest in &programs {
-            read(tree, manifest, &path, owner, &mut found);
+            read(tree, manifest, &path, (owner, &again), &mut found);
         }
+    }
+    if again.get() == 0 {
+        let reason = format!("more than {AGAIN_BYTES_MAX} bytes that others build on: the rest was read without them");
+        found.gaps.push(gap("/", reason));
     }
     found.components.sort();
     found.components.dedup();
@@ -115,10 +125,16 @@ fn counts(manifest: &Manifest, looking: Looking) -> bool {
     manifest.tells == Tells::Installed || looking == Looking::Application
 }
 
-fn read(tree: &dyn Tree, manifest: &Manifest, path: &str, owner: Owner<'_>, found: &mut Found) {
-    let others = |path: &str| match tree.read(path, manifest.bytes_max) {
-        Reading::Bytes(bytes) => Some(bytes),
-        _ => None,
+fn read(tree: &dyn Tree, manifest: &Manifest, path: &str, (owner, again): (Owner<'_>, &Cell<u64>), found: &mut Found) {
+    let others = |path: &str| match again.get() {
+        0 => None,
+        left => match tree.read(path, manifest.bytes_max.min(left)) {
+            Reading::Bytes(bytes) => {
+                again.set(left.saturating_sub(bytes.len() as u64));
+                Some(bytes)
+            }
+            _ => None,
+        },
     };
     match tree.read(path, manifest.bytes_max) {
         Reading::Bytes(bytes) => {

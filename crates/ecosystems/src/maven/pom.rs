@@ -89,7 +89,8 @@ pub(super) fn project(path: &str, bytes: &[u8], others: Others<'_>, found: &mut 
 
 /// What a parent asks for stands with the parent, unless this project makes another version of it.
 fn inherited(path: &str, model: &Model<'_>, managed: &Managed<'_>, found: &mut Found) {
-    for (index, parent) in model.generations.iter().enumerate().skip(1) {
+    let parents = model.generations.iter().enumerate().skip(1);
+    for (index, parent) in parents.filter(|(_, parent)| !parent.dependencies.is_empty()) {
         let above = Model { generations: &model.generations[index..], unseen: model.unseen };
         let managed_above = above.managed();
         for dependency in &parent.dependencies {

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod inventory;
+mod manifests;
 mod owners;
 mod rpm;
 mod version_orders;

@@ -1,0 +1,106 @@
+//! A small file of every kind, what it tells or leaves open, and what happens when it is damaged.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use domain::component::Component;
+use ecosystems::manifest::Found;
+use proptest::prelude::{any, proptest};
+
+struct Sample {
+    path: String,
+    bytes: Vec<u8>,
+    expected: Expected,
+}
+
+enum Expected {
+    Told(String),
+    Gap(String),
+}
+
+/// `expected.tsv` names every file, and says what it tells or which gap it leaves.
+static SAMPLES: LazyLock<Vec<Sample>> = LazyLock::new(|| {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/samples/manifests");
+    let table = fs::read_to_string(folder.join("expected.tsv")).expect("the table is there");
+    let sample = |line: &str| match line.split('\t').collect::<Vec<_>>().as_slice() {
+        [path, kind, expected] => Sample {
+            path: (*path).to_owned(),
+            bytes: fs::read(folder.join(path)).expect("the sample is there"),
+            expected: match *kind {
+                "told" => Expected::Told((*expected).to_owned()),
+                _ => Expected::Gap((*expected).to_owned()),
+            },
+        },
+        _ => panic!("{line:?} has no three columns"),
+    };
+    table.lines().map(sample).collect()
+});
+
+/// A program that is damaged in front is none, and tells nothing.
+fn read(path: &str, bytes: &[u8]) -> Found {
+    ecosystems::tree::file(path, bytes).unwrap_or_default()
+}
+
+#[test]
+fn every_kind_of_file_tells_of_its_packages_and_of_what_it_leaves_open() {
+    for Sample { path, bytes, expected } in SAMPLES.iter() {
+        let found = read(path, bytes);
+        match expected {
+            Expected::Told(told) => {
+                let one = |c: &Component| format!("{} {} {}", c.ecosystem, c.source, c.source_version);
+                let all: Vec<_> = found.components.iter().map(one).collect();
+                assert_eq!(all.join(", "), *told, "{path}");
+            }
+            Expected::Gap(gap) => {
+                let gaps: Vec<_> = found.gaps.iter().map(|gap| gap.reason.replace(path, "FILE")).collect();
+                assert_eq!(gaps, [gap.as_str()], "{path}");
+            }
+        }
+    }
+}
+
+#[test]
+fn depth_is_bounded() {
+    let deep = ["[", "{\"a\":", "{\"dependencies\":{\"a\":", "<a>", "<project><dependencies>", "a = [", "a.", "- "];
+    for Sample { path, .. } in SAMPLES.iter() {
+        for piece in deep {
+            let found = read(path, piece.repeat(20_000).as_bytes());
+            assert!(found.components.iter().all(|c| c.name.len() <= 512 && c.version.len() <= 512), "{path} {piece}");
+        }
+    }
+}
+
+#[test]
+fn huge_names_and_versions_are_gaps() {
+    for Sample { path, bytes, expected } in SAMPLES.iter().filter(|sample| !sample.bytes.is_empty()) {
+        let Ok(text) = String::from_utf8(bytes.clone()) else { continue };
+        let found = read(path, text.replace("1.0", &"1".repeat(1 << 20)).as_bytes());
+        let components = &found.components;
+        assert!(components.iter().all(|c| c.name.len() <= 512 && c.version.len() <= 512), "{path}");
+        let said = found.gaps.iter().all(|gap| gap.reason.len() <= 4096);
+        assert!(said, "{path}: a gap repeats what is too long");
+        if matches!(expected, Expected::Told(told) if told.contains("1.0")) && text.contains("1.0") {
+            assert!(!found.gaps.is_empty(), "{path}: what is too long is left out without a word");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn damage_never_panics(place in any::<proptest::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
+        for Sample { path, bytes, .. } in SAMPLES.iter().filter(|sample| !sample.bytes.is_empty()) {
+            let mut bytes = bytes.clone();
+            let place = place.index(bytes.len());
+            if cut { bytes.truncate(place) } else { bytes[place] = byte }
+            read(path, &bytes);
+        }
+    }
+
+    #[test]
+    fn any_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        for Sample { path, .. } in SAMPLES.iter() {
+            read(path, &bytes);
+        }
+    }
+}
