@@ -21,8 +21,6 @@ use super::{Outcome, Progress, Step, Subscription, SyncOptions, history};
 const FOLLOWED_MAX: usize = 500_000;
 /// With this many documents that cannot be had in a row, the publisher is left alone until the next time.
 const FAILURES_MAX: u32 = 20;
-/// A file of [`Asked::Weekly`] rests this long: a little less than a week, since runs are not punctual.
-const REST: SignedDuration = SignedDuration::from_hours(6 * 24);
 /// A document that cannot be used rests this long, unless it changes.
 const FAULT_REST: SignedDuration = SignedDuration::from_hours(23);
 
@@ -127,7 +125,9 @@ impl<'a> Run<'a> {
         while let Some(todo) = queue.next() {
             let request = todo.request();
             let old = self.folder.old_file(&request.name);
-            if self.unreachable || old.is_some_and(|old| self.rests(request, old)) {
+            if self.unreachable
+                || old.is_some_and(|old| old.rests(request.asked, &self.options.source, self.options.now))
+            {
                 self.keep(request, old);
                 continue;
             }
@@ -195,15 +195,6 @@ impl<'a> Run<'a> {
         problems.truncate(NAMED_PROBLEMS);
         let fault = Fault { count, problems, revision, at: self.options.now };
         self.faults.insert(name.to_owned(), fault);
-    }
-
-    /// Whether the publisher need not be asked again yet. A mirror may change at any time, and costs nothing.
-    fn rests(&self, request: &Request, old: &FileState) -> bool {
-        request.asked == Asked::Weekly
-            && matches!(self.options.source, Source::Publishers(_))
-            && old.is_current()
-            && old.source == self.options.source.name()
-            && old.asked_at.is_some_and(|asked| self.options.now.duration_since(asked) < REST)
     }
 
     /// Fetches one file and takes it over; gives what its index asks for.

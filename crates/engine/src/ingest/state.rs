@@ -6,9 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use domain::feed::FeedSnapshot;
-use jiff::Timestamp;
-use outside::Validators;
+use feeds::Asked;
+use jiff::{SignedDuration, Timestamp};
 use outside::file::{remove_unfinished, write_atomically};
+use outside::{Source, Validators};
 use serde::{Deserialize, Serialize};
 
 use super::SyncError;
@@ -16,6 +17,9 @@ use super::SyncError;
 /// Names the records in use; replacing it is what switches a feed.
 const STATE_FILE: &str = "snapshot.json";
 const RECORDS: &str = ".records";
+/// A file of [`Asked::Weekly`] rests this long. What changes meanwhile, another file brings, of the last eight days at
+/// NVD: a day less than a week leaves one for a publisher that makes its files once a day, and one for a late run.
+const REST: SignedDuration = SignedDuration::from_hours(6 * 24);
 /// Problems that a snapshot names.
 pub(super) const NAMED_PROBLEMS: usize = 20;
 
@@ -145,6 +149,15 @@ impl FileState {
     pub(super) fn is_current(&self) -> bool {
         self.complete && self.parser == feeds::PARSER_VERSION
     }
+
+    /// Whether its publisher need not be asked again yet. A mirror may change at any time, and costs nothing.
+    pub(super) fn rests(&self, asked: Asked, source: &Source, now: Timestamp) -> bool {
+        asked == Asked::Weekly
+            && matches!(source, Source::Publishers(_))
+            && self.is_current()
+            && self.source == source.name()
+            && self.asked_at.is_some_and(|asked_at| now.duration_since(asked_at) < REST)
+    }
 }
 
 /// The folder of one feed.
@@ -242,5 +255,49 @@ impl Lock {
             Err(fs::TryLockError::WouldBlock) => Err(SyncError::Busy(root.to_owned())),
             Err(fs::TryLockError::Error(source)) => Err(failed(source)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use outside::ClientOptions;
+
+    use super::*;
+
+    fn file(asked_at: &str, source: &str) -> FileState {
+        FileState {
+            name: "nvdcve-2.0-2024.json".to_owned(),
+            source: source.to_owned(),
+            validators: Validators::default(),
+            sha256: String::new(),
+            parser: feeds::PARSER_VERSION,
+            complete: true,
+            partial: false,
+            version: String::new(),
+            published_at: None,
+            record_count: 1,
+            problem_count: 0,
+            problems: Vec::new(),
+            records: "records".to_owned(),
+            asked_at: Some(asked_at.parse().expect("an instant")),
+        }
+    }
+
+    #[test]
+    fn a_weekly_file_is_asked_for_before_another_file_forgets_what_changed() {
+        let publishers = Source::publishers(ClientOptions::default()).expect("a client");
+        let of = |asked_at| file(asked_at, publishers.name());
+        let now = |text: &str| text.parse().expect("an instant");
+        let rests = |file: &FileState, asked, at| file.rests(asked, &publishers, now(at));
+        let monday = of("2099-03-02T00:00:00Z");
+        assert!(rests(&monday, Asked::Weekly, "2099-03-07T23:59:59Z"));
+        assert!(!rests(&monday, Asked::Weekly, "2099-03-08T00:00:00Z"), "six days later");
+        assert!(!rests(&monday, Asked::Weekly, "2099-04-02T00:00:00Z"), "however long nobody asked");
+        assert!(!rests(&monday, Asked::Always, "2099-03-02T01:00:00Z"));
+        assert!(!rests(&file("2099-03-02T00:00:00Z", "/srv/mirror"), Asked::Weekly, "2099-03-02T01:00:00Z"));
+        let of_old_parser = FileState { parser: feeds::PARSER_VERSION - 1, ..monday.clone() };
+        assert!(!rests(&of_old_parser, Asked::Weekly, "2099-03-02T01:00:00Z"));
+        let cut_off = FileState { complete: false, ..monday };
+        assert!(!rests(&cut_off, Asked::Weekly, "2099-03-02T01:00:00Z"));
     }
 }

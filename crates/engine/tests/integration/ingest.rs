@@ -3,6 +3,7 @@
 mod broken;
 mod http;
 mod kill;
+mod nvd;
 
 use std::path::{Path, PathBuf};
 
