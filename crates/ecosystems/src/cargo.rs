@@ -1,17 +1,28 @@
-//! Cargo: `Cargo.lock`.
+//! Cargo: `Cargo.lock`, and what `cargo auditable` writes into programs.
+
+mod audited;
 
 use domain::component::Ecosystem;
 use serde::Deserialize;
 
 use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, named};
 
-pub(crate) const MANIFESTS: &[Manifest] = &[Manifest {
-    name: "Cargo.lock",
-    found: FoundBy::Path(|path| named(path, "Cargo.lock")),
-    tells: Tells::Declared,
-    bytes_max: 64 << 20,
-    parse: Parse::Alone(lock),
-}];
+pub(crate) const MANIFESTS: &[Manifest] = &[
+    Manifest {
+        name: "Cargo.lock",
+        found: FoundBy::Path(|path| named(path, "Cargo.lock")),
+        tells: Tells::Declared,
+        bytes_max: 64 << 20,
+        parse: Parse::Alone(lock),
+    },
+    Manifest {
+        name: "Rust programs",
+        found: FoundBy::Program,
+        tells: Tells::Installed,
+        bytes_max: 512 << 20,
+        parse: Parse::Alone(audited::program),
+    },
+];
 
 #[derive(Deserialize)]
 struct Lock {

@@ -82,7 +82,7 @@ pub fn packages(tree: &dyn Tree, looking: Looking, owner: Owner<'_>) -> Found {
     }
     let again = Cell::new(AGAIN_BYTES_MAX);
     for (manifest, path) in wanted {
-        read(tree, manifest, &path, (owner, &again), &mut found);
+        read(tree, &[manifest], &path, (owner, &again), &mut found);
     }
     let programs: Vec<&'static Manifest> = manifests().filter(|m| matches!(m.found, FoundBy::Program)).collect();
     for path in unowned {
@@ -90,12 +90,12 @@ pub fn packages(tree: &dyn Tree, looking: Looking, owner: Owner<'_>) -> Found {
         if programs.is_empty() || owner(&path).is_some() || !tree.head(&path).is_some_and(|head| is_program(&head)) {
             continue;
         }
-        for manifest in &programs {
-            read(tree, manifest, &path, (owner, &again), &mut found);
-        }
+        read(tree, &programs, &path, (owner, &again), &mut found);
     }
     if again.get() == 0 {
-        let reason = format!("more than {AGAIN_BYTES_MAX} bytes that others build on: the rest was read without them");
+        let reason = format!(
+            "files on which others build have more than {AGAIN_BYTES_MAX} bytes: the rest was read without them"
+        );
         found.gaps.push(gap("/", reason));
     }
     found.components.sort();
@@ -125,10 +125,18 @@ fn counts(manifest: &Manifest, looking: Looking) -> bool {
     manifest.tells == Tells::Installed || looking == Looking::Application
 }
 
-fn read(tree: &dyn Tree, manifest: &Manifest, path: &str, (owner, again): (Owner<'_>, &Cell<u64>), found: &mut Found) {
+/// Reads a file once, as each of the manifests that it may be.
+fn read(
+    tree: &dyn Tree,
+    manifests: &[&'static Manifest],
+    path: &str,
+    (owner, again): (Owner<'_>, &Cell<u64>),
+    found: &mut Found,
+) {
+    let bytes_max = manifests.iter().map(|manifest| manifest.bytes_max).max().unwrap_or_default();
     let others = |path: &str| match again.get() {
         0 => None,
-        left => match tree.read(path, manifest.bytes_max.min(left)) {
+        left => match tree.read(path, bytes_max.min(left)) {
             Reading::Bytes(bytes) => {
                 again.set(left.saturating_sub(bytes.len() as u64));
                 Some(bytes)
@@ -136,10 +144,10 @@ fn read(tree: &dyn Tree, manifest: &Manifest, path: &str, (owner, again): (Owner
             _ => None,
         },
     };
-    match tree.read(path, manifest.bytes_max) {
+    match tree.read(path, bytes_max) {
         Reading::Bytes(bytes) => {
             let before = found.components.len();
-            manifest.read(path, &bytes, &others, found);
+            manifests.iter().for_each(|manifest| manifest.read(path, &bytes, &others, found));
             let owner = if found.components.len() > before { owner(path).unwrap_or_default() } else { String::new() };
             let layer = tree.layer(path);
             for component in &mut found.components[before..] {

@@ -10,7 +10,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
 use bzip2::bufread::MultiBzDecoder;
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use lzma_rust2::XzReader;
 
 /// How far something may expand.
@@ -70,6 +70,16 @@ pub fn reader<'a>(name: &str, source: impl Read + 'a, limits: Limits) -> io::Res
     let expands = packing.is_some();
     let bounded = Bounded { plain, expands, packed, expanded: 0, limits, name: name.to_owned() };
     Ok(Box::new(BufReader::with_capacity(128 * 1024, bounded)))
+}
+
+/// Unpacks a zlib stream, whose first bytes are like those of anything.
+pub fn zlib(name: &str, packed: &[u8], limits: Limits) -> io::Result<Vec<u8>> {
+    let count = Rc::new(Cell::new(packed.len() as u64));
+    let plain = Box::new(ZlibDecoder::new(packed));
+    let mut bounded = Bounded { plain, expands: true, packed: count, expanded: 0, limits, name: name.to_owned() };
+    let mut bytes = Vec::new();
+    bounded.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// How something is packed.
