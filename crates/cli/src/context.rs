@@ -59,7 +59,7 @@ pub(crate) async fn engine(common: &Common) -> anyhow::Result<Engine> {
     let db = Db::open(&place).await?;
     let fixed = common.at;
     let clock: Clock = Arc::new(move || fixed.unwrap_or_else(clock));
-    Ok(Engine::new(db, common.data_dir.clone(), NeverTouch::new(common.never_touch.clone()), clock))
+    Ok(Engine::new(db, common.data_dir.clone(), never_touch(common), clock))
 }
 
 /// The data folder holds secrets and findings: nobody else may look into it.
@@ -70,6 +70,11 @@ fn make_private(folder: &Path) -> anyhow::Result<()> {
         .mode(0o700)
         .create(folder)
         .with_context(|| format!("make the data folder {}", folder.display()))
+}
+
+/// What no packet is sent to.
+pub(crate) fn never_touch(common: &Common) -> NeverTouch {
+    NeverTouch::new(common.never_touch.clone())
 }
 
 /// Options for fetching feeds.

@@ -24,7 +24,7 @@ pub(crate) async fn run(common: &Common, command: Feeds) -> anyhow::Result<Exit>
         Feeds::Sync { options, accept_loss } => {
             ingest::wanted(&common.data_dir, Some(&accept_loss)).map_err(|error| Usage(error.to_string()))?;
             let FeedOptions { mirror, only } = options;
-            let report = sync(&common.data_dir, mirror.as_deref(), only, accept_loss, at).await?;
+            let report = sync(common, mirror.as_deref(), only, accept_loss, at).await?;
             print(common.format, &report.snapshots, Column::now(&report), at)?;
             rematch(common).await?;
             Ok(if report.has_failure() { Exit::Failed } else { Exit::Clean })
@@ -110,7 +110,7 @@ impl Column {
 
 /// Synchronises from a mirror, or from the publishers, with bars on a terminal.
 pub(crate) async fn sync(
-    data_dir: &Path,
+    common: &Common,
     mirror: Option<&str>,
     only: Option<Vec<String>>,
     accept_loss: Vec<String>,
@@ -119,10 +119,10 @@ pub(crate) async fn sync(
     let client = context::client_options();
     let source = match mirror {
         Some(place) => Source::mirror(place, client).await.with_context(|| format!("open the mirror {place}"))?,
-        None => Source::publishers(client)?,
+        None => Source::publishers(client, context::never_touch(common))?,
     };
     let bars = bars::Bars::new(std::io::stderr().is_terminal());
-    let options = SyncOptions { data_dir: data_dir.to_owned(), source, only, accept_loss, now };
+    let options = SyncOptions { data_dir: common.data_dir.clone(), source, only, accept_loss, now };
     ingest::sync(&options, &bars).await.map_err(|error| match error {
         SyncError::UnknownFeed { .. } => Usage(error.to_string()).into(),
         other => anyhow::Error::from(other).context("synchronise the feeds"),

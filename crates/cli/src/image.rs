@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use base64::Engine as _;
 use domain::inventory::Inventory;
-use outside::NeverTouch;
 use outside::image::{Image, Login, Reference, Registry, Wanted};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -63,7 +62,7 @@ async fn pull(
         (Some(user), Some(file)) => Some(Login { user: user.clone(), password: read_secret(file)? }),
         _ => kept_login(reference)?,
     };
-    let never_touch = NeverTouch::new(common.never_touch.clone());
+    let never_touch = context::never_touch(common);
     let registry = Registry::new(reference, login, options.plain_http, &never_touch, context::client_options()).await?;
     Ok(registry.pull(wanted).await?)
 }

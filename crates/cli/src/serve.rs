@@ -86,7 +86,7 @@ async fn choose_source(engine: &Engine, args: &Serve) -> anyhow::Result<Source> 
         engine.set_sample(false).await?;
         return Ok(Source::mirror(mirror, options).await?);
     }
-    let publishers = Source::publishers(options)?;
+    let publishers = Source::publishers(options, engine.never_touch.clone())?;
     let Some(sample) = &args.bundled_sample else { return Ok(publishers) };
     if engine::ingest::probe_publishers(&publishers, PUBLISHERS_PATIENCE).await {
         engine.set_sample(false).await?;

@@ -1,5 +1,6 @@
 //! The guarded HTTP client: conditional, bounded, patient, and never led to another host.
 
+pub(crate) mod guard;
 pub(crate) mod retry;
 
 use std::fmt::Write as _;
@@ -9,9 +10,10 @@ use std::time::Duration;
 
 use reqwest::header::{ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use reqwest::redirect::Policy;
-use reqwest::{Response, StatusCode};
+use reqwest::{Response, StatusCode, Url};
 use sha2::{Digest as _, Sha256};
 
+use crate::never_touch::NeverTouch;
 use crate::source::{Answer, Body, Fetch, FetchError, SourceError, Validators};
 
 /// Redirects to another host that publishers are known to use: from, to.
@@ -58,14 +60,20 @@ impl Default for ClientOptions {
 pub struct Client {
     inner: reqwest::Client,
     options: ClientOptions,
+    never_touch: NeverTouch,
 }
 
 impl Client {
     /// Sets the client up; trust comes from the machine's own certificate store.
     pub fn new(options: ClientOptions) -> Result<Self, SourceError> {
-        let inner =
-            builder(&options).redirect(redirects()).build().map_err(|e| SourceError::Client(with_causes(&e)))?;
-        Ok(Self { inner, options })
+        Self::guarded(options, NeverTouch::default())
+    }
+
+    /// As [`Client::new`], for URLs that others name: it connects to nothing in a never-touch range.
+    pub fn guarded(options: ClientOptions, never_touch: NeverTouch) -> Result<Self, SourceError> {
+        let builder = guard::guarded(builder(&options), &never_touch).redirect(redirects());
+        let inner = builder.build().map_err(|e| SourceError::Client(with_causes(&e)))?;
+        Ok(Self { inner, options, never_touch })
     }
 
     /// Downloads into an open file, from its start, if it changed since the last good answer.
@@ -114,6 +122,10 @@ impl Client {
         into: &mut File,
         advance: &(dyn Fn(u64, Option<u64>) + Sync),
     ) -> Result<Answer, FetchError> {
+        if let Ok(url) = Url::parse(fetch.url) {
+            guard::touch(&self.never_touch, &url)
+                .map_err(|source| FetchError::Forbidden { url: fetch.url.to_owned(), source })?;
+        }
         let mut request = self.inner.get(fetch.url);
         if let Some(etag) = &fetch.validators.etag {
             request = request.header(IF_NONE_MATCH, etag);
@@ -121,10 +133,10 @@ impl Client {
         if let Some(instant) = &fetch.validators.last_modified {
             request = request.header(IF_MODIFIED_SINCE, instant);
         }
-        let response = request
-            .send()
-            .await
-            .map_err(|e| FetchError::NoAnswer { url: fetch.url.to_owned(), reason: with_causes(&e.without_url()) })?;
+        let response = request.send().await.map_err(|error| match guard::forbidden(&error) {
+            Some(source) => FetchError::Forbidden { url: fetch.url.to_owned(), source },
+            None => FetchError::NoAnswer { url: fetch.url.to_owned(), reason: with_causes(&error.without_url()) },
+        })?;
         match response.status() {
             StatusCode::OK => self.keep(fetch, response, into, advance).await,
             StatusCode::NOT_MODIFIED => Ok(Answer::NotModified),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::{Client, ClientOptions};
 use crate::mirror::{Mirror, MirrorError};
+use crate::never_touch::{Forbidden, NeverTouch};
 
 /// Where to fetch from.
 #[derive(Debug, Clone)]
@@ -65,6 +66,8 @@ pub struct Body {
 pub enum FetchError {
     #[error("{url}: no answer: {reason}")]
     NoAnswer { url: String, reason: String },
+    #[error("{url}: {source}")]
+    Forbidden { url: String, source: Forbidden },
     #[error("{url} answered {status}")]
     Status { url: String, status: u16 },
     #[error("{url} asks to come back in {seconds} s (status {status})")]
@@ -96,9 +99,9 @@ pub enum SourceError {
 }
 
 impl Source {
-    /// The publishers over HTTPS.
-    pub fn publishers(options: ClientOptions) -> Result<Self, SourceError> {
-        Ok(Self::Publishers(Client::new(options)?))
+    /// The publishers over HTTPS, and whoever they send to, but for what is not to be touched.
+    pub fn publishers(options: ClientOptions, never_touch: NeverTouch) -> Result<Self, SourceError> {
+        Ok(Self::Publishers(Client::guarded(options, never_touch)?))
     }
 
     /// A mirror: a folder, or a base URL.

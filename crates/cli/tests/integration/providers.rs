@@ -243,3 +243,46 @@ fn each_provider_has_its_own_state_and_leaves_with_its_line() {
     let unknown = vigie.run(AT, &["feeds", "sync", "--only", &good.id()]);
     assert_eq!(unknown.status.code(), Some(64));
 }
+
+#[test]
+fn a_domain_is_looked_for_in_all_places_of_a_mirror_too() {
+    let vigie = Vigie::new();
+    let mirror = vigie.path("mirror");
+    let write = |path: &str, text: &[u8]| {
+        let path = mirror.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let released = "2099-01-01T00:00:00Z";
+    write("security.txt", b"Contact: mailto:a@a.example\nCSAF: https://psirt.a.example/provider-metadata.json\n");
+    let feeds = json!([{"tlp_label": "CLEAR", "url": "https://psirt.a.example/clear.json"}]);
+    write("a/provider-metadata.json", json!({"distributions": [{"rolie": {"feeds": feeds}}]}).to_string().as_bytes());
+    let entry = json!({"id": "VEND-1", "updated": released, "content": {"src": "https://files.a.example/vend-1.json"}});
+    write("a/clear.json", json!({"feed": {"entry": [entry]}}).to_string().as_bytes());
+    write("a/files/vend-1.json", &advisory("VEND-1", "known_affected", PURL, released));
+    let folder = json!({"distributions": [{"directory": {"tlp_label": "CLEAR", "url": "https://b.example/csaf"}}]});
+    write("b/metadata.json", folder.to_string().as_bytes());
+    write("b/csaf/index.txt", b"2099/vend-2.json\n2099/missing.json\n");
+    write("b/csaf/2099/vend-2.json", &advisory("VEND-2", "known_affected", "pkg:npm/other@1.0.0", released));
+    write(
+        "urls.tsv",
+        b"https://a.example/.well-known/security.txt\tsecurity.txt\tplain\n\
+          https://psirt.a.example/\ta\tprefix\n\
+          https://files.a.example/\ta/files\tprefix\n\
+          https://csaf.data.security.b.example/\tb/metadata.json\tplain\n\
+          https://b.example/csaf/\tb/csaf\tprefix\n",
+    );
+    subscribe(&vigie, "a.example\nb.example\nc.example\n");
+    let place = mirror.to_str().unwrap();
+    vigie.expect(0, AT, &["feeds", "sync", "--only", "csaf", "--mirror", place]);
+    let status = vigie.json(0, AT, &["feeds", "status", "--only", "csaf"]);
+    let of = |id: &str| status.as_array().unwrap().iter().find(|feed| feed["id"] == *id).unwrap().clone();
+    assert_eq!(of("csaf-a.example")["state"], "fresh", "{status}");
+    assert_eq!(of("csaf-b.example")["state"], "partial", "{status}");
+    assert!(of("csaf-b.example")["problems"].to_string().contains("missing.json is listed, and does not exist"));
+    assert_eq!(of("csaf-c.example")["state"], "never", "{status}");
+    assert_eq!(findings(&vigie), 1);
+    let shown = vigie.expect(0, AT, &["feeds", "status", "--only", "csaf", "--mirror", place]);
+    let answer = |id: &str| shown.lines().find(|line| line.contains(id)).unwrap().contains(" yes ");
+    assert_eq!(["csaf-a.example", "csaf-b.example", "csaf-c.example"].map(answer), [true, true, false], "{shown}");
+}

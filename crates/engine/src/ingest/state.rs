@@ -260,7 +260,7 @@ impl Lock {
 
 #[cfg(test)]
 mod tests {
-    use outside::ClientOptions;
+    use outside::{ClientOptions, NeverTouch};
 
     use super::*;
 
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_weekly_file_is_asked_for_before_another_file_forgets_what_changed() {
-        let publishers = Source::publishers(ClientOptions::default()).expect("a client");
+        let publishers = Source::publishers(ClientOptions::default(), NeverTouch::default()).expect("a client");
         let of = |asked_at| file(asked_at, publishers.name());
         let now = |text: &str| text.parse().expect("an instant");
         let rests = |file: &FileState, asked, at| file.rests(asked, &publishers, now(at));

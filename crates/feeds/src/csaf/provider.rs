@@ -94,7 +94,8 @@ impl Provider {
         Some(Self { id: format!("csaf-{domain}"), places })
     }
 
-    /// An address that the provider names: over TLS, wherever it leads; without it only where the operator said so.
+    /// An address that the provider names: over TLS, to any domain; without it, and to an address, only where the operator
+    /// said so.
     pub(super) fn may_ask(&self, text: &str) -> Result<Url, String> {
         let refused = |reason: &str| format!("{:?} is not asked for: {reason}", excerpt(text));
         let url = Url::parse(text).map_err(|error| refused(&error.to_string()))?;
@@ -104,6 +105,11 @@ impl Provider {
         }
         if has_login(&url) || url.as_str().len() > URL_CHARS_MAX {
             return Err(refused("it is too long, or names a user"));
+        }
+        // What a publisher says must not lead into the operator's own network.
+        let is_public = url.domain().is_some_and(|domain| domain.trim_end_matches('.').contains('.'));
+        if !is_own && !is_public {
+            return Err(refused("its host is no domain"));
         }
         Ok(url)
     }

@@ -117,6 +117,17 @@ fn metadata_leads_to_what_everybody_may_have() {
     assert_eq!(lists(&directory("CLEAR")).expect("it is for everybody").requests.len(), 2);
     let place = "https://vendor.example/.well-known/csaf/provider-metadata.json";
     assert_eq!(lists(&directory("AMBER")), Err(format!("{place}: it offers no documents to everybody")));
+    for (url, reason) in [
+        ("https://10.0.0.1/a/", "its host is no domain"),
+        ("https://[::1]/a/", "its host is no domain"),
+        ("https://intranet/a/", "its host is no domain"),
+        ("https://u:p@v.example/a/", "it is too long, or names a user"),
+        ("file:///etc/passwd", "it is not `https`"),
+    ] {
+        let metadata = format!(r#"{{"distributions": [{{"directory_url": "{url}"}}]}}"#);
+        let error = lists(&metadata).expect_err("it is refused");
+        assert!(error.ends_with(&format!("({url:?} is not asked for: {reason})")), "{error}");
+    }
     let of_providers = r#"{"csaf_providers": [{"metadata": {"url": "https://a.example/provider-metadata.json"}}]}"#;
     let error = lists(of_providers).expect_err("it names others");
     assert!(error.ends_with("name those that you want instead (https://a.example/provider-metadata.json)"), "{error}");

@@ -24,7 +24,8 @@ pub(crate) fn pause(error: &FetchError, url: &str, attempt: u32, options: &Clien
         FetchError::NoAnswer { .. } | FetchError::Interrupted { .. } => {
             Some(backoff(url, attempt, options.first_pause))
         }
-        FetchError::TooLarge { .. } | FetchError::Mirror(..) | FetchError::Keep { .. } => None,
+        FetchError::Forbidden { .. } | FetchError::TooLarge { .. } => None,
+        FetchError::Mirror(..) | FetchError::Keep { .. } => None,
     }
 }
 

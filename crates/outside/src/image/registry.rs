@@ -2,8 +2,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use futures_util::StreamExt as _;
 use reqwest::header::{ACCEPT, HeaderMap, WWW_AUTHENTICATE};
@@ -16,8 +15,9 @@ use sha2::{Digest as _, Sha256};
 use super::manifest::{self, DOCUMENT_BYTES_MAX, Descriptor, INDEX_DEPTH_MAX, Manifest};
 use super::section::Section;
 use super::{Content, Digest, Image, ImageError, LAYER_BYTES_MAX, Layer, Reference, Wanted};
+use crate::http::guard::{address, forbidden, guarded, touch};
 use crate::http::{self, ClientOptions, retry, with_causes};
-use crate::never_touch::{Forbidden, NeverTouch};
+use crate::never_touch::NeverTouch;
 use crate::source::{FetchError, SourceError};
 
 /// Layers that are fetched at the same time.
@@ -62,9 +62,8 @@ impl<'a> Registry<'a> {
         never_touch: &'a NeverTouch,
         options: ClientOptions,
     ) -> Result<Self, ImageError> {
-        let client = http::builder(&options)
+        let client = guarded(http::builder(&options), never_touch)
             .redirect(redirects(never_touch.clone()))
-            .dns_resolver(Arc::new(GuardedNames(never_touch.clone())))
             .build()
             .map_err(|error| SourceError::Client(with_causes(&error)))?;
         let url = |scheme: &str| {
@@ -332,26 +331,10 @@ impl<'a> Registry<'a> {
 
 /// The never-touch range is the answer where one forbids, however deep it stands.
 fn no_answer(url: &Url, error: reqwest::Error) -> ImageError {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        if let Some(forbidden) = inner.downcast_ref::<Forbidden>() {
-            return ImageError::Forbidden(forbidden.clone());
-        }
-        cause = inner.source();
+    if let Some(forbidden) = forbidden(&error) {
+        return ImageError::Forbidden(forbidden);
     }
     FetchError::NoAnswer { url: url.to_string(), reason: with_causes(&error.without_url()) }.into()
-}
-
-/// Refuses an address in a never-touch range; names are looked at when they are resolved.
-fn touch(never_touch: &NeverTouch, url: &Url) -> Result<(), Forbidden> {
-    match address(url) {
-        Some(address) => never_touch.check(address),
-        None => Ok(()),
-    }
-}
-
-fn address(url: &Url) -> Option<IpAddr> {
-    url.host_str()?.trim_matches(['[', ']']).parse().ok()
 }
 
 fn is_here(url: &Url) -> bool {
@@ -375,21 +358,4 @@ fn redirects(never_touch: NeverTouch) -> Policy {
             attempt.error(format!("a redirect to {to} leaves TLS: refused"))
         }
     })
-}
-
-/// Resolves names, and refuses those that lead into a never-touch range.
-struct GuardedNames(NeverTouch);
-
-impl reqwest::dns::Resolve for GuardedNames {
-    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        let never_touch = self.0.clone();
-        Box::pin(async move {
-            let addresses: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            for address in &addresses {
-                never_touch.check(address.ip())?;
-            }
-            let addresses: reqwest::dns::Addrs = Box::new(addresses.into_iter());
-            Ok(addresses)
-        })
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use outside::{Answer, Client, ClientOptions, Fetch, FetchError, Source, Validators};
+use outside::{Answer, Client, ClientOptions, Fetch, FetchError, NeverTouch, Source, Validators};
 use wiremock::matchers::{header, header_exists, header_regex, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -10,7 +10,7 @@ use crate::get;
 
 fn source() -> Source {
     let options = ClientOptions { first_pause: Duration::from_millis(1), attempts: 3, ..ClientOptions::default() };
-    Source::publishers(options).expect("the client can be set up")
+    Source::publishers(options, NeverTouch::default()).expect("the client can be set up")
 }
 
 async fn answer(server: &MockServer, at: &str, response: ResponseTemplate) {
@@ -122,4 +122,19 @@ async fn who_answers_at_all() {
     let closed = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
     assert!(!client.answers(&closed).await);
+}
+
+#[tokio::test]
+async fn nothing_is_asked_of_what_is_not_to_be_touched() {
+    let server = MockServer::start().await;
+    answer(&server, "/feed", ResponseTemplate::new(200).set_body_string("abc")).await;
+    let never_touch = NeverTouch::parse(&["127.0.0.0/8", "::1"]).expect("ranges");
+    let options = ClientOptions { first_pause: Duration::from_millis(1), attempts: 2, ..ClientOptions::default() };
+    let source = Source::publishers(options, never_touch).expect("the client can be set up");
+    let (by_address, _) = get(&source, &format!("{}/feed", server.uri()), 10).await;
+    assert!(matches!(by_address, Err(FetchError::Forbidden { .. })), "{by_address:?}");
+    let name = format!("http://localhost:{}/feed", server.address().port());
+    let (by_name, _) = get(&source, &name, 10).await;
+    assert!(matches!(by_name, Err(FetchError::Forbidden { .. })), "{by_name:?}");
+    assert!(server.received_requests().await.is_some_and(|requests| requests.is_empty()));
 }
