@@ -1,6 +1,7 @@
 //! Java: what Maven wrote into archives, nested and shaded ones too, and what its projects ask for.
 
 mod pom;
+mod unnamed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor};
@@ -10,6 +11,7 @@ use outside::unpack::Limits;
 use outside::unpack::archive::{ArchiveLimits, Content, walk_zip};
 
 use self::pom::Coordinates;
+use self::unnamed::Signs;
 use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, file_name, named};
 
 pub(crate) const MANIFESTS: &[Manifest] = &[
@@ -48,10 +50,13 @@ fn look(path: &str, bytes: &[u8], depth: u32, found: &mut Found) {
     let before = found.components.len();
     let mut told: BTreeSet<String> = BTreeSet::new();
     let mut poms: BTreeMap<String, Result<Coordinates, String>> = BTreeMap::new();
+    let mut signs = Signs::new();
     let limits = Limits { max_bytes: EXPANDED_MAX, max_ratio: 250 };
     let ended = walk_zip(path, Cursor::new(bytes), limits, LIMITS, &mut |entry| -> io::Result<()> {
         let inner = format!("{path}!/{}", entry.path);
+        signs.entry(entry.path);
         match entry.content {
+            Content::Bytes(bytes) if entry.path == "META-INF/MANIFEST.MF" => signs.manifest(bytes),
             Content::Bytes(bytes) if entry.path.ends_with("/pom.properties") => {
                 told.extend(properties(path, bytes, found).then(|| folder(entry.path).to_owned()));
             }
@@ -85,8 +90,15 @@ fn look(path: &str, bytes: &[u8], depth: u32, found: &mut Found) {
             Err(reason) => found.gap(path, format_args!("a pom.xml in it: {reason}")),
         }
     }
-    // Without a word of Maven's, the file's name is all there is: `artifact-1.2.3.jar`. It names no group, so no advisory
-    // can be found by it.
+    if let Some(Coordinates { group, artifact, version }) = signs.artifact(path) {
+        let own = found.components[before..].iter().filter(|component| component.path == path);
+        let mut artifacts = own.filter_map(|component| component.name.split_once(':'));
+        // What Maven wrote is better.
+        if !artifacts.any(|(_, told)| told == artifact) {
+            found.package(Ecosystem::Maven, &format!("{group}:{artifact}"), &version, path);
+        }
+    }
+    // The file's name is all there is: `artifact-1.2.3.jar`. It names no group, so no advisory can be found by it.
     if whole && found.components.len() == before {
         let name = file_name(path);
         found.gap(path, format_args!("nothing in {name} says which artifact it is"));
@@ -176,6 +188,24 @@ mod tests {
         assert_eq!(told, [("org.example:beside", "1.0"), ("g:alone", "2")]);
         let gaps: Vec<_> = found.gaps.iter().map(|gap| gap.reason.as_str()).collect();
         assert_eq!(gaps, ["a pom.xml in it: nothing here defines ${revision}"]);
+    }
+
+    #[test]
+    fn what_maven_wrote_outweighs_the_name_of_the_file() {
+        let class: (&str, &[u8]) = ("org/springframework/security/oauth2/A.class", b"x");
+        let properties =
+            b"groupId=org.springframework.security.oauth\nartifactId=spring-security-oauth2\nversion=2.5\n";
+        let told = |files: &[(&str, &[u8])]| {
+            let mut found = Found::default();
+            archive("lib/spring-security-oauth2-2.5.jar", &jar(files), &mut found);
+            assert!(found.gaps.is_empty());
+            found.components.into_iter().map(|c| c.source).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&[class]), ["org.springframework.security:spring-security-oauth2"]);
+        assert_eq!(
+            told(&[class, ("META-INF/maven/g/a/pom.properties", properties)]),
+            ["org.springframework.security.oauth:spring-security-oauth2"]
+        );
     }
 
     #[test]
