@@ -125,7 +125,7 @@ pub struct Plan {
     /// There is more to ask for than can be asked in one run.
     pub unfinished: bool,
     /// What in the index cannot be used.
-    pub problems: Vec<String>,
+    pub problems: Problems,
 }
 
 impl Plan {

@@ -219,6 +219,25 @@ fn rolie_is_read_page_by_page_and_broken_documents_are_said() {
 }
 
 #[test]
+fn many_broken_documents_keep_no_good_one_out() {
+    let (vigie, web) = (Vigie::new(), Web::start());
+    let (old, new) = ("2099-01-01T00:00:00Z", "2099-01-02T00:00:00Z");
+    let good = advisory("VEND-0", "known_affected", PURL, old);
+    let broken: Vec<_> = (1..=50).map(|n| (format!("vend-{n}.json"), new, b"{".to_vec())).collect();
+    let broken = broken.iter().map(|(path, at, document)| (path.as_str(), *at, document.clone()));
+    publish(&web, &broken.chain([("vend-0.json", old, good)]).collect::<Vec<_>>());
+    (1..=25).for_each(|n| web.remove(&format!("/csaf/white/vend-{n}.json")));
+    subscribe(&vigie, &web.url("/provider-metadata.json"));
+    let state = sync(&vigie, AT, &web.id());
+    assert_eq!((&state["state"], &state["problem_count"]), (&"partial".into(), &50.into()), "{state}");
+    assert_eq!(state["problems"].as_array().unwrap().len(), 20);
+    assert_eq!(findings(&vigie), 1);
+    web.asked();
+    sync(&vigie, LATER, &web.id());
+    assert_eq!(web.asked().len(), 2, "they rest");
+}
+
+#[test]
 fn each_provider_has_its_own_state_and_leaves_with_its_line() {
     let (vigie, good, bad) = (Vigie::new(), Web::start(), Web::start());
     let affected = advisory("VEND-1", "known_affected", PURL, "2099-01-01T00:00:00Z");

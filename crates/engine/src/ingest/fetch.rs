@@ -206,7 +206,7 @@ impl<'a> Run<'a> {
         match fetched {
             Fetched::Absent if todo.listed().is_some() => {
                 let reason = format!("{} is listed, and does not exist", request.url);
-                return Err(Failure { reason, cause: Cause::Refused });
+                return Err(Failure::from(reason));
             }
             Fetched::Absent => {
                 self.lacks_a_part |= always && self.folder.old_file(&request.name).is_none();
@@ -223,12 +223,9 @@ impl<'a> Run<'a> {
                 }
                 self.unfinished |= plan.unfinished;
                 self.read.insert(request.name.clone());
-                if !plan.problems.is_empty() {
-                    let named = |problem: String| format!("{} {}: {problem}", self.subscription.id, request.url);
-                    let count = plan.problems.len() as u64;
-                    let problems = std::mem::take(&mut plan.problems).into_iter().take(NAMED_PROBLEMS).map(named);
-                    let problems = problems.collect();
-                    self.fault(&request.name, count, problems, String::new());
+                if plan.problems.count() > 0 {
+                    let problems = std::mem::take(&mut plan.problems);
+                    self.fault(&request.name, problems.count(), problems.named().to_vec(), String::new());
                 }
                 self.take(state, always, followed);
                 return Ok(plan);

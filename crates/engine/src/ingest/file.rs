@@ -271,8 +271,16 @@ impl Job {
         let mut written = Ok(());
         let mut count = 0;
         let mut sink = |mut record: Record| {
-            if let (Record::Document { id, revision }, Some(listed)) = (&mut record, &self.listed) {
-                (*id, *revision) = listed.clone();
+            match (&mut record, &self.listed) {
+                (Record::Document { id, revision }, Some(listed)) => (*id, *revision) = listed.clone(),
+                // Who scored is the provider, not its kind.
+                (Record::Flaw(flaw), Some(_)) => {
+                    flaw.vectors
+                        .iter_mut()
+                        .filter(|vector| vector.source == self.feed.id)
+                        .for_each(|vector| vector.source.clone_from(&self.id));
+                }
+                _ => {}
             }
             count += u64::from(counts(&record));
             if written.is_ok() {

@@ -46,6 +46,7 @@ pub(super) struct Queue {
     useful: Vec<bool>,
     /// Names that indexes asked for: no document twice, and no index that leads back to itself.
     followed: BTreeSet<String>,
+    followed_count: usize,
 }
 
 impl Queue {
@@ -87,6 +88,7 @@ impl Queue {
         self.useful[depth] |= plan.is_useful();
         let documents = plan.documents.into_iter().map(|listed| What::Document(Box::new(listed)));
         let all: Vec<What> = plan.requests.into_iter().map(What::File).chain(documents).collect();
+        self.followed_count += all.len();
         for what in all.into_iter().rev() {
             self.waiting.push_front(Todo { what, depth: depth + 1 });
         }
@@ -94,7 +96,7 @@ impl Queue {
 
     /// How many things indexes asked for so far.
     pub(super) fn followed_count(&self) -> usize {
-        self.followed.len() + self.waiting.iter().filter(|todo| todo.is_followed()).count()
+        self.followed_count
     }
 }
 

@@ -94,6 +94,11 @@ impl Provider {
         Some(Self { id: format!("csaf-{domain}"), places })
     }
 
+    /// What is wrong with one of its lists.
+    pub(super) fn problems(&self, url: &str) -> Problems {
+        Problems::new(format!("{} {}", self.id, excerpt(url)))
+    }
+
     /// An address that the provider names: over TLS, to any domain; without it, and to an address, only where the operator
     /// said so.
     pub(super) fn may_ask(&self, text: &str) -> Result<Url, String> {
@@ -146,12 +151,12 @@ pub(super) fn follow(
     let text = whole(input)?;
     let kind = asked.name.split_once('-').map_or(asked.name.as_str(), |(kind, _)| kind);
     let plan = match kind {
-        SECURITY => Ok(security(&text, provider)),
-        "service" => rolie::service(&text, provider),
-        "rolie" => rolie::feed(&text, provider, revision),
+        SECURITY => Ok(security(&text, &asked.url, provider)),
+        "service" => rolie::service(&text, &asked.url, provider),
+        "rolie" => rolie::feed(&text, &asked.url, provider, revision),
         "changes" => listing::changes(&text, &asked.url, provider, revision),
         "index" => listing::index(&text, &asked.url, provider, known, revision),
-        _ => metadata(&text, provider),
+        _ => metadata(&text, &asked.url, provider),
     };
     plan.map_err(fail)
 }
@@ -247,7 +252,7 @@ pub(super) fn is_public(label: &str) -> bool {
 }
 
 /// What the metadata offers: feeds of ROLIE, else what lists such feeds, else folders. All of them hold the same.
-fn metadata(text: &[u8], provider: &Provider) -> Result<Plan, String> {
+fn metadata(text: &[u8], url: &str, provider: &Provider) -> Result<Plan, String> {
     let metadata: Metadata = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     if !metadata.csaf_providers.is_empty() {
         let places = metadata.csaf_providers.iter().take(50).map(|listed| excerpt(&listed.metadata.url));
@@ -263,7 +268,7 @@ fn metadata(text: &[u8], provider: &Provider) -> Result<Plan, String> {
         folders.extend(distribution.directory.and_then(Labelled::public));
         folders.extend(distribution.directory_url);
     }
-    let mut plan = Plan::default();
+    let mut plan = Plan { problems: provider.problems(url), ..Plan::default() };
     for (kind, urls) in [("rolie", feeds), ("service", services), ("folder", folders)] {
         if urls.len() > LISTS_MAX {
             return Err(format!("it names more than {LISTS_MAX} lists"));
@@ -272,27 +277,27 @@ fn metadata(text: &[u8], provider: &Provider) -> Result<Plan, String> {
             match provider.may_ask(&url) {
                 Ok(url) if kind == "folder" => plan.requests.extend(listing::lists(&url)),
                 Ok(url) => plan.requests.push(list(kind, &url, Asked::Always)),
-                Err(reason) => plan.problems.push(reason),
+                Err(reason) => plan.problems.add(kind, &reason),
             }
         }
         if !plan.requests.is_empty() {
             return Ok(plan);
         }
     }
-    let refused = plan.problems.first().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let refused = plan.problems.named().first().map(|reason| format!(" ({reason})")).unwrap_or_default();
     Err(format!("it offers no documents to everybody{refused}"))
 }
 
 /// The addresses of metadata that a `security.txt` names.
-fn security(text: &[u8], provider: &Provider) -> Plan {
+fn security(text: &[u8], url: &str, provider: &Provider) -> Plan {
     let text = String::from_utf8_lossy(text);
     let fields = text.lines().filter_map(|line| line.split_once(':'));
     let named = fields.filter(|(field, _)| field.trim().eq_ignore_ascii_case("csaf"));
-    let mut plan = Plan::default();
-    for (_, value) in named.take(10) {
+    let mut plan = Plan { problems: provider.problems(url), ..Plan::default() };
+    for (field, value) in named.take(10) {
         match provider.may_ask(value.trim()) {
             Ok(url) => plan.requests.push(list(METADATA, &url, Asked::Always)),
-            Err(reason) => plan.problems.push(reason),
+            Err(reason) => plan.problems.add(field.trim(), &reason),
         }
     }
     plan

@@ -1,9 +1,13 @@
 //! ROLIE (RFC 8322) in JSON, as CSAF 7.1.15 to 7.1.17 want it: feeds of documents, and what lists such feeds.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::listing::Listing;
+use super::listing::{Listing, Sums, bound};
 use super::provider::{Provider, list};
 use super::revision;
 use crate::json::{Str, excerpt};
@@ -26,7 +30,36 @@ struct Feed<'a> {
     link: Vec<Link<'a>>,
     /// Read one by one, so that a broken one costs no other.
     #[serde(default, borrow)]
-    entry: Vec<&'a RawValue>,
+    entry: Entries<'a>,
+}
+
+/// As many entries as a list may have: an entry of two bytes costs more here than there.
+#[derive(Default)]
+struct Entries<'a>(Vec<&'a RawValue>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(EntriesOf(PhantomData)).map(Self)
+    }
+}
+
+struct EntriesOf<'a>(PhantomData<&'a ()>);
+
+impl<'de: 'a, 'a> Visitor<'de> for EntriesOf<'a> {
+    type Value = Vec<&'a RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of entries")
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut entries: S) -> Result<Self::Value, S::Error> {
+        let mut all = Vec::new();
+        while let Some(entry) = entries.next_element()? {
+            all.push(entry);
+            bound(all.len()).map_err(S::Error::custom)?;
+        }
+        Ok(all)
+    }
 }
 
 #[derive(Deserialize)]
@@ -82,13 +115,13 @@ struct Collection<'a> {
 }
 
 /// Reads a feed: every document with the instant of its state, and where its hashes are. A long one has further pages.
-pub(super) fn feed(text: &[u8], provider: &Provider, known: Revisions<'_>) -> Result<Plan, String> {
+pub(super) fn feed(text: &[u8], url: &str, provider: &Provider, known: Revisions<'_>) -> Result<Plan, String> {
     let document: Document<'_> = serde_json::from_slice(text).map_err(|error| error.to_string())?;
-    let mut listing = Listing::default();
-    for (index, raw) in document.feed.entry.iter().enumerate() {
+    let mut listing = Listing::new(provider, url);
+    for (index, raw) in document.feed.entry.0.iter().enumerate() {
         let entry = serde_json::from_str::<Entry<'_>>(raw.get()).map_err(|error| error.to_string());
         if let Err(reason) = entry.and_then(|entry| take(&entry, provider, &mut listing)) {
-            listing.problem(format!("/feed/entry/{index}: {reason}"));
+            listing.problems.add(&format!("/feed/entry/{index}"), &reason);
         }
     }
     let mut requests = Vec::new();
@@ -106,12 +139,11 @@ fn take(entry: &Entry<'_>, provider: &Provider, listing: &mut Listing) -> Result
     let url = provider.may_ask(place)?;
     let is_sum = |href: &&str| href.ends_with(".sha256") || href.ends_with(".sha512");
     let sums = of("hash").filter(is_sum).take(SUMS_MAX).map(|href| provider.may_ask(href).map(String::from));
-    listing.add(&url, revision(&entry.updated), sums.collect::<Result<_, _>>()?);
-    Ok(())
+    listing.add(&url, revision(&entry.updated), Sums::At(sums.collect::<Result<_, _>>()?))
 }
 
 /// Reads a list of feeds. It has no labels, but its titles name what is not for everybody.
-pub(super) fn service(text: &[u8], provider: &Provider) -> Result<Plan, String> {
+pub(super) fn service(text: &[u8], url: &str, provider: &Provider) -> Result<Plan, String> {
     let document: ServiceDocument<'_> = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     let is_for_some = |collection: &&Collection<'_>| {
         let title = collection.title.to_ascii_uppercase();
@@ -120,11 +152,11 @@ pub(super) fn service(text: &[u8], provider: &Provider) -> Result<Plan, String> 
             .any(|tlp| title.contains(tlp))
     };
     let collections = document.service.workspace.iter().flat_map(|workspace| &workspace.collection);
-    let mut plan = Plan::default();
+    let mut plan = Plan { problems: provider.problems(url), ..Plan::default() };
     for collection in collections.filter(|collection| !is_for_some(collection)).take(FEEDS_MAX) {
         match provider.may_ask(&collection.href) {
             Ok(url) => plan.requests.push(list("rolie", &url, Asked::Always)),
-            Err(reason) => plan.problems.push(reason),
+            Err(reason) => plan.problems.add(&excerpt(&collection.title), &reason),
         }
     }
     if plan.requests.is_empty() { Err("it lists no feed for everybody".to_owned()) } else { Ok(plan) }

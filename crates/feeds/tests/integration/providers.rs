@@ -17,7 +17,7 @@ fn requests(provider: &str) -> Vec<Request> {
 
 fn follow(asked: &Request, text: &str, revision: &dyn Fn(&str) -> Option<String>) -> Result<Plan, String> {
     let mut source = Cursor::new(text.as_bytes());
-    let mut input = Input::new(&asked.name, &mut source, Limits::bytes(1 << 20));
+    let mut input = Input::new(&asked.name, &mut source, Limits::bytes(1 << 25));
     let follow = feeds::feed("csaf").expect("the feed exists").follow.expect("it has indexes");
     follow(&mut input, asked, &known("vendor.example"), revision).map_err(|error| error.to_string())
 }
@@ -92,7 +92,7 @@ fn metadata_is_looked_for_in_three_places_and_at_an_address_in_one() {
     let text = "Contact: mailto:a@vendor.example\nCSAF: https://vendor.example/m/provider-metadata.json\ncsaf: http://vendor.example/n\n";
     let plan = follow(&requests("vendor.example")[1], text, &|_| None).expect("it reads");
     assert_eq!(plan.requests[0].url, "https://vendor.example/m/provider-metadata.json");
-    assert_eq!((plan.requests.len(), plan.problems.len()), (1, 1));
+    assert_eq!((plan.requests.len(), plan.problems.count()), (1, 1));
     let nothing = follow(&requests("vendor.example")[1], "<html>CSAF</html>", &|_| None).expect("it reads");
     assert!(!nothing.is_useful());
 }
@@ -102,7 +102,9 @@ fn metadata_leads_to_what_everybody_may_have() {
     let plan = lists(include_str!("../samples/csaf/provider-metadata.json")).expect("it has feeds");
     let named: Vec<_> = plan.requests.iter().map(|request| (request.url.as_str(), request.keep)).collect();
     assert_eq!(named, [("https://files.vendor.example/csaf/white.json", Keep::Index)]);
-    assert_eq!(plan.problems, ["\"http://files.vendor.example/csaf/clear.json\" is not asked for: it is not `https`"]);
+    let problem = "csaf-vendor.example https://vendor.example/.well-known/csaf/provider-metadata.json: rolie: \
+                   \"http://files.vendor.example/csaf/clear.json\" is not asked for: it is not `https`";
+    assert_eq!(plan.problems.named(), [problem]);
     let named: Vec<_> = folder().requests.into_iter().map(|request| (request.url, request.asked)).collect();
     assert_eq!(
         named,
@@ -126,7 +128,7 @@ fn metadata_leads_to_what_everybody_may_have() {
     ] {
         let metadata = format!(r#"{{"distributions": [{{"directory_url": "{url}"}}]}}"#);
         let error = lists(&metadata).expect_err("it is refused");
-        assert!(error.ends_with(&format!("({url:?} is not asked for: {reason})")), "{error}");
+        assert!(error.ends_with(&format!("{url:?} is not asked for: {reason})")), "{error}");
     }
     let of_providers = r#"{"csaf_providers": [{"metadata": {"url": "https://a.example/provider-metadata.json"}}]}"#;
     let error = lists(of_providers).expect_err("it names others");
@@ -191,6 +193,11 @@ fn a_feed_of_rolie_names_documents_hashes_and_further_pages() {
     assert_eq!(urls(&plan), ["https://v.example/vend-2099-002.json", "https://v.example/vend-2099-001.json"]);
     assert_eq!(plan.documents[1].sums, ["https://v.example/vend-2099-001.json.sha512"]);
     assert_eq!(plan.requests[0].url, "https://v.example/white-2.json");
-    assert_eq!(plan.problems.len(), 3, "{:?}", plan.problems);
+    assert_eq!(plan.problems.count(), 3, "{:?}", plan.problems);
     assert!(follow(&rolie(), "[]", &|_| None).is_err());
+    let endless = format!(r#"{{"feed": {{"entry": [{}{{}}]}}}}"#, "{},".repeat(500_000));
+    let error = follow(&rolie(), &endless, &|_| None).expect_err("it is too long");
+    assert!(error.contains("it names more than 500000 documents"), "{error}");
+    let endless = "a.json,2099-01-01T00:00:00Z\n".repeat(500_001);
+    assert!(follow(&folder().requests[0], &endless, &|_| None).is_err());
 }
