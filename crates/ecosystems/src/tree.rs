@@ -10,7 +10,7 @@ use crate::manifest::{Found, FoundBy, Manifest, Tells, manifests};
 /// Files by their paths below a root, without a leading slash. Links are followed inside the tree and never out of it.
 pub trait Tree {
     /// Shows every regular file, in an order that does not depend on the machine. Bounded: more files than the bound is an
-    /// error, with those before it shown.
+    /// error, with those before it shown. What cannot be listed is an error too, with everything else shown.
     fn walk(&self, visit: &mut dyn FnMut(&str)) -> Result<(), String>;
 
     /// The bytes of one file, up to a bound.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use ecosystems::capture::Reading;
 use rustix::fd::OwnedFd;
-use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, statat};
 use rustix::io::Errno;
 
 use super::FOLDER_BYTES_MAX;
@@ -46,9 +46,17 @@ impl Root {
         let path = if folder.is_empty() { Path::new(".") } else { Path::new(folder) };
         let directory = self.walk(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK)?;
         let mut entries = Vec::new();
-        for entry in Dir::new(directory)? {
+        for entry in Dir::read_from(&directory)? {
             let entry = entry?;
-            let is_folder = match entry.file_type() {
+            let kind = match entry.file_type() {
+                // Not every file system tells in its lists.
+                FileType::Unknown => {
+                    let stat = statat(&directory, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)?;
+                    FileType::from_raw_mode(stat.st_mode)
+                }
+                kind => kind,
+            };
+            let is_folder = match kind {
                 FileType::RegularFile => false,
                 FileType::Directory => true,
                 _ => continue,

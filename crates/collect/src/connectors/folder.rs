@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ecosystems::capture::Reading;
 use ecosystems::tree::Tree;
+use rustix::io::Errno;
 
 use super::files::Root;
 
@@ -27,24 +28,62 @@ pub struct Folder(Root);
 
 impl Folder {
     pub fn open(path: &Path) -> Result<Self, FolderError> {
-        let failed = |error: rustix::io::Errno| FolderError { path: path.to_owned(), source: error.into() };
+        let failed = |error: Errno| FolderError { path: path.to_owned(), source: error.into() };
         Root::open(path).map(Self).map_err(failed)
+    }
+}
+
+/// What could not be looked at: how much, and the first of it.
+#[derive(Default)]
+struct LeftOut {
+    count: usize,
+    first: String,
+}
+
+impl LeftOut {
+    fn add(&mut self, path: String, reason: &str) {
+        if self.count == 0 {
+            self.first = format!("{path}: {reason}");
+        }
+        self.count += 1;
+    }
+
+    fn told(self) -> Result<(), String> {
+        match self {
+            Self { count: 0, .. } => Ok(()),
+            Self { count: 1, first } => Err(format!("it was not looked at: {first}")),
+            Self { count, first } => Err(format!("{count} folders or files were not looked at, such as {first}")),
+        }
     }
 }
 
 impl Tree for Folder {
     fn walk(&self, visit: &mut dyn FnMut(&str)) -> Result<(), String> {
         let mut folders = vec![String::new()];
-        let mut seen = 0;
+        let (mut seen, mut left_out) = (0, LeftOut::default());
         while let Some(folder) = folders.pop() {
-            let Ok(entries) = self.0.entries(&folder) else { continue };
+            let entries = match self.0.entries(&folder) {
+                Ok(entries) => entries,
+                // It went away since its own folder was listed.
+                Err(Errno::NOENT) => continue,
+                Err(error) => {
+                    left_out.add(if folder.is_empty() { "/".to_owned() } else { folder }, &error.to_string());
+                    continue;
+                }
+            };
             let mut inner = Vec::new();
             for (name, is_folder) in entries {
                 let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+                if path.contains(char::REPLACEMENT_CHARACTER) {
+                    left_out.add(path, "its name is no UTF-8");
+                    continue;
+                }
                 if is_folder {
                     // What the kernel shows as files is none.
                     let kernel = matches!(path.as_str(), "proc" | "sys" | "dev");
-                    if !kernel && path.matches('/').count() < DEPTH_MAX {
+                    if path.matches('/').count() >= DEPTH_MAX {
+                        left_out.add(path, "it is nested too deep");
+                    } else if !kernel {
                         inner.push(path);
                     }
                     continue;
@@ -57,7 +96,7 @@ impl Tree for Folder {
             }
             folders.extend(inner.into_iter().rev());
         }
-        Ok(())
+        left_out.told()
     }
 
     fn read(&self, path: &str, bytes_max: u64) -> Reading {
@@ -202,6 +241,34 @@ mod tests {
     }
 
     const FOLDER_PATH: &str = "var/lib/dpkg/status.d";
+
+    #[test]
+    fn what_cannot_be_looked_at_is_said() {
+        let walk = |build: &dyn Fn(&Path)| {
+            let root = tempfile::tempdir().unwrap();
+            fs::create_dir_all(root.path().join("a")).unwrap();
+            fs::write(root.path().join("a/file"), "").unwrap();
+            build(root.path());
+            let mut seen = Vec::new();
+            let ended = Folder::open(root.path()).unwrap().walk(&mut |path| seen.push(path.to_owned()));
+            (seen, ended)
+        };
+        let whole = vec!["a/file".to_owned()];
+        assert_eq!(walk(&|_| ()), (whole.clone(), Ok(())));
+        let deep = |root: &Path| fs::create_dir_all(root.join("d/".repeat(DEPTH_MAX + 1))).unwrap();
+        let (seen, ended) = walk(&deep);
+        assert_eq!(seen, whole);
+        assert!(ended.unwrap_err().ends_with("d: it is nested too deep"));
+        let foreign = |root: &Path| {
+            for name in [&b"x\xff"[..], b"y\xff"] {
+                fs::write(root.join(std::os::unix::ffi::OsStrExt::from_bytes(name) as &std::ffi::OsStr), "").unwrap();
+            }
+        };
+        let (seen, ended) = walk(&foreign);
+        assert_eq!(seen, whole);
+        let reason = "2 folders or files were not looked at, such as x\u{fffd}: its name is no UTF-8";
+        assert_eq!(ended, Err(reason.to_owned()));
+    }
 
     #[test]
     fn commands_are_not_run() {
