@@ -112,7 +112,7 @@ pub(super) fn lists(folder: &Url) -> Vec<Request> {
 /// Reads `changes.csv`: every document, with the instant of its state.
 pub(super) fn changes(text: &[u8], url: &str, provider: &Provider, known: Revisions<'_>) -> Result<Plan, String> {
     bound(lines(text))?;
-    let rows = rows(text)?.into_iter().map(|(path, at)| (path, revision(&at)));
+    let rows = rows(text)?.into_iter().map(|(path, at)| (path, state(&at)));
     in_folder(rows, url, provider).map(|listing| listing.plan(known))
 }
 
@@ -130,6 +130,12 @@ pub(super) fn index(
     let week = week.map(|week| week.to_string()).unwrap_or_default();
     let paths = text.lines().map(str::trim).filter(|path| is_path(path) && path.ends_with(".json"));
     in_folder(paths.map(|path| (path.to_owned(), week.clone())), url, provider).map(|listing| listing.plan(revision))
+}
+
+/// The state of a document by its instant; what is no instant tells states apart all the same.
+pub(super) fn state(at: &str) -> String {
+    let revision = revision(at);
+    if revision.is_empty() { excerpt(at) } else { revision }
 }
 
 fn lines(text: &[u8]) -> usize {

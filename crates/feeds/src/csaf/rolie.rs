@@ -7,9 +7,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::listing::{Listing, Sums, bound};
+use super::listing::{Listing, Sums, bound, state};
 use super::provider::{Provider, list};
-use super::revision;
 use crate::json::{Str, excerpt};
 use crate::{Asked, Plan, Revisions};
 
@@ -139,7 +138,7 @@ fn take(entry: &Entry<'_>, provider: &Provider, listing: &mut Listing) -> Result
     let url = provider.may_ask(place)?;
     let is_sum = |href: &&str| href.ends_with(".sha256") || href.ends_with(".sha512");
     let sums = of("hash").filter(is_sum).take(SUMS_MAX).map(|href| provider.may_ask(href).map(String::from));
-    listing.add(&url, revision(&entry.updated), Sums::At(sums.collect::<Result<_, _>>()?))
+    listing.add(&url, state(&entry.updated), Sums::At(sums.collect::<Result<_, _>>()?))
 }
 
 /// Reads a list of feeds. It has no labels, but its titles name what is not for everybody.

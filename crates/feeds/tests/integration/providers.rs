@@ -164,6 +164,16 @@ fn a_folder_asks_for_what_changed_and_names_the_rest() {
     assert_eq!(plan.documents[1].revision, "2099-01-03T00:00:00Z");
     assert_eq!(plan.all.expect("it is whole"), ["vend-2099-001", "vend-2099-002", "vend-2099-003"]);
 
+    let asked = |list: &str, known: &str| {
+        let known = known.to_owned();
+        follow(&folder().requests[0], list, &|_| Some(known.clone())).expect("it reads").documents.len()
+    };
+    assert_eq!(
+        (asked("a.json,2099-01-02T00:00:00\n", "2099-01-02T00:00:00Z"), asked("a.json,today\n", "today")),
+        (0, 0)
+    );
+    assert_eq!(asked("a.json,tomorrow\n", "today"), 1);
+
     // Without instants everything is asked for again each week.
     let index = "2099/vend-2099-001.json\n2099/vend-2099-002.json\n";
     let week = "2099-02-26T00:00:00Z";
