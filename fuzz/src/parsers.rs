@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read as _, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use domain::component::{Component, Ecosystem, Release};
 use domain::cpe::Cpe;
@@ -216,7 +217,10 @@ pub(crate) fn knowledge(seed: &Seed) -> String {
     let mut inventory = ecosystems::inventory(&Capture { live: false, readings: BTreeMap::new() }, &[]);
     inventory.platform.release = Some(Release { distribution: "debian".to_owned(), name: "bookworm".to_owned() });
     inventory.components = Some(
-        Ecosystem::ALL.into_iter().flat_map(|e| ["curl", "linux", "demo"].map(|name| component(e, name))).collect(),
+        Ecosystem::ALL
+            .into_iter()
+            .flat_map(|e| ["curl", "linux", "demo"].map(|name| Arc::new(component(e, name))))
+            .collect(),
     );
     let matches = knowledge.find(&inventory);
     let _ = knowledge.vulnerability("CVE-2021-44228");

@@ -44,7 +44,7 @@ pub fn finding(parts: Parts<'_>, at: Timestamp) -> Finding {
             version: matched.version.clone(),
             purl: matched.package.purl(&matched.version),
         },
-        places: matched.places.iter().map(place).collect(),
+        places: matched.places.iter().map(|binary| place(binary)).collect(),
         fixed_version: matched.fixed_version.clone(),
         vendor_status: matched.vendor_status.as_str().to_owned(),
         vendor_urgency: Some(matched.urgency.clone()).filter(|urgency| !urgency.is_empty()),

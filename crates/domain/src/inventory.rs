@@ -1,6 +1,7 @@
 //! What one inspection read from one asset.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +12,9 @@ use crate::component::{Component, Release};
 pub struct Inventory {
     pub identity: Identity,
     pub platform: Platform,
-    /// `None`: the package database could not be read, so nothing is known about the software.
-    pub components: Option<Vec<Component>>,
+    /// `None`: the package database could not be read, so nothing is known about the software. Shared, as machines of one
+    /// estate have mostly the same.
+    pub components: Option<Vec<Arc<Component>>>,
     /// `uname -r`. `None`: not a running system (a root directory), or unreadable.
     pub running_kernel: Option<String>,
     /// `None`: not a running system, or unreadable.

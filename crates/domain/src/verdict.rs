@@ -16,7 +16,7 @@ pub struct Match {
     /// Affected source version.
     pub version: String,
     /// The affected binaries; the matches of one package share them.
-    pub places: Arc<[Component]>,
+    pub places: Arc<[Arc<Component>]>,
     /// Feed id of the advisory.
     pub source: String,
     /// The publisher's identifier of the advisory.

@@ -11,6 +11,7 @@ mod ubuntu_pro;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use domain::component::Component;
 use domain::inventory::{Area, Gap, Identity, Inventory};
@@ -77,7 +78,7 @@ pub(crate) fn inventory(capture: &Capture, follow_ups: &[(FollowUp, Reading)]) -
     let mut inventory = Inventory {
         identity,
         platform,
-        components,
+        components: components.map(|list| list.into_iter().map(Arc::new).collect()),
         running_kernel: None,
         listeners: None,
         reboot_required: None,

@@ -10,6 +10,7 @@ pub mod write;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -175,7 +176,7 @@ impl Bill {
         Inventory {
             identity: Identity::default(),
             platform: Platform { name: shown, release, architecture: None },
-            components: Some(self.components),
+            components: Some(self.components.into_iter().map(Arc::new).collect()),
             running_kernel: None,
             listeners: None,
             reboot_required: None,

@@ -1,15 +1,21 @@
-//! An estate matched with one knowledge file, one scope rescored, one advisory looked for: what cannot be timed from outside.
+//! An estate matched with one knowledge file, one advisory matched again, one scope rescored: what cannot be timed from
+//! outside. The inventories come from a store, as those of every estate do.
 //! `make bench` runs this.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context as _;
 use domain::advisory::VendorStatus;
+use domain::asset::Asset;
+use domain::component::Component;
 use domain::feed::FeedState;
-use domain::inventory::Inventory;
+use domain::ids::AssetId;
+use domain::inventory::{Identity, Inventory};
 use domain::priority::{EvidenceState, Signals, prioritize};
 use domain::scope::Context;
 use domain::vulnerability::Vulnerability;
@@ -17,20 +23,29 @@ use ecosystems::capture::{Capture, Probe, Reading};
 use jiff::Timestamp;
 use knowledge::{Knowledge, Matcher};
 use serde_json::json;
+use store::Db;
+use store::inspection::{Components, NewInspection};
+use uuid::Uuid;
 
 const ROUNDS: usize = 5;
+/// Different components of an estate against which one advisory is matched again.
+const DISTINCT: usize = 200_000;
 /// Vulnerabilities of an estate that are judged in a new context.
 const RESCORED: usize = 350_000;
 
 /// Arguments: data folder, folder of dpkg databases, instant. Cargo adds `--bench`.
 #[expect(clippy::print_stdout, reason = "the values go to whoever runs this")]
 #[expect(clippy::cast_precision_loss, reason = "counts, for people")]
-fn main() -> anyhow::Result<()> {
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     let mut argument = || arguments.next().context("say: DATA HOSTS INSTANT");
     let knowledge = Knowledge::open(&PathBuf::from(argument()?).join(engine::ingest::KNOWLEDGE_FILE))?;
-    let hosts = inventories(&PathBuf::from(argument()?))?;
+    let hosts = PathBuf::from(argument()?);
     let at: Timestamp = argument()?.parse()?;
+    let folder = tempfile::tempdir()?;
+    let db = Db::open(&folder.path().join("vigie.db").display().to_string()).await?;
+    let hosts = kept(&db, inventories(&hosts)?, at).await?;
 
     let rows: usize = hosts.iter().map(|host| host.components.as_ref().map_or(0, Vec::len)).sum();
     let mut findings = 0;
@@ -44,6 +59,7 @@ fn main() -> anyhow::Result<()> {
         }
     });
     let rescored = rescore(&knowledge, &hosts, at);
+    let advisory = advisory(&db, &knowledge, &hosts, at).await?;
     let value = |name: &str, value: f64, unit: &str| json!({"name": name, "value": value, "unit": unit});
     println!(
         "{}",
@@ -54,6 +70,7 @@ fn main() -> anyhow::Result<()> {
             value("w2_match_s", estate, "s"),
             value("w2_match_alone_s", alone, "s"),
             value("rescore_s", rescored, "s"),
+            value("advisory_rematch_ms", advisory * 1e3, "ms"),
         ])
     );
     Ok(())
@@ -87,6 +104,92 @@ fn inventory(status: Vec<u8>) -> Inventory {
         capture.readings.insert(*probe, Reading::Bytes(bytes));
     }
     ecosystems::inventory(&capture, &[])
+}
+
+/// The inventories as a store gives them back.
+async fn kept(db: &Db, hosts: Vec<Inventory>, at: Timestamp) -> anyhow::Result<Vec<Inventory>> {
+    let assets: Vec<AssetId> =
+        (1..=hosts.len()).map(|number| AssetId::from_uuid(Uuid::from_u128(number as u128))).collect();
+    let mut tx = db.begin().await?;
+    for (asset, inventory) in assets.iter().zip(&hosts) {
+        keep(&mut tx, *asset, inventory, at).await?;
+    }
+    tx.commit().await?;
+    let mut components = Components::default();
+    let mut kept = Vec::with_capacity(assets.len());
+    for asset in assets {
+        let stored = store::inspection::latest_sharing(db, asset, &mut components).await?;
+        kept.push(stored.context("an inventory was kept and is not there")?.inventory);
+    }
+    Ok(kept)
+}
+
+async fn keep(tx: &mut store::Tx, id: AssetId, inventory: &Inventory, at: Timestamp) -> anyhow::Result<()> {
+    let asset = Asset {
+        id,
+        name: id.to_string(),
+        way: None,
+        identity: Identity::default(),
+        platform: None,
+        tags: Vec::new(),
+        services: Vec::new(),
+        first_seen_at: at,
+        last_seen_at: at,
+        last_inspected_at: None,
+        last_error: None,
+        retired_at: None,
+    };
+    store::asset::upsert(tx, &asset).await?;
+    let new = NewInspection {
+        asset: id,
+        inventory,
+        undecided: &[],
+        knowledge: "",
+        way: None,
+        observed_at: at,
+        recorded_at: at,
+    };
+    store::inspection::record(tx, &new).await?;
+    Ok(())
+}
+
+/// Seconds from the names that an advisory is about to the verdicts on every component that it may concern.
+async fn advisory(db: &Db, knowledge: &Knowledge, hosts: &[Inventory], at: Timestamp) -> anyhow::Result<f64> {
+    let mut distinct: Vec<Arc<Component>> =
+        hosts.iter().flat_map(|host| host.components.iter().flatten().cloned()).collect();
+    distinct.sort();
+    distinct.dedup();
+    // The same packages in more versions than the hosts have.
+    let more = |(number, component): (usize, &Arc<Component>)| {
+        let version = format!("{}+{}", component.version, number / distinct.len());
+        Arc::new(Component { source_version: version.clone(), version, ..Component::clone(component) })
+    };
+    let all: Vec<Arc<Component>> =
+        distinct.iter().cycle().enumerate().skip(distinct.len()).take(DISTINCT - distinct.len()).map(more).collect();
+    let mut tx = db.begin().await?;
+    let large = Inventory { components: Some(all), ..hosts.first().context("there is no host")?.clone() };
+    keep(&mut tx, AssetId::from_uuid(Uuid::from_u128(u128::MAX)), &large, at).await?;
+    tx.commit().await?;
+
+    // Of all packages that advisories are about, the one that most components belong to.
+    let found = knowledge.find(&large);
+    let listed: BTreeSet<&str> = found.matched().map(|found| found.package.name.as_str()).collect();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for component in large.components.iter().flatten().filter(|component| listed.contains(component.source.as_str())) {
+        *counts.entry(&component.source).or_default() += 1;
+    }
+    let (name, _) = counts.into_iter().max_by_key(|(_, count)| *count).context("no advisory is about any component")?;
+    let mut shortest = f64::INFINITY;
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        let ids: Vec<i64> = store::inspection::components_named(db, &[name]).await?.into_iter().collect();
+        let mut components = Components::default();
+        components.read(db, &ids).await?;
+        let concerned = ids.iter().filter_map(|id| components.get(*id).cloned()).collect();
+        black_box(knowledge.find(&Inventory { components: Some(concerned), ..large.clone() }));
+        shortest = shortest.min(start.elapsed().as_secs_f64());
+    }
+    Ok(shortest)
 }
 
 /// Seconds to judge as many vulnerabilities as a large estate has, each once, in one context.

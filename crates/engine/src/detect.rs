@@ -247,7 +247,7 @@ mod tests {
         Inventory {
             identity: Identity::default(),
             platform: Platform { name: "Debian".to_owned(), release: Some(release()), architecture: None },
-            components: Some(if world.installed == 0 { Vec::new() } else { vec![component] }),
+            components: Some(if world.installed == 0 { Vec::new() } else { vec![component.into()] }),
             running_kernel: None,
             listeners: None,
             reboot_required: None,

@@ -7,6 +7,7 @@ mod ssh_url;
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use collect::connectors;
@@ -24,7 +25,7 @@ use jiff::Timestamp;
 use knowledge::{Knowledge, Matcher, Matches};
 use store::Tx;
 use store::finding::{Recording, Save, StoredFinding};
-use store::inspection::NewInspection;
+use store::inspection::{Components, NewInspection};
 
 pub use access::{Access, Keys, Login};
 pub use image::image;
@@ -114,7 +115,7 @@ fn application(path: &Path) -> Inventory {
 fn add(inventory: &mut Inventory, found: Found) {
     if !found.components.is_empty() {
         let components = inventory.components.get_or_insert_default();
-        components.extend(found.components);
+        components.extend(found.components.into_iter().map(Arc::new));
         components.sort();
         components.dedup();
     }
@@ -158,6 +159,7 @@ impl Engine {
         let hash = knowledge.hash();
         let touched = self.touched(&knowledge).await?;
         let mut matcher = Matcher::new(&knowledge);
+        let mut components = Components::default();
         let (mut after, mut count) = (None, 0);
         loop {
             let page = store::inspection::latest_of_all(&self.db, after, PAGE).await?;
@@ -173,7 +175,7 @@ impl Engine {
                         continue;
                     }
                 }
-                self.rematch_one(&knowledge, &mut matcher, summary.asset).await?;
+                self.rematch_one(&knowledge, &mut matcher, &mut components, summary.asset).await?;
                 count += 1;
             }
         }
@@ -233,12 +235,13 @@ impl Engine {
         &self,
         knowledge: &Knowledge,
         matcher: &mut Matcher<'_>,
+        components: &mut Components,
         asset: AssetId,
     ) -> anyhow::Result<()> {
         let now = self.now();
         let mut tx = self.db.begin().await?;
         store::asset::lock(&mut tx, asset).await?;
-        let Some(stored) = store::inspection::latest(&mut tx, asset).await? else { return Ok(()) };
+        let Some(stored) = store::inspection::latest_sharing(&mut tx, asset, components).await? else { return Ok(()) };
         let matches = matcher.find(&stored.inventory);
         let judged = Judgement::new(Some(knowledge), matches, &stored.inventory, now);
         let cause = format!("knowledge {}", knowledge.hash());

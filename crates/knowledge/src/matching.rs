@@ -10,6 +10,7 @@ mod matcher;
 mod ranges;
 mod verdict;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -91,7 +92,7 @@ impl Knowledge {
     /// Matches one inventory; what `known` has need not be judged again.
     fn find_with(&self, inventory: &Inventory, known: &mut Option<&mut Known>) -> Matches {
         let mut matches = Matches::default();
-        let mut worlds: [Vec<&Component>; Ecosystem::ALL.len()] = Default::default();
+        let mut worlds: [Vec<&Arc<Component>>; Ecosystem::ALL.len()] = Default::default();
         // What a distribution's package brought is the distribution's to judge.
         for component in inventory.components.iter().flatten().filter(|component| component.owner.is_empty()) {
             worlds[component.ecosystem as usize].push(component);
@@ -108,7 +109,7 @@ impl Knowledge {
                     continue;
                 }
             };
-            let order = |a: &&Component, b: &&Component| (&a.source, a.place()).cmp(&(&b.source, b.place()));
+            let order = |a: &&Arc<Component>, b: &&Arc<Component>| (&a.source, a.place()).cmp(&(&b.source, b.place()));
             components.sort_by(order);
             match Finder::new(self, ecosystem, &release, &inventory.product) {
                 Ok(finder) => finder.all(&components, inventory, known, &mut matches),
@@ -151,10 +152,10 @@ struct Finder<'a> {
 }
 
 /// The binaries of one package that are judged.
-pub(crate) struct Judged<'a> {
-    pub(crate) components: Vec<&'a Component>,
-    /// Newest installed version, where another one runs.
-    pub(crate) newest: Option<ecosystems::Version<'a>>,
+struct Judged<'p, 'a> {
+    components: Cow<'p, [&'a Arc<Component>]>,
+    /// The newest one that is installed, where another one runs.
+    newest: Option<(&'a Arc<Component>, ecosystems::Version<'a>)>,
 }
 
 impl<'a> Finder<'a> {
@@ -174,7 +175,7 @@ impl<'a> Finder<'a> {
     /// Matches packages that are sorted by name and place.
     fn all(
         &self,
-        components: &[&'a Component],
+        components: &[&'a Arc<Component>],
         inventory: &'a Inventory,
         known: &mut Option<&mut Known>,
         matches: &mut Matches,
@@ -190,18 +191,19 @@ impl<'a> Finder<'a> {
         }
         let kernels = Kernels::of(components, inventory);
         matches.open.extend(kernels.undecided());
+        let world = known.as_mut().map_or(0, |known| known.world(&self.surroundings, self.release));
         let mut unlisted: BTreeMap<String, u64> = BTreeMap::new();
         for package in components.chunk_by(|a, b| a.source == b.source && a.place() == b.place()) {
-            let verdict = if Kernels::concern(package) {
-                // Which kernel runs decides too, and no other package shares its verdict.
+            let judged = if Kernels::concern(package) {
                 let Some(judged) = kernels.judged(package) else { continue };
-                Arc::new(self.package(package[0], &judged))
+                judged
             } else {
-                let judge = || self.package(package[0], &Judged { components: package.to_vec(), newest: None });
-                match known {
-                    None => Arc::new(judge()),
-                    Some(known) => known.verdict(&self.surroundings, self.release, package, judge),
-                }
+                Judged { components: Cow::Borrowed(package), newest: None }
+            };
+            let judge = || self.package(package[0], &judged);
+            let verdict = match known {
+                None => Arc::new(judge()),
+                Some(known) => known.verdict(world, package[0], &judged, judge),
             };
             if !verdict.unlisted.is_empty() {
                 *unlisted.entry(verdict.unlisted.clone()).or_default() += 1;
@@ -215,7 +217,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Matches one package, of which `judged` are the binaries that count.
-    fn package(&self, first: &'a Component, judged: &Judged<'a>) -> Verdict {
+    fn package(&self, first: &'a Component, judged: &Judged<'_, 'a>) -> Verdict {
         let source = first.source.as_str();
         let mut verdict = Verdict {
             package: self.key(first),
@@ -245,11 +247,21 @@ impl<'a> Finder<'a> {
     }
 
     /// Whether the absence of a match proves something.
-    fn statements(&self, first: &'a Component, judged: &Judged<'a>, verdict: &mut Verdict) -> Result<bool, Damaged> {
+    fn statements(
+        &self,
+        first: &'a Component,
+        judged: &Judged<'_, 'a>,
+        verdict: &mut Verdict,
+    ) -> Result<bool, Damaged> {
         let (rows, by_binary) = self.rows(&judged.components)?;
         let mut decided = self.is_listed(&first.source, &rows, verdict)?;
         for part in judged.components.chunks(VERSIONS_MAX) {
-            let mut installed = Installed::of(self.surroundings.ecosystem, part, judged.newest.clone(), by_binary);
+            let mut installed = Installed::of(
+                self.surroundings.ecosystem,
+                part,
+                judged.newest.as_ref().map(|(_, version)| version.clone()),
+                by_binary,
+            );
             let compared = rows.iter().any(|c| c.row.version.bytes.get() > 0 || c.row.ranges.count.get() > 0);
             for reason in installed.unparsable().filter(|_| compared) {
                 decided = false;
@@ -266,7 +278,7 @@ impl<'a> Finder<'a> {
     }
 
     /// The statements about a package, by its source name and by the names of its binaries, sorted by vulnerability.
-    fn rows(&self, components: &[&'a Component]) -> Result<(Vec<Claim<'a>>, bool), Damaged> {
+    fn rows(&self, components: &[&'a Arc<Component>]) -> Result<(Vec<Claim<'a>>, bool), Damaged> {
         let mut rows: Vec<Claim<'a>> = Vec::new();
         self.claims(&components[0].source, |row| row.rank & BINARY == 0, "", &mut rows)?;
         let by_source = rows.len();
@@ -426,7 +438,7 @@ fn merge(matched: &mut Vec<Match>) {
     for part in parts {
         match matched.last_mut() {
             Some(last) if last.vulnerability == part.vulnerability => {
-                let mut places: Vec<Component> = last.places.iter().chain(part.places.iter()).cloned().collect();
+                let mut places: Vec<Arc<Component>> = last.places.iter().chain(part.places.iter()).cloned().collect();
                 places.sort();
                 places.dedup();
                 last.places = places.into();

@@ -14,6 +14,9 @@ impl Dialect {
     ///
     /// - `{identity}`: a bigint key that the engine numbers;
     /// - `{texts $n}`: a table `item` with the column `value`, one row for each text of the JSON list in `$n`;
+    /// - `{list a, b}`: columns as a JSON list;
+    /// - `{all x}`: the values of all rows as one JSON list, for thousands of small rows: each row that a driver hands over
+    ///   costs it more than what is in it;
     /// - `{lock}`, `{skip locked}`: row locks, which an engine with one writer does not need.
     pub(crate) fn render(self, text: Cow<'static, str>) -> Cow<'static, str> {
         if !text.contains('{') {
@@ -26,7 +29,19 @@ impl Dialect {
             }
         };
         let text = text.replace("{identity}", identity).replace("{lock}", lock).replace("{skip locked}", skip_locked);
-        Cow::Owned(self.render_lists(&text))
+        let words = match self {
+            Self::Sqlite => [
+                ("{texts ", "json_each(", ") as item"),
+                ("{list ", "json_array(", ")"),
+                ("{all ", "json_group_array(", ")"),
+            ],
+            Self::Postgres => [
+                ("{texts ", "jsonb_array_elements_text(", "::jsonb) as item(value)"),
+                ("{list ", "json_build_array(", ")"),
+                ("{all ", "coalesce(json_agg(", "), '[]')::text"),
+            ],
+        };
+        Cow::Owned(words.into_iter().fold(text, |text, (word, before, after)| surround(text, word, before, after)))
     }
 
     /// Keeps other openers of the database out while its schema is made. SQLite has its one writer for that.
@@ -84,30 +99,15 @@ impl Dialect {
         }
         text
     }
+}
 
-    fn render_lists(self, text: &str) -> String {
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once("{texts ") {
-            let (parameter, after) = after.split_once('}').unwrap_or((after, ""));
-            out.push_str(before);
-            match self {
-                Self::Sqlite => {
-                    out.push_str("json_each(");
-                    out.push_str(parameter);
-                    out.push_str(") as item");
-                }
-                Self::Postgres => {
-                    out.push_str("jsonb_array_elements_text(");
-                    out.push_str(parameter);
-                    out.push_str("::jsonb) as item(value)");
-                }
-            }
-            rest = after;
-        }
-        out.push_str(rest);
-        out
+/// Puts `before` and `after` in the place of a word in braces, around what stands behind it: the innermost first.
+fn surround(mut text: String, word: &str, before: &str, after: &str) -> String {
+    while let Some((front, behind)) = text.rsplit_once(word) {
+        let (inner, behind) = behind.split_once('}').unwrap_or((behind, ""));
+        text = [front, before, inner, after, behind].concat();
     }
+    text
 }
 
 #[cfg(test)]
@@ -131,6 +131,15 @@ mod tests {
             Dialect::Postgres.render(text.into()),
             "select x from t where k in (select item.value from jsonb_array_elements_text($2::jsonb) as item(value)) \
              for update skip locked"
+        );
+        let text = "select {all {list id, {list a, b}}} as parts from t";
+        assert_eq!(
+            Dialect::Sqlite.render(text.into()),
+            "select json_group_array(json_array(id, json_array(a, b))) as parts from t"
+        );
+        assert_eq!(
+            Dialect::Postgres.render(text.into()),
+            "select coalesce(json_agg(json_build_array(id, json_build_array(a, b))), '[]')::text as parts from t"
         );
         assert_eq!(Dialect::Postgres.render("select 1".into()), "select 1");
     }

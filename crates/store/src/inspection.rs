@@ -1,6 +1,7 @@
 //! Inspections: what was read from an asset, as compressed parts that equal readings share.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use domain::asset::Way;
 use domain::component::Component;
@@ -13,10 +14,12 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
 use crate::asset::{identifiers, note_identifiers};
+use crate::codec;
 use crate::db::{On, Tx};
 use crate::error::StoreError;
+use crate::intern;
+pub use crate::intern::Components;
 use crate::sql::{Row, json, query};
-use crate::{codec, intern};
 
 /// What to record of one reading.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +78,7 @@ pub async fn record(tx: &mut Tx, new: &NewInspection<'_>) -> Result<InspectionId
     let components = match &inventory.components {
         None => None,
         Some(components) => {
-            let ids = intern::components(tx, &components.iter().collect::<Vec<_>>()).await?;
+            let ids = intern::components(tx, &components.iter().map(Arc::as_ref).collect::<Vec<_>>()).await?;
             Some(keep(tx, asset, &codec::pack(&ids)).await?)
         }
     };
@@ -107,10 +110,19 @@ pub async fn record(tx: &mut Tx, new: &NewInspection<'_>) -> Result<InspectionId
 
 /// The latest inspection of an asset, as observed. `None`: never inspected.
 pub async fn latest<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<Option<Stored>, StoreError> {
+    latest_sharing(on, asset, &mut Components::default()).await
+}
+
+/// The same, for one asset of many: what others have too is read once, and their inventories share it.
+pub async fn latest_sharing<'a>(
+    on: impl Into<On<'a>>,
+    asset: AssetId,
+    known: &mut Components,
+) -> Result<Option<Stored>, StoreError> {
     let mut on = on.into();
     let text = select!("where asset_id = $1 order by observed_at desc, id desc limit 1");
     match query("read the latest inspection", text).bind(asset).optional(on.again()).await? {
-        Some(row) => stored(on, &row).await.map(Some),
+        Some(row) => stored(on, &row, known).await.map(Some),
         None => Ok(None),
     }
 }
@@ -120,7 +132,7 @@ pub async fn get<'a>(on: impl Into<On<'a>>, asset: AssetId, id: InspectionId) ->
     let mut on = on.into();
     let text = select!("where asset_id = $1 and id = $2");
     match query("read the inspection", text).bind(asset).bind(id).optional(on.again()).await? {
-        Some(row) => stored(on, &row).await.map(Some),
+        Some(row) => stored(on, &row, &mut Components::default()).await.map(Some),
         None => Ok(None),
     }
 }
@@ -179,17 +191,18 @@ pub async fn components_named<'a>(on: impl Into<On<'a>>, names: &[&str]) -> Resu
     let mut on = on.into();
     let mut ids = BTreeSet::new();
     for chunk in names.chunks(NAMES_MAX) {
-        let rows = query(
+        let found: Vec<i64> = query(
             "look components up by name",
-            "select id from component where source in (select item.value from {texts $1})
-             union select id from component where name in (select item.value from {texts $1})",
+            "select {all id} as ids from (
+                 select id from component where source in (select item.value from {texts $1})
+                 union select id from component where name in (select item.value from {texts $1})
+             ) as named",
         )
         .bind(json(chunk))
-        .all(on.again())
-        .await?;
-        for row in rows {
-            ids.insert(row.int("id")?);
-        }
+        .one(on.again())
+        .await?
+        .json("ids")?;
+        ids.extend(found);
     }
     Ok(ids)
 }
@@ -258,7 +271,7 @@ async fn touch_asset(tx: &mut Tx, new: &NewInspection<'_>) -> Result<(), StoreEr
     note_identifiers(tx, new.asset, &identifiers(&identity), new.observed_at).await
 }
 
-async fn stored(mut on: On<'_>, row: &Row) -> Result<Stored, StoreError> {
+async fn stored(mut on: On<'_>, row: &Row, known: &mut Components) -> Result<Stored, StoreError> {
     let summary = summary(row)?;
     let digests = [row.get::<Option<String>>("components")?, Some(row.text("facts")?), Some(row.text("undecided")?)];
     let parts = parts(on.again(), summary.asset, digests.iter().flatten()).await?;
@@ -269,8 +282,8 @@ async fn stored(mut on: On<'_>, row: &Row) -> Result<Stored, StoreError> {
     let mut inventory: Inventory = parse(row, facts.as_ref().map(part).transpose()?)?;
     if let Some(digest) = components {
         let ids = codec::unpack(part(digest)?).ok_or_else(|| row.corrupt("the components cannot be unpacked"))?;
-        let found = intern::components_by_id(on, &ids).await?;
-        let mut listed: Vec<Component> = found.into_values().collect();
+        known.read(on, &ids).await?;
+        let mut listed: Vec<Arc<Component>> = ids.iter().filter_map(|id| known.get(*id).cloned()).collect();
         if listed.len() != ids.len() {
             return Err(row.corrupt(format!("{} of {} components are gone", ids.len() - listed.len(), ids.len())));
         }

@@ -1,6 +1,7 @@
 //! What estates repeat is kept once and referred to by a number: components, packages, vulnerabilities.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use domain::component::{Component, Package};
 use domain::vulnerability::VulnerabilityId;
@@ -8,10 +9,16 @@ use sha2::{Digest as _, Sha256};
 
 use crate::db::{On, Tx};
 use crate::error::StoreError;
-use crate::sql::{Row, Value, insert_rows, json, query, word};
+use crate::sql::{Value, insert_rows, json, query, word};
 
 /// Keys looked up in one statement.
 const KEYS_MAX: usize = 1000;
+/// Components that are remembered; with more than this, all are forgotten.
+const COMPONENTS_MAX: usize = 500_000;
+
+/// Components that were read before, by their numbers: machines of one estate have mostly the same.
+#[derive(Debug, Default)]
+pub struct Components(HashMap<i64, Arc<Component>>);
 
 /// How one table interns: by a text key that stands for all parts.
 struct Table {
@@ -64,42 +71,35 @@ pub(crate) async fn vulnerabilities(tx: &mut Tx, ids: &[&VulnerabilityId]) -> Re
     intern(tx, &VULNERABILITY, keyed.collect()).await
 }
 
-/// The components behind numbers.
-pub(crate) async fn components_by_id(mut on: On<'_>, ids: &[i64]) -> Result<HashMap<i64, Component>, StoreError> {
-    let mut found = HashMap::with_capacity(ids.len());
-    for chunk in ids.chunks(KEYS_MAX) {
-        let rows = query(
-            "read components",
-            "select id, ecosystem, source, source_version, name, version, arch, path, kernel, module, origin, owner, cpe,
-                layer from component
-             where id in (select cast(item.value as bigint) from {texts $1})",
-        )
-        .bind(json(chunk))
-        .all(on.again())
-        .await?;
-        for row in rows {
-            found.insert(row.int("id")?, component(&row)?);
-        }
+impl Components {
+    /// The component behind a number that [`Components::read`] was asked for. `None`: it is gone.
+    pub fn get(&self, id: i64) -> Option<&Arc<Component>> {
+        self.0.get(&id)
     }
-    Ok(found)
-}
 
-fn component(row: &Row) -> Result<Component, StoreError> {
-    Ok(Component {
-        ecosystem: row.word("ecosystem")?,
-        source: row.text("source")?,
-        source_version: row.text("source_version")?,
-        name: row.text("name")?,
-        version: row.text("version")?,
-        arch: row.text("arch")?,
-        path: row.text("path")?,
-        kernel: row.text("kernel")?,
-        module: row.text("module")?,
-        origin: row.text("origin")?,
-        owner: row.text("owner")?,
-        cpe: row.text("cpe")?,
-        layer: row.text("layer")?,
-    })
+    /// Reads the components behind numbers, where they were not read before.
+    pub async fn read<'a>(&mut self, on: impl Into<On<'a>>, ids: &[i64]) -> Result<(), StoreError> {
+        let mut on = on.into();
+        if self.0.len() > COMPONENTS_MAX {
+            self.0.clear();
+        }
+        let missing: Vec<i64> = ids.iter().copied().filter(|id| !self.0.contains_key(id)).collect();
+        for chunk in missing.chunks(KEYS_MAX) {
+            // A list is read as a component: its fields stand in this order.
+            let read: Vec<(i64, Arc<Component>)> = query(
+                "read components",
+                "select {all {list id, {list ecosystem, source, source_version, name, version, arch, path, kernel, module,
+                     origin, owner, cpe, layer}}} as components from component
+                 where id in (select cast(item.value as bigint) from {texts $1})",
+            )
+            .bind(json(chunk))
+            .one(on.again())
+            .await?
+            .json("components")?;
+            self.0.extend(read);
+        }
+        Ok(())
+    }
 }
 
 fn component_parts(component: &Component) -> Vec<String> {

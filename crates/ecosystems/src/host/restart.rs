@@ -72,5 +72,5 @@ fn runs_old_kernel(inventory: &Inventory) -> Option<bool> {
             && crate::compare(image.ecosystem, &image.source_version, &current.source_version)
                 .is_ok_and(Ordering::is_gt)
     };
-    Some(images().any(newer))
+    Some(images().any(|image| newer(image)))
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::sync::Arc;
 
 use domain::component::{Component, Release};
 use domain::inventory::Inventory;
@@ -43,7 +44,7 @@ struct Bill<'a> {
     /// The package-url of the whole. Empty: none.
     product: &'a str,
     release: Option<&'a Release>,
-    components: &'a [Component],
+    components: &'a [Arc<Component>],
     tool: &'a str,
     at: Timestamp,
     id: &'a str,
@@ -231,7 +232,7 @@ fn purl(component: &Component, release: Option<&Release>) -> String {
 }
 
 /// An identifier of the content, in the form of a UUID (version 8: made by whoever makes it).
-fn uuid_of(name: &str, components: &[Component]) -> String {
+fn uuid_of(name: &str, components: &[Arc<Component>]) -> String {
     let mut hash = Sha256::new();
     hash.update(name);
     for component in components {

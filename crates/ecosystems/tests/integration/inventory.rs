@@ -190,6 +190,6 @@ fn an_image_without_a_package_manager_has_a_file_for_each_package() {
     let folder = ecosystems::deb::probes().iter().find(|probe| matches!(probe, Probe::Folder { .. })).unwrap();
     capture.readings.insert(*folder, Reading::Files(files));
     let inventory = ecosystems::inventory(&capture, &[]);
-    let names: Vec<String> = inventory.components.unwrap().into_iter().map(|component| component.name).collect();
+    let names: Vec<String> = inventory.components.unwrap().iter().map(|component| component.name.clone()).collect();
     assert_eq!(names, ["base", "tzdata"]);
 }

@@ -59,7 +59,7 @@ fn show(component: &Component) -> String {
 }
 
 fn shown(inventory: &Inventory) -> Vec<String> {
-    let mut lines: Vec<String> = inventory.components.iter().flatten().map(show).collect();
+    let mut lines: Vec<String> = inventory.components.iter().flatten().map(|component| show(component)).collect();
     lines.sort();
     lines
 }

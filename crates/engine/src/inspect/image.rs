@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use collect::connectors::image::Layered;
 use domain::component::Component;
@@ -28,7 +29,7 @@ pub fn image(image: &Image, spool: &Path) -> io::Result<Inventory> {
     let mut inventory = system(&tree);
     for component in inventory.components.iter_mut().flatten().filter(|component| component.layer.is_empty()) {
         if let Some(layer) = brought.get(component) {
-            component.layer.clone_from(layer);
+            Arc::make_mut(component).layer.clone_from(layer);
         }
     }
     if let Some(components) = &mut inventory.components {
@@ -45,8 +46,8 @@ fn packages_with_layers(
     tree: &Layered,
     probes: &[Probe],
     layer: &str,
-    below: &HashMap<Component, String>,
-) -> HashMap<Component, String> {
+    below: &HashMap<Arc<Component>, String>,
+) -> HashMap<Arc<Component>, String> {
     let capture = tree::capture(tree, probes);
     let components = ecosystems::inventory(&capture, &[]).components.unwrap_or_default();
     components

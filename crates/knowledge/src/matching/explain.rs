@@ -1,5 +1,7 @@
 //! Why one component is affected by one vulnerability, or is not, or why nobody can tell.
 
+use std::sync::Arc;
+
 use domain::advisory::{Rank, VendorStatus};
 use domain::component::{Component, Release};
 use domain::verdict::Confidence;
@@ -7,7 +9,7 @@ use serde::Serialize;
 
 use super::installed::Installed;
 use super::verdict::{self, Said, Word, decide, vendor_status};
-use super::{Finder, Judged, ranges, said};
+use super::{Finder, ranges, said};
 use crate::error::Damaged;
 use crate::format::{StatementRow, VulnerabilityRow, flag, status};
 use crate::lookup::Knowledge;
@@ -87,10 +89,11 @@ impl Knowledge {
             return Ok(finder.unknown(explanation));
         };
         explanation.vulnerability = self.vulnerability_id(flaw)?.to_string();
-        let judged = Judged { components: vec![component], newest: None };
-        let (rows, by_binary) = finder.rows(&judged.components)?;
+        let component = Arc::new(component.clone());
+        let components = [&component];
+        let (rows, by_binary) = finder.rows(&components)?;
         let rows: Vec<_> = rows.into_iter().filter(|claim| claim.vulnerability == index).collect();
-        let installed = Installed::of(component.ecosystem, &judged.components, None, by_binary);
+        let installed = Installed::of(component.ecosystem, &components, None, by_binary);
         let said = said(&rows, &installed);
         finder.consider(&said, &installed, flaw, explanation)
     }

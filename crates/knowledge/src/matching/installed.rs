@@ -57,7 +57,7 @@ pub(super) struct Installed<'a> {
     /// The newest version, where it is installed and does not run.
     newest: Option<Version<'a>>,
     /// The binaries of a set of versions; most findings of a package share one.
-    places: Vec<(Set, Arc<[Component]>)>,
+    places: Vec<(Set, Arc<[Arc<Component>]>)>,
 }
 
 pub(super) struct Entry<'a> {
@@ -67,14 +67,14 @@ pub(super) struct Entry<'a> {
     pub(super) name: &'a str,
     /// Built in a module stream, so that statements about the plain package are about something else.
     pub(super) module: Option<&'a str>,
-    components: Vec<&'a Component>,
+    components: Vec<&'a Arc<Component>>,
 }
 
 impl<'a> Installed<'a> {
     /// `by_binary`: statements name binaries, so each binary has a version of its own.
     pub(super) fn of(
         ecosystem: Ecosystem,
-        components: &[&'a Component],
+        components: &[&'a Arc<Component>],
         newest: Option<Version<'a>>,
         by_binary: bool,
     ) -> Self {
@@ -139,16 +139,16 @@ impl<'a> Installed<'a> {
     }
 
     /// The binaries of a set of versions.
-    pub(super) fn places(&mut self, set: Set) -> Arc<[Component]> {
+    pub(super) fn places(&mut self, set: Set) -> Arc<[Arc<Component>]> {
         if let Some((_, places)) = self.places.iter().find(|(known, _)| *known == set) {
             return Arc::clone(places);
         }
         let entries = self.versions.iter().enumerate().filter(|(index, _)| set.contains(*index));
-        let mut places: Vec<Component> =
-            entries.flat_map(|(_, entry)| &entry.components).map(|component| (*component).clone()).collect();
+        let mut places: Vec<Arc<Component>> =
+            entries.flat_map(|(_, entry)| &entry.components).map(|component| Arc::clone(component)).collect();
         places.sort();
         places.dedup();
-        let places: Arc<[Component]> = places.into();
+        let places: Arc<[Arc<Component>]> = places.into();
         self.places.push((set, Arc::clone(&places)));
         places
     }

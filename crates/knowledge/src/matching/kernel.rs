@@ -1,5 +1,8 @@
 //! Kernels are judged by what runs, not by what is installed.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use domain::component::Component;
 use domain::inventory::{Area, Inventory};
 use domain::verdict::{Undecided, UndecidedKind};
@@ -21,8 +24,8 @@ pub(super) enum Kernels<'a> {
 }
 
 impl<'a> Kernels<'a> {
-    pub(super) fn of(components: &[&'a Component], inventory: &'a Inventory) -> Self {
-        let images: Vec<&'a Component> = components.iter().copied().filter(|c| !c.kernel.is_empty()).collect();
+    pub(super) fn of(components: &[&'a Arc<Component>], inventory: &'a Inventory) -> Self {
+        let images: Vec<&'a Arc<Component>> = components.iter().copied().filter(|c| !c.kernel.is_empty()).collect();
         if let Some(running) = inventory.running_kernel.as_deref() {
             if images.iter().any(|image| image.kernel == running) {
                 return Self::Running(running);
@@ -54,32 +57,34 @@ impl<'a> Kernels<'a> {
     }
 
     /// Whether a package has to do with kernels.
-    pub(super) fn concern(components: &[&'a Component]) -> bool {
-        let is_source = |first: &&Component| kernel::is_source(first.ecosystem, &first.source);
+    pub(super) fn concern(components: &[&'a Arc<Component>]) -> bool {
+        let is_source = |first: &&Arc<Component>| kernel::is_source(first.ecosystem, &first.source);
         components.iter().any(|component| !component.kernel.is_empty()) || components.first().is_some_and(is_source)
     }
 
     /// The binaries of a kernel's package that count. `None`: nobody knows which runs.
-    pub(super) fn judged(&self, components: &[&'a Component]) -> Option<Judged<'a>> {
-        let images: Vec<&'a Component> = components.iter().copied().filter(|c| !c.kernel.is_empty()).collect();
+    pub(super) fn judged<'p>(&self, components: &'p [&'a Arc<Component>]) -> Option<Judged<'p, 'a>> {
+        let images: Vec<&'a Arc<Component>> = components.iter().copied().filter(|c| !c.kernel.is_empty()).collect();
         // Headers, tools and metapackages of a kernel's source carry none of its code.
         let counts = match self {
             Self::Running(release) | Self::Newest(release) => *release,
-            Self::Absent => return Some(Judged { components: Vec::new(), newest: None }),
+            Self::Absent => return Some(Judged { components: Cow::default(), newest: None }),
             Self::Unknown { .. } => return None,
         };
         let newest = match self {
-            Self::Running(_) => newest(&images).ok().flatten().map(|(_, version)| version),
+            Self::Running(_) => newest(&images).ok().flatten(),
             _ => None,
         };
-        let components = images.into_iter().filter(|image| image.kernel == counts).collect();
-        Some(Judged { components, newest })
+        let components: Vec<_> = images.into_iter().filter(|image| image.kernel == counts).collect();
+        Some(Judged { components: Cow::Owned(components), newest })
     }
 }
 
 /// The image of the highest version.
-fn newest<'a>(images: &[&'a Component]) -> Result<Option<(&'a Component, Version<'a>)>, ecosystems::Unparsable> {
-    let mut newest: Option<(&'a Component, Version<'a>)> = None;
+fn newest<'a>(
+    images: &[&'a Arc<Component>],
+) -> Result<Option<(&'a Arc<Component>, Version<'a>)>, ecosystems::Unparsable> {
+    let mut newest: Option<(&'a Arc<Component>, Version<'a>)> = None;
     for image in images {
         let version = Version::parse(image.ecosystem, &image.source_version)?;
         let newer = newest

@@ -8,13 +8,14 @@ use domain::inventory::Inventory;
 use foldhash::fast::FixedState;
 
 use super::verdict::Surroundings;
-use super::{Matches, Verdict};
+use super::{Judged, Matches, Verdict};
 use crate::lookup::Knowledge;
 
 /// Verdicts that are remembered; with more than this, all are forgotten.
 const VERDICTS_MAX: usize = 400_000;
 
-/// Matches many inventories with one knowledge. Machines of one estate have mostly the same packages.
+/// Matches many inventories with one knowledge. Machines of one estate have mostly the same packages; where they share
+/// their components too, a package is judged once for all of them.
 pub struct Matcher<'k> {
     knowledge: &'k Knowledge,
     known: Known,
@@ -31,69 +32,54 @@ impl<'k> Matcher<'k> {
     }
 }
 
-/// Verdicts by everything that they depend on, written down as bytes.
+/// Verdicts by everything that they depend on.
 #[derive(Default)]
 pub(super) struct Known {
-    verdicts: HashMap<Box<[u8]>, Arc<Verdict>, FixedState>,
-    /// The bytes of the package that is looked for.
-    key: Vec<u8>,
+    /// Releases and products: what the verdicts of one inventory have in common.
+    worlds: Vec<(Release, String)>,
+    verdicts: HashMap<Box<[usize]>, Remembered, FixedState>,
+    /// The key of the package that is looked for.
+    key: Vec<usize>,
+}
+
+struct Remembered {
+    verdict: Arc<Verdict>,
+    /// A component is known by its address, so it must not be given up for another one while that stands in a key.
+    _components: Vec<Arc<Component>>,
 }
 
 impl Known {
+    /// The number of a release and a product.
+    pub(super) fn world(&mut self, surroundings: &Surroundings<'_>, release: &Release) -> usize {
+        let same = |(known, product): &(Release, String)| known == release && product == surroundings.product;
+        self.worlds.iter().position(same).unwrap_or_else(|| {
+            self.worlds.push((release.clone(), surroundings.product.to_owned()));
+            self.worlds.len() - 1
+        })
+    }
+
     /// The verdict on a package that is installed just so, judged now where it is the first of its kind.
     pub(super) fn verdict(
         &mut self,
-        surroundings: &Surroundings<'_>,
-        release: &Release,
-        components: &[&Component],
+        world: usize,
+        first: &Arc<Component>,
+        judged: &Judged<'_, '_>,
         judge: impl FnOnce() -> Verdict,
     ) -> Arc<Verdict> {
+        let newest = judged.newest.as_ref().map(|(component, _)| *component);
+        let components = || [first].into_iter().chain(newest).chain(judged.components.iter().copied());
         self.key.clear();
-        self.key.push(surroundings.ecosystem as u8);
-        write(&mut self.key, [&*release.distribution, &*release.name, surroundings.product]);
-        for component in components {
-            write_component(&mut self.key, component);
-        }
-        if let Some(verdict) = self.verdicts.get(&*self.key) {
-            return Arc::clone(verdict);
+        self.key.extend([world, usize::from(newest.is_some())]);
+        self.key.extend(components().map(|component| Arc::as_ptr(component).addr()));
+        if let Some(known) = self.verdicts.get(&*self.key) {
+            return Arc::clone(&known.verdict);
         }
         let verdict = Arc::new(judge());
         if self.verdicts.len() >= VERDICTS_MAX {
             self.verdicts.clear();
         }
-        self.verdicts.insert(self.key.as_slice().into(), Arc::clone(&verdict));
+        let remembered = Remembered { verdict: Arc::clone(&verdict), _components: components().cloned().collect() };
+        self.verdicts.insert(self.key.as_slice().into(), remembered);
         verdict
-    }
-}
-
-fn write_component(key: &mut Vec<u8>, component: &Component) {
-    // Without `..`: what is added to a component may be what a verdict depends on.
-    let Component {
-        ecosystem: _,
-        source,
-        source_version,
-        name,
-        version,
-        arch,
-        path,
-        kernel,
-        module,
-        origin,
-        owner,
-        cpe,
-        layer,
-    } = component;
-    write(
-        key,
-        [source, source_version, name, version, arch, path, kernel, module, origin, owner, cpe, layer]
-            .map(String::as_str),
-    );
-}
-
-/// Texts with their lengths, so that no two lists have the same bytes.
-fn write<const N: usize>(key: &mut Vec<u8>, texts: [&str; N]) {
-    for text in texts {
-        key.extend_from_slice(&(text.len() as u64).to_le_bytes()[..4]);
-        key.extend_from_slice(text.as_bytes());
     }
 }

@@ -79,7 +79,7 @@ pub(crate) fn inventory(components: &[&str]) -> Inventory {
     Inventory {
         identity: Identity::default(),
         platform: Platform { name: "Debian".to_owned(), release: Some(bookworm()), architecture: None },
-        components: Some(components.iter().map(|text| component(text)).collect()),
+        components: Some(components.iter().map(|text| component(text).into()).collect()),
         running_kernel: None,
         listeners: None,
         reboot_required: None,

@@ -16,7 +16,7 @@ use super::{Position, StoredFinding};
 use crate::codec;
 use crate::db::On;
 use crate::error::StoreError;
-use crate::intern::components_by_id;
+use crate::intern::Components;
 use crate::sql::{Query, Row, query};
 
 /// The columns of a finding with its package and vulnerability, in front of what selects the rows.
@@ -63,7 +63,7 @@ pub(super) async fn load(mut on: On<'_>, statement: Query) -> Result<Vec<(Positi
 }
 
 /// Sets of places by their packed form: a package's findings share one.
-type Places = HashMap<Vec<u8>, Arc<[Component]>>;
+type Places = HashMap<Vec<u8>, Arc<[Arc<Component>]>>;
 
 async fn places(on: On<'_>, rows: &[Row]) -> Result<Places, StoreError> {
     let mut packed: HashMap<Vec<u8>, Vec<i64>> = HashMap::new();
@@ -75,12 +75,13 @@ async fn places(on: On<'_>, rows: &[Row]) -> Result<Places, StoreError> {
         }
     }
     let wanted: BTreeSet<i64> = packed.values().flatten().copied().collect();
-    let components = components_by_id(on, &wanted.into_iter().collect::<Vec<_>>()).await?;
+    let mut components = Components::default();
+    components.read(on, &wanted.into_iter().collect::<Vec<_>>()).await?;
     let mut places = Places::with_capacity(packed.len());
     for (bytes, ids) in packed {
         let mut listed = Vec::with_capacity(ids.len());
         for id in ids {
-            let component = components.get(&id).cloned();
+            let component = components.get(id).cloned();
             let gone = || StoreError::corrupt("read findings", format!("component {id} is gone"));
             listed.push(component.ok_or_else(gone)?);
         }

@@ -1,6 +1,7 @@
 //! From findings to rows.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use domain::component::Component;
 use domain::finding::{Change, Detection, Episode, Finding};
@@ -66,7 +67,8 @@ async fn keys(tx: &mut Tx, saves: &[Save<'_>]) -> Result<Vec<Key>, StoreError> {
 /// The places of each match, packed.
 async fn places(tx: &mut Tx, saves: &[Save<'_>]) -> Result<Vec<Vec<u8>>, StoreError> {
     let of = |save: &Save<'_>| save.matched.map(|matched| matched.places.len()).unwrap_or_default();
-    let all: Vec<&Component> = saves.iter().filter_map(|save| save.matched).flat_map(|m| m.places.iter()).collect();
+    let all: Vec<&Component> =
+        saves.iter().filter_map(|save| save.matched).flat_map(|m| m.places.iter()).map(Arc::as_ref).collect();
     let mut ids = intern::components(tx, &all).await?.into_iter();
     Ok(saves.iter().map(|save| codec::pack(&ids.by_ref().take(of(save)).collect::<Vec<_>>())).collect())
 }

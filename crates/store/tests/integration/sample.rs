@@ -1,5 +1,7 @@
 //! Objects for tests.
 
+use std::sync::Arc;
+
 use domain::advisory::VendorStatus;
 use domain::asset::{Asset, SshTarget, Way};
 use domain::component::{Component, Ecosystem, Package, Release};
@@ -55,8 +57,8 @@ pub(crate) fn release() -> Release {
     Release { distribution: "debian".to_owned(), name: "bookworm".to_owned() }
 }
 
-pub(crate) fn component(name: &str, version: &str) -> Component {
-    Component {
+pub(crate) fn component(name: &str, version: &str) -> Arc<Component> {
+    Arc::new(Component {
         ecosystem: Ecosystem::Deb,
         source: name.to_owned(),
         source_version: version.to_owned(),
@@ -66,7 +68,7 @@ pub(crate) fn component(name: &str, version: &str) -> Component {
         path: "var/lib/dpkg/status".to_owned(),
         kernel: String::new(),
         ..Component::default()
-    }
+    })
 }
 
 pub(crate) fn inventory() -> Inventory {
