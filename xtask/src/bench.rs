@@ -4,6 +4,7 @@
 //! formats, and the process that is timed is the one that people start. Only what cannot be seen from outside
 //! (opening, a warm evaluation) is measured inside, by a bench target of the engine.
 
+mod everything;
 mod generate;
 mod measure;
 mod mirror;
@@ -30,6 +31,8 @@ const TRACKER_BYTES: u64 = 60_000_000;
 /// Runs of which the median counts.
 const RUNS: usize = 31;
 const COMPILE_RUNS: usize = 3;
+/// Where the publishers' data has the CVE records of Vulnrichment.
+const CVE_RECORDS: &str = "vulnrichment/vulnrichment-develop.tar.zst";
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -98,15 +101,16 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
     sync(&vigie, &data, &work.join("mirror"), &["debian", "epss", "kev", "nvd"])?;
     let mut values = values_of(&facts);
     values.extend(matching(&work, &vigie, &data)?);
-    values.extend(inside(root, "warm", &data, &work.join("host"))?);
+    values.extend(inside(root, "engine", "warm", &[&data, &work.join("host"), Path::new(AT)])?);
     // One host of our own generator is no estate.
     if let Some(workload) = &options.workload {
-        values.extend(inside(root, "estate", &data, &workload.join("hosts"))?);
+        values.extend(inside(root, "engine", "estate", &[&data, &workload.join("hosts"), Path::new(AT)])?);
     }
     values.extend(compiling(&work, &vigie)?);
     values.extend(software(&work, &vigie, &data)?);
     if let Some(folder) = &options.data {
-        values.extend(all_feeds(&work, &vigie, folder)?);
+        values.extend(everything::measure(&work, &vigie, folder)?);
+        values.extend(inside(root, "feeds", "cve5", &[&folder.join(CVE_RECORDS)])?);
     }
     fs::write(target.join("bench.json"), serde_json::to_string_pretty(&values)? + "\n")?;
     report::write(&root.join("docs/benchmarks.md"), &values, &facts.origin)?;
@@ -232,13 +236,11 @@ fn matching(work: &Path, vigie: &Path, data: &Path) -> anyhow::Result<Vec<Value>
     Ok(values)
 }
 
-/// What is measured inside one process, by a bench target of the engine.
-fn inside(root: &Path, target: &str, data: &Path, hosts: &Path) -> anyhow::Result<Vec<Value>> {
+/// What is measured inside one process, by a bench target of a crate.
+fn inside(root: &Path, package: &str, target: &str, arguments: &[&Path]) -> anyhow::Result<Vec<Value>> {
     let output = cargo()
-        .args(["bench", "--locked", "--quiet", "--package", "engine", "--bench", target, "--"])
-        .arg(data)
-        .arg(hosts)
-        .arg(AT)
+        .args(["bench", "--locked", "--quiet", "--package", package, "--bench", target, "--"])
+        .args(arguments)
         .current_dir(root)
         .output()?;
     ensure!(output.status.success(), "the bench target {target} failed: {}", String::from_utf8_lossy(&output.stderr));
@@ -276,18 +278,5 @@ fn software(work: &Path, vigie: &Path, data: &Path) -> anyhow::Result<Vec<Value>
         Value::new("sbom10k_mb", scanned.megabytes, "MB"),
         Value::new("sbom_make_ms", made.milliseconds, "ms"),
         Value::new("sbom_make_mb", made.megabytes, "MB"),
-    ])
-}
-
-/// Everything that the publishers' data holds, from the mirror to the finished knowledge file.
-#[expect(clippy::cast_precision_loss, reason = "megabytes, for people")]
-fn all_feeds(work: &Path, vigie: &Path, folder: &Path) -> anyhow::Result<Vec<Value>> {
-    let data = work.join("all");
-    let run = sync(vigie, &data, folder, &[])?;
-    let file = fs::metadata(data.join("knowledge.vkb")).context("look at the knowledge file")?.len();
-    Ok(vec![
-        Value::new("feeds_all_s", run.cost.milliseconds / 1e3, "s"),
-        Value::new("feeds_all_mb", run.cost.megabytes, "MB"),
-        Value::new("knowledge_file_mb", file as f64 / 1e6, "MB"),
     ])
 }

@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => {
             let usage = error.is::<exit::Usage>() || error.is::<engine::Invalid>();
-            let _ = writeln!(io::stderr(), "vigie: {error:#}");
+            let _ = writeln!(io::stderr(), "vigie: {}", engine::with_causes(&error));
             if usage { Exit::Usage.into() } else { Exit::Failed.into() }
         }
     }

@@ -42,9 +42,9 @@ pub(crate) async fn run(common: &Common, args: Remediate) -> anyhow::Result<Exit
             Ok(answer) => answers.push(answer),
             Err(error) => {
                 failed = true;
-                answers.push(json!({ "asset": asset.name, "error": format!("{error:#}") }));
+                answers.push(json!({ "asset": asset.name, "error": engine::with_causes(&error) }));
                 if common.format != Format::Json {
-                    output::line(format_args!("{}: FAILED: {error:#}", asset.name))?;
+                    output::line(format_args!("{}: FAILED: {}", engine::with_causes(&error), asset.name))?;
                 }
             }
         }

@@ -67,7 +67,7 @@ async fn work(engine: &Arc<Engine>, args: &Serve, stopped: watch::Receiver<bool>
     if let Some(local) = local
         && let Err(error) = engine.inspect(local).await
     {
-        error!("{error:#}");
+        error!("{}", engine::with_causes(&error));
     }
     if let Some(count) = args.first_priorities {
         print_first(engine, count).await?;
@@ -128,12 +128,12 @@ async fn synchronise(engine: &Engine, source: &Source) {
             let updated = report.feeds.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Updated)).count();
             info!(updated, "feeds synchronised");
         }
-        Err(error) => error!("feeds could not be synchronised: {error:#}"),
+        Err(error) => error!("feeds could not be synchronised: {error}"),
     }
     match engine.rematch().await {
         Ok(0) => {}
         Ok(count) => info!(assets = count, "matched stored inventories with new knowledge"),
-        Err(error) => error!("stored inventories could not be matched: {error:#}"),
+        Err(error) => error!("stored inventories could not be matched: {}", engine::with_causes(&error)),
     }
 }
 
@@ -145,7 +145,7 @@ async fn keep_synchronised(engine: &Engine, args: &Serve, mut stopped: watch::Re
         }
         match choose_source(engine, args).await {
             Ok(source) => synchronise(engine, &source).await,
-            Err(error) => error!("no source of feeds: {error:#}"),
+            Err(error) => error!("no source of feeds: {}", engine::with_causes(&error)),
         }
     }
 }
@@ -153,7 +153,7 @@ async fn keep_synchronised(engine: &Engine, args: &Serve, mut stopped: watch::Re
 async fn keep_inspecting(engine: &Arc<Engine>, mut stopped: watch::Receiver<bool>) {
     loop {
         if let Err(error) = inspect_due(engine).await {
-            error!("the schedule could not be followed: {error:#}");
+            error!("the schedule could not be followed: {}", engine::with_causes(&error));
         }
         if waited_until_stop(&mut stopped, SCHEDULE_EVERY).await {
             return;
@@ -176,7 +176,7 @@ async fn inspect_due(engine: &Arc<Engine>) -> anyhow::Result<()> {
         running.spawn(async move {
             match engine.inspect(asset.id).await {
                 Ok(outcome) => info!(asset.name, opened = outcome.opened, ended = outcome.ended, "inspected"),
-                Err(error) => warn!("{error:#}"),
+                Err(error) => warn!("{}", engine::with_causes(&error)),
             }
         });
     }

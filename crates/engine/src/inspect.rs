@@ -143,7 +143,7 @@ impl Engine {
         match self.read(&asset).await {
             Ok(inventory) => self.keep(&asset, &inventory, at).await,
             Err(error) => {
-                let reason = format!("{error:#}");
+                let reason = crate::with_causes(&error);
                 let mut tx = self.db.begin().await?;
                 store::asset::record_error(&mut tx, id, &reason).await?;
                 tx.commit().await?;

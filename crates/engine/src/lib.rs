@@ -29,6 +29,19 @@ use store::Db;
 #[error("{0}")]
 pub struct Invalid(pub String);
 
+/// An error with its causes, each said once: some libraries put a cause into their text too, and others do not.
+pub fn with_causes(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// Tells the time: the clock belongs to the program, not to the verbs.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
@@ -99,5 +112,22 @@ fn stamp(path: &Path, data_dir: &Path) -> anyhow::Result<Option<Stamp>> {
         })),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("look at {}", path.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let missing = || io::Error::new(io::ErrorKind::NotFound, "no such file");
+        let told = knowledge::KnowledgeError::Open { path: "k".into(), source: missing() };
+        let error = anyhow::Error::new(told).context("start");
+        assert_eq!(with_causes(&error), "start: cannot open the knowledge file k: no such file");
+        let silent = anyhow::Error::new(missing()).context("open k").context("start");
+        assert_eq!(with_causes(&silent), "start: open k: no such file");
     }
 }

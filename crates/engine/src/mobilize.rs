@@ -201,7 +201,7 @@ impl Engine {
         tx.commit().await?;
         for run in &runs {
             if let Err(error) = self.inspect(run.action.asset).await {
-                tracing::warn!(run.id = %run.id, "after an interrupted run: {error:#}");
+                tracing::warn!(run.id = %run.id, "after an interrupted run: {}", crate::with_causes(&error));
             }
         }
         Ok(runs)
@@ -322,7 +322,7 @@ fn outcome(output: anyhow::Result<Output>) -> (String, Option<String>) {
             let failure = (output.status != Some(0)).then(|| last_lines(&output.stderr));
             (text, failure)
         }
-        Err(error) => (String::new(), Some(format!("{error:#}"))),
+        Err(error) => (String::new(), Some(crate::with_causes(&error))),
     }
 }
 

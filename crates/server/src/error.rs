@@ -68,7 +68,7 @@ impl ApiError {
         if error.chain().any(|cause| cause.is::<StoreError>()) {
             return error.into();
         }
-        Self::new(StatusCode::BAD_GATEWAY, "failed", format!("{error:#}"))
+        Self::new(StatusCode::BAD_GATEWAY, "failed", engine::with_causes(&error))
     }
 
     fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
@@ -84,7 +84,7 @@ impl From<anyhow::Error> for ApiError {
         if let Some(StoreError::Taken { .. }) = error.downcast_ref::<StoreError>() {
             return Self::conflict("the name is taken");
         }
-        tracing::error!("a request failed: {error:#}");
+        tracing::error!("a request failed: {}", engine::with_causes(&error));
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong here; the log says what")
     }
 }

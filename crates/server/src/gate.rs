@@ -74,7 +74,7 @@ async fn keep_alive(state: &State, session: &Session, now: Timestamp) -> Timesta
         Ok(()) => later,
         Err(error) => {
             // The session is good; the next request tries again.
-            tracing::warn!("a session could not be extended: {error:#}");
+            tracing::warn!("a session could not be extended: {error}");
             session.expires_at
         }
     }

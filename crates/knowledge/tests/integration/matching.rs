@@ -1,9 +1,12 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use domain::advisory::{Advisory, Rank, Statement, Versions};
-use domain::component::Release;
+use domain::component::{Component, Release};
 use domain::feed::FeedSnapshot;
 use domain::record::{Flaw, Record};
 use knowledge::{Builder, Knowledge, Matcher};
-use proptest::prelude::{prop_assert_eq, proptest};
+use proptest::prelude::{any, prop_assert_eq, proptest};
 
 use crate::samples::{
     advisory, bookworm, covers, decided, fixed, flaw, inventory, knowledge, matched, snapshot, source, undecided,
@@ -182,11 +185,15 @@ fn only_packages_whose_statements_differ_have_changed() {
 }
 
 proptest! {
-    /// Judging once what is installed alike changes no verdict, in whatever order machines come.
+    /// Judging once what is installed alike changes no verdict, in whatever order machines come, whether or not they share
+    /// their components.
     #[test]
     fn a_matcher_says_what_each_match_alone_says(
-        hosts in proptest::collection::vec(proptest::collection::vec((0..4_usize, 1..4_u8), 0..6), 1..8),
-        running in proptest::option::of(1..3_u8),
+        hosts in proptest::collection::vec(
+            (proptest::option::of(1..4_u8), proptest::collection::vec((0..4_usize, 1..4_u8), 0..6)),
+            1..8,
+        ),
+        shares in any::<bool>(),
     ) {
         let mut builder = Builder::new();
         builder.feed(snapshot("debian"));
@@ -201,8 +208,9 @@ proptest! {
         }
         let knowledge = Knowledge::from_bytes(builder.finish().expect("a sample is small")).expect("a sound file");
         let mut matcher = Matcher::new(&knowledge);
-        for host in hosts {
-            let packages: Vec<String> = host
+        let mut shared: BTreeMap<Arc<Component>, Arc<Component>> = BTreeMap::new();
+        for (running, packages) in hosts {
+            let packages: Vec<String> = packages
                 .into_iter()
                 .map(|(name, version)| match ["demo", "other", "clean", "linux"][name] {
                     "linux" => format!("linux {version} {version}-amd64"),
@@ -211,6 +219,9 @@ proptest! {
                 .collect();
             let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
             let mut inventory = inventory(&packages);
+            for component in inventory.components.iter_mut().flatten().filter(|_| shares) {
+                *component = Arc::clone(shared.entry(Arc::clone(component)).or_insert_with(|| Arc::clone(component)));
+            }
             inventory.running_kernel = running.map(|version| format!("{version}-amd64"));
             let alone = knowledge.find(&inventory);
             prop_assert_eq!(&matcher.find(&inventory), &alone);
