@@ -56,7 +56,7 @@ fn answer(asset: &str, result: &anyhow::Result<Outcome>) -> Value {
             json!({ "asset": asset, "opened": outcome.opened, "ended": outcome.ended, "active": outcome.active,
                 "unknown": unknown })
         }
-        Err(error) => json!({ "asset": asset, "error": engine::with_causes(&error) }),
+        Err(error) => json!({ "asset": asset, "error": engine::with_causes(error) }),
     }
 }
 
@@ -69,7 +69,7 @@ fn sentence(asset: &str, result: &anyhow::Result<Outcome>) -> String {
             outcome.active,
             outcome.undecided.len(),
         ),
-        Err(error) => format!("{asset}: UNKNOWN, the inspection failed: {}", engine::with_causes(&error)),
+        Err(error) => format!("{asset}: UNKNOWN, the inspection failed: {}", engine::with_causes(error)),
     }
 }
 

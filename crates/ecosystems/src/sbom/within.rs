@@ -1,6 +1,7 @@
 //! Bills of materials that lie in a folder of sources.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::parse;
 use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, file_name};
@@ -42,7 +43,7 @@ fn read(path: &str, bytes: &[u8], found: &mut Found) {
         if component.ecosystem.is_distribution() {
             *left_out.entry(component.ecosystem.as_str()).or_default() += 1;
         } else {
-            found.components.push(component);
+            found.components.push(Arc::unwrap_or_clone(component));
         }
     }
     for (ecosystem, count) in left_out {
