@@ -182,7 +182,9 @@ pub(crate) fn is_of(manifest: &Manifest, path: &str) -> bool {
 
 pub(crate) fn manifest(manifest: &Manifest, seed: &Seed) -> String {
     let mut found = Found::default();
-    manifest.read(&seed.path, &seed.bytes, &|_| None, &mut found);
+    // What it builds on is as damaged as itself.
+    let others = |path: &str| [".xml", ".props"].iter().any(|end| path.ends_with(end)).then(|| seed.bytes.clone());
+    manifest.read(&seed.path, &seed.bytes, &others, &mut found);
     let gaps: Vec<String> = found.gaps.iter().map(|gap| format!("{gap:?}")).collect();
     format!("{} {}", about(found.components.len()), gaps.join(" "))
 }
