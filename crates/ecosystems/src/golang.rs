@@ -57,12 +57,12 @@ fn module(path: &str, bytes: &[u8], found: &mut Found) {
                 minor = if major > 1 { u32::MAX } else { parts.next().and_then(|m| m.parse().ok()).unwrap_or(0) };
             }
             ("require", [name, version]) => required.push(((*name).to_owned(), (*version).to_owned())),
-            ("replace", [old, "=>", new, version] | [old, _, "=>", new, version]) => {
-                replaced.insert((*old).to_owned(), Some(((*new).to_owned(), (*version).to_owned())));
+            // Every version of a module, or one. Somebody's own folder has no version.
+            ("replace", [old, "=>", new @ ..]) => {
+                drop(replaced.insert(((*old).to_owned(), String::new()), target(new)))
             }
-            // Somebody's own folder has no version.
-            ("replace", [old, "=>", _] | [old, _, "=>", _]) => {
-                replaced.insert((*old).to_owned(), None);
+            ("replace", [old, version, "=>", new @ ..]) => {
+                replaced.insert(((*old).to_owned(), (*version).to_owned()), target(new));
             }
             _ => {}
         }
@@ -71,11 +71,21 @@ fn module(path: &str, bytes: &[u8], found: &mut Found) {
         found.gap(path, "a go.mod of Go before 1.17 does not say what its modules need in turn");
     }
     for (name, version) in required {
-        match replaced.get(&name) {
+        // What is said of one version outweighs what is said of all.
+        let of_one = (name.clone(), version.clone());
+        match replaced.get(&of_one).or_else(|| replaced.get(&(of_one.0, String::new()))) {
             None => found.package(Ecosystem::Golang, &name, &version, path),
             Some(Some((name, version))) => found.package(Ecosystem::Golang, name, version, path),
             Some(None) => found.gap(path, format_args!("{name} is replaced by a folder, which has no version")),
         }
+    }
+}
+
+/// The module that takes another's place. `None`: a folder does.
+fn target(words: &[&str]) -> Option<(String, String)> {
+    match words {
+        [name, version] => Some(((*name).to_owned(), (*version).to_owned())),
+        _ => None,
     }
 }
 
