@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::component::{Ecosystem, Release};
+use crate::verdict::Confidence;
 use crate::vulnerability::VulnerabilityId;
 
 /// One statement: in this release, this package stands so towards this vulnerability.
@@ -29,6 +30,8 @@ pub struct Advisory {
     pub justification: String,
     /// The product that must hold the package (a package-url) for the statement to count. Empty: any.
     pub product: String,
+    /// How sure a match by it is: a statement may name more than what is really affected.
+    pub confidence: Confidence,
     /// Something else that must be true, which an inventory does not tell (`runs on o:microsoft:windows`). Empty: nothing.
     pub condition: String,
 }
@@ -59,6 +62,7 @@ impl Advisory {
             rank: Rank::Vendor,
             justification: String::new(),
             product: String::new(),
+            confidence: Confidence::High,
             condition: String::new(),
         }
     }

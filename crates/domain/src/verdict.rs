@@ -37,7 +37,7 @@ pub struct Match {
 pub enum Confidence {
     /// Found by a name that looks right: CPE.
     Low,
-    /// Sources of the same rank disagree.
+    /// Sources of the same rank disagree, or what they say names more than what is really affected.
     Medium,
     /// Whoever ships the package, or its ecosystem's database, says so.
     #[default]

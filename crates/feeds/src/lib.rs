@@ -61,7 +61,7 @@ pub use csaf::{InvalidProvider, Provider};
 pub use problems::Problems;
 
 /// Bumped whenever a parser changes what it yields: files parsed by an older one are parsed again.
-pub const PARSER_VERSION: u32 = 6;
+pub const PARSER_VERSION: u32 = 7;
 
 /// A publisher's feed.
 #[derive(Debug, Clone, Copy)]

@@ -7,11 +7,14 @@ use std::io;
 use domain::advisory::{Advisory, Bound, PackageKind, Range, Rank, Statement, Versions};
 use domain::component::{Ecosystem, Release};
 use domain::record::{Flaw, Record};
+use domain::verdict::Confidence;
 use domain::vulnerability::{Authority, Reference, VulnerabilityId};
 use outside::unpack::Limits;
 use outside::unpack::archive::{ArchiveLimits, Content, Entry};
 use outside::unpack::input::Input;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use crate::json::{cwe, excerpt, instant, vector};
 use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Problems, Request, unpack_error};
@@ -165,8 +168,19 @@ struct Affected<'a> {
     versions: Option<Vec<Cow<'a, str>>>,
     #[serde(default)]
     database_specific: Option<Specific<'a>>,
+    /// Read for Go alone: others put anything here.
+    #[serde(default, borrow)]
+    ecosystem_specific: Option<&'a RawValue>,
     #[serde(default)]
     severity: Option<Vec<Severity<'a>>>,
+}
+
+/// What a record of Go's database says beside versions.
+#[derive(Deserialize)]
+struct GoSpecific {
+    /// The packages of the module whose code it is.
+    #[serde(default)]
+    imports: Option<Vec<IgnoredAny>>,
 }
 
 #[derive(Deserialize)]
@@ -297,11 +311,12 @@ impl Reader {
             return None;
         }
         let name = ecosystem.canonical_name(&package.name);
-        Some(Said { ecosystem, release, paid, name, statement })
+        let confidence = confidence(affected, ecosystem, &name);
+        Some(Said { ecosystem, release, paid, name, statement, confidence })
     }
 
     fn say(&self, record: &Osv<'_>, said: Said, ids: &[VulnerabilityId], out: &mut Out<'_>) {
-        let Said { ecosystem, release, name, statement, .. } = said;
+        let Said { ecosystem, release, name, statement, confidence, .. } = said;
         let kind = if ecosystem == Ecosystem::Rpm { PackageKind::Binary } else { PackageKind::Source };
         for id in ids {
             let advisory = Advisory::new(
@@ -313,7 +328,7 @@ impl Reader {
                 id.clone(),
                 statement.clone(),
             );
-            (out.sink)(Record::Advisory(Advisory { rank: self.rank, kind, ..advisory }));
+            (out.sink)(Record::Advisory(Advisory { rank: self.rank, kind, confidence, ..advisory }));
         }
     }
 }
@@ -326,6 +341,20 @@ struct Said {
     paid: bool,
     name: String,
     statement: Statement,
+    confidence: Confidence,
+}
+
+/// A Go module is many packages, of which a program has those that it imports: a record that names none of them may be about
+/// code that no other module can even import. The standard library is taken as a whole.
+fn confidence(affected: &Affected<'_>, ecosystem: Ecosystem, name: &str) -> Confidence {
+    if ecosystem != Ecosystem::Golang || matches!(name, "stdlib" | "toolchain") {
+        return Confidence::High;
+    }
+    let specific = affected.ecosystem_specific.and_then(|text| serde_json::from_str::<GoSpecific>(text.get()).ok());
+    match specific.and_then(|specific| specific.imports) {
+        Some(imports) if !imports.is_empty() => Confidence::High,
+        _ => Confidence::Medium,
+    }
 }
 
 /// One word for each package: everybody's fix, else the one that subscribers get, which nobody else can have installed.

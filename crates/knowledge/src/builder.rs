@@ -17,12 +17,13 @@ use domain::catalogue::{Cycle, Term};
 use domain::component::{Ecosystem, Release};
 use domain::feed::FeedSnapshot;
 use domain::record::{Flaw, Record};
+use domain::verdict::Confidence;
 use domain::vulnerability::{Authority, Epss, Kev, Reference, Ssvc};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::error::TooLarge;
-use crate::format::{BINARY, EXPLOIT_KINDS, bound, status};
+use crate::format::{BINARY, COARSE, EXPLOIT_KINDS, bound, status};
 use crate::past::Past;
 use strings::{Interned, Strings, Word};
 use within::Within;
@@ -217,13 +218,15 @@ impl Builder {
         let ranges = self.version_set(advisory.ecosystem, versions);
         let context = [&advisory.module, &advisory.justification, &advisory.product, &advisory.condition];
         let context = context.map(|text| self.strings.intern(text));
+        let binary = if advisory.kind == PackageKind::Binary { BINARY } else { 0 };
+        let coarse = if advisory.confidence == Confidence::High { 0 } else { COARSE };
         let entry = StatementEntry {
             release: self.release_index(key),
             package: self.strings.intern(&advisory.package),
             vulnerability: self.strings.intern_id(advisory.vulnerability.as_str()),
             feed: self.strings.intern(feed_id),
             status,
-            rank: rank_code(advisory.rank) | if advisory.kind == PackageKind::Binary { BINARY } else { 0 },
+            rank: rank_code(advisory.rank) | binary | coarse,
             version: self.strings.intern(version),
             urgency: self.strings.intern(&advisory.urgency),
             advisory: self.strings.intern(&advisory.id),

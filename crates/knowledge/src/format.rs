@@ -155,7 +155,7 @@ pub(crate) struct StatementRow {
     pub feed: U16,
     /// One of [`status`].
     pub status: u8,
-    /// [`RANKS`] in the low bits, [`BINARY`] above them.
+    /// [`RANKS`] in the low bits, [`BINARY`] and [`COARSE`] above them.
     pub rank: u8,
     /// Fixed version; empty unless the status is `FIXED_IN`.
     pub version: Text,
@@ -174,6 +174,8 @@ pub(crate) const RANK_CODES: [Rank; 5] = [Rank::Operator, Rank::Vendor, Rank::Ve
 pub(crate) const RANKS: u8 = 0x0f;
 /// The statement names a binary package.
 pub(crate) const BINARY: u8 = 0x10;
+/// The statement names more than what is really affected, so a match by it alone is less sure.
+pub(crate) const COARSE: u8 = 0x20;
 
 /// An interval of versions.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]

@@ -5,6 +5,7 @@ use std::fs;
 
 use anyhow::Context as _;
 use domain::component::{Component, Ecosystem, Release};
+use domain::verdict::Confidence;
 use knowledge::{Knowledge, Outcome};
 use serde::Deserialize;
 
@@ -24,6 +25,8 @@ pub(super) struct Labels {
 #[derive(Debug, Default)]
 pub(super) struct Row {
     pub(super) world: String,
+    /// The verdicts themselves say that they are less sure than others.
+    pub(super) less_sure: bool,
     pub(super) found: usize,
     pub(super) kept_quiet: usize,
     pub(super) wrong: usize,
@@ -32,6 +35,18 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// The sum of several rows.
+    pub(super) fn sum<'a>(rows: impl Iterator<Item = &'a Self>) -> Self {
+        rows.fold(Self::default(), |sum, row| Self {
+            found: sum.found + row.found,
+            kept_quiet: sum.kept_quiet + row.kept_quiet,
+            wrong: sum.wrong + row.wrong,
+            missed: sum.missed + row.missed,
+            undecidable: sum.undecidable + row.undecidable,
+            ..sum
+        })
+    }
+
     pub(super) fn line(&self) -> String {
         let Self { found, kept_quiet, wrong, missed, undecidable, .. } = self;
         format!("{found} found, {kept_quiet} kept quiet, {wrong} wrong, {missed} missed, {undecidable} undecidable")
@@ -41,13 +56,15 @@ impl Row {
 #[derive(Deserialize)]
 struct Label {
     label: String,
+    #[serde(default)]
+    note: Option<String>,
     vulnerability_id: String,
     effective_cve: Option<String>,
     package: Package,
     image: Image,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, PartialEq, Eq)]
 struct Package {
     name: String,
     version: String,
@@ -65,7 +82,7 @@ pub(super) fn score(bench: &Bench) -> anyhow::Result<Labels> {
     let data = bench.knowledge("all")?;
     let knowledge = Knowledge::open(&data.join("knowledge.vkb"))?;
     let releases = releases(&labels);
-    let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+    let mut rows: BTreeMap<(String, bool), Row> = BTreeMap::new();
     let (mut wrong, mut unsure) = (Vec::new(), 0);
     let mut seen: HashMap<(&str, &str, &str, &str), ()> = HashMap::new();
     for label in &labels {
@@ -84,18 +101,19 @@ pub(super) fn score(bench: &Bench) -> anyhow::Result<Labels> {
         }
         if is_owned(&labels, label) {
             // As on a real system: the distribution's own build is the distribution's to judge.
-            rows.entry("(owned by a distribution's package)".to_owned()).or_default().undecidable += 1;
+            rows.entry(("(owned by a distribution's package)".to_owned(), false)).or_default().undecidable += 1;
             continue;
         }
         let release = releases.get(image.exact.as_str());
         let Some((component, release)) = component(package, release, &knowledge, id) else {
-            let row = rows.entry("(no world can be told)".to_owned()).or_default();
+            let row = rows.entry(("(no world can be told)".to_owned(), false)).or_default();
             row.undecidable += 1;
             continue;
         };
         let world = if release.is_none() { component.ecosystem.to_string() } else { release.to_string() };
         let explanation = knowledge.explain(&component, Some(&release), id)?;
-        let row = rows.entry(world).or_default();
+        let less_sure = explanation.confidence.is_some_and(|confidence| confidence != Confidence::High);
+        let row = rows.entry((world, less_sure)).or_default();
         let spoken = explanation.considered.iter().any(|c| c.result == "affected" || c.result == "not affected");
         match (explanation.outcome, affected) {
             _ if !spoken => row.undecidable += 1,
@@ -119,13 +137,19 @@ pub(super) fn score(bench: &Bench) -> anyhow::Result<Labels> {
             }
         }
     }
-    let rows = rows.into_iter().map(|(world, row)| Row { world, ..row }).collect();
+    let rows = rows.into_iter().map(|((world, less_sure), row)| Row { world, less_sure, ..row }).collect();
     Ok(Labels { rows, wrong, total: labels.len(), unsure })
 }
 
-/// Whether the same image holds a distribution's package of this name and version: then its files are that package's.
+/// Whether a distribution's package of this name and version is what really lies there: then its files are that package's. The
+/// same image is labelled for that package too, or whoever set a label of this name and version noted it.
 fn is_owned(labels: &[Label], label: &Label) -> bool {
     let Package { name, version } = &label.package;
+    let noted =
+        |other: &Label| other.package == label.package && other.note.as_deref().is_some_and(names_a_distribution);
+    if !version.contains('-') && labels.iter().any(noted) {
+        return true;
+    }
     let (name, start) = (name.to_lowercase(), format!("{version}-"));
     labels.iter().filter(|other| other.image.exact == label.image.exact).any(|other| {
         let built = other.package.version.rsplit_once(':').map_or(other.package.version.as_str(), |(_, rest)| rest);
@@ -133,6 +157,13 @@ fn is_owned(labels: &[Label], label: &Label) -> bool {
             && other.package.name.to_lowercase().contains(&name)
             && built.starts_with(&start)
     })
+}
+
+/// Such as "RedHat has patched", or "the actual package is deb mercurial".
+fn names_a_distribution(note: &str) -> bool {
+    let words = note.to_lowercase();
+    let mut words = words.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| matches!(word, "rpm" | "deb" | "rhel" | "redhat" | "rhsa"))
 }
 
 /// The release of each image, from the versions of its packages and its name.

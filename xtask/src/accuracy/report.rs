@@ -148,8 +148,12 @@ fn labelled(labels: &Labels) -> anyhow::Result<String> {
         "| World | Affected, and found | Not affected, and not reported | Wrong | Missed | Undecidable | Precision | Recall | F1 |"
     )?;
     writeln!(text, "|---|--:|--:|--:|--:|--:|--:|--:|--:|")?;
-    for row in rows {
-        let Row { world, found, kept_quiet, wrong, missed, undecidable } = row;
+    let sure =
+        Row { world: "**sure verdicts, together**".to_owned(), ..Row::sum(rows.iter().filter(|row| !row.less_sure)) };
+    let all = Row { world: "**all verdicts**".to_owned(), ..Row::sum(rows.iter()) };
+    for row in rows.iter().chain([&sure, &all]) {
+        let Row { world, less_sure, found, kept_quiet, wrong, missed, undecidable } = row;
+        let world = if *less_sure { format!("{world}, less sure") } else { world.clone() };
         let [precision, recall, f1] = measures(*found, *wrong, *missed);
         writeln!(
             text,

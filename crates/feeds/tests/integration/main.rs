@@ -52,7 +52,13 @@ pub(crate) fn sample(feed: &str) -> Vec<u8> {
                 ("GHSA-demo-0003.json", include_bytes!("../samples/osv/GHSA-demo-0003.json")),
             ],
         ),
-        "govulndb" => archive("ID", &[("GO-2099-0001.json", include_bytes!("../samples/govulndb/GO-2099-0001.json"))]),
+        "govulndb" => archive(
+            "ID",
+            &[
+                ("GO-2099-0001.json", include_bytes!("../samples/govulndb/GO-2099-0001.json")),
+                ("GO-2099-0002.json", include_bytes!("../samples/govulndb/GO-2099-0002.json")),
+            ],
+        ),
         "pypa" => archive(
             "advisory-database-main/vulns",
             &[("vigie-demo/PYSEC-2099-1.yaml", include_bytes!("../samples/pypa/PYSEC-2099-1.yaml"))],

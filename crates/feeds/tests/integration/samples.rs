@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use domain::advisory::Rank;
 use domain::record::Record;
+use domain::verdict::Confidence;
 use insta::assert_snapshot;
 
 use crate::{archive, parse, sample};
@@ -20,7 +21,11 @@ fn read_bytes(feed: &str, bytes: &[u8]) -> String {
         let line = match record {
             Record::Advisory(a) => {
                 let condition = if a.condition.is_empty() { String::new() } else { format!(" if it {}", a.condition) };
-                format!("advisory {} {} {} {:?} {:?}{condition}", a.release, a.package, a.id, a.statement, a.urgency)
+                let unsure = if a.confidence == Confidence::High { "" } else { ", less sure" };
+                format!(
+                    "advisory {} {} {} {:?} {:?}{condition}{unsure}",
+                    a.release, a.package, a.id, a.statement, a.urgency
+                )
             }
             Record::Flaw(flaw) => serde_json::to_string(flaw).expect("it can be written"),
             other => format!("{other:?}"),

@@ -11,7 +11,7 @@ use super::installed::Installed;
 use super::verdict::{self, Said, Word, decide, vendor_status};
 use super::{Finder, ranges, said};
 use crate::error::Damaged;
-use crate::format::{StatementRow, VulnerabilityRow, flag, status};
+use crate::format::{COARSE, StatementRow, VulnerabilityRow, flag, status};
 use crate::lookup::Knowledge;
 
 /// The whole way to a verdict.
@@ -168,6 +168,8 @@ impl Finder<'_> {
             status::NOT_AFFECTED_IN => format!("not affected: {}", ranges::words(image, row.ranges)?),
             _ => vendor_status(row, false)?.as_str().replace('_', " "),
         };
+        let coarse = if row.rank & COARSE == 0 { "" } else { " (which part of the package, it does not say)" };
+        let says = format!("{says}{coarse}");
         let context = self.surroundings.context(row)?;
         let justification = context.map_or(Ok(""), |context| image.text(context.justification))?.to_owned();
         let entry = installed.entries().first();

@@ -8,7 +8,7 @@ use ecosystems::Version;
 use super::installed::{Installed, Set};
 use super::ranges::{self, Inside};
 use crate::error::Damaged;
-use crate::format::{ContextRow, RANK_CODES, RANKS, Section, StatementRow, status};
+use crate::format::{COARSE, ContextRow, RANK_CODES, RANKS, Section, StatementRow, status};
 use crate::image::Image;
 
 /// One statement with the installed versions that it is about.
@@ -196,14 +196,17 @@ pub(super) fn decide<'a>(
     Ok(decision)
 }
 
-/// Sources of one rank that contradict each other make a match less sure; the records of one source complete each other.
+/// Sources of one rank that contradict each other make a match less sure, and so does what names more than what is really
+/// affected; the records of one source complete each other.
 fn confidence(words: &[(&StatementRow, Word)], affected: Set, row: &StatementRow) -> Result<Confidence, Damaged> {
     if rank(row)? == Rank::Cpe {
         return Ok(Confidence::Low);
     }
     let silent = |feed: u16| words.iter().all(|(row, word)| row.feed.get() != feed || word.affected.is_empty());
+    let says = |word: &Word| !word.affected.and(affected).is_empty();
+    let coarse = words.iter().filter(|(_, word)| says(word)).all(|(row, _)| row.rank & COARSE != 0);
     let against = words.iter().any(|(row, word)| !word.unaffected.and(affected).is_empty() && silent(row.feed.get()));
-    Ok(if against { Confidence::Medium } else { Confidence::High })
+    Ok(if against || coarse { Confidence::Medium } else { Confidence::High })
 }
 
 /// Two package-urls of one product; a statement without a version is about every one.

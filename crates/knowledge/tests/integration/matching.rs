@@ -5,6 +5,7 @@ use domain::advisory::{Advisory, Rank, Statement, Versions};
 use domain::component::{Component, Release};
 use domain::feed::FeedSnapshot;
 use domain::record::{Flaw, Record};
+use domain::verdict::Confidence;
 use knowledge::{Builder, Knowledge, Matcher};
 use proptest::prelude::{any, prop_assert_eq, proptest};
 
@@ -252,4 +253,22 @@ fn a_statement_about_some_versions_leaves_the_others_to_worse_sources() {
     assert_eq!(found("1.5"), ["CVE-2099-0001"], "only the operator knows");
     assert_eq!(found("1.3"), ["CVE-2099-0001", "CVE-2099-0002"], "what the operator does not name is as before");
     assert_eq!(found("1.6"), ["CVE-2099-0002"]);
+}
+
+#[test]
+fn a_match_is_as_sure_as_the_surest_who_says_so() {
+    let said = |feed: &str, id: &str, confidence| match advisory("demo", id, fixed("2")) {
+        Record::Advisory(advisory) => Record::Advisory(Advisory { source: feed.to_owned(), confidence, ..advisory }),
+        other => other,
+    };
+    let knowledge = knowledge_of(vec![
+        covers(bookworm()),
+        said("one", "CVE-2099-0001", Confidence::Medium),
+        said("one", "CVE-2099-0002", Confidence::Medium),
+        said("two", "CVE-2099-0002", Confidence::High),
+        said("one", "CVE-2099-0003", Confidence::High),
+    ]);
+    let matches = knowledge.find(&inventory(&["demo 1"]));
+    let sure: Vec<Confidence> = matches.matched().map(|found| found.confidence).collect();
+    assert_eq!(sure, [Confidence::Medium, Confidence::High, Confidence::High]);
 }
