@@ -41,7 +41,9 @@ fn is_pylock(path: &str) -> bool {
 
 fn is_list(path: &str) -> bool {
     let folder = path.rsplit('/').nth(1).unwrap_or_default();
-    path.ends_with(".txt") && (file_name(path).starts_with("requirements") || folder == "requirements")
+    let name = file_name(path);
+    let named = name.starts_with("requirements") || name.ends_with("requirements.txt");
+    path.ends_with(".txt") && (named || folder == "requirements")
 }
 
 fn requirements(path: &str, bytes: &[u8], found: &mut Found) {

@@ -52,6 +52,7 @@ const PROJECTS: &[(&str, Artifact, &str)] = &[
     ("graphql/", Is(&["graphql-java"]), "com.graphql-java"),
     ("kotlinx/coroutines/", Begins("kotlinx-coroutines-"), "org.jetbrains.kotlinx"),
     ("kotlin/", Begins("kotlin-"), "org.jetbrains.kotlin"),
+    ("org/objectweb/asm/", Is(&["asm", "asm-analysis", "asm-commons", "asm-tree", "asm-util"]), "org.ow2.asm"),
     ("org/h2/", Is(&["h2"]), "com.h2database"),
     ("org/hsqldb/", Is(&["hsqldb"]), "org.hsqldb"),
     ("org/postgresql/", Is(&["postgresql"]), "org.postgresql"),
