@@ -86,6 +86,8 @@ pub fn manifests() -> impl Iterator<Item = &'static Manifest> {
 
 /// Longer names and versions are none.
 const NAME_BYTES_MAX: usize = 512;
+/// Reasons may repeat what a file says, and a file may say a lot.
+const REASON_CHARS_MAX: usize = 400;
 
 impl Found {
     /// Notes one package; what cannot be a name or a version is a gap.
@@ -108,7 +110,7 @@ impl Found {
     }
 
     pub(crate) fn gap(&mut self, path: &str, reason: impl std::fmt::Display) {
-        let reason = reason.to_string().lines().next().unwrap_or_default().to_owned();
+        let reason = reason.to_string().lines().next().unwrap_or_default().chars().take(REASON_CHARS_MAX).collect();
         self.gaps.push(Gap { area: Area::Packages, subject: path.to_owned(), reason });
     }
 }

@@ -3,18 +3,19 @@
 //! A POM is half of an answer: versions come from properties, from parents, from bills of materials in a repository. What is
 //! not here cannot be resolved, and is a gap with the name of what is missing.
 
-use std::collections::{BTreeMap, HashMap};
+mod model;
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
 
 use domain::component::Ecosystem;
 
+use self::model::{IMPORTS_MAX, Managed, Model};
 use crate::manifest::{Found, Others, sibling};
 use crate::xml::{self, Element};
 
 /// More generations than this are a circle.
 const PARENTS_MAX: usize = 16;
-/// Properties inside properties beyond this are a circle, longer values a bomb.
-const EXPANSIONS_MAX: usize = 64;
-const VALUE_BYTES_MAX: usize = 2048;
 
 /// What names an artifact.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,11 +41,15 @@ impl Coordinates {
 /// One file, as it is written.
 #[derive(Debug)]
 struct Pom {
+    /// The file itself.
+    path: String,
     own: Coordinates,
     parent: Option<(Coordinates, String)>,
     properties: BTreeMap<String, String>,
     managed: Vec<Dependency>,
     dependencies: Vec<Dependency>,
+    /// Folders or files of the projects that belong to this one.
+    modules: Vec<String>,
     /// How many dependencies count only where somebody chooses a profile.
     of_profiles: usize,
 }
@@ -59,12 +64,12 @@ struct Dependency {
 
 /// Reads a project and what it inherits.
 pub(super) fn project(path: &str, bytes: &[u8], others: Others<'_>, found: &mut Found) {
-    let pom = match Pom::read(bytes) {
+    let pom = match Pom::read(path, bytes) {
         Ok(pom) => pom,
         Err(reason) => return found.gap(path, reason),
     };
-    let (generations, unseen) = generations(path, pom, others);
-    let model = Model { generations: &generations, unseen: unseen.as_ref() };
+    let (generations, unseen) = generations(pom, others);
+    let model = Model { generations: &generations, unseen: unseen.as_ref(), others };
     let own = &generations[0];
     if let Some(parent) = &unseen {
         found.gap(path, format_args!("its parent {} is not here: what that adds is not known", parent.names()));
@@ -72,7 +77,7 @@ pub(super) fn project(path: &str, bytes: &[u8], others: Others<'_>, found: &mut 
     if own.of_profiles > 0 {
         found.gap(path, format_args!("{} dependencies of its profiles are not looked at", own.of_profiles));
     }
-    let managed = model.managed();
+    let managed = model.managed(&Cell::new(IMPORTS_MAX));
     for dependency in &own.dependencies {
         match model.resolve(dependency, &managed) {
             Ok(Coordinates { group, artifact, version }) => {
@@ -88,11 +93,11 @@ pub(super) fn project(path: &str, bytes: &[u8], others: Others<'_>, found: &mut 
 }
 
 /// What a parent asks for stands with the parent, unless this project makes another version of it.
-fn inherited(path: &str, model: &Model<'_>, managed: &Managed<'_>, found: &mut Found) {
+fn inherited(path: &str, model: &Model<'_>, managed: &Managed, found: &mut Found) {
     let parents = model.generations.iter().enumerate().skip(1);
     for (index, parent) in parents.filter(|(_, parent)| !parent.dependencies.is_empty()) {
-        let above = Model { generations: &model.generations[index..], unseen: model.unseen };
-        let managed_above = above.managed();
+        let above = Model { generations: &model.generations[index..], ..*model };
+        let managed_above = above.managed(&Cell::new(IMPORTS_MAX));
         for dependency in &parent.dependencies {
             if let Ok(here) = model.resolve(dependency, managed)
                 && above.resolve(dependency, &managed_above).ok().as_ref() != Some(&here)
@@ -106,45 +111,52 @@ fn inherited(path: &str, model: &Model<'_>, managed: &Managed<'_>, found: &mut F
 
 /// The artifact that a `pom.xml` inside an archive tells of.
 pub(super) fn artifact(bytes: &[u8]) -> Result<Coordinates, String> {
-    let generations = [Pom::read(bytes)?];
-    let model = Model { generations: &generations, unseen: None };
+    let generations = [Pom::read("", bytes)?];
+    let model = Model { generations: &generations, unseen: None, others: &|_| None };
     let Coordinates { group, artifact, version } = &generations[0].own;
     let [group, artifact, version] = [model.expand(group)?, model.expand(artifact)?, model.expand(version)?];
     Ok(Coordinates { group, artifact, version })
 }
 
 /// A project and its parents in the tree, nearest first, and the first parent that is not there.
-fn generations(path: &str, pom: Pom, others: Others<'_>) -> (Vec<Pom>, Option<Coordinates>) {
+fn generations(pom: Pom, others: Others<'_>) -> (Vec<Pom>, Option<Coordinates>) {
     let mut generations = vec![pom];
-    let mut path = path.to_owned();
-    while let Some((parent, place)) = generations.last().and_then(|pom| pom.parent.clone()) {
-        let next = above(&path, &place, &parent, others).filter(|_| generations.len() < PARENTS_MAX);
-        let Some((place, pom)) = next else { return (generations, Some(parent)) };
-        path = place;
-        generations.push(pom);
+    while let Some((path, parent, place)) = generations.last().and_then(Pom::above) {
+        match at(path, place, parent, others).filter(|_| generations.len() < PARENTS_MAX) {
+            Some(next) => generations.push(next),
+            None => {
+                let unseen = parent.clone();
+                return (generations, Some(unseen));
+            }
+        }
     }
     (generations, None)
 }
 
-/// The parent at its place, when it is the one that is meant. The place may be a folder.
-fn above(path: &str, place: &str, parent: &Coordinates, others: Others<'_>) -> Option<(String, Pom)> {
+/// The project at a place relative to another one, when it is the one that is meant. The place may be a folder.
+fn at(path: &str, place: &str, meant: &Coordinates, others: Others<'_>) -> Option<Pom> {
     if place.is_empty() {
         return None;
     }
     let place = sibling(path, place)?;
     let within = if place.is_empty() { "pom.xml".to_owned() } else { format!("{place}/pom.xml") };
     [place, within].into_iter().filter(|place| place != path).find_map(|place| {
-        let pom = Pom::read(&others(&place)?).ok()?;
+        let pom = Pom::read(&place, &others(&place)?).ok()?;
         let same = |a: &str, b: &str| a == b || a.contains("${") || b.contains("${");
-        let meant = same(&pom.own.group, &parent.group)
-            && pom.own.artifact == parent.artifact
-            && same(&pom.own.version, &parent.version);
-        meant.then_some((place, pom))
+        let is_meant = same(&pom.own.group, &meant.group)
+            && pom.own.artifact == meant.artifact
+            && same(&pom.own.version, &meant.version);
+        is_meant.then_some(pom)
     })
 }
 
 impl Pom {
-    fn read(bytes: &[u8]) -> Result<Self, String> {
+    /// Its file, its parent, and where that is.
+    fn above(&self) -> Option<(&str, &Coordinates, &str)> {
+        self.parent.as_ref().map(|(parent, place)| (self.path.as_str(), parent, place.as_str()))
+    }
+
+    fn read(path: &str, bytes: &[u8]) -> Result<Self, String> {
         let project = xml::document(bytes, &["project"])?;
         let mut own = Coordinates::of(&project);
         let parent = project.child("parent").map(|parent| {
@@ -160,7 +172,10 @@ impl Pom {
         }
         let properties = project.child("properties").map(|all| all.children.iter()).into_iter().flatten();
         let profiles = project.child("profiles").map(|all| all.children("profile")).into_iter().flatten();
+        let modules = project.child("modules").map(|all| all.children("module")).into_iter().flatten();
         Ok(Self {
+            path: path.to_owned(),
+            modules: modules.map(|module| module.text.trim().to_owned()).collect(),
             own,
             parent,
             properties: properties.map(|p| (p.name.clone(), p.text.trim().to_owned())).collect(),
@@ -182,110 +197,6 @@ fn dependencies(of: &Element) -> Vec<Dependency> {
         }
     };
     list.children("dependency").map(one).collect()
-}
-
-/// A project with everything that it inherits.
-struct Model<'a> {
-    /// Nearest first.
-    generations: &'a [Pom],
-    unseen: Option<&'a Coordinates>,
-}
-
-/// Versions by what has to be the same: group, artifact, type, classifier.
-struct Managed<'a> {
-    versions: HashMap<[String; 4], &'a str>,
-    /// Bills of materials, which only a repository has.
-    bills: Vec<String>,
-}
-
-impl Model<'_> {
-    fn managed(&self) -> Managed<'_> {
-        let mut managed = Managed { versions: HashMap::new(), bills: Vec::new() };
-        for dependency in self.generations.iter().flat_map(|pom| &pom.managed) {
-            if dependency.is_bill {
-                let Coordinates { group, artifact, version } = &dependency.named;
-                let plain = |text: &str| self.expand(text).unwrap_or_else(|_| text.to_owned());
-                managed.bills.push(format!("{}:{}:{}", plain(group), plain(artifact), plain(version)));
-            } else if let Some(key) = self.key(dependency) {
-                managed.versions.entry(key).or_insert(&dependency.named.version);
-            }
-        }
-        managed
-    }
-
-    fn key(&self, dependency: &Dependency) -> Option<[String; 4]> {
-        let [kind, classifier] = &dependency.form;
-        let named = &dependency.named;
-        let part = |text: &str| self.expand(text).ok();
-        Some([part(&named.group)?, part(&named.artifact)?, part(kind)?, part(classifier)?])
-    }
-
-    /// The one version that this project gets, or why nobody can tell.
-    fn resolve(&self, dependency: &Dependency, managed: &Managed<'_>) -> Result<Coordinates, String> {
-        let Coordinates { group, artifact, version } = &dependency.named;
-        let unknown = |reason: String| format!("{group}:{artifact}: {reason}");
-        let key = self.key(dependency).ok_or_else(|| unknown("nothing here defines its name".to_owned()))?;
-        let written = Some(version.as_str()).filter(|version| !version.is_empty());
-        let written = written.or_else(|| managed.versions.get(&key).copied().filter(|version| !version.is_empty()));
-        let written = written.ok_or_else(|| unknown(self.elsewhere(managed)))?;
-        let version = self.expand(written).map_err(unknown)?;
-        let [group, artifact, ..] = key;
-        match single(&version) {
-            Some(version) => Ok(Coordinates { group, artifact, version: version.to_owned() }),
-            None => Err(format!("{group}:{artifact}: {version} is no single version")),
-        }
-    }
-
-    /// Where a version has to come from that is not written here.
-    fn elsewhere(&self, managed: &Managed<'_>) -> String {
-        let parent = self.unseen.map(|parent| format!("the parent {}", parent.names()));
-        let bills = managed.bills.iter().map(|bill| format!("the bill of materials {bill}"));
-        let places: Vec<String> = parent.into_iter().chain(bills).collect();
-        match places.as_slice() {
-            [] => "it has no version".to_owned(),
-            places => format!("its version is not here, but in {}", places.join(" or ")),
-        }
-    }
-
-    /// A text with its properties put in.
-    fn expand(&self, text: &str) -> Result<String, String> {
-        let mut text = text.to_owned();
-        for _ in 0..EXPANSIONS_MAX {
-            let Some(start) = text.find("${") else { return Ok(text) };
-            let Some(end) = text[start..].find('}').map(|end| start + end) else { return Ok(text) };
-            let name = &text[start + 2..end];
-            let value = self.property(name).ok_or_else(|| format!("nothing here defines ${{{name}}}"))?;
-            text = format!("{}{value}{}", &text[..start], &text[end + 1..]);
-            if text.len() > VALUE_BYTES_MAX {
-                break;
-            }
-        }
-        Err("its properties lead in a circle".to_owned())
-    }
-
-    fn property(&self, name: &str) -> Option<&str> {
-        let own = &self.generations.first()?.own;
-        let plain = name.strip_prefix("project.").or_else(|| name.strip_prefix("pom.")).unwrap_or(name);
-        let parent = self.generations.first()?.parent.as_ref().map(|(parent, _)| parent);
-        let of_model = match plain {
-            "groupId" => Some(own.group.as_str()),
-            "artifactId" => Some(own.artifact.as_str()),
-            "version" => Some(own.version.as_str()),
-            "parent.groupId" => parent.map(|parent| parent.group.as_str()),
-            "parent.artifactId" => parent.map(|parent| parent.artifact.as_str()),
-            "parent.version" => parent.map(|parent| parent.version.as_str()),
-            _ => None,
-        };
-        let written = || self.generations.iter().find_map(|pom| pom.properties.get(name)).map(String::as_str);
-        of_model.filter(|value| !value.is_empty()).or_else(written)
-    }
-}
-
-/// `1.0` and `[1.0]`; a range, a word for the newest or nothing is none.
-fn single(version: &str) -> Option<&str> {
-    let version = version.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(version).trim();
-    let moving = ["LATEST", "RELEASE"].contains(&version);
-    (!version.is_empty() && !moving && !version.contains(['[', ']', '(', ')', ',', '$'])).then_some(version)
 }
 
 #[cfg(test)]
@@ -396,6 +307,44 @@ mod tests {
             let unseen = if parent.contains("<version>") { unseen.replace(":7", ":8") } else { unseen.to_owned() };
             assert_eq!(gaps[0], unseen, "{path} {parent}");
         }
+    }
+
+    #[test]
+    fn a_bill_of_materials_beside_the_project_is_read() {
+        let bill = "<project><parent><groupId>org.example</groupId><artifactId>far</artifactId><version>1</version></parent>
+            <artifactId>demo-bom</artifactId><version>5</version><properties><v>3.1</v></properties><dependencyManagement><dependencies>
+              <dependency><groupId>g</groupId><artifactId>billed</artifactId><version>${v}</version></dependency>
+              <dependency><groupId>g</groupId><artifactId>managed</artifactId><version>0</version></dependency>
+            </dependencies></dependencyManagement></project>";
+        let own = format!(
+            "<project><groupId>org.example</groupId><artifactId>own</artifactId><version>5</version><modules><module>app</module><module>bom</module></modules>
+            <dependencyManagement><dependencies>
+              <dependency><groupId>org.example</groupId><artifactId>demo-bom</artifactId><version>${{project.version}}</version><type>pom</type><scope>import</scope></dependency>
+              <dependency><groupId>g</groupId><artifactId>managed</artifactId><version>1</version></dependency>
+            </dependencies></dependencyManagement><dependencies>{}{}{}</dependencies></project>",
+            dependency("billed", ""),
+            dependency("managed", ""),
+            dependency("open", ""),
+        );
+        let mut found = Found::default();
+        let others = |path: &str| (path == "x/bom/pom.xml").then(|| bill.as_bytes().to_vec());
+        project("x/pom.xml", own.as_bytes(), &others, &mut found);
+        let told: Vec<_> = found.components.iter().map(|c| format!("{} {}", c.source, c.version)).collect();
+        assert_eq!(told, ["g:billed 3.1", "g:managed 1"]);
+        assert_eq!(found.gaps[0].reason, "g:open: its version is not here, but in the parent org.example:far:1");
+    }
+
+    #[test]
+    fn imports_end() {
+        let import = "<dependency><groupId>g</groupId><artifactId>bom</artifactId><version>1</version><type>pom</type><scope>import</scope></dependency>";
+        let own = format!(
+            "<project><groupId>g</groupId><artifactId>bom</artifactId><version>1</version><modules><module>bom</module></modules>
+            <dependencyManagement><dependencies>{}</dependencies></dependencyManagement></project>",
+            import.repeat(100)
+        );
+        let mut found = Found::default();
+        project("pom.xml", own.as_bytes(), &|_| Some(own.as_bytes().to_vec()), &mut found);
+        assert!(found.components.is_empty() && found.gaps.is_empty());
     }
 
     #[test]
