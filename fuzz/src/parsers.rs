@@ -12,7 +12,7 @@ use domain::cvss::Vector;
 use domain::purl::Purl;
 use ecosystems::Scheme;
 use ecosystems::capture::{Capture, Probe, Reading};
-use ecosystems::manifest::{Found, FoundBy, Manifest};
+use ecosystems::manifest::{Around, Found, FoundBy, Manifest};
 use feeds::{Feed, Known, Problems, Provider, Request};
 use integrations::patching::apt::{Selection, Selections, parse_dry_run, parse_policy};
 use jiff::Timestamp;
@@ -184,7 +184,7 @@ pub(crate) fn manifest(manifest: &Manifest, seed: &Seed) -> String {
     let mut found = Found::default();
     // What it builds on is as damaged as itself.
     let others = |path: &str| [".xml", ".props"].iter().any(|end| path.ends_with(end)).then(|| seed.bytes.clone());
-    manifest.read(&seed.path, &seed.bytes, &others, &mut found);
+    manifest.read(&seed.path, &seed.bytes, Around { others: &others, has: &|_| false }, &mut found);
     let gaps: Vec<String> = found.gaps.iter().map(|gap| format!("{gap:?}")).collect();
     format!("{} {}", about(found.components.len()), gaps.join(" "))
 }

@@ -17,6 +17,7 @@ mod maven;
 mod gradle;
 mod composer;
 mod nuget;
+mod unlocked;
 pub mod owners;
 pub mod rpm;
 pub mod sbom;

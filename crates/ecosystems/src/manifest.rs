@@ -6,7 +6,7 @@
 use domain::component::{Component, Ecosystem};
 use domain::inventory::{Area, Gap};
 
-use crate::{cargo, composer, gem, golang, gradle, maven, npm, nuget, pypi, sbom};
+use crate::{cargo, composer, gem, golang, gradle, maven, npm, nuget, pypi, sbom, unlocked};
 
 /// A kind of file that tells of packages.
 #[derive(Debug, Clone, Copy)]
@@ -27,10 +27,27 @@ pub enum Parse {
     Alone(fn(path: &str, bytes: &[u8], found: &mut Found)),
     /// With a look at the files that it builds on.
     Among(fn(path: &str, bytes: &[u8], others: Others<'_>, found: &mut Found)),
+    /// Knowing which files are there.
+    Beside(fn(path: &str, bytes: &[u8], has: Has<'_>, found: &mut Found)),
+}
+
+/// The files around one.
+#[derive(Clone, Copy)]
+pub struct Around<'a> {
+    pub others: Others<'a>,
+    pub has: Has<'a>,
+}
+
+impl Around<'_> {
+    /// A file on its own.
+    pub const NOTHING: Self = Self { others: &|_| None, has: &|_| false };
 }
 
 /// Reads another file of the same tree. `None`: it is not there, or cannot be read.
 pub type Others<'a> = &'a dyn Fn(&str) -> Option<Vec<u8>>;
+
+/// Whether a file of the same tree is there.
+pub type Has<'a> = &'a dyn Fn(&str) -> bool;
 
 /// How such a file is recognised.
 #[derive(Debug, Clone, Copy)]
@@ -52,10 +69,11 @@ pub enum Tells {
 
 impl Manifest {
     /// Reads one such file.
-    pub fn read(&self, path: &str, bytes: &[u8], others: Others<'_>, found: &mut Found) {
+    pub fn read(&self, path: &str, bytes: &[u8], around: Around<'_>, found: &mut Found) {
         match self.parse {
             Parse::Alone(parse) => parse(path, bytes, found),
-            Parse::Among(parse) => parse(path, bytes, others, found),
+            Parse::Among(parse) => parse(path, bytes, around.others, found),
+            Parse::Beside(parse) => parse(path, bytes, around.has, found),
         }
     }
 }
@@ -80,6 +98,7 @@ pub fn manifests() -> impl Iterator<Item = &'static Manifest> {
         composer::MANIFESTS,
         nuget::MANIFESTS,
         sbom::MANIFESTS,
+        unlocked::MANIFESTS,
     ];
     MANIFESTS.iter().copied().flatten()
 }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use domain::inventory::{Area, Gap};
 
 use crate::capture::{Capture, Probe, Reading};
-use crate::manifest::{Found, FoundBy, Manifest, Tells, manifests};
+use crate::manifest::{Around, Found, FoundBy, Manifest, Tells, manifests};
 
 /// Files by their paths below a root, without a leading slash. Links are followed inside the tree and never out of it.
 pub trait Tree {
@@ -116,7 +116,7 @@ pub fn file(path: &str, bytes: &[u8]) -> Option<Found> {
     manifests.peek()?;
     let mut found = Found::default();
     for manifest in manifests {
-        manifest.read(path, bytes, &|_| None, &mut found);
+        manifest.read(path, bytes, Around::NOTHING, &mut found);
     }
     Some(found)
 }
@@ -147,7 +147,8 @@ fn read(
     match tree.read(path, bytes_max) {
         Reading::Bytes(bytes) => {
             let before = found.components.len();
-            manifests.iter().for_each(|manifest| manifest.read(path, &bytes, &others, found));
+            let around = Around { others: &others, has: &|path| tree.head(path).is_some() };
+            manifests.iter().for_each(|manifest| manifest.read(path, &bytes, around, found));
             let owner = if found.components.len() > before { owner(path).unwrap_or_default() } else { String::new() };
             let layer = tree.layer(path);
             for component in &mut found.components[before..] {
