@@ -262,6 +262,17 @@ mod tests {
     }
 
     #[test]
+    fn tags_name_the_system_too() {
+        let text = format!(
+            "{TAG_VALUE}PackageName: debian\nPackageVersion: 12\nPrimaryPackagePurpose: OPERATING-SYSTEM\n\
+            PackageName: c\nPackageVersion: 1\nExternalRef: PACKAGE-MANAGER purl pkg:deb/debian/c@1\n"
+        );
+        let read = parse("demo.spdx", text.as_bytes()).expect("it reads");
+        assert_eq!(read.platform.release.map(|release| release.name).as_deref(), Some("bookworm"));
+        assert_eq!((read.components.map(|all| all.len()), read.gaps.len()), (Some(2), 1));
+    }
+
+    #[test]
     fn a_bill_is_found_in_attestations_and_envelopes() {
         let attested = format!("{{\"predicateType\":\"x\",\"predicate\":{{\"Data\":{CYCLONEDX}}}}}");
         let wrapped = |text: &str| format!("{{\"payloadType\":\"x\",\"payload\":\"{}\"}}\n", STANDARD.encode(text));

@@ -12,6 +12,7 @@ pub(super) fn is_one(bytes: &[u8]) -> bool {
 
 pub(super) fn read(text: &str, bill: &mut Bill) {
     let mut item: Option<Item<'_>> = None;
+    let mut is_system = false;
     let mut in_text = false;
     for line in text.lines() {
         // A long text may hold anything, tags included.
@@ -23,9 +24,7 @@ pub(super) fn read(text: &str, bill: &mut Bill) {
         let value = value.trim();
         match tag.trim() {
             "PackageName" => {
-                if let Some(done) = item.take() {
-                    bill.item(&done);
-                }
+                take(item.take(), std::mem::take(&mut is_system), bill);
                 let nothing = || Cow::Borrowed("");
                 let name = Cow::Borrowed(value);
                 item = Some(Item { name, version: nothing(), purl: nothing(), cpe: nothing(), source: None });
@@ -45,12 +44,19 @@ pub(super) fn read(text: &str, bill: &mut Bill) {
                     }
                 }
             }
+            "PrimaryPackagePurpose" => is_system = value == "OPERATING-SYSTEM",
             // Files and snippets that follow belong to no package.
             "DocumentName" => bill.subject(value, ""),
             _ => {}
         }
     }
-    if let Some(done) = item {
-        bill.item(&done);
+    take(item, is_system, bill);
+}
+
+fn take(item: Option<Item<'_>>, is_system: bool, bill: &mut Bill) {
+    match item {
+        Some(system) if is_system => bill.system(&system.name, &system.version),
+        Some(item) => bill.item(&item),
+        None => {}
     }
 }

@@ -114,7 +114,8 @@ fn xml(text: &str) -> Content {
 
 fn tags(text: &str) -> Content {
     let mut content = Content::default();
-    for part in text.split("\nPackageName:").skip(1) {
+    let is_system = |part: &&str| part.contains("\nPrimaryPackagePurpose: OPERATING-SYSTEM");
+    for part in text.split("\nPackageName:").skip(1).filter(|part| !is_system(part)) {
         let version = part.lines().find_map(|line| line.strip_prefix("PackageVersion:")).unwrap_or_default().trim();
         let reference = |kind: &str| {
             part.lines().filter(|line| line.starts_with("ExternalRef:")).find_map(|line| line.split_once(kind))
