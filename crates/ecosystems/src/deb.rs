@@ -1,10 +1,9 @@
 //! Debian and its derivatives: the dpkg database, version order, kernel images.
 
+pub(crate) mod archives;
 pub mod kernel;
 mod origin;
 pub mod status;
-
-use std::collections::BTreeSet;
 
 use domain::command::Command;
 use domain::component::Component;
@@ -26,7 +25,7 @@ const REBOOT_REQUIRED: Probe = Probe::File { path: "run/reboot-required", bytes_
 /// The longest lists have some ten thousand files.
 const LIST_BYTES_MAX: u64 = 32 << 20;
 
-static PROBES: [Probe; 3] = [STATUS_PROBE, STATUS_FOLDER_PROBE, REBOOT_REQUIRED];
+static PROBES: [Probe; 4] = [STATUS_PROBE, STATUS_FOLDER_PROBE, REBOOT_REQUIRED, archives::LISTING];
 
 /// Asks which packages own the files whose paths come in by standard input.
 const OWNERS: Command = Command {
@@ -44,21 +43,23 @@ pub fn probes() -> &'static [Probe] {
     &PROBES
 }
 
-/// Asks for the owners of listening programs and of replaced files in use.
+/// Asks for the owners of listening programs and of replaced files in use, and for what archives of others offer.
 pub fn follow_ups(capture: &Capture) -> Vec<FollowUp> {
-    let mut paths = BTreeSet::new();
-    if capture.live && matches!(capture.get(&STATUS_PROBE), Reading::Bytes(_)) {
-        paths = processes::paths_in_use(capture);
-    }
-    if paths.is_empty() {
+    if !capture.live || !matches!(capture.get(&STATUS_PROBE), Reading::Bytes(_)) {
         return Vec::new();
+    }
+    let mut asks = archives::follow_ups(capture);
+    let paths = processes::paths_in_use(capture);
+    if paths.is_empty() {
+        return asks;
     }
     let mut stdin = Vec::new();
     for path in std::iter::once(OWNED).chain(paths.iter().flat_map(|path| spellings(path))) {
         stdin.extend_from_slice(path.as_bytes());
         stdin.push(0);
     }
-    vec![FollowUp { command: OWNERS, stdin }]
+    asks.push(FollowUp { command: OWNERS, stdin });
+    asks
 }
 
 /// What the package database holds. `None`: the host has none of this kind, or it could not be read (then with a gap).

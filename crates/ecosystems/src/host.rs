@@ -68,6 +68,11 @@ pub fn owners(capture: &Capture, tree: &dyn Tree) -> Owners {
     builder.finish()
 }
 
+/// Names the origin of the packages that are not the distribution's, in a system that does not run.
+pub fn origins(tree: &dyn Tree, inventory: &mut Inventory) {
+    deb::archives::mark_in(tree, inventory);
+}
+
 /// Makes an inventory of everything that was read.
 pub(crate) fn inventory(capture: &Capture, follow_ups: &[(FollowUp, Reading)]) -> Inventory {
     let mut gaps = Vec::new();
@@ -102,8 +107,9 @@ pub(crate) fn inventory(capture: &Capture, follow_ups: &[(FollowUp, Reading)]) -
 /// Packages of every database: one root may have several, such as a Debian with rpm packages beside its own.
 fn components(capture: &Capture, follow_ups: &[(FollowUp, Reading)], gaps: &mut Vec<Gap>) -> Option<Vec<Component>> {
     let before = gaps.len();
-    let worlds =
-        [deb::components(capture, gaps), rpm::components(capture, follow_ups, gaps), apk::components(capture, gaps)];
+    let mut debs = deb::components(capture, gaps);
+    deb::archives::mark(debs.as_deref_mut().unwrap_or_default(), capture, follow_ups, gaps);
+    let worlds = [debs, rpm::components(capture, follow_ups, gaps), apk::components(capture, gaps)];
     let mut components: Option<Vec<Component>> = None;
     for world in worlds.into_iter().flatten() {
         components.get_or_insert_default().extend(world);

@@ -16,8 +16,8 @@ pub trait Tree {
     /// The bytes of one file, up to a bound.
     fn read(&self, path: &str, bytes_max: u64) -> Reading;
 
-    /// Every regular file of a folder, links to regular files included; its subfolders are left out.
-    fn folder(&self, path: &str, files_max: usize, bytes_max: usize) -> Reading;
+    /// Every regular file of a folder whose name is wanted, links to regular files included; its subfolders are left out.
+    fn folder(&self, path: &str, files_max: usize, bytes_max: usize, wanted: &dyn Fn(&str) -> bool) -> Reading;
 
     /// The first bytes of one file, fewer where it is shorter. `None`: it cannot be read.
     fn head(&self, path: &str) -> Option<[u8; 16]>;
@@ -48,7 +48,7 @@ pub fn capture(tree: &dyn Tree, probes: &[Probe]) -> Capture {
     for probe in probes {
         let reading = match *probe {
             Probe::File { path, bytes_max } => file(path, bytes_max),
-            Probe::Folder { path, files_max, bytes_max } => tree.folder(path, files_max, bytes_max),
+            Probe::Folder { path, files_max, bytes_max } => tree.folder(path, files_max, bytes_max, &|_| true),
             Probe::First { paths, bytes_max } => {
                 capture.read_first(paths, bytes_max, |path| file(path, bytes_max));
                 continue;

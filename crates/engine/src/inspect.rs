@@ -63,7 +63,10 @@ pub fn local() -> Inventory {
 
 /// Reads a root directory. Nothing runs there, so nothing is asked of running programs.
 pub fn root(dir: &Path) -> Result<Inventory, FolderError> {
-    Ok(system(&Folder::open(dir)?))
+    let folder = Folder::open(dir)?;
+    let mut inventory = system(&folder);
+    ecosystems::host::origins(&folder, &mut inventory);
+    Ok(inventory)
 }
 
 /// Reads a system that does not run: its own packages, and those of languages that are installed in it.

@@ -1,5 +1,7 @@
 //! OSV, the common form of package databases: read once here, used by every feed that speaks it.
 
+mod world;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io;
@@ -16,6 +18,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use self::world::world;
 use crate::json::{cwe, excerpt, instant, vector};
 use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Problems, Request, unpack_error};
 
@@ -418,47 +421,6 @@ fn flaw(record: &Osv<'_>, id: &VulnerabilityId, aliases: Vec<String>, feed: &str
 fn reference(link: &Link<'_>) -> Reference {
     let tags = if link.kind.is_empty() { Vec::new() } else { vec![link.kind.to_ascii_lowercase()] };
     Reference { url: link.url.to_string(), tags }
-}
-
-/// The world that an ecosystem's name stands for, and whether it is about what subscribers alone get. `None`: one that Vigie
-/// does not know.
-fn world(name: &str) -> Option<(Ecosystem, Release, bool)> {
-    let (base, suffix) = name.split_once(':').unwrap_or((name, ""));
-    let ecosystem = match base {
-        "npm" => Ecosystem::Npm,
-        "PyPI" => Ecosystem::Pypi,
-        "Go" => Ecosystem::Golang,
-        "crates.io" => Ecosystem::Cargo,
-        "Maven" => Ecosystem::Maven,
-        "NuGet" => Ecosystem::Nuget,
-        "RubyGems" => Ecosystem::Gem,
-        "Packagist" => Ecosystem::Composer,
-        _ => {
-            let (ecosystem, distribution) = distribution(base)?;
-            let paid = suffix.strip_prefix("Pro:");
-            let version = paid.unwrap_or(suffix);
-            // Certified and real-time builds are other product lines.
-            if paid.is_some() && !matches!(version.split_once(':'), None | Some((_, "LTS"))) {
-                return None;
-            }
-            let version = version.split(':').next().unwrap_or_default();
-            return Some((ecosystem, ecosystems::sbom::release(distribution, version)?, paid.is_some()));
-        }
-    };
-    Some((ecosystem, Release::none(), false))
-}
-
-fn distribution(base: &str) -> Option<(Ecosystem, &'static str)> {
-    Some(match base {
-        "AlmaLinux" => (Ecosystem::Rpm, "almalinux"),
-        "Rocky Linux" => (Ecosystem::Rpm, "rocky"),
-        "Debian" => (Ecosystem::Deb, "debian"),
-        "Ubuntu" => (Ecosystem::Deb, "ubuntu"),
-        "Alpine" => (Ecosystem::Apk, "alpine"),
-        "Wolfi" => (Ecosystem::Apk, "wolfi"),
-        "Chainguard" => (Ecosystem::Apk, "chainguard"),
-        _ => return None,
-    })
 }
 
 /// What a record says of one package. `None`: nothing in versions (git commits alone).

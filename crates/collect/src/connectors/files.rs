@@ -33,9 +33,16 @@ impl Root {
         }
     }
 
-    /// Reads every regular file of a folder, links to regular files included; its subfolders are left out.
-    pub(crate) fn folder(&self, path: &str, files_max: usize, bytes_max: usize) -> Reading {
-        match self.regular_files(Path::new(path), files_max, bytes_max) {
+    /// Reads every regular file of a folder whose name is wanted, links to regular files included; its subfolders are left
+    /// out.
+    pub(crate) fn folder(
+        &self,
+        path: &str,
+        files_max: usize,
+        bytes_max: usize,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Reading {
+        match self.regular_files(Path::new(path), files_max, bytes_max, wanted) {
             Ok(files) => Reading::Files(files),
             Err(reading) => reading,
         }
@@ -91,6 +98,7 @@ impl Root {
         folder: &Path,
         files_max: usize,
         bytes_max: usize,
+        wanted: &dyn Fn(&str) -> bool,
     ) -> Result<BTreeMap<String, Vec<u8>>, Reading> {
         let directory = self
             .walk(folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK)
@@ -103,6 +111,9 @@ impl Root {
                 continue;
             }
             let name = entry.file_name().to_string_lossy().into_owned();
+            if !wanted(&name) {
+                continue;
+            }
             let path = folder.join(bytes_path(entry.file_name().to_bytes()));
             match self.kind(&path) {
                 Ok(FileType::RegularFile) => {}

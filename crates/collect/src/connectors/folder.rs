@@ -103,8 +103,8 @@ impl Tree for Folder {
         self.0.file(path, usize::try_from(bytes_max).unwrap_or(usize::MAX - 1))
     }
 
-    fn folder(&self, path: &str, files_max: usize, bytes_max: usize) -> Reading {
-        self.0.folder(path, files_max, bytes_max)
+    fn folder(&self, path: &str, files_max: usize, bytes_max: usize, wanted: &dyn Fn(&str) -> bool) -> Reading {
+        self.0.folder(path, files_max, bytes_max, wanted)
     }
 
     fn head(&self, path: &str) -> Option<[u8; 16]> {

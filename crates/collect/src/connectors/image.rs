@@ -153,7 +153,13 @@ impl Layered {
         read.map(|()| bytes).map_err(|error| Reading::Failed(format!("could not read it: {error}")))
     }
 
-    fn files(&self, path: &str, files_max: usize, bytes_max: usize) -> Result<BTreeMap<String, Vec<u8>>, Reading> {
+    fn files(
+        &self,
+        path: &str,
+        files_max: usize,
+        bytes_max: usize,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<BTreeMap<String, Vec<u8>>, Reading> {
         let folder = match self.nodes.find(path) {
             Ok(Some(node)) => node,
             Ok(None) => return Err(Reading::Missing),
@@ -162,7 +168,7 @@ impl Layered {
         let Content::Folder(children) = self.nodes.content(folder) else { return Err(Reading::Missing) };
         let mut files = BTreeMap::new();
         let mut left = FOLDER_BYTES_MAX;
-        for name in children.keys() {
+        for name in children.keys().filter(|name| wanted(name)) {
             let path = format!("{path}/{name}");
             let is_file = matches!(
                 self.nodes.find(&path).map(|node| node.map(|node| self.nodes.content(node))),
@@ -241,8 +247,8 @@ impl Tree for Layered {
         self.bytes(path, bytes_max).map_or_else(|reading| reading, Reading::Bytes)
     }
 
-    fn folder(&self, path: &str, files_max: usize, bytes_max: usize) -> Reading {
-        self.files(path, files_max, bytes_max).map_or_else(|reading| reading, Reading::Files)
+    fn folder(&self, path: &str, files_max: usize, bytes_max: usize, wanted: &dyn Fn(&str) -> bool) -> Reading {
+        self.files(path, files_max, bytes_max, wanted).map_or_else(|reading| reading, Reading::Files)
     }
 
     fn head(&self, path: &str) -> Option<[u8; 16]> {

@@ -55,7 +55,9 @@ fn files(probes: &[Probe], capture: &mut Capture) {
                 capture.read_first(paths, bytes_max, |path| file(path, bytes_max));
                 continue;
             }
-            (Probe::Folder { path, files_max, bytes_max }, Ok(root)) => root.folder(path, files_max, bytes_max),
+            (Probe::Folder { path, files_max, bytes_max }, Ok(root)) => {
+                root.folder(path, files_max, bytes_max, &|_| true)
+            }
             (Probe::Folder { .. }, Err(reason)) => Reading::Failed(format!("could not open /: {reason}")),
         };
         capture.readings.insert(*probe, reading);

@@ -24,7 +24,7 @@ pub(super) fn of(version: &str, fields: [Option<&[u8]>; 2]) -> String {
     given.into_iter().find(other).unwrap_or_default().to_owned()
 }
 
-fn is_distribution(name: &str) -> bool {
+pub(super) fn is_distribution(name: &str) -> bool {
     DISTRIBUTIONS.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 

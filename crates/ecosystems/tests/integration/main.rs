@@ -3,6 +3,7 @@
 mod hostile;
 mod inventory;
 mod manifests;
+mod origins;
 mod owners;
 mod rpm;
 mod version_orders;

@@ -25,7 +25,7 @@ const APK: &str = "P:py3-six\nV:1.16-r0\nA:noarch\nF:usr/lib/python3.11/site-pac
 const SINGLE: &str = "Package: tzdata\nVersion: 2024a\nArchitecture: all\n";
 
 /// Files by their paths.
-struct Files(BTreeMap<&'static str, Vec<u8>>);
+pub(crate) struct Files(pub(crate) BTreeMap<&'static str, Vec<u8>>);
 
 impl Tree for Files {
     fn walk(&self, visit: &mut dyn FnMut(&str)) -> Result<(), String> {
@@ -37,13 +37,14 @@ impl Tree for Files {
         self.0.get(path).map_or(Reading::Missing, |bytes| Reading::Bytes(bytes.clone()))
     }
 
-    fn folder(&self, path: &str, _files_max: usize, _bytes_max: usize) -> Reading {
+    fn folder(&self, path: &str, _files_max: usize, _bytes_max: usize, wanted: &dyn Fn(&str) -> bool) -> Reading {
         let inside = |file: &&str| file.rsplit_once('/').is_some_and(|(folder, _)| folder == path);
         let files: BTreeMap<String, Vec<u8>> = self
             .0
             .iter()
             .filter(|(file, _)| inside(file))
             .map(|(file, bytes)| (file[path.len() + 1..].to_owned(), bytes.clone()))
+            .filter(|(name, _)| wanted(name))
             .collect();
         if files.is_empty() { Reading::Missing } else { Reading::Files(files) }
     }

@@ -32,6 +32,8 @@ pub fn image(image: &Image, spool: &Path) -> io::Result<Inventory> {
             Arc::make_mut(component).layer.clone_from(layer);
         }
     }
+    // After the layers: they know packages as their databases have them.
+    ecosystems::host::origins(&tree, &mut inventory);
     if let Some(components) = &mut inventory.components {
         components.sort();
     }

@@ -52,13 +52,7 @@ pub(crate) fn sample(feed: &str) -> Vec<u8> {
                 ("GHSA-demo-0003.json", include_bytes!("../samples/osv/GHSA-demo-0003.json")),
             ],
         ),
-        "govulndb" => archive(
-            "ID",
-            &[
-                ("GO-2099-0001.json", include_bytes!("../samples/govulndb/GO-2099-0001.json")),
-                ("GO-2099-0002.json", include_bytes!("../samples/govulndb/GO-2099-0002.json")),
-            ],
-        ),
+        "govulndb" => govulndb(),
         "pypa" => archive(
             "advisory-database-main/vulns",
             &[("vigie-demo/PYSEC-2099-1.yaml", include_bytes!("../samples/pypa/PYSEC-2099-1.yaml"))],
@@ -102,6 +96,16 @@ pub(crate) fn sample(feed: &str) -> Vec<u8> {
         "endoflife" => include_bytes!("../samples/endoflife/products.json").to_vec(),
         other => panic!("the feed {other} has no sample yet: write one"),
     }
+}
+
+fn govulndb() -> Vec<u8> {
+    archive(
+        "ID",
+        &[
+            ("GO-2099-0001.json", include_bytes!("../samples/govulndb/GO-2099-0001.json")),
+            ("GO-2099-0002.json", include_bytes!("../samples/govulndb/GO-2099-0002.json")),
+        ],
+    )
 }
 
 fn redhat() -> Vec<u8> {

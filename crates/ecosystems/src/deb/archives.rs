@@ -1,0 +1,308 @@
+//! Packages from archives that are not the distribution's, by the lists that apt keeps of what each archive offers.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use domain::command::Command;
+use domain::component::{Component, Ecosystem};
+use domain::inventory::{Area, Gap, Inventory};
+
+use super::origin;
+use crate::capture::{Capture, FollowUp, Probe, Reading};
+use crate::host::os_release;
+use crate::tree::Tree;
+
+const FOLDER: &str = "/var/lib/apt/lists";
+const FOLDER_IN_TREE: &str = "var/lib/apt/lists";
+
+/// Names the lists, and who each archive says that it is.
+pub(super) const LISTING: Probe = Probe::Command(Command {
+    words: &[
+        "find",
+        "-L",
+        FOLDER,
+        "-maxdepth",
+        "1",
+        "-type",
+        "f",
+        "(",
+        "-name",
+        "*Packages*",
+        "-print",
+        "-o",
+        "-name",
+        "*Release",
+        "-exec",
+        "grep",
+        "-H",
+        "-m",
+        "2",
+        "-E",
+        "^(Origin|Label): ",
+        "{}",
+        "+",
+        ")",
+    ],
+    root: false,
+    output_bytes_max: 1 << 20,
+    timeout_seconds: 30,
+});
+
+/// Prints lists, unpacked.
+const CONTENTS: Command = Command {
+    words: &["xargs", "-0", "-r", "/usr/lib/apt/apt-helper", "cat-file"],
+    root: false,
+    output_bytes_max: 128 << 20,
+    timeout_seconds: 60,
+};
+
+/// Most archives whose lists are read; systems have a handful.
+const ARCHIVES_MAX: usize = 64;
+const FILES_MAX: usize = 4000;
+const RELEASE_BYTES_MAX: usize = 4 << 20;
+const LIST_BYTES_MAX: u64 = 128 << 20;
+/// Only a distribution offers these: an archive that has one is a copy of it under another name.
+const ESSENTIAL: [&str; 3] = ["base-files", "dpkg", "libc6"];
+
+/// An archive that is not the distribution's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Archive {
+    name: String,
+    /// Paths of its lists of packages.
+    lists: Vec<String>,
+}
+
+/// Asks for the lists of the archives that are not the distribution's, archive by archive.
+pub(super) fn follow_ups(capture: &Capture) -> Vec<FollowUp> {
+    let stdin = |archive: Archive| archive.lists.join("\0").into_bytes();
+    archives(capture).into_iter().map(|archive| FollowUp { command: CONTENTS, stdin: stdin(archive) }).collect()
+}
+
+/// Names the origin of the packages that only such an archive offers.
+pub(crate) fn mark(
+    components: &mut [Component],
+    capture: &Capture,
+    follow_ups: &[(FollowUp, Reading)],
+    gaps: &mut Vec<Gap>,
+) {
+    if let Reading::Failed(reason) = capture.get(&LISTING)
+        && !components.is_empty()
+    {
+        gaps.push(gap(FOLDER, reason));
+    }
+    for archive in archives(capture) {
+        let asked = |ask: &FollowUp| ask.command == CONTENTS && ask.stdin == archive.lists.join("\0").as_bytes();
+        match follow_ups.iter().find(|(ask, _)| asked(ask)) {
+            Some((_, Reading::Bytes(bytes))) => {
+                let offers = Offers::parse(bytes);
+                components.iter_mut().filter(|component| offers.has(component)).for_each(|component| {
+                    component.origin.clone_from(&archive.name);
+                });
+            }
+            Some((_, Reading::Failed(reason))) => gaps.push(gap(&archive.name, reason)),
+            _ => {}
+        }
+    }
+}
+
+/// The same for a system that does not run.
+pub(crate) fn mark_in(tree: &dyn Tree, inventory: &mut Inventory) {
+    let Some(components) = &mut inventory.components else { return };
+    if !components.iter().any(|component| component.ecosystem == Ecosystem::Deb) {
+        return;
+    }
+    let distribution = inventory.platform.release.as_ref().map_or("", |release| &release.distribution);
+    let names = RefCell::new(Vec::new());
+    let wanted = |name: &str| {
+        if name.contains("_Packages") {
+            names.borrow_mut().push(format!("{FOLDER}/{name}"));
+        }
+        name.ends_with("Release")
+    };
+    let mut listing = match tree.folder(FOLDER_IN_TREE, FILES_MAX, RELEASE_BYTES_MAX, &wanted) {
+        Reading::Files(files) => files.iter().map(|(name, bytes)| fields(name, bytes)).collect::<String>(),
+        Reading::Failed(reason) => return inventory.gaps.push(gap(FOLDER, &reason)),
+        Reading::Missing | Reading::Bytes(_) => return,
+    };
+    listing.extend(names.take().iter().map(|path| format!("{path}\n")));
+    for archive in foreign(&listing, distribution) {
+        let mut offers = Offers::default();
+        for list in &archive.lists {
+            match tree.read(list.trim_start_matches('/'), LIST_BYTES_MAX) {
+                Reading::Bytes(bytes) if list.ends_with("_Packages") => offers.add(&bytes),
+                Reading::Bytes(_) => {
+                    inventory.gaps.push(gap(list, "it is packed, so what its archive offers is unknown"))
+                }
+                Reading::Failed(reason) => inventory.gaps.push(gap(list, &reason)),
+                Reading::Missing | Reading::Files(_) => {}
+            }
+        }
+        for component in components.iter_mut().filter(|component| offers.has(component)) {
+            Arc::make_mut(component).origin.clone_from(&archive.name);
+        }
+    }
+}
+
+fn archives(capture: &Capture) -> Vec<Archive> {
+    let Reading::Bytes(listing) = capture.get(&LISTING) else { return Vec::new() };
+    let platform = os_release::platform(capture, &mut Vec::new());
+    let distribution = platform.release.map(|release| release.distribution).unwrap_or_default();
+    foreign(&String::from_utf8_lossy(listing), &distribution)
+}
+
+/// The fields of a release file that name its archive, as `grep` prints them.
+fn fields(name: &str, bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let named = text.lines().filter(|line| line.starts_with("Origin: ") || line.starts_with("Label: ")).take(2);
+    named.map(|line| format!("{FOLDER}/{name}:{line}\n")).collect()
+}
+
+/// The archives that say that they are somebody else than the distribution. One that does not say who it is tells nothing.
+fn foreign(listing: &str, distribution: &str) -> Vec<Archive> {
+    let mut archives: Vec<(&str, Archive)> = Vec::new();
+    for line in listing.lines() {
+        let Some((path, origin)) = line.split_once(":Origin: ") else { continue };
+        let Some(prefix) = path.strip_suffix("InRelease").or_else(|| path.strip_suffix("Release")) else { continue };
+        let known = archives.iter().any(|(known, _)| *known == prefix);
+        if !known && archives.len() < ARCHIVES_MAX && !is_distribution(origin, distribution) {
+            archives.push((prefix, Archive { name: name(origin.trim(), prefix), lists: Vec::new() }));
+        }
+    }
+    for path in listing.lines().filter(|line| line.contains("_Packages") && !line.contains(": ")) {
+        if let Some((_, archive)) = archives.iter_mut().find(|(prefix, _)| path.starts_with(prefix)) {
+            archive.lists.push(path.to_owned());
+        }
+    }
+    archives.into_iter().map(|(_, archive)| archive).filter(|archive| !archive.lists.is_empty()).collect()
+}
+
+/// Debian's own archives are "Debian" and "Debian Backports", Ubuntu's are "Ubuntu", "UbuntuESM", "UbuntuESMApps".
+fn is_distribution(origin: &str, distribution: &str) -> bool {
+    let first = origin.split_whitespace().next().unwrap_or_default();
+    origin::is_distribution(first) || first.starts_with("UbuntuESM") || first.eq_ignore_ascii_case(distribution)
+}
+
+/// The archive's own name; where that is the default of a tool, its host.
+fn name(origin: &str, prefix: &str) -> String {
+    if !origin.is_empty() && !origin.starts_with('.') && !origin.chars().any(char::is_control) {
+        return origin.to_owned();
+    }
+    let file = prefix.rsplit('/').next().unwrap_or(prefix);
+    file.split('_').next().unwrap_or(file).to_owned()
+}
+
+/// What an archive offers: name, version and architecture.
+#[derive(Debug, Default)]
+struct Offers {
+    builds: HashSet<[String; 3]>,
+    /// It is a copy of the distribution.
+    is_copy: bool,
+}
+
+impl Offers {
+    fn parse(bytes: &[u8]) -> Self {
+        let mut offers = Self::default();
+        offers.add(bytes);
+        offers
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        let mut build: [&[u8]; 3] = [b"", b"", b""];
+        for line in bytes.split(|byte| *byte == b'\n').chain([&b""[..]]) {
+            let field =
+                [&b"Package: "[..], b"Version: ", b"Architecture: "].iter().position(|name| line.starts_with(name));
+            if let Some(field) = field {
+                let value = line.iter().position(|byte| *byte == b' ').map_or(&b""[..], |at| &line[at + 1..]);
+                build[field] = value.trim_ascii();
+            } else if line.is_empty() && build.iter().all(|part| !part.is_empty()) {
+                let parts = build.map(|part| String::from_utf8_lossy(part).into_owned());
+                self.is_copy |= ESSENTIAL.contains(&parts[0].as_str());
+                self.builds.insert(parts);
+                build = [b"", b"", b""];
+            }
+        }
+    }
+
+    /// Whether a package of no other origin is a build of this archive.
+    fn has(&self, component: &Component) -> bool {
+        let build = || [component.name.clone(), component.version.clone(), component.arch.clone()];
+        !self.is_copy
+            && component.ecosystem == Ecosystem::Deb
+            && component.origin.is_empty()
+            && self.builds.contains(&build())
+    }
+}
+
+fn gap(subject: &str, reason: &str) -> Gap {
+    let reason = format!("it is unknown which packages are not the distribution's own: {reason}");
+    Gap { area: Area::Platform, subject: subject.to_owned(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LISTED: &str = "\
+/var/lib/apt/lists/deb.example.org_debian_dists_bookworm_main_binary-amd64_Packages
+/var/lib/apt/lists/deb.example.org_debian_dists_bookworm_InRelease:Origin: Debian
+/var/lib/apt/lists/deb.example.org_debian_dists_bookworm_InRelease:Label: Debian
+/var/lib/apt/lists/esm.example.org_apps_InRelease:Origin: UbuntuESMApps
+/var/lib/apt/lists/esm.example.org_apps_binary-amd64_Packages
+/var/lib/apt/lists/web.example.com_dists_bookworm_InRelease:Origin: web server
+/var/lib/apt/lists/web.example.com_dists_bookworm_nginx_binary-amd64_Packages.lz4
+/var/lib/apt/lists/node.example.com_Release:Origin: . nodistro
+/var/lib/apt/lists/node.example.com_binary-all_Packages
+/var/lib/apt/lists/node.example.com_binary-amd64_Packages
+/var/lib/apt/lists/_srv_local_Packages
+/var/lib/apt/lists/kali.example.org_InRelease:Origin: Kali
+/var/lib/apt/lists/kali.example.org_Packages
+";
+
+    #[test]
+    fn archives_of_others_are_told_from_the_distributions_own() {
+        let of = |distribution| {
+            let archives = foreign(LISTED, distribution);
+            archives.iter().map(|archive| (archive.name.clone(), archive.lists.len())).collect::<Vec<_>>()
+        };
+        let pair = |name: &str, count| (name.to_owned(), count);
+        assert_eq!(of("debian"), [pair("web server", 1), pair("node.example.com", 2), pair("Kali", 1)]);
+        assert_eq!(of("kali"), [pair("web server", 1), pair("node.example.com", 2)]);
+    }
+
+    fn component(name: &str, version: &str) -> Component {
+        let (name, version) = (name.to_owned(), version.to_owned());
+        Component { name, version, arch: "amd64".to_owned(), ..Component::default() }
+    }
+
+    #[test]
+    fn a_build_is_the_archives_that_offers_just_it() {
+        let stanza = |name: &str| format!("Package: {name}\nArchitecture: amd64\nVersion: 1.2-1\nDescription: x\n\n");
+        let offers = Offers::parse((stanza("nginx") + &stanza("other")).trim_end().as_bytes());
+        assert!(offers.has(&component("nginx", "1.2-1")) && offers.has(&component("other", "1.2-1")));
+        assert!(!offers.has(&component("nginx", "1.1-1")), "the distribution's own version of the same package");
+        let named = Component { origin: "backports".to_owned(), ..component("nginx", "1.2-1") };
+        assert!(!offers.has(&named));
+        let copy = Offers::parse((stanza("nginx") + &stanza("base-files")).as_bytes());
+        assert!(!copy.has(&component("nginx", "1.2-1")), "a mirror with a name of its own");
+    }
+
+    #[test]
+    fn what_apt_offers_names_the_origin() {
+        let mut capture = Capture { live: true, ..Capture::default() };
+        capture.readings.insert(LISTING, Reading::Bytes(LISTED.into()));
+        let asks = follow_ups(&capture);
+        assert_eq!(asks.len(), 3);
+        let list = "Package: nginx\nVersion: 1.2-1\nArchitecture: amd64\n";
+        let answers: Vec<(FollowUp, Reading)> = asks
+            .into_iter()
+            .zip([Reading::Bytes(list.into()), Reading::Failed("denied".to_owned()), Reading::Bytes(Vec::new())])
+            .collect();
+        let mut components = [component("nginx", "1.2-1"), component("bash", "5.2-2")];
+        let mut gaps = Vec::new();
+        mark(&mut components, &capture, &answers, &mut gaps);
+        assert_eq!(components.map(|component| component.origin), ["web server", ""]);
+        let subjects: Vec<&str> = gaps.iter().map(|gap| gap.subject.as_str()).collect();
+        assert_eq!(subjects, ["node.example.com"], "what could not be read is told");
+    }
+}
