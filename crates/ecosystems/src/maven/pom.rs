@@ -334,6 +334,55 @@ mod tests {
         assert_eq!(found.gaps[0].reason, "g:open: its version is not here, but in the parent org.example:far:1");
     }
 
+    /// A project that imports `bom-a` and `bom-b`, beside which stand the bills that are given, and asks for `g:x`.
+    fn with_bills(above: &str, bills: &[(&str, &str)]) -> (Vec<String>, String) {
+        let import = |name: &str| {
+            let rest = "<version>1</version><type>pom</type><scope>import</scope>";
+            format!("<dependency><groupId>g</groupId><artifactId>{name}</artifactId>{rest}</dependency>")
+        };
+        let own = format!(
+            "<project>{above}<groupId>g</groupId><artifactId>own</artifactId><version>1</version><properties><v>9</v></properties>
+            <modules><module>bom-a</module><module>bom-b</module></modules>
+            <dependencyManagement><dependencies>{}{}</dependencies></dependencyManagement><dependencies>{}</dependencies></project>",
+            import("bom-a"),
+            import("bom-b"),
+            dependency("x", ""),
+        );
+        let others = |path: &str| {
+            let (name, version) = bills.iter().find(|(name, _)| path == format!("{name}/pom.xml"))?;
+            let managed = dependency("x", &format!("<version>{version}</version>"));
+            let bill = format!(
+                "<project><groupId>g</groupId><artifactId>{name}</artifactId><version>1</version>
+                <dependencyManagement><dependencies>{managed}</dependencies></dependencyManagement></project>"
+            );
+            Some(bill.into_bytes())
+        };
+        let mut found = Found::default();
+        project("pom.xml", own.as_bytes(), &others, &mut found);
+        let told = found.components.iter().map(|c| format!("{} {}", c.source, c.version)).collect();
+        let of_x = found.gaps.iter().map(|gap| gap.reason.as_str()).find(|reason| reason.starts_with("g:x"));
+        (told, of_x.unwrap_or_default().to_owned())
+    }
+
+    #[test]
+    fn no_import_is_believed_behind_what_is_not_here() {
+        let both = [("bom-a", "1.1"), ("bom-b", "2.2")];
+        assert_eq!(with_bills("", &both), (vec!["g:x 1.1".to_owned()], String::new()));
+        assert_eq!(with_bills("", &both[..1]), (vec!["g:x 1.1".to_owned()], String::new()), "the first wins anyway");
+        let first = "g:x: its version is not here, but in the bill of materials g:bom-a:1";
+        assert_eq!(with_bills("", &both[1..]), (Vec::new(), first.to_owned()));
+        let parent = "<parent><groupId>f</groupId><artifactId>far</artifactId><version>3</version></parent>";
+        let above = "g:x: its version is not here, but in the parent f:far:3";
+        assert_eq!(with_bills(parent, &both), (Vec::new(), above.to_owned()));
+    }
+
+    #[test]
+    fn a_bill_does_not_take_properties_from_those_who_import_it() {
+        let undefined = "g:x: nothing here defines ${v}";
+        let bills = [("bom-a", "${v}"), ("bom-b", "2.2")];
+        assert_eq!(with_bills("", &bills), (Vec::new(), undefined.to_owned()));
+    }
+
     #[test]
     fn imports_end() {
         let import = "<dependency><groupId>g</groupId><artifactId>bom</artifactId><version>1</version><type>pom</type><scope>import</scope></dependency>";

@@ -26,20 +26,22 @@ pub(super) struct Model<'a> {
 /// Versions by what has to be the same: group, artifact, type, classifier.
 #[derive(Default)]
 pub(super) struct Managed {
-    versions: HashMap<[String; 4], String>,
+    /// Only the project that writes a version knows its properties: a version, or why there is none.
+    versions: HashMap<[String; 4], Result<String, String>>,
     /// Where else versions come from: parents and bills of materials that only a repository has.
     elsewhere: Vec<String>,
 }
 
 impl Model<'_> {
-    /// What is managed here outweighs what is imported, and what is imported first outweighs the rest.
+    /// What is managed here or by any parent outweighs what is imported, and what is imported first outweighs the rest:
+    /// behind a place that is not here, no import can be believed.
     pub(super) fn managed(&self, imports_left: &Cell<u32>) -> Managed {
         let mut managed = Managed::default();
         managed.elsewhere.extend(self.unseen.map(|parent| format!("the parent {}", parent.names())));
         let all = || self.generations.iter().flat_map(|pom| &pom.managed);
         for dependency in all().filter(|dependency| !dependency.is_bill) {
             if let Some(key) = self.key(dependency) {
-                managed.versions.entry(key).or_insert_with(|| dependency.named.version.clone());
+                managed.versions.entry(key).or_insert_with(|| self.expand(&dependency.named.version));
             }
         }
         for bill in all().filter(|dependency| dependency.is_bill) {
@@ -78,9 +80,13 @@ impl Model<'_> {
         let unknown = |reason: String| format!("{group}:{artifact}: {reason}");
         let key = self.key(dependency).ok_or_else(|| unknown("nothing here defines its name".to_owned()))?;
         let written = Some(version.as_str()).filter(|version| !version.is_empty());
-        let managed_here = || managed.versions.get(&key).map(String::as_str).filter(|version| !version.is_empty());
-        let written = written.or_else(managed_here).ok_or_else(|| unknown(managed.elsewhere()))?;
-        let version = self.expand(written).map_err(unknown)?;
+        let version = match (written, managed.versions.get(&key)) {
+            (Some(written), _) => self.expand(written),
+            (None, Some(Ok(version))) if version.is_empty() => Err(managed.elsewhere()),
+            (None, Some(managed)) => managed.clone(),
+            (None, None) => Err(managed.elsewhere()),
+        };
+        let version = version.map_err(unknown)?;
         let [group, artifact, ..] = key;
         match single(&version) {
             Some(version) => Ok(Coordinates { group, artifact, version: version.to_owned() }),
@@ -128,9 +134,10 @@ impl Managed {
         let (generations, unseen) = generations(bill, others);
         let model = Model { generations: &generations, unseen: unseen.as_ref(), others };
         let inner = model.managed(imports_left);
-        for (key, version) in inner.versions {
-            let version = model.expand(&version).unwrap_or(version);
-            self.versions.entry(key).or_insert(version);
+        if self.elsewhere.is_empty() {
+            for (key, version) in inner.versions {
+                self.versions.entry(key).or_insert(version);
+            }
         }
         self.elsewhere.extend(inner.elsewhere);
     }
