@@ -44,7 +44,7 @@ pub(crate) async fn run(common: &Common, args: Remediate) -> anyhow::Result<Exit
                 failed = true;
                 answers.push(json!({ "asset": asset.name, "error": engine::with_causes(&error) }));
                 if common.format != Format::Json {
-                    output::line(format_args!("{}: FAILED: {}", engine::with_causes(&error), asset.name))?;
+                    output::line(format_args!("{}: FAILED: {}", asset.name, engine::with_causes(&error)))?;
                 }
             }
         }

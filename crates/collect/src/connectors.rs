@@ -42,12 +42,12 @@ pub(crate) fn program(command: Command) -> &'static str {
     command.words.first().copied().unwrap_or("an empty command")
 }
 
-/// What a command's end means for its probe. Status 1 with an answer is an answer with a complaint (`find` about a
-/// process that ended meanwhile), as is 123 from `xargs` (one path among many that no package owns); the parser judges it.
-pub(crate) fn reading(program: &str, result: Result<Output, CommandError>) -> Reading {
+/// What a command's end means for its probe.
+pub(crate) fn reading(command: Command, result: Result<Output, CommandError>) -> Reading {
+    let program = program(command);
     match result {
         Ok(output) if output.status == Some(0) => Reading::Bytes(output.stdout),
-        Ok(output) if matches!(output.status, Some(1 | 123)) && !output.stdout.is_empty() => {
+        Ok(output) if command.may_complain && matches!(output.status, Some(1 | 123)) && !output.stdout.is_empty() => {
             Reading::Bytes(output.stdout)
         }
         Ok(output) => Reading::Failed(failure(program, &output)),
@@ -96,22 +96,30 @@ mod tests {
         assert_eq!(failure("ss", &output(None, "")), "ss was killed");
     }
 
+    fn command(may_complain: bool) -> Command {
+        Command { words: &["find"], root: false, output_bytes_max: 64, timeout_seconds: 3, may_complain }
+    }
+
     #[test]
     fn only_a_missing_program_is_missing() {
-        assert_eq!(reading("ss", Err(CommandError::Missing { program: "ss" })), Reading::Missing);
+        let read = |error| reading(command(true), Err(error));
+        assert_eq!(read(CommandError::Missing { program: "find" }), Reading::Missing);
         assert_eq!(
-            reading("ss", Err(CommandError::TimedOut { program: "ss", seconds: 3 })),
-            Reading::Failed("ss did not end within 3 s and was stopped".to_owned())
+            read(CommandError::TimedOut { program: "find", seconds: 3 }),
+            Reading::Failed("find did not end within 3 s and was stopped".to_owned())
         );
     }
 
     #[test]
-    fn an_answer_with_a_complaint_is_an_answer_and_no_answer_is_a_failure() {
-        let answer = |status, stdout: &str| reading("find", Ok(Output { stdout: stdout.into(), ..output(status, "") }));
-        assert_eq!(answer(Some(0), ""), Reading::Bytes(Vec::new()));
-        assert_eq!(answer(Some(1), "one"), Reading::Bytes(b"one".to_vec()));
-        assert_eq!(answer(Some(1), ""), Reading::Failed("find ended with status 1".to_owned()));
-        assert_eq!(answer(Some(2), "one"), Reading::Failed("find ended with status 2".to_owned()));
-        assert_eq!(answer(None, "one"), Reading::Failed("find was killed".to_owned()));
+    fn an_answer_with_a_complaint_is_an_answer_where_it_may_be_and_no_answer_is_a_failure() {
+        let of = |may_complain, status, stdout: &str| {
+            reading(command(may_complain), Ok(Output { stdout: stdout.into(), ..output(status, "") }))
+        };
+        assert_eq!(of(true, Some(0), ""), Reading::Bytes(Vec::new()));
+        assert_eq!(of(true, Some(1), "one"), Reading::Bytes(b"one".to_vec()));
+        assert_eq!(of(false, Some(1), "one"), Reading::Failed("find ended with status 1".to_owned()));
+        assert_eq!(of(true, Some(1), ""), Reading::Failed("find ended with status 1".to_owned()));
+        assert_eq!(of(true, Some(2), "one"), Reading::Failed("find ended with status 2".to_owned()));
+        assert_eq!(of(true, None, "one"), Reading::Failed("find was killed".to_owned()));
     }
 }

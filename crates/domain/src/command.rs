@@ -10,6 +10,9 @@ pub struct Command {
     /// Standard output beyond this is an error.
     pub output_bytes_max: usize,
     pub timeout_seconds: u32,
+    /// Ending in 1 (in 123 by `xargs`) after it printed something is an answer with a complaint: a process that ended
+    /// meanwhile, one path among many that no package owns. Otherwise it is a failure, and what it printed counts for nothing.
+    pub may_complain: bool,
 }
 
 /// What a command left behind.

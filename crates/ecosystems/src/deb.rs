@@ -33,6 +33,7 @@ const OWNERS: Command = Command {
     root: false,
     output_bytes_max: 8 << 20,
     timeout_seconds: 60,
+    may_complain: true,
 };
 
 /// A file that a package surely owns: with it, an answer without any owner is a failure and not news.

@@ -48,6 +48,7 @@ const QUERY: Command = Command {
     root: false,
     output_bytes_max: 64 << 20,
     timeout_seconds: 120,
+    may_complain: true,
 };
 
 /// Whether a build's version tells that it was built in a module.

@@ -52,13 +52,14 @@ impl Root {
     pub(crate) fn entries(&self, folder: &str) -> Result<Vec<(String, bool)>, Errno> {
         let path = if folder.is_empty() { Path::new(".") } else { Path::new(folder) };
         let directory = self.walk(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK)?;
+        let mut directory = Dir::new(directory)?;
         let mut entries = Vec::new();
-        for entry in Dir::read_from(&directory)? {
+        while let Some(entry) = directory.next() {
             let entry = entry?;
             let kind = match entry.file_type() {
                 // Not every file system tells in its lists.
                 FileType::Unknown => {
-                    let stat = statat(&directory, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)?;
+                    let stat = statat(directory.fd()?, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)?;
                     FileType::from_raw_mode(stat.st_mode)
                 }
                 kind => kind,

@@ -272,8 +272,13 @@ mod tests {
 
     #[test]
     fn commands_are_not_run() {
-        let command =
-            domain::command::Command { words: &["true"], root: false, output_bytes_max: 1, timeout_seconds: 1 };
+        let command = domain::command::Command {
+            words: &["true"],
+            root: false,
+            output_bytes_max: 1,
+            timeout_seconds: 1,
+            may_complain: false,
+        };
         let outer = tempfile::tempdir().unwrap();
         let capture = capture(&Folder::open(outer.path()).unwrap(), &[Probe::Command(command)]);
         assert!(!capture.live && capture.readings.is_empty());

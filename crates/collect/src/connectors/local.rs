@@ -65,7 +65,7 @@ fn files(probes: &[Probe], capture: &mut Capture) {
 }
 
 fn run_to_reading(command: Command, stdin: &[u8]) -> Reading {
-    reading(program(command), run(command, stdin))
+    reading(command, run(command, stdin))
 }
 
 #[cfg(test)]
@@ -76,7 +76,13 @@ mod tests {
     fn files_and_commands_of_this_machine() {
         let stat = Probe::File { path: "proc/self/stat", bytes_max: 4096 };
         let absent = Probe::File { path: "does/not/exist", bytes_max: 1 };
-        let uname = Command { words: &["uname", "-s"], root: false, output_bytes_max: 64, timeout_seconds: 5 };
+        let uname = Command {
+            words: &["uname", "-s"],
+            root: false,
+            output_bytes_max: 64,
+            timeout_seconds: 5,
+            may_complain: false,
+        };
         let no_command = Command { words: &["vigie-no-such-program"], ..uname };
         let probes = [stat, absent, Probe::Command(uname), Probe::Command(no_command)];
         let capture = capture(&probes);
@@ -89,7 +95,8 @@ mod tests {
 
     #[test]
     fn a_follow_up_reads_its_data() {
-        let command = Command { words: &["cat"], root: false, output_bytes_max: 64, timeout_seconds: 5 };
+        let command =
+            Command { words: &["cat"], root: false, output_bytes_max: 64, timeout_seconds: 5, may_complain: false };
         let reading = follow_up(&FollowUp { command, stdin: b"$(id) `id`".to_vec() });
         assert_eq!(reading, Reading::Bytes(b"$(id) `id`".to_vec()));
     }

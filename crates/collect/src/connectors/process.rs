@@ -192,8 +192,13 @@ fn poll_for(waits: &mut [PollFd<'_>], time: Duration) -> Result<(), Stop> {
 mod tests {
     use super::*;
 
-    const SHELL: Command =
-        Command { words: &["sh", "-c"], root: false, output_bytes_max: 100_000, timeout_seconds: 20 };
+    const SHELL: Command = Command {
+        words: &["sh", "-c"],
+        root: false,
+        output_bytes_max: 100_000,
+        timeout_seconds: 20,
+        may_complain: false,
+    };
 
     fn shell(words: &'static [&'static str], stdin: &[u8]) -> Result<Output, CommandError> {
         run(Command { words, ..SHELL }, stdin)
@@ -246,6 +251,7 @@ mod tests {
         let command = Command {
             words: &["sh", "-c", "read fifo; (exec sleep 600 >\"$fifo\") & wait"],
             timeout_seconds: 1,
+            may_complain: false,
             ..SHELL
         };
         let line = format!("{}\n", fifo.display());

@@ -58,7 +58,7 @@ async fn connect(target: &Target, keys: &Keys) -> Result<Session, SshError> {
 }
 
 const fn command(words: &'static [&'static str], root: bool) -> Command {
-    Command { words, root, output_bytes_max: 4096, timeout_seconds: 10 }
+    Command { words, root, output_bytes_max: 4096, timeout_seconds: 10, may_complain: false }
 }
 
 const OS_RELEASE: Probe = Probe::File { path: "etc/os-release", bytes_max: 4096 };

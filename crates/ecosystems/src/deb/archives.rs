@@ -1,7 +1,7 @@
 //! Packages from archives that are not the distribution's, by the lists that apt keeps of what each archive offers.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use domain::command::Command;
@@ -47,21 +47,23 @@ pub(super) const LISTING: Probe = Probe::Command(Command {
     root: false,
     output_bytes_max: 1 << 20,
     timeout_seconds: 30,
+    may_complain: false,
 });
 
 /// Prints lists, unpacked.
 const CONTENTS: Command = Command {
     words: &["xargs", "-0", "-r", "/usr/lib/apt/apt-helper", "cat-file"],
     root: false,
-    output_bytes_max: 128 << 20,
+    output_bytes_max: 24 << 20,
     timeout_seconds: 60,
+    may_complain: false,
 };
 
-/// Most archives whose lists are read; systems have a handful.
-const ARCHIVES_MAX: usize = 64;
+/// Most archives of others whose lists are read; systems have a handful.
+const ARCHIVES_MAX: usize = 16;
 const FILES_MAX: usize = 4000;
 const RELEASE_BYTES_MAX: usize = 4 << 20;
-const LIST_BYTES_MAX: u64 = 128 << 20;
+const LIST_BYTES_MAX: u64 = 24 << 20;
 /// Only a distribution offers these: an archive that has one is a copy of it under another name.
 const ESSENTIAL: [&str; 3] = ["base-files", "dpkg", "libc6"];
 
@@ -76,10 +78,14 @@ struct Archive {
 /// Asks for the lists of the archives that are not the distribution's, archive by archive.
 pub(super) fn follow_ups(capture: &Capture) -> Vec<FollowUp> {
     let stdin = |archive: Archive| archive.lists.join("\0").into_bytes();
-    archives(capture).into_iter().map(|archive| FollowUp { command: CONTENTS, stdin: stdin(archive) }).collect()
+    archives(capture)
+        .into_iter()
+        .take(ARCHIVES_MAX)
+        .map(|archive| FollowUp { command: CONTENTS, stdin: stdin(archive) })
+        .collect()
 }
 
-/// Names the origin of the packages that only such an archive offers.
+/// Names the origin of the packages whose very build such an archive offers.
 pub(crate) fn mark(
     components: &mut [Component],
     capture: &Capture,
@@ -91,14 +97,15 @@ pub(crate) fn mark(
     {
         gaps.push(gap(FOLDER, reason));
     }
-    for archive in archives(capture) {
+    let all = archives(capture);
+    gaps.extend(too_many(&all));
+    for archive in all.iter().take(ARCHIVES_MAX) {
         let asked = |ask: &FollowUp| ask.command == CONTENTS && ask.stdin == archive.lists.join("\0").as_bytes();
         match follow_ups.iter().find(|(ask, _)| asked(ask)) {
             Some((_, Reading::Bytes(bytes))) => {
-                let offers = Offers::parse(bytes);
-                components.iter_mut().filter(|component| offers.has(component)).for_each(|component| {
-                    component.origin.clone_from(&archive.name);
-                });
+                for index in offered(&[bytes], components.iter()) {
+                    components[index].origin.clone_from(&archive.name);
+                }
             }
             Some((_, Reading::Failed(reason))) => gaps.push(gap(&archive.name, reason)),
             _ => {}
@@ -126,20 +133,27 @@ pub(crate) fn mark_in(tree: &dyn Tree, inventory: &mut Inventory) {
         Reading::Missing | Reading::Bytes(_) => return,
     };
     listing.extend(names.take().iter().map(|path| format!("{path}\n")));
-    for archive in foreign(&listing, distribution) {
-        let mut offers = Offers::default();
+    let all = foreign(&listing, distribution);
+    inventory.gaps.extend(too_many(&all));
+    for archive in all.iter().take(ARCHIVES_MAX) {
+        let mut lists = Vec::new();
+        let mut left = LIST_BYTES_MAX;
         for list in &archive.lists {
-            match tree.read(list.trim_start_matches('/'), LIST_BYTES_MAX) {
-                Reading::Bytes(bytes) if list.ends_with("_Packages") => offers.add(&bytes),
+            match tree.read(list.trim_start_matches('/'), left) {
+                Reading::Bytes(bytes) if list.ends_with("_Packages") => {
+                    left -= bytes.len() as u64;
+                    lists.push(bytes);
+                }
                 Reading::Bytes(_) => {
-                    inventory.gaps.push(gap(list, "it is packed, so what its archive offers is unknown"))
+                    inventory.gaps.push(gap(list, "it is packed, so what its archive offers is unknown"));
                 }
                 Reading::Failed(reason) => inventory.gaps.push(gap(list, &reason)),
                 Reading::Missing | Reading::Files(_) => {}
             }
         }
-        for component in components.iter_mut().filter(|component| offers.has(component)) {
-            Arc::make_mut(component).origin.clone_from(&archive.name);
+        let lists: Vec<&[u8]> = lists.iter().map(Vec::as_slice).collect();
+        for index in offered(&lists, components.iter().map(Arc::as_ref)) {
+            Arc::make_mut(&mut components[index]).origin.clone_from(&archive.name);
         }
     }
 }
@@ -160,21 +174,31 @@ fn fields(name: &str, bytes: &[u8]) -> String {
 
 /// The archives that say that they are somebody else than the distribution. One that does not say who it is tells nothing.
 fn foreign(listing: &str, distribution: &str) -> Vec<Archive> {
-    let mut archives: Vec<(&str, Archive)> = Vec::new();
+    // Of every archive, so that a list is never taken for that of another one whose address begins alike.
+    let mut archives: BTreeMap<&str, Option<Archive>> = BTreeMap::new();
     for line in listing.lines() {
-        let Some((path, origin)) = line.split_once(":Origin: ") else { continue };
+        let Some((path, field)) = line.split_once(':') else { continue };
         let Some(prefix) = path.strip_suffix("InRelease").or_else(|| path.strip_suffix("Release")) else { continue };
-        let known = archives.iter().any(|(known, _)| *known == prefix);
-        if !known && archives.len() < ARCHIVES_MAX && !is_distribution(origin, distribution) {
-            archives.push((prefix, Archive { name: name(origin.trim(), prefix), lists: Vec::new() }));
+        let archive = archives.entry(prefix).or_default();
+        if let Some(origin) = field.strip_prefix("Origin: ")
+            && !is_distribution(origin, distribution)
+        {
+            *archive = Some(Archive { name: name(origin.trim(), prefix), lists: Vec::new() });
         }
     }
     for path in listing.lines().filter(|line| line.contains("_Packages") && !line.contains(": ")) {
-        if let Some((_, archive)) = archives.iter_mut().find(|(prefix, _)| path.starts_with(prefix)) {
+        let of =
+            archives.iter_mut().filter(|(prefix, _)| path.starts_with(**prefix)).max_by_key(|(prefix, _)| prefix.len());
+        if let Some((_, Some(archive))) = of {
             archive.lists.push(path.to_owned());
         }
     }
-    archives.into_iter().map(|(_, archive)| archive).filter(|archive| !archive.lists.is_empty()).collect()
+    archives.into_values().flatten().filter(|archive| !archive.lists.is_empty()).collect()
+}
+
+fn too_many(archives: &[Archive]) -> Option<Gap> {
+    let count = archives.len();
+    (count > ARCHIVES_MAX).then(|| gap(FOLDER, &format!("of {count} archives of others {ARCHIVES_MAX} were read")))
 }
 
 /// Debian's own archives are "Debian" and "Debian Backports", Ubuntu's are "Ubuntu", "UbuntuESM", "UbuntuESMApps".
@@ -192,45 +216,36 @@ fn name(origin: &str, prefix: &str) -> String {
     file.split('_').next().unwrap_or(file).to_owned()
 }
 
-/// What an archive offers: name, version and architecture.
-#[derive(Debug, Default)]
-struct Offers {
-    builds: HashSet<[String; 3]>,
-    /// It is a copy of the distribution.
-    is_copy: bool,
+/// Which components an archive offers in just their build: their places in the list. Only those without another origin.
+fn offered<'c>(lists: &[&[u8]], components: impl Iterator<Item = &'c Component>) -> Vec<usize> {
+    let candidates = components.enumerate().filter(|(_, c)| c.ecosystem == Ecosystem::Deb && c.origin.is_empty());
+    let wanted: HashMap<[&[u8]; 3], usize> =
+        candidates.map(|(index, c)| ([&c.name, &c.version, &c.arch].map(|part| part.as_bytes()), index)).collect();
+    let (mut found, mut is_copy) = (Vec::new(), false);
+    for list in lists {
+        builds(list, &mut |build| {
+            is_copy |= ESSENTIAL.iter().any(|name| name.as_bytes() == build[0]);
+            found.extend(wanted.get(&build));
+        });
+    }
+    if is_copy { Vec::new() } else { found }
 }
 
-impl Offers {
-    fn parse(bytes: &[u8]) -> Self {
-        let mut offers = Self::default();
-        offers.add(bytes);
-        offers
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        let mut build: [&[u8]; 3] = [b"", b"", b""];
-        for line in bytes.split(|byte| *byte == b'\n').chain([&b""[..]]) {
-            let field =
-                [&b"Package: "[..], b"Version: ", b"Architecture: "].iter().position(|name| line.starts_with(name));
-            if let Some(field) = field {
-                let value = line.iter().position(|byte| *byte == b' ').map_or(&b""[..], |at| &line[at + 1..]);
-                build[field] = value.trim_ascii();
-            } else if line.is_empty() && build.iter().all(|part| !part.is_empty()) {
-                let parts = build.map(|part| String::from_utf8_lossy(part).into_owned());
-                self.is_copy |= ESSENTIAL.contains(&parts[0].as_str());
-                self.builds.insert(parts);
-                build = [b"", b"", b""];
+/// Shows every build of a list: name, version and architecture.
+fn builds<'b>(list: &'b [u8], show: &mut dyn FnMut([&'b [u8]; 3])) {
+    let mut build: [&[u8]; 3] = [b"", b"", b""];
+    for line in list.split(|byte| *byte == b'\n').chain([&b""[..]]) {
+        let fields = [&b"Package: "[..], b"Version: ", b"Architecture: "];
+        match fields.iter().position(|field| line.starts_with(field)) {
+            Some(field) => build[field] = line[fields[field].len()..].trim_ascii(),
+            None if line.is_empty() => {
+                let whole = std::mem::replace(&mut build, [b"", b"", b""]);
+                if whole.iter().all(|part| !part.is_empty()) {
+                    show(whole);
+                }
             }
+            None => {}
         }
-    }
-
-    /// Whether a package of no other origin is a build of this archive.
-    fn has(&self, component: &Component) -> bool {
-        let build = || [component.name.clone(), component.version.clone(), component.arch.clone()];
-        !self.is_copy
-            && component.ecosystem == Ecosystem::Deb
-            && component.origin.is_empty()
-            && self.builds.contains(&build())
     }
 }
 
@@ -266,8 +281,8 @@ mod tests {
             archives.iter().map(|archive| (archive.name.clone(), archive.lists.len())).collect::<Vec<_>>()
         };
         let pair = |name: &str, count| (name.to_owned(), count);
-        assert_eq!(of("debian"), [pair("web server", 1), pair("node.example.com", 2), pair("Kali", 1)]);
-        assert_eq!(of("kali"), [pair("web server", 1), pair("node.example.com", 2)]);
+        assert_eq!(of("debian"), [pair("Kali", 1), pair("node.example.com", 2), pair("web server", 1)]);
+        assert_eq!(of("kali"), [pair("node.example.com", 2), pair("web server", 1)]);
     }
 
     fn component(name: &str, version: &str) -> Component {
@@ -278,13 +293,31 @@ mod tests {
     #[test]
     fn a_build_is_the_archives_that_offers_just_it() {
         let stanza = |name: &str| format!("Package: {name}\nArchitecture: amd64\nVersion: 1.2-1\nDescription: x\n\n");
-        let offers = Offers::parse((stanza("nginx") + &stanza("other")).trim_end().as_bytes());
-        assert!(offers.has(&component("nginx", "1.2-1")) && offers.has(&component("other", "1.2-1")));
-        assert!(!offers.has(&component("nginx", "1.1-1")), "the distribution's own version of the same package");
+        let list = stanza("nginx") + &stanza("other");
         let named = Component { origin: "backports".to_owned(), ..component("nginx", "1.2-1") };
-        assert!(!offers.has(&named));
-        let copy = Offers::parse((stanza("nginx") + &stanza("base-files")).as_bytes());
-        assert!(!copy.has(&component("nginx", "1.2-1")), "a mirror with a name of its own");
+        // The distribution's own version of the same package, and one whose origin is known, stay as they are.
+        let components = [component("nginx", "1.2-1"), component("nginx", "1.1-1"), named, component("other", "1.2-1")];
+        let of = |list: &str| offered(&[list.as_bytes()], components.iter());
+        assert_eq!(of(list.trim_end()), [0, 3]);
+        assert_eq!(of(&(list + &stanza("base-files"))), [0_usize; 0], "a mirror with a name of its own");
+    }
+
+    #[test]
+    fn a_list_belongs_to_the_archive_that_it_names_most_closely() {
+        let listing = "\
+/var/lib/apt/lists/mirror.example_Release:Origin: Corp
+/var/lib/apt/lists/mirror.example_Packages
+/var/lib/apt/lists/mirror.example_debian_dists_bookworm_Release:Origin: Debian
+/var/lib/apt/lists/mirror.example_debian_dists_bookworm_main_binary-amd64_Packages
+/var/lib/apt/lists/mirror.example_plain_Release:Label: nobody
+/var/lib/apt/lists/mirror.example_plain_Packages
+";
+        let lists = vec!["/var/lib/apt/lists/mirror.example_Packages".to_owned()];
+        assert_eq!(foreign(listing, "debian"), [Archive { name: "Corp".to_owned(), lists }]);
+        let many: String = (0..20)
+            .map(|n| format!("/var/lib/apt/lists/a{n:02}_Release:Origin: x{n}\n/var/lib/apt/lists/a{n:02}_Packages\n"))
+            .collect();
+        assert!(too_many(&foreign(&many, "debian")).is_some_and(|gap| gap.reason.contains("of 20 archives")));
     }
 
     #[test]
@@ -296,7 +329,7 @@ mod tests {
         let list = "Package: nginx\nVersion: 1.2-1\nArchitecture: amd64\n";
         let answers: Vec<(FollowUp, Reading)> = asks
             .into_iter()
-            .zip([Reading::Bytes(list.into()), Reading::Failed("denied".to_owned()), Reading::Bytes(Vec::new())])
+            .zip([Reading::Bytes(Vec::new()), Reading::Failed("denied".to_owned()), Reading::Bytes(list.into())])
             .collect();
         let mut components = [component("nginx", "1.2-1"), component("bash", "5.2-2")];
         let mut gaps = Vec::new();

@@ -16,6 +16,7 @@ pub const ADDRESSES: Probe = Probe::Command(Command {
     root: false,
     output_bytes_max: 4 << 20,
     timeout_seconds: 30,
+    may_complain: true,
 });
 
 /// With the programs behind the sockets.
@@ -29,7 +30,13 @@ const LISTENERS_MAX: usize = 20_000;
 const ADDRESSES_MAX: usize = 4_096;
 
 const fn listeners_command(root: bool) -> Command {
-    Command { words: &["ss", "-H", "-l", "-n", "-t", "-u", "-p"], root, output_bytes_max: 4 << 20, timeout_seconds: 30 }
+    Command {
+        words: &["ss", "-H", "-l", "-n", "-t", "-u", "-p"],
+        root,
+        output_bytes_max: 4 << 20,
+        timeout_seconds: 30,
+        may_complain: true,
+    }
 }
 
 #[derive(Deserialize)]

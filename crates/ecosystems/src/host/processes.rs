@@ -15,6 +15,7 @@ pub const PROGRAMS: Probe = Probe::Command(Command {
     root: true,
     output_bytes_max: 16 << 20,
     timeout_seconds: 60,
+    may_complain: true,
 });
 
 /// Deleted files in use. Each process maps the kernel's `[vdso]` too: an answer without it is no answer.
@@ -39,6 +40,7 @@ pub const REPLACED: Probe = Probe::Command(Command {
     root: true,
     output_bytes_max: 64 << 20,
     timeout_seconds: 60,
+    may_complain: true,
 });
 
 /// Paths that packages can own are asked for; more than this is not believed.

@@ -26,6 +26,7 @@ pub const UPDATE: Command = Command {
     root: true,
     output_bytes_max: 4 << 20,
     timeout_seconds: 900,
+    may_complain: false,
 };
 
 /// Says which versions there are. Input: [`Selections::package_lines`]; output: for [`parse_policy`].
@@ -34,6 +35,7 @@ pub const POLICY: Command = Command {
     root: false,
     output_bytes_max: 8 << 20,
     timeout_seconds: 120,
+    may_complain: false,
 };
 
 /// Says what an upgrade would do, and does nothing. Input: [`Selections::lines`]; output: for [`parse_dry_run`].
@@ -57,6 +59,7 @@ pub const DRY_RUN: Command = Command {
     root: false,
     output_bytes_max: 4 << 20,
     timeout_seconds: 300,
+    may_complain: false,
 };
 
 /// Upgrades, asking nothing and keeping changed configuration files. Input: [`Selections::lines`].
@@ -94,6 +97,7 @@ pub const APPLY: Command = Command {
     // Far beyond what it prints: going over would stop it half-way.
     output_bytes_max: 64 << 20,
     timeout_seconds: 7200,
+    may_complain: false,
 };
 
 #[cfg(test)]

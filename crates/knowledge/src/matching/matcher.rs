@@ -36,7 +36,8 @@ impl<'k> Matcher<'k> {
 #[derive(Default)]
 pub(super) struct Known {
     /// Releases and products: what the verdicts of one inventory have in common.
-    worlds: Vec<(Release, String)>,
+    worlds: HashMap<Release, HashMap<String, usize>>,
+    worlds_count: usize,
     verdicts: HashMap<Box<[usize]>, Remembered, FixedState>,
     /// The key of the package that is looked for.
     key: Vec<usize>,
@@ -51,11 +52,13 @@ struct Remembered {
 impl Known {
     /// The number of a release and a product.
     pub(super) fn world(&mut self, surroundings: &Surroundings<'_>, release: &Release) -> usize {
-        let same = |(known, product): &(Release, String)| known == release && product == surroundings.product;
-        self.worlds.iter().position(same).unwrap_or_else(|| {
-            self.worlds.push((release.clone(), surroundings.product.to_owned()));
-            self.worlds.len() - 1
-        })
+        if let Some(number) = self.worlds.get(release).and_then(|products| products.get(surroundings.product)) {
+            return *number;
+        }
+        let number = self.worlds_count;
+        self.worlds_count += 1;
+        self.worlds.entry(release.clone()).or_default().insert(surroundings.product.to_owned(), number);
+        number
     }
 
     /// The verdict on a package that is installed just so, judged now where it is the first of its kind.

@@ -8,7 +8,7 @@ use domain::command::{Command, Output};
 use ecosystems::capture::{Capture, Probe, Reading};
 use futures_util::StreamExt as _;
 
-use super::super::{CommandError, FOLDER_BYTES_MAX, failure, printable, program, reading};
+use super::super::{CommandError, FOLDER_BYTES_MAX, failure, printable, reading};
 use super::Session;
 use super::exec::{self, Limits, Rights};
 
@@ -49,7 +49,7 @@ async fn first(session: &Session, paths: &'static [&'static str], bytes_max: usi
 }
 
 pub(super) async fn command(session: &Session, command: Command, stdin: &[u8]) -> Reading {
-    reading(program(command), exec::run(session, command, stdin).await)
+    reading(command, exec::run(session, command, stdin).await)
 }
 
 async fn file(session: &Session, path: &str, bytes_max: usize) -> Reading {
