@@ -184,7 +184,7 @@ pub(crate) fn manifest(manifest: &Manifest, seed: &Seed) -> String {
     let mut found = Found::default();
     // What it builds on is as damaged as itself.
     let others = |path: &str| [".xml", ".props"].iter().any(|end| path.ends_with(end)).then(|| seed.bytes.clone());
-    manifest.read(&seed.path, &seed.bytes, Around { others: &others, has: &|_| false }, &mut found);
+    manifest.read(&seed.path, &seed.bytes, Around { others: &others, has: &|path| path.ends_with(".props") }, &mut found);
     let gaps: Vec<String> = found.gaps.iter().map(|gap| format!("{gap:?}")).collect();
     format!("{} {}", about(found.components.len()), gaps.join(" "))
 }

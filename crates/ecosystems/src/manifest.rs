@@ -25,10 +25,8 @@ pub struct Manifest {
 pub enum Parse {
     /// By its own bytes.
     Alone(fn(path: &str, bytes: &[u8], found: &mut Found)),
-    /// With a look at the files that it builds on.
-    Among(fn(path: &str, bytes: &[u8], others: Others<'_>, found: &mut Found)),
-    /// Knowing which files are there.
-    Beside(fn(path: &str, bytes: &[u8], has: Has<'_>, found: &mut Found)),
+    /// With a look at the files around it.
+    Among(fn(path: &str, bytes: &[u8], around: Around<'_>, found: &mut Found)),
 }
 
 /// The files around one.
@@ -72,8 +70,7 @@ impl Manifest {
     pub fn read(&self, path: &str, bytes: &[u8], around: Around<'_>, found: &mut Found) {
         match self.parse {
             Parse::Alone(parse) => parse(path, bytes, found),
-            Parse::Among(parse) => parse(path, bytes, around.others, found),
-            Parse::Beside(parse) => parse(path, bytes, around.has, found),
+            Parse::Among(parse) => parse(path, bytes, around, found),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use domain::component::Ecosystem;
 use serde::Deserialize;
 
-use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, named};
+use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, file_name, named};
 
 pub(crate) const MANIFESTS: &[Manifest] = &[
     Manifest {
@@ -44,6 +44,13 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
         tells: Tells::Declared,
         bytes_max: 8 << 20,
         parse: Parse::Among(project::references),
+    },
+    Manifest {
+        name: "Directory.Build.props",
+        found: FoundBy::Path(|path| project::SHARED.contains(&file_name(path))),
+        tells: Tells::Declared,
+        bytes_max: 8 << 20,
+        parse: Parse::Among(project::shared),
     },
 ];
 

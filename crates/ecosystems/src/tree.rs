@@ -38,6 +38,9 @@ pub enum Looking {
 /// What is read once more because other files build on it; a few large files below many small ones would take hours.
 const AGAIN_BYTES_MAX: u64 = 1 << 30;
 
+/// What every look at another file costs of that, found or not: a list of names that lead nowhere takes time too.
+const LOOK_BYTES: u64 = 4096;
+
 /// Tells which distribution package owns a file.
 pub type Owner<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -94,7 +97,7 @@ pub fn packages(tree: &dyn Tree, looking: Looking, owner: Owner<'_>) -> Found {
     }
     if again.get() == 0 {
         let reason = format!(
-            "files on which others build have more than {AGAIN_BYTES_MAX} bytes: the rest was read without them"
+            "looks at files on which others build took more than {AGAIN_BYTES_MAX} bytes: the rest was read without them"
         );
         found.gaps.push(gap("/", reason));
     }
@@ -136,13 +139,13 @@ fn read(
     let bytes_max = manifests.iter().map(|manifest| manifest.bytes_max).max().unwrap_or_default();
     let others = |path: &str| match again.get() {
         0 => None,
-        left => match tree.read(path, bytes_max.min(left)) {
-            Reading::Bytes(bytes) => {
-                again.set(left.saturating_sub(bytes.len() as u64));
-                Some(bytes)
-            }
-            _ => None,
-        },
+        left => {
+            let left = left.saturating_sub(LOOK_BYTES);
+            again.set(left);
+            let Reading::Bytes(bytes) = tree.read(path, bytes_max.min(left)) else { return None };
+            again.set(left.saturating_sub(bytes.len() as u64));
+            Some(bytes)
+        }
     };
     match tree.read(path, bytes_max) {
         Reading::Bytes(bytes) => {

@@ -6,16 +6,18 @@
 mod model;
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::component::Ecosystem;
 
 use self::model::{IMPORTS_MAX, Managed, Model};
-use crate::manifest::{Found, Others, sibling};
+use crate::manifest::{Around, Found, Others, sibling};
 use crate::xml::{self, Element};
 
 /// More generations than this are a circle.
 const PARENTS_MAX: usize = 16;
+/// Bills of materials are looked for among so many modules of a project.
+const MODULES_MAX: usize = 1024;
 
 /// What names an artifact.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,7 +51,7 @@ struct Pom {
     managed: Vec<Dependency>,
     dependencies: Vec<Dependency>,
     /// Folders or files of the projects that belong to this one.
-    modules: Vec<String>,
+    modules: BTreeSet<String>,
     /// How many dependencies count only where somebody chooses a profile.
     of_profiles: usize,
 }
@@ -63,7 +65,7 @@ struct Dependency {
 }
 
 /// Reads a project and what it inherits.
-pub(super) fn project(path: &str, bytes: &[u8], others: Others<'_>, found: &mut Found) {
+pub(super) fn project(path: &str, bytes: &[u8], Around { others, .. }: Around<'_>, found: &mut Found) {
     let pom = match Pom::read(path, bytes) {
         Ok(pom) => pom,
         Err(reason) => return found.gap(path, reason),
@@ -175,7 +177,7 @@ impl Pom {
         let modules = project.child("modules").map(|all| all.children("module")).into_iter().flatten();
         Ok(Self {
             path: path.to_owned(),
-            modules: modules.map(|module| module.text.trim().to_owned()).collect(),
+            modules: modules.take(MODULES_MAX).map(|module| module.text.trim().to_owned()).collect(),
             own,
             parent,
             properties: properties.map(|p| (p.name.clone(), p.text.trim().to_owned())).collect(),
@@ -217,6 +219,10 @@ mod tests {
           <dependency><groupId>g</groupId><artifactId>other</artifactId><version>${a.version}</version></dependency>
         </dependencies></project>";
 
+    fn reading(others: Others<'_>) -> Around<'_> {
+        Around { others, ..Around::NOTHING }
+    }
+
     fn dependency(artifact: &str, rest: &str) -> String {
         format!("<dependency><groupId>g</groupId><artifactId>{artifact}</artifactId>{rest}</dependency>")
     }
@@ -233,7 +239,7 @@ mod tests {
         );
         let mut found = Found::default();
         let others = |path: &str| (path == parent_at).then(|| PARENT.as_bytes().to_vec());
-        project(path, child.as_bytes(), &others, &mut found);
+        project(path, child.as_bytes(), reading(&others), &mut found);
         let told: Vec<_> = found.components.iter().map(|c| format!("{} {}", c.source, c.version)).collect();
         let prefix = format!("{path}: ");
         (
@@ -328,7 +334,7 @@ mod tests {
         );
         let mut found = Found::default();
         let others = |path: &str| (path == "x/bom/pom.xml").then(|| bill.as_bytes().to_vec());
-        project("x/pom.xml", own.as_bytes(), &others, &mut found);
+        project("x/pom.xml", own.as_bytes(), reading(&others), &mut found);
         let told: Vec<_> = found.components.iter().map(|c| format!("{} {}", c.source, c.version)).collect();
         assert_eq!(told, ["g:billed 3.1", "g:managed 1"]);
         assert_eq!(found.gaps[0].reason, "g:open: its version is not here, but in the parent org.example:far:1");
@@ -358,7 +364,7 @@ mod tests {
             Some(bill.into_bytes())
         };
         let mut found = Found::default();
-        project("pom.xml", own.as_bytes(), &others, &mut found);
+        project("pom.xml", own.as_bytes(), reading(&others), &mut found);
         let told = found.components.iter().map(|c| format!("{} {}", c.source, c.version)).collect();
         let of_x = found.gaps.iter().map(|gap| gap.reason.as_str()).find(|reason| reason.starts_with("g:x"));
         (told, of_x.unwrap_or_default().to_owned())
@@ -392,8 +398,28 @@ mod tests {
             import.repeat(100)
         );
         let mut found = Found::default();
-        project("pom.xml", own.as_bytes(), &|_| Some(own.as_bytes().to_vec()), &mut found);
+        project("pom.xml", own.as_bytes(), reading(&|_| Some(own.as_bytes().to_vec())), &mut found);
         assert!(found.components.is_empty() && found.gaps.is_empty());
+    }
+
+    #[test]
+    fn a_module_is_looked_for_once_and_not_among_thousands() {
+        let import = "<dependency><groupId>g</groupId><artifactId>bom</artifactId><version>1</version><type>pom</type><scope>import</scope></dependency>";
+        let looks = |modules: String| {
+            let own = format!(
+                "<project><groupId>g</groupId><artifactId>a</artifactId><version>1</version><modules>{modules}</modules>
+                <dependencyManagement><dependencies>{import}</dependencies></dependencyManagement></project>"
+            );
+            let looks = Cell::new(0);
+            let others = |_: &str| {
+                looks.set(looks.get() + 1);
+                None
+            };
+            project("pom.xml", own.as_bytes(), reading(&others), &mut Found::default());
+            looks.get()
+        };
+        assert_eq!(looks("<module>bom</module>".repeat(500)), 2, "as a file and as a folder");
+        assert_eq!(looks((0..3000).map(|n| format!("<module>{n}/bom</module>")).collect()), 2 * MODULES_MAX);
     }
 
     #[test]
@@ -402,7 +428,7 @@ mod tests {
             <parent><groupId>g</groupId><artifactId>a</artifactId><version>1</version><relativePath>next/pom.xml</relativePath></parent>
             <profiles><profile><dependencies><dependency/></dependencies></profile></profiles></project>";
         let mut found = Found::default();
-        project("pom.xml", own.as_bytes(), &|_| Some(own.as_bytes().to_vec()), &mut found);
+        project("pom.xml", own.as_bytes(), reading(&|_| Some(own.as_bytes().to_vec())), &mut found);
         let gaps: Vec<_> = found.gaps.iter().map(|gap| gap.reason.as_str()).collect();
         assert_eq!(
             gaps,
@@ -421,7 +447,7 @@ mod tests {
             dependency("bomb", "<version>${p29}</version>")
         );
         let mut found = Found::default();
-        project("pom.xml", own.as_bytes(), &|_| None, &mut found);
+        project("pom.xml", own.as_bytes(), reading(&|_| None), &mut found);
         assert_eq!(found.gaps[0].reason, "g:bomb: its properties lead in a circle");
     }
 }

@@ -3,18 +3,41 @@
 use std::collections::BTreeMap;
 
 use domain::component::Ecosystem;
-use serde::Deserialize;
-use serde_json::Value;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::elsewhere;
-use crate::manifest::{Found, Others, sibling};
+use crate::manifest::{Around, Found, sibling};
 
 #[derive(Deserialize)]
 struct Lock {
     #[serde(rename = "lockfileVersion")]
     version: u64,
     #[serde(default)]
-    packages: BTreeMap<String, Vec<Value>>,
+    packages: BTreeMap<String, Entry>,
+}
+
+/// The first of a list; the rest is passed by, because a list can be long.
+struct Entry(Option<String>);
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct First;
+        impl<'de> Visitor<'de> for First {
+            type Value = Entry;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a list that begins with a name")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Entry, A::Error> {
+                let first = list.next_element()?;
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Entry(first))
+            }
+        }
+        deserializer.deserialize_seq(First)
+    }
 }
 
 /// `"key": ["name@version", …]`: the key may be an alias, or the way to a package inside another.
@@ -27,8 +50,8 @@ pub(super) fn lock(path: &str, bytes: &[u8], found: &mut Found) {
         found.gap(path, format_args!("its form {} is newer than what is known", lock.version));
     }
     let mut foreign = 0;
-    for (key, entry) in &lock.packages {
-        let named = entry.first().and_then(Value::as_str).unwrap_or_default();
+    for (key, Entry(named)) in &lock.packages {
+        let named = named.as_deref().unwrap_or_default();
         match named.get(1..).and_then(|rest| rest.find('@')).map(|place| named.split_at(place + 1)) {
             Some((_, version)) if version.starts_with("@workspace:") => {}
             Some((_, version)) if version.contains([':', '/']) => foreign += 1,
@@ -43,9 +66,9 @@ pub(super) fn lock(path: &str, bytes: &[u8], found: &mut Found) {
 }
 
 /// The form before `bun.lock`.
-pub(super) fn binary(path: &str, _bytes: &[u8], others: Others<'_>, found: &mut Found) {
+pub(super) fn binary(path: &str, _bytes: &[u8], around: Around<'_>, found: &mut Found) {
     let text = sibling(path, "bun.lock");
-    if text.is_none_or(|text| others(&text).is_none()) {
+    if text.is_none_or(|text| !(around.has)(&text)) {
         found.gap(path, "bun's binary lockfile is not read: `bun install --save-text-lockfile` writes bun.lock");
     }
 }
@@ -131,7 +154,8 @@ mod tests {
     fn the_binary_form_is_a_gap_unless_the_text_stands_beside() {
         let gaps = |beside: &str| {
             let mut found = Found::default();
-            binary("a/bun.lockb", b"#!/usr/bin/env bun", &|path| (path == beside).then(Vec::new), &mut found);
+            let around = Around { has: &|path| path == beside, ..Around::NOTHING };
+            binary("a/bun.lockb", b"#!/usr/bin/env bun", around, &mut found);
             found.gaps.len()
         };
         assert_eq!((gaps(""), gaps("a/bun.lock")), (1, 0));

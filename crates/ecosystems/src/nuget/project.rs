@@ -1,12 +1,17 @@
-//! What .NET projects ask for: `PackageReference` in project files, `packages.config` of the older form.
+//! What .NET projects ask for: `PackageReference` in project files and in those that they share, `packages.config` of the
+//! older form.
 
 use std::collections::BTreeMap;
 
 use domain::component::Ecosystem;
 
-use crate::manifest::{Found, Others, sibling};
+use crate::manifest::{Around, Found, sibling};
 use crate::xml::{self, Element};
 
+/// Files of a folder that all projects below it take in.
+pub(super) const SHARED: [&str; 3] = ["Directory.Build.props", "Directory.Build.targets", CENTRAL];
+/// Where the versions of all projects below stand.
+const CENTRAL: &str = "Directory.Packages.props";
 /// Folders above a project that are looked at for the versions of all projects.
 const FOLDERS_MAX: usize = 32;
 
@@ -22,20 +27,24 @@ pub(super) fn packages(path: &str, bytes: &[u8], found: &mut Found) {
 }
 
 /// `*.csproj`: what the project asks for itself, unless a file beside it says what it got.
-pub(super) fn references(path: &str, bytes: &[u8], others: Others<'_>, found: &mut Found) {
+pub(super) fn references(path: &str, bytes: &[u8], around: Around<'_>, found: &mut Found) {
     let resolved = ["packages.lock.json", "obj/project.assets.json"];
-    if resolved.iter().filter_map(|beside| sibling(path, beside)).any(|beside| others(&beside).is_some()) {
-        return;
+    if !resolved.iter().filter_map(|beside| sibling(path, beside)).any(|beside| (around.has)(&beside)) {
+        shared(path, bytes, around, found);
     }
+}
+
+/// `Directory.Build.props` and the like: what every project below asks for. What stands beside tells of one of them.
+pub(super) fn shared(path: &str, bytes: &[u8], around: Around<'_>, found: &mut Found) {
     let project = match xml::document(bytes, &["Project"]) {
         Ok(project) => project,
         Err(reason) => return found.gap(path, reason),
     };
-    let wanted = items(&project, "PackageReference");
+    let wanted = items(&project, &["PackageReference", "GlobalPackageReference"]);
     if wanted.is_empty() {
         return;
     }
-    let central = central(path, others);
+    let central = central(path, around);
     for reference in wanted {
         let Some(name) = reference.attribute("Include") else { continue };
         let written = ["VersionOverride", "Version"].iter().find_map(|key| member(reference, key));
@@ -51,22 +60,22 @@ pub(super) fn references(path: &str, bytes: &[u8], others: Others<'_>, found: &m
 }
 
 /// The versions that all projects below a folder share.
-fn central(path: &str, others: Others<'_>) -> BTreeMap<String, String> {
-    let places =
-        (0..FOLDERS_MAX).map_while(|up| sibling(path, &format!("{}Directory.Packages.props", "../".repeat(up))));
-    let Some(bytes) = places.into_iter().find_map(|place| others(&place)) else { return BTreeMap::new() };
+fn central(path: &str, around: Around<'_>) -> BTreeMap<String, String> {
+    let mut places = (0..FOLDERS_MAX).map_while(|up| sibling(path, &format!("{}{CENTRAL}", "../".repeat(up))));
+    let bytes = places.find(|place| (around.has)(place)).and_then(|place| (around.others)(&place));
+    let Some(bytes) = bytes else { return BTreeMap::new() };
     let Ok(root) = xml::document(&bytes, &["Project"]) else { return BTreeMap::new() };
     let version =
         |item: &Element| Some((item.attribute("Include")?.to_ascii_lowercase(), member(item, "Version")?.to_owned()));
-    items(&root, "PackageVersion").into_iter().filter_map(version).collect()
+    items(&root, &["PackageVersion"]).into_iter().filter_map(version).collect()
 }
 
-/// Every item of a kind, wherever its group stands.
-fn items<'a>(root: &'a Element, name: &str) -> Vec<&'a Element> {
+/// Every item of some kinds, wherever its group stands.
+fn items<'a>(root: &'a Element, names: &[&str]) -> Vec<&'a Element> {
     let mut found = Vec::new();
     let mut open = vec![root];
     while let Some(element) = open.pop() {
-        if element.name == name {
+        if names.contains(&element.name.as_str()) {
             found.push(element);
         }
         open.extend(element.children.iter().rev());
@@ -100,16 +109,18 @@ mod tests {
         <PackageReference Update="NotHere" Version="3" />
         </ItemGroup><Choose><When Condition="x"><ItemGroup><PackageReference Include="Deep" Version="4"/></ItemGroup></When></Choose></Project>"#;
 
-    fn check(others: Others<'_>) -> (String, Vec<String>) {
+    fn check(there: &str, text: &str) -> (String, Vec<String>) {
         let mut found = Found::default();
-        references("src/app/app.csproj", PROJECT.as_bytes(), others, &mut found);
+        let others = |path: &str| (path == there).then(|| text.as_bytes().to_vec());
+        let around = Around { others: &others, has: &|path| path == there };
+        references("src/app/app.csproj", PROJECT.as_bytes(), around, &mut found);
         let told: Vec<_> = found.components.iter().map(|c| format!("{} {}", c.source, c.version)).collect();
         (told.join(", "), found.gaps.into_iter().map(|gap| gap.reason).collect())
     }
 
     #[test]
     fn projects_tell_literal_versions_and_say_what_they_leave_open() {
-        let (told, gaps) = check(&|_| None);
+        let (told, gaps) = check("", "");
         assert_eq!(told, "a.b 1.0, exact 2.0, deep 4");
         assert_eq!(
             gaps,
@@ -126,14 +137,36 @@ mod tests {
     #[test]
     fn versions_of_all_projects_are_found_above() {
         let props = r#"<Project><ItemGroup><PackageVersion Include="central" Version="5.0" /></ItemGroup></Project>"#;
-        let (told, _) = check(&|path| (path == "Directory.Packages.props").then(|| props.as_bytes().to_vec()));
+        let (told, _) = check("Directory.Packages.props", props);
         assert_eq!(told, "a.b 1.0, exact 2.0, central 5.0, deep 4");
     }
 
     #[test]
     fn what_was_resolved_stands_in_the_file_beside() {
         for beside in ["src/app/packages.lock.json", "src/app/obj/project.assets.json"] {
-            assert_eq!(check(&|path| (path == beside).then(Vec::new)), (String::new(), Vec::new()));
+            assert_eq!(check(beside, ""), (String::new(), Vec::new()));
+        }
+    }
+
+    #[test]
+    fn what_all_projects_of_a_folder_take_in_is_read() {
+        let props = r#"<Project><ItemGroup>
+            <PackageVersion Include="NotAsked" Version="1.0" /><PackageVersion Include="central" Version="5.0" />
+            <GlobalPackageReference Include="Everywhere" Version="6.0" />
+            <PackageReference Include="Central" /></ItemGroup></Project>"#;
+        for name in SHARED {
+            let path = format!("src/{name}");
+            let manifest = crate::manifest::manifests()
+                .find(|m| matches!(m.found, crate::manifest::FoundBy::Path(is) if is(&path)))
+                .expect("it is known");
+            let others = |path: &str| (path == "src/Directory.Packages.props").then(|| props.as_bytes().to_vec());
+            let there = ["src/packages.lock.json", "src/Directory.Packages.props"];
+            let around = Around { others: &others, has: &|path| there.contains(&path) };
+            let mut found = Found::default();
+            manifest.read(&path, props.as_bytes(), around, &mut found);
+            let told: Vec<_> = found.components.iter().map(|c| format!("{} {}", c.source, c.version)).collect();
+            assert_eq!(told, ["everywhere 6.0", "central 5.0"], "{name}");
+            assert_eq!(found.gaps.len(), 1, "{name}");
         }
     }
 }

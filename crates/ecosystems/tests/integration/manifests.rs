@@ -6,7 +6,10 @@ use std::sync::LazyLock;
 
 use domain::component::Component;
 use ecosystems::manifest::Found;
+use ecosystems::tree::{self, Looking};
 use proptest::prelude::{any, proptest};
+
+use crate::owners::Files;
 
 struct Sample {
     path: String,
@@ -39,7 +42,7 @@ static SAMPLES: LazyLock<Vec<Sample>> = LazyLock::new(|| {
 
 /// A program that is damaged in front is none, and tells nothing.
 fn read(path: &str, bytes: &[u8]) -> Found {
-    ecosystems::tree::file(path, bytes).unwrap_or_default()
+    tree::file(path, bytes).unwrap_or_default()
 }
 
 #[test]
@@ -58,6 +61,24 @@ fn every_kind_of_file_tells_of_its_packages_and_of_what_it_leaves_open() {
             }
         }
     }
+}
+
+#[test]
+fn looks_at_other_files_are_bounded_where_nothing_is_found_too() {
+    let modules: String = (0..1000).map(|n| format!("<module>{n}/bom</module>")).collect();
+    let import = "<dependency><groupId>g</groupId><artifactId>bom</artifactId><version>1</version><type>pom</type><scope>import</scope></dependency>";
+    let project = format!(
+        "<project><groupId>g</groupId><artifactId>a</artifactId><version>1</version><modules>{modules}</modules>
+        <dependencyManagement><dependencies>{}</dependencies></dependencyManagement></project>",
+        import.repeat(64)
+    );
+    let looked = |files: &[&'static str]| {
+        let files = files.iter().map(|path| (*path, project.clone().into_bytes())).collect();
+        tree::packages(&Files(files), Looking::Application, &|_| None).gaps
+    };
+    assert!(looked(&["a/pom.xml"]).is_empty());
+    let gaps = looked(&["a/pom.xml", "b/pom.xml", "c/pom.xml"]);
+    assert!(gaps[0].reason.starts_with("looks at files on which others build took more than"), "{gaps:?}");
 }
 
 #[test]
