@@ -9,12 +9,12 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
 
-/// A table in the house's manner: columns without lines, as wide as the terminal.
+/// A table in the house's manner: columns without lines, as wide as the terminal; elsewhere one line a row, for `grep`.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
-    if table.width().is_none() {
-        table.set_width(140);
+    table.load_style(NOTHING).set_header(header);
+    if table.width().is_some() {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
     }
     table
 }

@@ -111,7 +111,10 @@ impl Finder<'_> {
         for one in said {
             explanation.considered.push(self.considered(*one, installed, feed(one.row)?)?);
         }
-        explanation.considered.sort_by(|a, b| (a.rank, &a.feed, &a.advisory).cmp(&(b.rank, &b.feed, &b.advisory)));
+        let key = |one: &Considered| (one.rank, one.feed.clone(), one.advisory.clone(), one.says.clone());
+        explanation.considered.sort_by_key(key);
+        // A source and its binary, or two lists of one publisher, often say the same.
+        explanation.considered.dedup();
         let decision = decide(&self.surroundings, said, installed, &feed)?;
         let deciding = explanation.considered.iter().filter(|c| c.result == "affected" || c.result == "not affected");
         if let Some(best) = deciding.map(|considered| considered.rank).min() {
