@@ -27,6 +27,8 @@ use crate::seeds::Seed;
 
 pub(crate) const STATUS: &str = "Package: a\nStatus: install ok installed\nVersion: 1\nSource: b (2)\n\n";
 pub(crate) const OS_RELEASE: &str = "ID=debian\nVERSION_CODENAME=\"bookworm\"\nPRETTY_NAME='x'\n";
+/// A package, the archives that apt knows, and what one of them offers.
+pub(crate) const APT_LISTS: &str = "Package: a\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n/var/lib/apt/lists/x_Release:Origin: Other\n/var/lib/apt/lists/x_Packages\n\n";
 pub(crate) const SOCKETS: &str =
     "tcp LISTEN 0 1 [::1]:22 *:* users:((\"sshd\",pid=1,fd=3))\n /proc/1/exe -> /usr/bin/x\n";
 pub(crate) const APK: &str = "P:a\nV:1-r0\nA:x86_64\no:b\nF:lib\nR:x\n\nP:linux-lts\nV:1\nF:boot\nR:vmlinuz\n\n";
@@ -184,7 +186,12 @@ pub(crate) fn manifest(manifest: &Manifest, seed: &Seed) -> String {
     let mut found = Found::default();
     // What it builds on is as damaged as itself.
     let others = |path: &str| [".xml", ".props"].iter().any(|end| path.ends_with(end)).then(|| seed.bytes.clone());
-    manifest.read(&seed.path, &seed.bytes, Around { others: &others, has: &|path| path.ends_with(".props") }, &mut found);
+    manifest.read(
+        &seed.path,
+        &seed.bytes,
+        Around { others: &others, has: &|path| path.ends_with(".props") },
+        &mut found,
+    );
     let gaps: Vec<String> = found.gaps.iter().map(|gap| format!("{gap:?}")).collect();
     format!("{} {}", about(found.components.len()), gaps.join(" "))
 }

@@ -36,7 +36,11 @@ pub(crate) fn targets(root: &Path) -> anyhow::Result<Vec<Target>> {
         Target::new("purl", fixture("vectors/purl/types.jsonl")?, parsers::purl),
         Target::new("cpe", texts(&["cpe:2.3:a:v:p\\+:1.?:*:-:*:*:*:*:*", "cpe:/a:v:p%2b:1.%01::~~~x~~"]), parsers::cpe),
         Target::new("cvss", fixture("vectors/cvss/worked.tsv")?, parsers::cvss),
-        Target::new("host", texts(&[parsers::STATUS, parsers::OS_RELEASE, parsers::SOCKETS]), parsers::host),
+        Target::new(
+            "host",
+            texts(&[parsers::STATUS, parsers::OS_RELEASE, parsers::SOCKETS, parsers::APT_LISTS]),
+            parsers::host,
+        ),
         Target::new("rpm", files(&root.join("crates/ecosystems/tests/samples"), "rpm/"), parsers::rpm),
         Target::new("apk", texts(&[parsers::APK]), parsers::host),
         Target::new("apt-policy", texts(&[parsers::APT_POLICY]), parsers::apt_policy),
