@@ -15,7 +15,7 @@ const END: &str = "<!-- end of figures -->";
 const PROMISES: [(&str, f64, &str); 18] = [
     ("w1_process_ms", 30.0, "`vigie scan root` of the median host, from start to printed JSON"),
     ("w1_process_mb", 25.0, "… its largest resident set"),
-    ("knowledge_open_ms", 5.0, "opening the knowledge file"),
+    ("knowledge_open_ms", 5.0, "opening the knowledge file, that of all feeds where the publishers' data is at hand"),
     ("w1_warm_ms", 3.0, "match and prioritise the same host, in a warm process"),
     ("debian_compile_s", 5.0, "`vigie feeds sync` of a tracker file of 60 MB: fetch, parse, compile, check"),
     ("debian_compile_mb", 300.0, "… its largest resident set"),
