@@ -39,11 +39,27 @@ struct Package {
 }
 
 fn lock(path: &str, bytes: &[u8], found: &mut Found) {
-    match toml::from_str::<Lock>(&String::from_utf8_lossy(bytes)) {
-        // A package without a source is the workspace's own.
-        Ok(lock) => lock.package.iter().filter(|package| package.source.is_some()).for_each(|package| {
-            found.package(Ecosystem::Cargo, &package.name, &package.version, path);
-        }),
-        Err(error) => found.gap(path, error),
+    let lock: Lock = match toml::from_str(&String::from_utf8_lossy(bytes)) {
+        Ok(lock) => lock,
+        Err(error) => return found.gap(path, error),
+    };
+    let mut foreign = 0;
+    for Package { name, version, source } in &lock.package {
+        match source {
+            Some(source) if ["registry+", "sparse+"].iter().any(|kind| source.starts_with(kind)) => {
+                found.package(Ecosystem::Cargo, name, version, path);
+            }
+            Some(_) => foreign += 1,
+            // The workspace's own.
+            None => {}
+        }
+    }
+    elsewhere(path, foreign, found);
+}
+
+/// What stands in a repository says which version it grew from, not what was changed.
+fn elsewhere(path: &str, count: u32, found: &mut Found) {
+    if count > 0 {
+        found.gap(path, format_args!("{count} crates come from elsewhere than a registry"));
     }
 }

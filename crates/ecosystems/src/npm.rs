@@ -71,6 +71,9 @@ struct Entry {
     version: Option<String>,
     #[serde(default)]
     link: bool,
+    /// Where it was loaded from; not every npm writes it.
+    #[serde(default)]
+    resolved: Option<String>,
 }
 
 /// The first form of the lockfile nests what it could not share.
@@ -89,6 +92,18 @@ fn elsewhere(path: &str, count: u32, found: &mut Found) {
     }
 }
 
+/// Whether a place is a repository, a folder or a file. Registries call their archives as they like, so that any other
+/// address is one of theirs.
+fn is_foreign(place: &str) -> bool {
+    let address = place.strip_prefix("https://").or_else(|| place.strip_prefix("http://"));
+    address.is_none_or(|address| {
+        let address = address.split(['#', '?']).next().unwrap_or_default();
+        let hosts = ["github.com/", "codeload.github.com/", "bitbucket.org/"];
+        let ends = [".git", ".tar.gz"];
+        hosts.iter().any(|host| address.starts_with(host)) || ends.iter().any(|end| address.ends_with(end))
+    })
+}
+
 fn package_lock(path: &str, bytes: &[u8], found: &mut Found) {
     let lock: Lock = match serde_json::from_slice(bytes) {
         Ok(lock) => lock,
@@ -100,8 +115,10 @@ fn package_lock(path: &str, bytes: &[u8], found: &mut Found) {
             let Some((_, name)) = key.rsplit_once("node_modules/") else { continue };
             let name = entry.name.as_deref().unwrap_or(name);
             match &entry.version {
-                Some(version) => found.package(Ecosystem::Npm, name, version, path),
-                None => foreign += 1,
+                Some(version) if !entry.resolved.as_deref().is_some_and(is_foreign) => {
+                    found.package(Ecosystem::Npm, name, version, path);
+                }
+                _ => foreign += 1,
             }
         }
         return elsewhere(path, foreign, found);
@@ -131,7 +148,7 @@ fn nested(name: &str, entry: &Nested, path: &str, foreign: &mut u32, found: &mut
 /// Both forms: keys at the margin, the version in the block below.
 fn yarn(path: &str, bytes: &[u8], found: &mut Found) {
     let text = String::from_utf8_lossy(bytes);
-    let mut name: Option<String> = None;
+    let (mut name, mut foreign): (Option<String>, u32) = (None, 0);
     for line in text.lines() {
         if line.is_empty() || line.starts_with('#') {
             continue;
@@ -144,7 +161,11 @@ fn yarn(path: &str, bytes: &[u8], found: &mut Found) {
             let (own, range) = split.map_or((key, ""), |place| (&key[..place], &key[place + 1..]));
             let alias = range.strip_prefix("npm:").and_then(|rest| rest.rsplit_once('@')).map(|(alias, _)| alias);
             let workspace = keys.contains("@workspace:") || key == "__metadata";
-            name = (!workspace).then(|| alias.filter(|alias| !alias.is_empty()).unwrap_or(own).to_owned());
+            // What is patched was a registry's.
+            let registry = ["npm:", "patch:"].iter().any(|kind| range.starts_with(kind)) || !range.contains([':', '/']);
+            foreign += u32::from(!registry && !workspace);
+            let wanted = registry && !workspace;
+            name = wanted.then(|| alias.filter(|alias| !alias.is_empty()).unwrap_or(own).to_owned());
             continue;
         }
         let version = line.strip_prefix("  version").and_then(|rest| rest.strip_prefix([' ', ':']));
@@ -152,6 +173,7 @@ fn yarn(path: &str, bytes: &[u8], found: &mut Found) {
             found.package(Ecosystem::Npm, &name, version.trim().trim_matches('"'), path);
         }
     }
+    elsewhere(path, foreign, found);
 }
 
 /// The keys of `packages`, in every form since the fifth: `/name/1.0.0_peer@2.0.0`, `/name@1.0.0(peer@2.0.0)`, `name@1.0.0`.

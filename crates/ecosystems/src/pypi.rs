@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::component::Ecosystem;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, file_name, named, sibling};
 
@@ -101,23 +102,50 @@ struct Package {
     name: String,
     #[serde(default)]
     version: Option<String>,
-    /// What uv says of a package's origin: its own workspace has none.
+    /// What uv and Poetry say of a package's origin: uv's own workspace has none.
     #[serde(default)]
-    source: Option<toml::Value>,
+    source: toml::Table,
+    /// What pdm and `pylock.toml` say of it, each in its own words: there where it is no index's.
+    #[serde(
+        default,
+        rename = "url",
+        alias = "git",
+        alias = "hg",
+        alias = "svn",
+        alias = "bzr",
+        alias = "path",
+        alias = "vcs",
+        alias = "directory",
+        alias = "archive"
+    )]
+    elsewhere: Option<IgnoredAny>,
+}
+
+impl Package {
+    fn is_own(&self) -> bool {
+        ["virtual", "editable"].iter().any(|kind| self.source.contains_key(*kind))
+    }
+
+    /// Poetry calls an index of somebody's own `legacy`.
+    fn is_of_index(&self) -> bool {
+        let is_index = match self.source.get("type") {
+            Some(kind) => kind.as_str() == Some("legacy"),
+            None => self.source.is_empty() || self.source.contains_key("registry"),
+        };
+        is_index && self.elsewhere.is_none()
+    }
 }
 
 fn packages(path: &str, bytes: &[u8], found: &mut Found) {
-    let own = |package: &Package| {
-        let source = package.source.as_ref().and_then(toml::Value::as_table);
-        source.is_some_and(|source| source.contains_key("virtual") || source.contains_key("editable"))
-    };
     match toml::from_str::<Packages>(&String::from_utf8_lossy(bytes)) {
         Ok(lock) => {
             let mut foreign = 0;
-            for package in lock.package.iter().filter(|package| !own(package)) {
+            for package in lock.package.iter().filter(|package| !package.is_own()) {
                 match &package.version {
-                    Some(version) => found.package(Ecosystem::Pypi, &package.name, version, path),
-                    None => foreign += 1,
+                    Some(version) if package.is_of_index() => {
+                        found.package(Ecosystem::Pypi, &package.name, version, path)
+                    }
+                    _ => foreign += 1,
                 }
             }
             elsewhere(path, foreign, found);

@@ -63,7 +63,7 @@ pub fn local() -> Inventory {
 
 /// Reads a root directory. Nothing runs there, so nothing is asked of running programs.
 pub fn root(dir: &Path) -> Result<Inventory, FolderError> {
-    let folder = Folder::open(dir)?;
+    let folder = Folder::open(dir, Looking::System)?;
     let mut inventory = system(&folder);
     ecosystems::host::origins(&folder, &mut inventory);
     Ok(inventory)
@@ -85,7 +85,7 @@ fn system(tree: &(dyn Tree + Sync)) -> Inventory {
 
 /// Reads a folder of sources or an application: lockfiles, manifests, and what is installed below.
 pub fn folder(dir: &Path) -> Result<Inventory, FolderError> {
-    let folder = Folder::open(dir)?;
+    let folder = Folder::open(dir, Looking::Application)?;
     let mut inventory = application(dir);
     add(&mut inventory, tree::packages(&folder, Looking::Application, &|_| None));
     Ok(inventory)

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use ecosystems::capture::Reading;
-use ecosystems::tree::Tree;
+use ecosystems::tree::{Looking, Tree};
 use rustix::io::Errno;
 
 use super::files::Root;
@@ -24,12 +24,16 @@ pub struct FolderError {
 
 /// An open folder.
 #[derive(Debug)]
-pub struct Folder(Root);
+pub struct Folder {
+    root: Root,
+    looking: Looking,
+}
 
 impl Folder {
-    pub fn open(path: &Path) -> Result<Self, FolderError> {
+    /// Opens a folder as a system or as somebody's sources.
+    pub fn open(path: &Path, looking: Looking) -> Result<Self, FolderError> {
         let failed = |error: Errno| FolderError { path: path.to_owned(), source: error.into() };
-        Root::open(path).map(Self).map_err(failed)
+        Ok(Self { root: Root::open(path).map_err(failed)?, looking })
     }
 }
 
@@ -62,7 +66,7 @@ impl Tree for Folder {
         let mut folders = vec![String::new()];
         let (mut seen, mut left_out) = (0, LeftOut::default());
         while let Some(folder) = folders.pop() {
-            let entries = match self.0.entries(&folder) {
+            let entries = match self.root.entries(&folder) {
                 Ok(entries) => entries,
                 // It went away since its own folder was listed.
                 Err(Errno::NOENT) => continue,
@@ -79,8 +83,8 @@ impl Tree for Folder {
                     continue;
                 }
                 if is_folder {
-                    // What the kernel shows as files is none.
-                    let kernel = matches!(path.as_str(), "proc" | "sys" | "dev");
+                    // What the kernel shows as files is none; sources may call their folders so.
+                    let kernel = self.looking == Looking::System && matches!(path.as_str(), "proc" | "sys" | "dev");
                     if path.matches('/').count() >= DEPTH_MAX {
                         left_out.add(path, "it is nested too deep");
                     } else if !kernel {
@@ -100,15 +104,15 @@ impl Tree for Folder {
     }
 
     fn read(&self, path: &str, bytes_max: u64) -> Reading {
-        self.0.file(path, usize::try_from(bytes_max).unwrap_or(usize::MAX - 1))
+        self.root.file(path, usize::try_from(bytes_max).unwrap_or(usize::MAX - 1))
     }
 
     fn folder(&self, path: &str, files_max: usize, bytes_max: usize, wanted: &dyn Fn(&str) -> bool) -> Reading {
-        self.0.folder(path, files_max, bytes_max, wanted)
+        self.root.folder(path, files_max, bytes_max, wanted)
     }
 
     fn head(&self, path: &str) -> Option<[u8; 16]> {
-        self.0.head(path)
+        self.root.head(path)
     }
 
     fn layer(&self, _path: &str) -> &str {
@@ -137,7 +141,7 @@ mod tests {
         fs::create_dir_all(root.join("etc")).unwrap();
         fs::create_dir_all(root.join("usr/lib")).unwrap();
         build(&root);
-        capture(&Folder::open(&root).unwrap(), &[probe]).readings.remove(&probe).unwrap()
+        capture(&Folder::open(&root, Looking::System).unwrap(), &[probe]).readings.remove(&probe).unwrap()
     }
 
     fn bytes(text: &str) -> Reading {
@@ -250,7 +254,8 @@ mod tests {
             fs::write(root.path().join("a/file"), "").unwrap();
             build(root.path());
             let mut seen = Vec::new();
-            let ended = Folder::open(root.path()).unwrap().walk(&mut |path| seen.push(path.to_owned()));
+            let ended =
+                Folder::open(root.path(), Looking::System).unwrap().walk(&mut |path| seen.push(path.to_owned()));
             (seen, ended)
         };
         let whole = vec!["a/file".to_owned()];
@@ -271,6 +276,22 @@ mod tests {
     }
 
     #[test]
+    fn what_the_kernel_shows_is_left_out_of_systems_alone() {
+        let root = tempfile::tempdir().unwrap();
+        for folder in ["dev", "proc", "sys", "a/dev"] {
+            fs::create_dir_all(root.path().join(folder)).unwrap();
+            fs::write(root.path().join(folder).join("file"), "").unwrap();
+        }
+        let walk = |looking: Looking| {
+            let mut seen = Vec::new();
+            Folder::open(root.path(), looking).unwrap().walk(&mut |path| seen.push(path.to_owned())).unwrap();
+            seen
+        };
+        assert_eq!(walk(Looking::System), ["a/dev/file"]);
+        assert_eq!(walk(Looking::Application), ["a/dev/file", "dev/file", "proc/file", "sys/file"]);
+    }
+
+    #[test]
     fn commands_are_not_run() {
         let command = domain::command::Command {
             words: &["true"],
@@ -280,13 +301,13 @@ mod tests {
             may_complain: false,
         };
         let outer = tempfile::tempdir().unwrap();
-        let capture = capture(&Folder::open(outer.path()).unwrap(), &[Probe::Command(command)]);
+        let capture = capture(&Folder::open(outer.path(), Looking::System).unwrap(), &[Probe::Command(command)]);
         assert!(!capture.live && capture.readings.is_empty());
     }
 
     #[test]
     fn a_folder_that_is_not_there_is_an_error() {
-        let error = Folder::open(Path::new("/does/not/exist")).unwrap_err();
+        let error = Folder::open(Path::new("/does/not/exist"), Looking::System).unwrap_err();
         assert_eq!(error.to_string(), "could not open the folder /does/not/exist");
     }
 }

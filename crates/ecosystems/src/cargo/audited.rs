@@ -4,6 +4,7 @@ use domain::component::Ecosystem;
 use outside::unpack::{Limits, zlib};
 use serde::Deserialize;
 
+use super::elsewhere;
 use crate::manifest::Found;
 
 const SECTION: &[u8] = b".dep-v0";
@@ -36,9 +37,14 @@ pub(super) fn program(path: &str, bytes: &[u8], found: &mut Found) {
         Ok(list) => {
             // What builds a program is not in it, and what is local is somebody's own.
             let inside = |package: &&Package| package.kind != "build" && package.source != "local";
-            list.packages.iter().filter(inside).for_each(|package| {
-                found.package(Ecosystem::Cargo, &package.name, &package.version, path);
-            });
+            let mut foreign = 0;
+            for package in list.packages.iter().filter(inside) {
+                match package.source.as_str() {
+                    "git" => foreign += 1,
+                    _ => found.package(Ecosystem::Cargo, &package.name, &package.version, path),
+                }
+            }
+            elsewhere(path, foreign, found);
         }
         Err(error) => found.gap(path, format_args!("its list of crates cannot be read: {error}")),
     }
@@ -107,9 +113,10 @@ fn portable(bytes: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
-    /// `{"packages":[…]}` of a crate, a crate for the build and the program's own, packed by zlib without compression.
+    /// `{"packages":[…]}` of a crate, one of a repository, one for the build and the program's own, packed by zlib without
+    /// compression.
     fn packed() -> Vec<u8> {
-        let list = br#"{"packages":[{"name":"a","version":"1.0.0","source":"crates.io"},{"name":"b","version":"2.0.0","source":"crates.io","kind":"build"},{"name":"own","version":"0.1.0","source":"local","root":true}]}"#;
+        let list = br#"{"packages":[{"name":"a","version":"1.0.0","source":"crates.io"},{"name":"b","version":"2.0.0","source":"crates.io","kind":"build"},{"name":"c","version":"3.0.0","source":"git"},{"name":"own","version":"0.1.0","source":"local","root":true}]}"#;
         let length = u16::try_from(list.len()).expect("a short text");
         let mut packed = vec![0x78, 0x01, 1];
         packed.extend(length.to_le_bytes());
@@ -127,7 +134,10 @@ mod tests {
     fn check(program: &[u8]) -> String {
         let mut found = Found::default();
         super::program("app", program, &mut found);
-        assert!(found.gaps.is_empty(), "{:?}", found.gaps);
+        let gaps: Vec<_> = found.gaps.iter().map(|gap| gap.reason.as_str()).collect();
+        let foreign: &[&str] =
+            if found.components.is_empty() { &[] } else { &["1 crates come from elsewhere than a registry"] };
+        assert_eq!(gaps, foreign);
         found.components.iter().map(|c| format!("{} {}", c.source, c.version)).collect::<Vec<_>>().join(", ")
     }
 

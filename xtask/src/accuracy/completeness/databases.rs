@@ -13,26 +13,44 @@ pub(super) fn rows(project: &Path, bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let mut folders: Vec<_> = folders.flatten().map(|entry| entry.path()).collect();
     folders.sort();
     for folder in folders {
-        let Some((judge, expected)) = native(project, bench, &folder)? else { continue };
+        let Some(Native { tool, without, listed }) = native(project, bench, &folder)? else { continue };
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let mut row = Row::new(format!("inventory/{name}"), judge);
-        row.add(&name, &expected, &read(bench, &folder)?);
+        let mut row = Row::new(format!("inventory/{name}"), if listed.is_some() { tool } else { without });
+        if let Some(expected) = listed {
+            row.add(&name, &expected, &read(bench, &folder)?);
+        }
         rows.push(row);
     }
     Ok(rows)
 }
 
-/// What the native tool lists. `None`: there is no database, or no tool that reads it.
-fn native(project: &Path, bench: &Bench, root: &Path) -> anyhow::Result<Option<(&'static str, Content)>> {
+/// What the native tool says of a database.
+struct Native {
+    tool: &'static str,
+    /// What stands in the table when nobody judges.
+    without: &'static str,
+    /// `None`: the tool is not installed here, or does not read the database.
+    listed: Option<Content>,
+}
+
+impl Native {
+    const fn new(tool: &'static str, without: &'static str, listed: Option<Content>) -> Self {
+        Self { tool, without, listed }
+    }
+}
+
+/// What the native tool lists. `None`: there is no database.
+fn native(project: &Path, bench: &Bench, root: &Path) -> anyhow::Result<Option<Native>> {
     let dpkg = root.join("var/lib/dpkg");
     let apk = root.join("lib/apk/db/installed");
     if dpkg.join("status").is_file() {
         let format = "${Package}\t${Version}\t${db:Status-Status}\n";
         let listed = output(Command::new("dpkg-query").arg("--admindir").arg(dpkg).args(["-W", "-f", format]));
-        return Ok(listed.map(|text| ("dpkg-query", installed("deb", &text))));
+        let listed = listed.map(|text| installed("deb", &text));
+        return Ok(Some(Native::new("dpkg-query", "nobody: `dpkg-query` is missing or cannot read it", listed)));
     }
     if apk.is_file() {
-        return Ok(Some(("its `P:` lines", apk_lines(&fs::read_to_string(apk)?))));
+        return Ok(Some(Native::new("its `P:` lines", "nobody", Some(apk_lines(&fs::read_to_string(apk)?)))));
     }
     for place in ["var/lib/rpm", "usr/lib/sysimage/rpm"] {
         let folder = root.join(place);
@@ -40,7 +58,8 @@ fn native(project: &Path, bench: &Bench, root: &Path) -> anyhow::Result<Option<(
             // Debian's rpm is built without this form: librpm reads the headers, a script finds them.
             let script = project.join("xtask/oracles/ndb.py");
             let listed = output(Command::new("/usr/bin/python3").arg(script).arg(folder.join("Packages.db")));
-            return Ok(listed.map(|text| ("librpm", installed("rpm", &text))));
+            let listed = listed.map(|text| installed("rpm", &text));
+            return Ok(Some(Native::new("librpm", "nobody: librpm for Python is missing or cannot read it", listed)));
         }
         if folder.is_dir() {
             let copy = bench.work.join("rpmdb");
@@ -53,7 +72,8 @@ fn native(project: &Path, bench: &Bench, root: &Path) -> anyhow::Result<Option<(
             }
             let format = "%{NAME}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\tinstalled\n";
             let listed = output(Command::new("rpm").arg("--dbpath").arg(&copy).args(["-qa", "--qf", format]));
-            return Ok(listed.map(|text| ("rpm", installed("rpm", &text))));
+            let listed = listed.map(|text| installed("rpm", &text));
+            return Ok(Some(Native::new("rpm", "nobody: `rpm` is missing or cannot read it", listed)));
         }
     }
     Ok(None)
@@ -87,4 +107,21 @@ fn apk_lines(text: &str) -> Content {
         }
     }
     content
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_no_tool_reads_stands_in_the_table() {
+        let data = tempfile::tempdir().expect("a folder");
+        let rpm = data.path().join("inventory/odd/var/lib/rpm");
+        fs::create_dir_all(&rpm).expect("it is made");
+        fs::write(rpm.join("rpmdb.sqlite"), "no database").expect("it is written");
+        let bench = Bench { vigie: "vigie".into(), data: data.path().to_owned(), work: data.path().join("work") };
+        let rows = rows(Path::new(""), &bench).expect("it ends");
+        let told: Vec<_> = rows.iter().map(|row| (row.input.as_str(), row.files, row.judge)).collect();
+        assert_eq!(told, [("inventory/odd", 0, "nobody: `rpm` is missing or cannot read it")]);
+    }
 }

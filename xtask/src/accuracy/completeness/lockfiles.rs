@@ -11,20 +11,22 @@ use super::{Content, Row, key, read};
 /// Reads a file on its own, with as little thought as its form allows.
 type Judge = fn(&str) -> anyhow::Result<Content>;
 
-/// Files by their names. What is not named here is read by nobody: no feed speaks for Conan's and Hex's packages, and `go.sum`
-/// lists what was looked at, not what is used.
+/// Files by their names. Of the forms that Vigie reads, those that are not named here (`pnpm-lock.yaml`, `bun.lock`, Gradle's,
+/// `pylock.toml`, `packages.config`, project files of .NET) are not among the data: only the samples of `ecosystems` hold them.
+/// Of the files among the data, those that are not named here are not read: no feed speaks for Conan's and Hex's packages, and
+/// `go.sum` lists what was looked at, not what is used.
 const JUDGES: &[(&str, &str, Judge)] = &[
-    ("Cargo.lock", "entries with a source", cargo),
+    ("Cargo.lock", "entries with a registry", cargo),
     ("composer.lock", "entries of both lists", composer),
     ("Gemfile.lock", "lines of `specs`", gems),
     ("go.mod", "required modules, replaced", modules),
-    ("package-lock.json", "entries with a version", npm),
+    ("package-lock.json", "entries with a version and no repository", npm),
     ("yarn.lock", "`resolution` lines", yarn),
     ("app.deps.json", "libraries of the type `package`", libraries),
     ("packages.lock.json", "entries with `resolved`", resolved),
     ("Pipfile.lock", "entries with a version", pipfile),
-    ("pdm.lock", "entries", python),
-    ("poetry.lock", "entries", python),
+    ("pdm.lock", "entries with an index", python),
+    ("poetry.lock", "entries with an index", python),
     ("uv.lock", "entries with a registry", python),
     ("requirements.txt", "lines with `==`", requirements),
     ("pom.xml", "its own `dependency` elements", pom),
@@ -85,13 +87,19 @@ fn entries(text: &str, world: &str, counts: fn(&toml::Table) -> bool) -> anyhow:
 }
 
 fn cargo(text: &str) -> anyhow::Result<Content> {
-    entries(text, "cargo", |entry| entry.contains_key("source"))
+    entries(text, "cargo", |entry| {
+        let source = entry.get("source").and_then(toml::Value::as_str).unwrap_or_default();
+        source.contains("registry+") || source.contains("sparse+")
+    })
 }
 
 fn python(text: &str) -> anyhow::Result<Content> {
     entries(text, "pypi", |entry| {
         let source = entry.get("source").and_then(toml::Value::as_table);
-        source.is_none_or(|source| !source.contains_key("virtual") && !source.contains_key("editable"))
+        let index = |source: &toml::Table| {
+            source.contains_key("registry") || source.get("type").and_then(toml::Value::as_str) == Some("legacy")
+        };
+        source.is_none_or(index) && ["git", "url", "path"].iter().all(|place| !entry.contains_key(*place))
     })
 }
 
@@ -109,7 +117,10 @@ fn npm(text: &str) -> anyhow::Result<Content> {
     let file: Value = serde_json::from_str(text)?;
     let mut content = Content::default();
     for (path, entry) in file["packages"].as_object().into_iter().flatten() {
-        if let (Some((_, name)), Some(version)) = (path.rsplit_once("node_modules/"), entry["version"].as_str()) {
+        let place = entry["resolved"].as_str().unwrap_or("https://");
+        if let (Some((_, name)), Some(version)) = (path.rsplit_once("node_modules/"), entry["version"].as_str())
+            && place.starts_with("http")
+        {
             content.packages.insert(key("npm", entry["name"].as_str().unwrap_or(name), version));
         }
     }
