@@ -1,8 +1,11 @@
 //! What an application asks for without saying what it gets: a gap, unless a lockfile beside it tells, or one of a workspace
 //! above.
 
+mod workspace;
+
 use serde_json::Value;
 
+use self::workspace::{CARGO, NODE, NODE_LOCKS, PNPM, UV, Workspace};
 use crate::manifest::{Around, Found, FoundBy, Manifest, Parse, Tells, named, sibling};
 
 /// Folders above that are looked at: the members of a workspace share one lockfile.
@@ -85,52 +88,22 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
     ),
 ];
 
-const NODE_LOCKS: [&str; 6] =
-    ["package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb"];
-
-/// A folder whose lockfile tells of projects below it too.
-struct Workspace {
-    locks: &'static [&'static str],
-    /// The file that says so, and whether it does.
-    manifest: &'static str,
-    is_one: fn(&[u8]) -> bool,
-}
-
-const NODE: Workspace = Workspace {
-    locks: &NODE_LOCKS,
-    manifest: "package.json",
-    is_one: |bytes| serde_json::from_slice::<Value>(bytes).is_ok_and(|file| !file["workspaces"].is_null()),
-};
-const PNPM: Workspace = Workspace { locks: &["pnpm-lock.yaml"], manifest: "pnpm-workspace.yaml", is_one: |_| true };
-const CARGO: Workspace = Workspace {
-    locks: &["Cargo.lock"],
-    manifest: "Cargo.toml",
-    is_one: |bytes| table(bytes).is_some_and(|file| file.contains_key("workspace")),
-};
-const UV: Workspace = Workspace {
-    locks: &["uv.lock"],
-    manifest: "pyproject.toml",
-    is_one: |bytes| {
-        let workspace = |file: toml::Table| Some(file.get("tool")?.get("uv")?.get("workspace").is_some());
-        table(bytes).and_then(workspace).unwrap_or(false)
-    },
-};
-
 /// Notes the gap where no lockfile stands beside, or above in a workspace.
 fn look(path: &str, asks: bool, locks: &[&str], above: &[Workspace], around: Around<'_>, found: &mut Found) {
     let is_there = |up: usize, name: &str| {
         sibling(path, &format!("{}{name}", "../".repeat(up))).filter(|place| (around.has)(place))
     };
     let beside = || locks.iter().any(|lock| is_there(0, lock).is_some());
+    let parts: Vec<&str> = path.split('/').collect();
+    let depth = parts.len() - 1;
     // The lockfile is looked for first: most folders above have none, and manifests have to be read.
-    let is_workspace = |up: usize, workspace: &Workspace| {
+    let is_member = |up: usize, workspace: &Workspace| {
         workspace.locks.iter().any(|lock| is_there(up, lock).is_some())
             && is_there(up, workspace.manifest)
                 .and_then(|manifest| (around.others)(&manifest))
-                .is_some_and(|bytes| (workspace.is_one)(&bytes))
+                .is_some_and(|manifest| workspace.counts(&manifest, &parts[depth - up..depth]))
     };
-    let folders = path.matches('/').count().min(FOLDERS_MAX);
-    let within = || (1..=folders).any(|up| above.iter().any(|workspace| is_workspace(up, workspace)));
+    let within = || (1..=depth.min(FOLDERS_MAX)).any(|up| above.iter().any(|workspace| is_member(up, workspace)));
     if asks && !beside() && !within() {
         found.gap(path, "no lockfile says which versions it gets");
     }
@@ -243,19 +216,38 @@ mod tests {
         let project = "[project]\ndependencies = ['x']\n";
         let cargo = "[dependencies]\nx = '1'\n";
         for (path, text, lock, manifest, workspace, tooling) in [
-            ("s/x/package.json", package, "package-lock.json", "package.json", r#"{"workspaces":["s/*"]}"#, "{}"),
+            (
+                "s/x/package.json",
+                package,
+                "package-lock.json",
+                "package.json",
+                r#"{"workspaces":["s/*"]}"#,
+                r#"{"workspaces":["packages/*"]}"#,
+            ),
             ("s/x/package.json", package, "s/yarn.lock", "s/package.json", r#"{"workspaces":["x"]}"#, package),
-            ("s/x/package.json", package, "pnpm-lock.yaml", "pnpm-workspace.yaml", "", "{}"),
+            (
+                "s/x/package.json",
+                package,
+                "pnpm-lock.yaml",
+                "pnpm-workspace.yaml",
+                "packages:\n  - s/*\n",
+                "packages:\n",
+            ),
             ("s/x/Cargo.toml", cargo, "Cargo.lock", "Cargo.toml", "[workspace]\n", "[package]\n"),
-            ("s/x/pyproject.toml", project, "uv.lock", "pyproject.toml", "[tool.uv.workspace]\n", "[tool.uv]\n"),
+            (
+                "s/x/pyproject.toml",
+                project,
+                "uv.lock",
+                "pyproject.toml",
+                "[tool.uv.workspace]\nmembers = ['s/*']\n",
+                "[tool.uv]\n",
+            ),
         ] {
             let without = [(lock, "")];
             let within = [(lock, ""), (manifest, workspace)];
             assert_eq!((gaps(path, text, &without), gaps(path, text, &within)), (1, 0), "{lock}");
             assert_eq!(gaps(path, text, &within[1..]), 1, "{manifest} without a lockfile");
-            if manifest != "pnpm-workspace.yaml" {
-                assert_eq!(gaps(path, text, &[(lock, ""), (manifest, tooling)]), 1, "{lock} of something else");
-            }
+            assert_eq!(gaps(path, text, &[(lock, ""), (manifest, tooling)]), 1, "{lock} of something else");
         }
         for (path, text, lock) in [
             ("s/x/pyproject.toml", project, "requirements.txt"),
@@ -265,7 +257,7 @@ mod tests {
             ("s/x/Gemfile", "gem 'x'\n", "Gemfile.lock"),
             ("s/x/build.gradle", "dependencies {\n", "gradle.lockfile"),
         ] {
-            let above = [(lock, ""), ("pyproject.toml", "[tool.uv.workspace]\n")];
+            let above = [(lock, ""), ("pyproject.toml", "[tool.uv.workspace]\nmembers = ['**']\n")];
             assert_eq!(gaps(path, text, &above), 1, "{lock}");
         }
     }
