@@ -122,7 +122,14 @@ pub(crate) async fn sync(
         None => Source::publishers(client, context::never_touch(common))?,
     };
     let bars = bars::Bars::new(std::io::stderr().is_terminal());
-    let options = SyncOptions { data_dir: common.data_dir.clone(), source, only, accept_loss, now };
+    let options = SyncOptions {
+        data_dir: common.data_dir.clone(),
+        source,
+        only,
+        accept_loss,
+        now,
+        provider_time: ingest::PROVIDER_TIME,
+    };
     ingest::sync(&options, &bars).await.map_err(|error| match error {
         SyncError::UnknownFeed { .. } => Usage(error.to_string()).into(),
         other => anyhow::Error::from(other).context("synchronise the feeds"),

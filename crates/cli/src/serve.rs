@@ -9,7 +9,7 @@ use domain::asset::Way;
 use domain::ids::AssetId;
 use engine::Engine;
 use engine::discover::NewAsset;
-use engine::ingest::{Outcome, Quiet, SyncOptions, sync};
+use engine::ingest::{Outcome, PROVIDER_TIME, Quiet, SyncOptions, sync};
 use engine::views::Filter;
 use outside::Source;
 use tokio::net::TcpListener;
@@ -122,6 +122,7 @@ async fn synchronise(engine: &Engine, source: &Source) {
         only: None,
         accept_loss: Vec::new(),
         now: engine.now(),
+        provider_time: PROVIDER_TIME,
     };
     match sync(&options, &Quiet).await {
         Ok(report) => {

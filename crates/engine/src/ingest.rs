@@ -45,6 +45,9 @@ pub const PREVIOUS_FILE: &str = "knowledge.previous.vkb";
 /// What the operator says: advisories and VEX, one document a file.
 pub const OPERATOR_FOLDER: &str = "advisories";
 
+/// How long one CSAF provider may take in one run, if nobody knows better.
+pub const PROVIDER_TIME: Duration = Duration::from_secs(60 * 60);
+
 /// Feeds that are fetched at the same time; each publisher is asked for one file at a time.
 const AT_ONCE: usize = 4;
 
@@ -58,6 +61,8 @@ pub struct SyncOptions {
     /// Feeds that may lose more than a tenth of their records this time.
     pub accept_loss: Vec<String>,
     pub now: Timestamp,
+    /// Longest time for one CSAF provider; the next run goes on.
+    pub provider_time: Duration,
 }
 
 /// Hears how a synchronisation goes on.

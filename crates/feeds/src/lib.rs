@@ -48,6 +48,7 @@ mod vers;
 mod vex;
 mod vulnrichment;
 
+use std::cmp::Reverse;
 use std::io::{self, BufRead};
 use std::time::Duration;
 
@@ -59,6 +60,11 @@ use outside::unpack::input::Input;
 
 pub use csaf::{InvalidProvider, Provider};
 pub use problems::Problems;
+
+/// Documents that the lists of one feed ask for in one run; the next run goes on.
+pub const DOCUMENTS_A_RUN: usize = 2000;
+/// Documents that one publisher's lists may name: the largest known one has some 300,000.
+pub const DOCUMENTS_MAX: usize = 500_000;
 
 /// Bumped whenever a parser changes what it yields: files parsed by an older one are parsed again.
 pub const PARSER_VERSION: u32 = 7;
@@ -143,8 +149,25 @@ pub struct Listed {
     pub document: String,
     /// Another one, and the document is asked for again.
     pub revision: String,
+    /// The revision that is here. `None`: the document is not.
+    pub here: Option<String>,
     /// Where its SHA-256 or SHA-512 is; the first that exists must agree.
     pub sums: Vec<String>,
+    /// Nobody says that the hashes exist.
+    pub guessed: bool,
+}
+
+impl Listed {
+    /// The lower, the sooner it is asked for.
+    pub fn urgency(&self) -> impl Ord {
+        urgency(self.here.as_deref(), &self.revision, &self.document)
+    }
+}
+
+/// First what is not here yet, the newest first, then what was fetched longest ago: so everything has its turn.
+pub(crate) fn urgency<'a>(here: Option<&'a str>, revision: &'a str, document: &'a str) -> impl Ord + use<'a> {
+    let newest = here.is_none().then_some(Reverse(revision));
+    (here, newest, Reverse(document))
 }
 
 /// One file of a feed.

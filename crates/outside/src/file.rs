@@ -40,6 +40,12 @@ impl AtomicFile {
         &mut self.file
     }
 
+    /// Closes the file, and keeps it under its working name until the outcome is dropped.
+    pub fn close(mut self) -> ClosedFile {
+        self.committed = true;
+        ClosedFile(std::mem::take(&mut self.unfinished))
+    }
+
     /// Puts the file in its place: content first, then the name, then the folder, each on disk before the next.
     pub fn commit(mut self) -> io::Result<()> {
         self.file.sync_all()?;
@@ -65,6 +71,23 @@ impl Drop for AtomicFile {
             // Nothing is lost when this fails: the next holder of the folder's lock removes it.
             let _ = fs::remove_file(&self.unfinished);
         }
+    }
+}
+
+/// A file that nobody has open, under its working name. It vanishes with this.
+#[derive(Debug)]
+pub struct ClosedFile(PathBuf);
+
+impl ClosedFile {
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for ClosedFile {
+    fn drop(&mut self) {
+        // As with a file that is open: the next holder of the folder's lock removes what is left.
+        let _ = fs::remove_file(&self.0);
     }
 }
 
@@ -122,6 +145,20 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).expect("it lists").count(), 1);
         write_atomically(&path, b"new").expect("it writes");
         assert_eq!(fs::read(&path).expect("it reads"), b"new");
+    }
+
+    #[test]
+    fn a_closed_file_can_be_read_and_holds_nothing_open() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut file = AtomicFile::create(&folder.path().join("part")).expect("it opens");
+        file.write_all(b"part").expect("it writes");
+        let closed = file.close();
+        let open = fs::read_dir("/proc/self/fd").expect("it lists").flatten();
+        let mut open = open.filter_map(|entry| fs::read_link(entry.path()).ok());
+        assert!(!open.any(|path| path == closed.path()));
+        assert_eq!(fs::read(closed.path()).expect("it reads"), b"part");
+        drop(closed);
+        assert_eq!(fs::read_dir(folder.path()).expect("it lists").count(), 0);
     }
 
     #[test]

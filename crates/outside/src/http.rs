@@ -141,6 +141,8 @@ impl Client {
             StatusCode::OK => self.keep(fetch, response, into, advance).await,
             StatusCode::NOT_MODIFIED => Ok(Answer::NotModified),
             StatusCode::NOT_FOUND | StatusCode::GONE => Ok(Answer::Absent),
+            // Stores of objects say so of what does not exist.
+            StatusCode::FORBIDDEN if fetch.guessed => Ok(Answer::Absent),
             status => Err(match retry::asked_pause(response.headers()) {
                 Some(seconds) => {
                     FetchError::ComeBackLater { url: fetch.url.to_owned(), status: status.as_u16(), seconds }

@@ -124,7 +124,7 @@ impl Mirror {
                 Store::Folder(root) => self.copy(root, path, fetch, into, advance)?,
                 Store::Url { base, client } => {
                     let url = format!("{base}/{path}");
-                    let from_store = Fetch { url: &url, ..*fetch };
+                    let from_store = Fetch { url: &url, stranger: false, ..*fetch };
                     client.fetch(&from_store, into, advance).await?
                 }
             };

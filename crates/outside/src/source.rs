@@ -31,6 +31,17 @@ pub struct Fetch<'a> {
     pub validators: &'a Validators,
     /// Most bytes of the answer, still packed.
     pub max_bytes: u64,
+    /// Somebody whom the operator does not know as this address names it: it must not lead into the operator's own network.
+    pub stranger: bool,
+    /// Nobody says that it exists: who may not see it (403) does not lack anything.
+    pub guessed: bool,
+}
+
+impl<'a> Fetch<'a> {
+    /// What the operator, or Vigie itself, asks for.
+    pub const fn of(url: &'a str, validators: &'a Validators, max_bytes: u64) -> Self {
+        Self { url, validators, max_bytes, stranger: false, guessed: false }
+    }
 }
 
 /// What makes the next request for the same thing conditional.

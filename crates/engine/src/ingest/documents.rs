@@ -5,13 +5,14 @@ use std::io;
 use std::path::Path;
 
 use domain::record::Record;
-use outside::file::AtomicFile;
+use outside::file::{AtomicFile, ClosedFile};
 
 use super::records::{self, RecordsWriter, counts};
 
 /// The records of one fetched file, not yet taken over.
 pub(super) struct Delta {
-    pub(super) file: AtomicFile,
+    /// Closed, since there may be more of them than files that a process may open.
+    pub(super) file: ClosedFile,
     /// It holds everything: what it does not name is gone.
     pub(super) all: bool,
 }
@@ -130,6 +131,10 @@ mod tests {
         Record::Flaw(Flaw::bare(VulnerabilityId::new(id).expect("an identifier")))
     }
 
+    fn delta(path: &Path, records: &[Record], all: bool) -> Delta {
+        Delta { file: write(path, records).close(), all }
+    }
+
     fn write(path: &Path, records: &[Record]) -> AtomicFile {
         let mut file = AtomicFile::create(path).expect("it opens");
         let mut writer = RecordsWriter::new(&mut file).expect("it starts");
@@ -156,8 +161,8 @@ mod tests {
         let old = [document("a", "1"), flaw("A-1"), document("b", "1"), flaw("B-1"), document("c", "1"), flaw("C-1")];
         let delta =
             [document("b", "2"), document("b", "3"), flaw("B-3"), flaw("B-3b"), document("d", "1"), flaw("D-1")];
-        let file = write(&folder.path().join("delta"), &delta);
-        let changes = Changes { deltas: vec![Delta { file, all: false }], removed: ["c".to_owned()].into(), all: None };
+        let delta = self::delta(&folder.path().join("delta"), &delta, false);
+        let changes = Changes { deltas: vec![delta], removed: ["c".to_owned()].into(), all: None };
         let (records, count) = merged(&old, &changes, folder.path());
         let expected = [
             document("a", "1"),
@@ -177,8 +182,8 @@ mod tests {
     fn a_whole_set_replaces_everything_and_an_index_removes_what_it_does_not_name() {
         let folder = tempfile::tempdir().expect("a folder");
         let old = [document("a", "1"), flaw("A-1"), document("b", "1"), flaw("B-1")];
-        let file = write(&folder.path().join("delta"), &[document("c", "1"), flaw("C-1")]);
-        let whole = Changes { deltas: vec![Delta { file, all: true }], ..Changes::default() };
+        let delta = delta(&folder.path().join("delta"), &[document("c", "1"), flaw("C-1")], true);
+        let whole = Changes { deltas: vec![delta], ..Changes::default() };
         assert!(whole.is_complete());
         assert_eq!(merged(&old, &whole, folder.path()).0, [document("c", "1"), flaw("C-1")]);
         let index = Changes { all: Some(["b".to_owned()].into()), ..Changes::default() };

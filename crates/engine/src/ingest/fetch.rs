@@ -1,21 +1,23 @@
 //! One feed: fetch what changed, parse it, switch to it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
+mod outcome;
 
-use domain::feed::FeedSnapshot;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
 use feeds::{Asked, Feed, Keep, Known, Plan, Request};
+use futures_util::future::{Either, select};
 use jiff::SignedDuration;
 use outside::Source;
 use outside::file::AtomicFile;
-use sha2::{Digest as _, Sha256};
 
 use super::documents::{Changes, Delta, revisions};
-use super::file::{self, Cause, Failure, Fetched, cannot_store};
-use super::hold::held_back;
+use super::file::{self, Cause, Failure, Fetched};
 use super::queue::{Queue, Todo};
-use super::state::{Documents, Fault, FeedFolder, FeedState, FileState, NAMED_PROBLEMS};
-use super::{Outcome, Progress, Step, Subscription, SyncOptions, history};
+use super::state::{Documents, Fault, FeedFolder, FileState, NAMED_PROBLEMS};
+use super::{Outcome, Progress, Subscription, SyncOptions};
 
 /// Requests that indexes of one feed may ask for in one run.
 const FOLLOWED_MAX: usize = 500_000;
@@ -57,8 +59,10 @@ struct Run<'a> {
     /// Some file was fetched, or is known to be the same.
     answered: bool,
     changed: bool,
-    /// An index has more than one run asks for.
+    /// There is more than one run asks for.
     unfinished: bool,
+    /// Some index was not read, or not as a whole: what it names is unknown, so nothing is taken to be withdrawn.
+    unread: bool,
     /// The publisher did not answer, however often it was asked: its other files can wait for the next time.
     unreachable: bool,
     failures_in_a_row: u32,
@@ -66,8 +70,10 @@ struct Run<'a> {
     has_a_part: bool,
     /// … and some are not.
     lacks_a_part: bool,
-    /// What went wrong at one place, where another may have the same.
+    /// What went wrong at the places of one file, as long as another may have the same …
     tried: Vec<String>,
+    /// … and which of them do not exist.
+    lacking: Vec<String>,
     errors: Vec<String>,
 }
 
@@ -93,11 +99,13 @@ impl<'a> Run<'a> {
             answered: false,
             changed: false,
             unfinished: false,
+            unread: false,
             unreachable: false,
             failures_in_a_row: 0,
             has_a_part: false,
             lacks_a_part: false,
             tried: Vec::new(),
+            lacking: Vec::new(),
             errors: Vec::new(),
         }
     }
@@ -122,6 +130,10 @@ impl<'a> Run<'a> {
         let is_publisher = matches!(self.options.source, Source::Publishers(_));
         let requests = (self.feed.requests)(&known).into_iter();
         let mut queue = Queue::new(requests.filter(|request| request.asked != Asked::OnlyMirrors || !is_publisher));
+        // One provider's slowness must not keep everybody's knowledge waiting.
+        let is_provider = self.subscription.provider.is_some();
+        let patience = if is_provider { self.options.provider_time } else { Duration::MAX };
+        let mut patience = pin!(tokio::time::sleep(patience));
         while let Some(todo) = queue.next() {
             let request = todo.request();
             let old = self.folder.old_file(&request.name);
@@ -129,6 +141,7 @@ impl<'a> Run<'a> {
                 || old.is_some_and(|old| old.rests(request.asked, &self.options.source, self.options.now))
             {
                 self.keep(request, old);
+                self.unfinished |= todo.listed().is_some();
                 continue;
             }
             if self.failed_lately(&todo) {
@@ -137,43 +150,95 @@ impl<'a> Run<'a> {
             if todo.is_followed() && is_publisher {
                 tokio::time::sleep(self.feed.pause()).await;
             }
-            match self.one(&todo, &known).await {
-                Ok(plan) => {
+            let result = match select(pin!(self.one(&todo, &known)), patience.as_mut()).await {
+                Either::Left((result, _)) => Some(result),
+                Either::Right(_) => None,
+            };
+            match result {
+                Some(Ok(plan)) => {
                     self.failures_in_a_row = 0;
                     if plan.is_useful() {
                         self.tried.clear();
+                        self.lacking.clear();
                     }
                     queue.take(plan, todo.depth);
-                    if queue.followed_count() > FOLLOWED_MAX {
-                        self.errors.push(format!("its indexes ask for more than {FOLLOWED_MAX} files"));
-                        break;
-                    }
                 }
-                Err(failure) => self.failed(&todo, failure, queue.has_alternative(todo.depth)),
+                Some(Err(failure)) => self.failed(&todo, failure, &mut queue),
+                None => {
+                    self.out_of_time(&todo);
+                    break;
+                }
+            }
+            self.all_tried(&todo, &queue);
+            if let Some(reason) = self.too_much(&queue) {
+                self.errors.push(reason);
+                break;
             }
         }
+        self.unfinished |= queue.is_cut();
         self.errors.append(&mut self.tried);
-        if self.subscription.provider.is_some() && is_publisher && !queue.is_useful(0) {
+        if is_provider && is_publisher && !queue.is_useful(0) {
             let places = (self.feed.requests)(&known).into_iter().map(|request| request.url).collect::<Vec<_>>();
             let reasons = if self.errors.is_empty() { "nothing is there" } else { &self.errors.join("; ") };
             self.errors = vec![format!("no provider is found at {}: {reasons}", places.join(", "))];
         }
     }
 
+    /// Why what the indexes ask for is more than any publisher has.
+    fn too_much(&self, queue: &Queue) -> Option<String> {
+        let documents = self.changes.all.as_ref().map_or(0, HashSet::len);
+        if queue.followed_count() > FOLLOWED_MAX {
+            Some(format!("its indexes ask for more than {FOLLOWED_MAX} files"))
+        } else if documents > feeds::DOCUMENTS_MAX {
+            Some(format!("its indexes name more than {} documents", feeds::DOCUMENTS_MAX))
+        } else {
+            None
+        }
+    }
+
+    /// Leaves the rest for the next run.
+    fn out_of_time(&mut self, todo: &Todo) {
+        let minutes = self.options.provider_time.as_secs() / 60;
+        tracing::warn!(feed = self.subscription.id, minutes, "the provider's time is over: the next run goes on");
+        self.unfinished = true;
+        if todo.listed().is_none() {
+            self.errors.push(format!("its lists take more than {minutes} minutes: left for the next time"));
+        }
+    }
+
+    /// Where no place of a list was of use, nobody knows what it names.
+    fn all_tried(&mut self, todo: &Todo, queue: &Queue) {
+        if todo.listed().is_some() || queue.has_alternative(todo.depth) || queue.is_useful(todo.depth) {
+            return;
+        }
+        let lacking = std::mem::take(&mut self.lacking);
+        self.unread |= !lacking.is_empty();
+        if !lacking.is_empty() && self.tried.is_empty() && matches!(self.options.source, Source::Publishers(_)) {
+            self.errors.push(format!("there is no {}", lacking.join(", and no ")));
+        }
+        self.errors.append(&mut self.tried);
+    }
+
     /// Notes what is not taken over.
-    fn failed(&mut self, todo: &Todo, failure: Failure, has_alternative: bool) {
+    fn failed(&mut self, todo: &Todo, failure: Failure, queue: &mut Queue) {
         let Failure { reason, cause } = failure;
         let request = todo.request();
         tracing::warn!(feed = self.subscription.id, file = request.name, reason, "the file is not taken over");
-        if has_alternative {
-            return self.tried.push(reason);
+        if queue.has_alternative(todo.depth) {
+            // Another list knows less of the same documents: it stands in for one that is lacking, not for one that is late.
+            if !(todo.is_followed() && matches!(cause, Cause::Unreachable | Cause::Busy)) {
+                return self.tried.push(reason);
+            }
+            queue.skip_alternatives(todo.depth);
         }
+        self.unread |= request.keep == Keep::Index;
         self.failures_in_a_row += u32::from(cause != Cause::Content);
         let too_many = self.failures_in_a_row >= FAILURES_MAX;
-        self.unreachable = cause == Cause::Unreachable || too_many;
+        // One document may be anywhere: its host is not the publisher.
+        self.unreachable |= too_many || (cause == Cause::Unreachable && todo.listed().is_none());
         match todo.listed() {
             // One document of many: it is said, and the others count.
-            Some(listed) if !self.unreachable => {
+            Some(listed) if !too_many => {
                 let revision = if cause == Cause::Content { listed.revision.clone() } else { String::new() };
                 let text = format!("{} {}: {reason}", self.subscription.id, request.name);
                 self.fault(&request.name, 1, vec![text], revision);
@@ -210,6 +275,9 @@ impl<'a> Run<'a> {
             }
             Fetched::Absent => {
                 self.lacks_a_part |= always && self.folder.old_file(&request.name).is_none();
+                if followed && request.keep == Keep::Index {
+                    self.lacking.push(request.url.clone());
+                }
                 self.keep(request, self.folder.old_file(&request.name));
             }
             Fetched::Same(state) => self.take(state, always, followed),
@@ -224,6 +292,7 @@ impl<'a> Run<'a> {
                 self.unfinished |= plan.unfinished;
                 self.read.insert(request.name.clone());
                 if plan.problems.count() > 0 {
+                    self.unread = true;
                     let problems = std::mem::take(&mut plan.problems);
                     self.fault(&request.name, problems.count(), problems.named().to_vec(), String::new());
                 }
@@ -263,7 +332,7 @@ impl<'a> Run<'a> {
         if state.problem_count > 0 {
             self.fault(&state.name, state.problem_count, state.problems.clone(), String::new());
         }
-        self.changes.deltas.push(Delta { file: records, all });
+        self.changes.deltas.push(Delta { file: records.close(), all });
         if self.newest.as_ref().is_none_or(|newest| newest.published_at <= state.published_at) {
             self.newest = Some(state.clone());
         }
@@ -287,174 +356,4 @@ impl<'a> Run<'a> {
             self.files.extend(old.cloned());
         }
     }
-
-    /// The documents after this run, in a file that is not yet in its place.
-    fn documents(&mut self) -> Result<Option<(Documents, Option<AtomicFile>)>, String> {
-        if !self.errors.is_empty() {
-            // Who could not read every index does not know what is gone.
-            self.changes.all = None;
-        }
-        let old = self.old_documents();
-        let whole = self.changes.deltas.iter().any(|delta| delta.all);
-        let kept = old.filter(|_| !whole);
-        let faults = self.faults_now(kept);
-        let complete = self.changes.is_complete() && self.errors.is_empty() && !self.unfinished;
-        let complete_at =
-            if complete { Some(self.options.now) } else { kept.and_then(|documents| documents.complete_at) };
-        if let Some(old) = old.filter(|_| self.changes.deltas.is_empty())
-            && !self.loses_a_document().map_err(|failure| failure.reason)?
-        {
-            return Ok(Some((Documents { complete_at, ..old.clone() }.with(faults), None)));
-        }
-        if self.changes.is_empty() {
-            return Ok(None);
-        }
-        let name = self.documents_name();
-        let target = self.folder.path.join(&name);
-        let mut file = AtomicFile::create(&target).map_err(|e| cannot_store(self.folder, &e))?;
-        let old_path = old.map(|documents| self.folder.path.join(&documents.records));
-        let merged = self.changes.merge(old_path.as_deref(), &mut file).map_err(|e| cannot_store(self.folder, &e))?;
-        let newest = self.newest.as_ref();
-        let documents = Documents {
-            records: name,
-            parser: feeds::PARSER_VERSION,
-            source: self.options.source.name().to_owned(),
-            document_count: merged.document_count,
-            record_count: merged.record_count,
-            problem_count: 0,
-            problems: Vec::new(),
-            faults: BTreeMap::new(),
-            complete_at,
-            version: newest.map(|state| state.version.clone()).unwrap_or_default(),
-            published_at: newest.and_then(|state| state.published_at).max(kept.and_then(|old| old.published_at)),
-            partial: newest.is_some_and(|state| state.partial) || kept.is_some_and(|old| old.partial),
-        };
-        self.changed = true;
-        Ok(Some((documents.with(faults), Some(file))))
-    }
-
-    /// What is wrong with the documents after this run: what was read anew is judged anew, what left is forgotten.
-    fn faults_now(&mut self, kept: Option<&Documents>) -> BTreeMap<String, Fault> {
-        let mut faults = kept.map(|documents| documents.faults.clone()).unwrap_or_default();
-        let Changes { all, removed, .. } = &self.changes;
-        let left = |document: &str| {
-            let is_listed = |all: &HashSet<String>| all.contains(document);
-            removed.contains(document) || all.as_ref().is_some_and(|all| !is_listed(all))
-        };
-        faults.retain(|name, _| {
-            let is_gone = name.strip_suffix(".json").is_some_and(left);
-            !self.read.contains(name) && !is_gone
-        });
-        faults.append(&mut self.faults);
-        faults
-    }
-
-    fn loses_a_document(&mut self) -> Result<bool, Failure> {
-        let revisions = self.revisions()?;
-        let Changes { all, removed, .. } = &self.changes;
-        Ok(revisions.keys().any(|id| removed.contains(id) || all.as_ref().is_some_and(|all| !all.contains(id))))
-    }
-
-    /// Another content is another file.
-    fn documents_name(&self) -> String {
-        let mut hash = Sha256::new();
-        hash.update(self.old_documents().map(|documents| documents.records.as_str()).unwrap_or_default());
-        hash.update(self.options.now.to_string());
-        hash.update(self.options.source.name());
-        FeedFolder::records_name("documents", &hex::encode(hash.finalize()))
-    }
-
-    fn state(&self, documents: Option<Documents>) -> FeedState {
-        let files = &self.files;
-        let old = self.folder.old.as_ref();
-        let old_snapshot = old.map(|state| &state.snapshot);
-        let of_files = || files.iter().filter(|file| !file.records.is_empty());
-        let parts = || of_files().map(|file| file.published_at).chain(documents.iter().map(|d| d.published_at));
-        let problems = of_files().flat_map(|file| &file.problems).chain(documents.iter().flat_map(|d| &d.problems));
-        let version = of_files().rev().map(|file| &file.version).chain(documents.iter().map(|d| &d.version));
-        let incomplete = documents.as_ref().is_some_and(|d| d.partial || d.complete_at.is_none());
-        let record_count = of_files().map(|file| file.record_count).sum::<u64>()
-            + documents.as_ref().map_or(0, |documents| documents.record_count);
-        let snapshot = FeedSnapshot {
-            id: self.subscription.id.clone(),
-            fetched_at: if self.answered {
-                Some(self.options.now)
-            } else {
-                old_snapshot.and_then(|old| old.fetched_at)
-            },
-            published_at: parts().flatten().max(),
-            version: version.into_iter().find(|v| !v.is_empty()).cloned().unwrap_or_default(),
-            record_count,
-            problem_count: of_files().map(|file| file.problem_count).sum::<u64>()
-                + documents.as_ref().map_or(0, |d| d.problem_count),
-            problems: problems.take(NAMED_PROBLEMS).cloned().collect(),
-            partial: of_files().any(|file| file.partial || !file.complete)
-                || incomplete
-                || record_count < self.feed.least_records()
-                || (self.has_a_part && self.lacks_a_part),
-            last_error: match self.errors.as_slice() {
-                [] => None,
-                [one] => Some(one.clone()),
-                [first, rest @ ..] => Some(format!("{first} (and {} more)", rest.len())),
-            },
-            sha256: content_hash(files, documents.as_ref()),
-            fresh_for_hours: self.feed.fresh_for_hours(),
-        };
-        let same = old.filter(|old| old.snapshot.sha256 == snapshot.sha256 && old.snapshot.partial == snapshot.partial);
-        FeedState {
-            changed_at: same.and_then(|old| old.changed_at).or(snapshot.fetched_at),
-            history: old.map(|old| old.history.clone()).unwrap_or_default(),
-            snapshot,
-            files: files.clone(),
-            documents,
-        }
-    }
-
-    fn switch(mut self) -> Outcome {
-        let failed = |reason: String| Outcome::Failed(reason);
-        let (documents, file) = match self.documents() {
-            Ok(Some((documents, file))) => (Some(documents), file),
-            Ok(None) => (None, None),
-            Err(reason) => return failed(reason),
-        };
-        let mut state = self.state(documents);
-        let confirmed = self.options.accept_loss.iter().any(|id| self.subscription.is(id));
-        let held = if confirmed { None } else { held_back(&state, self.folder.old.as_ref(), &self.options.source) };
-        if let Some((reason, old)) = held {
-            let snapshot = FeedSnapshot { last_error: Some(reason), ..old.snapshot.clone() };
-            state = FeedState { snapshot, ..old.clone() };
-        } else {
-            if let Some(Err(error)) = file.map(AtomicFile::commit) {
-                return failed(cannot_store(self.folder, &error));
-            }
-            if let Err(error) = history::update(self.folder, &mut state, self.options.now) {
-                return failed(cannot_store(self.folder, &error));
-            }
-        }
-        let switched = self.folder.switch(&state);
-        self.progress.step(Step::Switched { feed: &self.subscription.id });
-        if let Err(error) = switched.and_then(|()| self.folder.clear(&state)) {
-            return failed(cannot_store(self.folder, &error));
-        }
-        match state.snapshot.last_error {
-            Some(reason) => Outcome::Failed(reason),
-            None if self.changed => Outcome::Updated,
-            None => Outcome::Unchanged,
-        }
-    }
-}
-
-/// The hash of all that the records were read from, and of the parser that read them.
-fn content_hash(files: &[FileState], documents: Option<&Documents>) -> String {
-    let mut hash = Sha256::new();
-    let mut any = false;
-    for file in files.iter().filter(|file| !file.records.is_empty()) {
-        any = true;
-        hash.update(format!("{} {} {}\n", file.name, file.sha256, file.parser));
-    }
-    if let Some(documents) = documents {
-        any = true;
-        hash.update(format!("{} {}\n", documents.records, documents.parser));
-    }
-    if any { hex::encode(hash.finalize()) } else { String::new() }
 }

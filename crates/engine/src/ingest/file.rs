@@ -29,6 +29,8 @@ pub(super) struct Failure {
 pub(super) enum Cause {
     /// Nobody answered at all.
     Unreachable,
+    /// It may answer another time.
+    Busy,
     /// The answer was no file.
     Refused,
     /// The file came, and cannot be used.
@@ -43,8 +45,13 @@ impl From<String> for Failure {
 
 impl From<FetchError> for Failure {
     fn from(error: FetchError) -> Self {
-        let unreachable = matches!(error, FetchError::NoAnswer { .. });
-        Self { reason: error.to_string(), cause: if unreachable { Cause::Unreachable } else { Cause::Refused } }
+        let cause = match &error {
+            FetchError::NoAnswer { .. } => Cause::Unreachable,
+            FetchError::ComeBackLater { .. } | FetchError::Interrupted { .. } => Cause::Busy,
+            FetchError::Status { status: 408 | 425 | 429 | 500.., .. } => Cause::Busy,
+            _ => Cause::Refused,
+        };
+        Self { reason: error.to_string(), cause }
     }
 }
 
@@ -73,7 +80,11 @@ pub(super) async fn fetch(
     // An index is always read: a document that could not be had the last time is asked for again.
     let old = folder.old_file(&request.name).filter(|old| old.is_current() && request.keep != Keep::Index);
     let conditional = old.filter(|old| old.source == source.name()).map(|old| old.validators.clone());
-    let fetch = Fetch { url: &request.url, validators: &conditional.unwrap_or_default(), max_bytes: request.max_bytes };
+    let validators = conditional.unwrap_or_default();
+    let fetch = Fetch {
+        stranger: subscription.is_stranger(&request.url),
+        ..Fetch::of(&request.url, &validators, request.max_bytes)
+    };
     let mut download = AtomicFile::create(&folder.path.join(&request.name)).map_err(|e| cannot_store(folder, &e))?;
     let advance = |bytes, size| {
         progress.step(Step::Fetching { feed: &subscription.id, file: &request.name, bytes, size });
@@ -101,7 +112,7 @@ pub(super) async fn fetch(
         return Ok(Fetched::Same(refreshed(old, body.validators, request, subscription, source)));
     }
     if let Some(listed) = todo.listed() {
-        sums::verify(listed, &body, &mut download, folder, source).await?;
+        sums::verify(subscription, listed, &body, &mut download, folder, source).await?;
     }
     if request.keep == Keep::Index {
         let state = FileState { complete: true, ..unread(subscription, request, source, body) };

@@ -1,8 +1,8 @@
 //! What one run still has to ask for.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use feeds::{Asked, Listed, Plan, Request};
+use feeds::{Asked, DOCUMENTS_A_RUN, Listed, Plan, Request};
 
 /// One thing to ask for.
 pub(super) struct Todo {
@@ -38,10 +38,14 @@ impl Todo {
     }
 }
 
-/// Things to ask for, in their order: what an index asks for comes right after it.
+/// Things to ask for, in their order: what an index asks for comes right after it, and documents after all indexes.
 #[derive(Default)]
 pub(super) struct Queue {
     waiting: VecDeque<Todo>,
+    /// Documents by their names: of two lists, the newer word counts.
+    documents: BTreeMap<String, Listed>,
+    /// There are more documents than one run asks for.
+    is_cut: bool,
     /// Whether the latest of the alternatives was of use, for each depth.
     useful: Vec<bool>,
     /// Names that indexes asked for: no document twice, and no index that leads back to itself.
@@ -56,7 +60,15 @@ impl Queue {
     }
 
     pub(super) fn next(&mut self) -> Option<Todo> {
-        while let Some(todo) = self.waiting.pop_front() {
+        loop {
+            let Some(todo) = self.waiting.pop_front() else {
+                let documents = self.most_urgent().into_iter();
+                self.waiting = documents.map(|one| Todo { what: What::Document(Box::new(one)), depth: 1 }).collect();
+                if self.waiting.is_empty() {
+                    return None;
+                }
+                continue;
+            };
             if self.useful.len() <= todo.depth {
                 self.useful.resize(todo.depth + 1, false);
             }
@@ -69,13 +81,22 @@ impl Queue {
                 return Some(todo);
             }
         }
-        None
     }
 
     /// Whether the same may be had from another place, if not from the one that was just asked.
     pub(super) fn has_alternative(&self, depth: usize) -> bool {
         let next = self.waiting.front();
         next.is_some_and(|next| next.depth == depth && next.request().asked == Asked::Otherwise)
+    }
+
+    /// Leaves the other places for the same alone.
+    pub(super) fn skip_alternatives(&mut self, depth: usize) {
+        self.useful[depth] = true;
+    }
+
+    /// Whether documents were left for the next run.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// Whether the last of the places that were asked at this depth was of use.
@@ -86,12 +107,31 @@ impl Queue {
     /// Takes up what an index asks for.
     pub(super) fn take(&mut self, plan: Plan, depth: usize) {
         self.useful[depth] |= plan.is_useful();
-        let documents = plan.documents.into_iter().map(|listed| What::Document(Box::new(listed)));
-        let all: Vec<What> = plan.requests.into_iter().map(What::File).chain(documents).collect();
-        self.followed_count += all.len();
-        for what in all.into_iter().rev() {
-            self.waiting.push_front(Todo { what, depth: depth + 1 });
+        self.followed_count += plan.requests.len() + plan.documents.len();
+        for request in plan.requests.into_iter().rev() {
+            self.waiting.push_front(Todo { what: What::File(request), depth: depth + 1 });
         }
+        for listed in plan.documents {
+            let word = |listed: &Listed| (listed.revision.clone(), listed.request.url.clone());
+            match self.documents.get_mut(&listed.document) {
+                Some(known) if word(known) >= word(&listed) => {}
+                Some(known) => *known = listed,
+                None => drop(self.documents.insert(listed.document.clone(), listed)),
+            }
+        }
+        // No more is remembered than one run asks for.
+        if self.documents.len() > DOCUMENTS_A_RUN {
+            let kept = self.most_urgent().into_iter();
+            self.documents = kept.map(|listed| (listed.document.clone(), listed)).collect();
+        }
+    }
+
+    fn most_urgent(&mut self) -> Vec<Listed> {
+        let mut documents: Vec<Listed> = std::mem::take(&mut self.documents).into_values().collect();
+        documents.sort_by(|a, b| a.urgency().cmp(&b.urgency()));
+        self.is_cut |= documents.len() > DOCUMENTS_A_RUN;
+        documents.truncate(DOCUMENTS_A_RUN);
+        documents
     }
 
     /// How many things indexes asked for so far.
@@ -133,6 +173,48 @@ mod tests {
             names.push(name);
         }
         names
+    }
+
+    fn listed(document: &str, revision: &str, url: &str) -> Listed {
+        let request = Request { url: url.to_owned(), ..request(document, Asked::Always) };
+        let (document, revision) = (document.to_owned(), revision.to_owned());
+        Listed { request, document, revision, here: None, sums: Vec::new(), guessed: false }
+    }
+
+    /// The documents of these lists, in the order in which they are asked for.
+    fn documents(lists: Vec<Vec<Listed>>) -> (Vec<Listed>, bool) {
+        let names = (0..lists.len()).map(|n| request(&n.to_string(), Asked::Always));
+        let mut queue = Queue::new(names);
+        let (mut lists, mut documents) = (lists.into_iter(), Vec::new());
+        while let Some(todo) = queue.next() {
+            match todo.listed() {
+                Some(listed) => documents.push(listed.clone()),
+                None => queue
+                    .take(Plan { documents: lists.next().expect("it was asked for"), ..Plan::default() }, todo.depth),
+            }
+        }
+        (documents, queue.is_cut())
+    }
+
+    #[test]
+    fn documents_come_after_all_lists_and_no_more_than_one_run_asks_for() {
+        let list = |from: usize, revision: &str| {
+            (from..from + 1500).map(|n| listed(&format!("d{n}"), revision, "")).collect::<Vec<_>>()
+        };
+        let (all, is_cut) = documents(vec![list(0, "1"), list(1500, "2")]);
+        assert_eq!((all.len(), is_cut), (DOCUMENTS_A_RUN, true));
+        assert!(all[..1500].iter().all(|listed| listed.revision == "2"), "the newest come first");
+        assert!(!documents(vec![list(0, "1"), list(0, "2")]).1, "they are the same");
+    }
+
+    #[test]
+    fn of_two_lists_the_newer_word_on_a_document_counts() {
+        let (one, other) = (listed("d", "1", "a"), listed("d", "2", "b"));
+        for lists in [vec![vec![one.clone()], vec![other.clone()]], vec![vec![other.clone()], vec![one.clone()]]] {
+            assert_eq!(documents(lists).0, std::slice::from_ref(&other));
+        }
+        let same = listed("d", "2", "c");
+        assert_eq!(documents(vec![vec![same.clone()], vec![other]]).0, [same]);
     }
 
     #[test]

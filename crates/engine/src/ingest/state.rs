@@ -62,6 +62,9 @@ pub(super) struct Documents {
     pub(super) published_at: Option<Timestamp>,
     /// The mirror says that it has only a part.
     pub(super) partial: bool,
+    /// There are documents that the latest run left for the next one, or could not learn of.
+    #[serde(default)]
+    pub(super) unfinished: bool,
 }
 
 impl Documents {

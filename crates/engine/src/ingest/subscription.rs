@@ -35,6 +35,11 @@ impl Subscription {
         (self.feed.requests)(&Known { provider: self.provider.clone(), ..Known::nothing(now) })
     }
 
+    /// Whether the provider, and not the operator, says that something is at this address.
+    pub(super) fn is_stranger(&self, url: &str) -> bool {
+        self.provider.as_ref().is_some_and(|provider| !provider.is_named(url))
+    }
+
     /// Whether somebody means it by this id: all providers have that of their feed too.
     pub(super) fn is(&self, id: &str) -> bool {
         self.id == id || self.feed.id == id
@@ -136,7 +141,7 @@ fn providers(data_dir: &Path) -> (BTreeMap<String, Provider>, Option<String>) {
         Ok(_) if text.len() as u64 > FILE_BYTES_MAX => return (BTreeMap::new(), wrong(&"it is too large")),
         Ok(_) => {}
     }
-    let mut providers = BTreeMap::new();
+    let mut providers: BTreeMap<String, Provider> = BTreeMap::new();
     let mut reasons = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -148,10 +153,33 @@ fn providers(data_dir: &Path) -> (BTreeMap<String, Provider>, Option<String>) {
                 reasons.push(format!("line {}: there are more than {PROVIDERS_MAX}", index + 1));
                 break;
             }
+            Ok(provider) if providers.get(provider.id()).is_some_and(|other| *other != provider) => {
+                let reason = "another line has the same name for its feed";
+                reasons.push(format!("line {}: {reason}, {}: this one is left out", index + 1, provider.id()));
+            }
             Ok(provider) => drop(providers.insert(provider.id().to_owned(), provider)),
             Err(error) => reasons.push(format!("line {}: {error}", index + 1)),
         }
     }
     let wrong = if reasons.is_empty() { None } else { wrong(&reasons.join("; ")) };
     (providers, wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_lines_with_one_name_do_not_replace_each_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lines = "https://h.example/a/b\nhttps://h.example/a-b\nhttps://h.example/a/b\n";
+        fs::write(folder.path().join(PROVIDERS_FILE), lines).expect("it writes");
+        let (providers, wrong) = providers(folder.path());
+        let first = Provider::parse("https://h.example/a/b").expect("a provider");
+        assert_eq!(providers.into_values().collect::<Vec<_>>(), [first]);
+        let wrong = wrong.expect("the second line is said");
+        assert!(wrong.ends_with(
+            "csaf-providers: line 2: another line has the same name for its feed, csaf-h.example-a-b: this one is left out"
+        ));
+    }
 }

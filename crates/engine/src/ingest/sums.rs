@@ -7,6 +7,7 @@ use outside::file::AtomicFile;
 use outside::{Answer, Body, Fetch, Source, Validators};
 use sha2::{Digest as _, Sha512};
 
+use super::Subscription;
 use super::file::{Failure, cannot_store};
 use super::state::FeedFolder;
 
@@ -20,6 +21,7 @@ enum Sum {
 
 /// Compares a document with the first of its hashes that there is.
 pub(super) async fn verify(
+    subscription: &Subscription,
     listed: &Listed,
     body: &Body,
     document: &mut AtomicFile,
@@ -29,7 +31,12 @@ pub(super) async fn verify(
     for url in &listed.sums {
         let io = |error: &io::Error| Failure::from(cannot_store(folder, error));
         let mut file = AtomicFile::create(&folder.path.join("sum")).map_err(|e| io(&e))?;
-        let fetch = Fetch { url, validators: &Validators::default(), max_bytes: SUM_BYTES_MAX };
+        let validators = Validators::default();
+        let fetch = Fetch {
+            stranger: subscription.is_stranger(url),
+            guessed: listed.guessed,
+            ..Fetch::of(url, &validators, SUM_BYTES_MAX)
+        };
         let Answer::Body(_) = source.fetch(&fetch, file.file_mut(), &|_, _| {}).await? else { continue };
         let mut text = Vec::new();
         file.file_mut().rewind().and_then(|()| file.file_mut().read_to_end(&mut text)).map_err(|e| io(&e))?;

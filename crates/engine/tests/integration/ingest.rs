@@ -4,6 +4,7 @@ mod broken;
 mod http;
 mod kill;
 mod nvd;
+mod providers;
 
 use std::path::{Path, PathBuf};
 
@@ -71,8 +72,14 @@ pub(crate) async fn sync(
     progress: &dyn Progress,
 ) -> Result<SyncReport, SyncError> {
     let source = Source::mirror(mirror, ClientOptions::default()).await.expect("the mirror opens");
-    let options =
-        SyncOptions { data_dir: data_dir.to_owned(), source, only, accept_loss: Vec::new(), now: instant(at) };
+    let options = SyncOptions {
+        data_dir: data_dir.to_owned(),
+        source,
+        only,
+        accept_loss: Vec::new(),
+        now: instant(at),
+        provider_time: ingest::PROVIDER_TIME,
+    };
     ingest::sync(&options, progress).await
 }
 
@@ -226,7 +233,14 @@ async fn a_feed_that_loses_a_tenth_is_held_until_somebody_confirms() {
     assert!(site.knowledge().vulnerability("TEMP-0000099-ABCDEF").is_some(), "the last good records stay in use");
     let source = Source::mirror(&site.mirror().to_string_lossy(), ClientOptions::default()).await.expect("it opens");
     let accept_loss = vec!["debian".to_owned()];
-    let options = SyncOptions { data_dir: site.data(), source, only: None, accept_loss, now: instant(AS_OF) };
+    let options = SyncOptions {
+        data_dir: site.data(),
+        source,
+        only: None,
+        accept_loss,
+        now: instant(AS_OF),
+        provider_time: ingest::PROVIDER_TIME,
+    };
     let report = ingest::sync(&options, &Quiet).await.expect("it synchronises");
     assert_eq!(outcome(&report, "debian"), Outcome::Updated);
     assert_eq!(site.snapshot("debian").record_count, before - 20);

@@ -44,10 +44,14 @@ impl Folder {
         let plan = match name {
             LATEST => self.archive(&text),
             CHANGES => self.changes(&text, revision),
-            _ => rows(&text).map(|rows| Plan {
-                removed: rows.into_iter().map(|(path, _)| document_name(stem(&path))).collect(),
-                ..Plan::default()
-            }),
+            _ => {
+                let mut problems = self.problems(DELETIONS);
+                rows(&text, &mut problems).map(|rows| Plan {
+                    removed: rows.into_iter().map(|(path, _)| document_name(stem(&path))).collect(),
+                    problems,
+                    ..Plan::default()
+                })
+            }
         };
         plan.map_err(|reason| ParseError { name: name.to_owned(), reason })
     }
@@ -79,7 +83,8 @@ impl Folder {
 
     fn changes(&self, text: &[u8], known: &dyn Fn(&str) -> Option<String>) -> Result<Plan, String> {
         let mut requests = Vec::new();
-        for (path, changed) in rows(text)? {
+        let mut problems = self.problems(CHANGES);
+        for (path, changed) in rows(text, &mut problems)? {
             let document = document_name(stem(&path));
             // Instants in one spelling sort as texts do.
             if known(&document).is_none_or(|known| known < revision(&changed)) {
@@ -95,7 +100,11 @@ impl Folder {
         if requests.len() > CHANGES_MAX {
             requests = vec![self.list(LATEST, Asked::Always)];
         }
-        Ok(Plan { requests, ..Plan::default() })
+        Ok(Plan { requests, problems, ..Plan::default() })
+    }
+
+    fn problems(&self, list: &str) -> Problems {
+        Problems::new(format!("{} {list}", self.reader.feed))
     }
 
     fn list(&self, path: &str, asked: Asked) -> Request {
@@ -122,7 +131,7 @@ pub(super) fn stem(path: &str) -> &str {
 }
 
 /// Paths and instants: the lists of changes and of deletions have the same form.
-pub(super) fn rows(text: &[u8]) -> Result<Vec<(String, String)>, String> {
+pub(super) fn rows(text: &[u8], problems: &mut Problems) -> Result<Vec<(String, String)>, String> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
     let mut rows = Vec::new();
     for row in reader.records() {
@@ -130,15 +139,29 @@ pub(super) fn rows(text: &[u8]) -> Result<Vec<(String, String)>, String> {
         let (Some(path), Some(at)) = (row.get(0), row.get(1)) else {
             return Err(format!("a row has no path and instant: {:?}", excerpt(row.as_slice())));
         };
-        // What leads elsewhere is not asked for.
-        if is_path(path) && path.ends_with(".json") {
+        if let Some(path) = document_path(path, problems) {
             rows.push((path.to_owned(), at.to_owned()));
         }
     }
     Ok(rows)
 }
 
-pub(super) fn is_path(path: &str) -> bool {
+/// The path of a document within its folder. What leads elsewhere is not asked for, and said: the list is then not read
+/// as a whole. Other files are none of a list's documents.
+pub(super) fn document_path<'a>(path: &'a str, problems: &mut Problems) -> Option<&'a str> {
+    let path = path.trim_start_matches('\u{feff}').trim();
+    let path = path.strip_prefix("./").unwrap_or(path);
+    if !path.ends_with(".json") {
+        return None;
+    }
+    if !is_path(path) {
+        problems.add(&excerpt(path), &"it is no path of a document in this folder");
+        return None;
+    }
+    Some(path)
+}
+
+fn is_path(path: &str) -> bool {
     let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'/' | b'_' | b'-' | b'.' | b'+');
     let within = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
     within && path.len() <= 200 && path.bytes().all(plain)
@@ -193,7 +216,10 @@ mod tests {
         let urls: Vec<_> = plan.requests.iter().map(|request| request.url.as_str()).collect();
         let expected = ["cve-2023-2", "cve-2023-3"].map(|name| format!("https://vendor.example/csaf/2023/{name}.json"));
         assert_eq!(urls, expected);
-        let plan = follow(DELETIONS, "\"2023/cve-2023-4.json\",\"2025-11-21T14:24:21+00:00\"\n", &known);
+        let problem =
+            "vendor changes.csv: https://elsewhere.example/x.json: it is no path of a document in this folder";
+        assert_eq!(plan.problems.named(), [problem]);
+        let plan = follow(DELETIONS, "\"./2023/cve-2023-4.json\",\"2025-11-21T14:24:21+00:00\"\n", &known);
         assert_eq!(plan.expect("a plan").removed, ["cve-2023-4"]);
         assert_eq!(document_name("RHSA-2023:5835"), "rhsa-2023_5835");
     }

@@ -3,14 +3,12 @@
 //! The metadata is looked for where CSAF 7.3 says, and names lists of documents: feeds of ROLIE, or folders. Only what is
 //! for everybody (TLP white or clear) is asked for.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash as _, Hasher as _};
-
 use domain::advisory::Rank;
 use domain::record::Record;
 use outside::unpack::Limits;
 use outside::unpack::input::Input;
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::{Reader, listing, rolie};
@@ -19,8 +17,12 @@ use crate::{Asked, Edition, Keep, Known, MIB, ParseError, Plan, Problems, Reques
 
 /// The lists name every document.
 const LIST_BYTES_MAX: u64 = 128 * MIB;
+/// What leads to the lists is short.
+const METADATA_BYTES_MAX: u64 = 4 * MIB;
 /// Lists that one provider may have.
 const LISTS_MAX: usize = 500;
+/// Places of metadata that one `security.txt` may name.
+const PLACES_MAX: usize = 10;
 const URL_CHARS_MAX: usize = 2048;
 /// A name of a folder must hold it.
 const ID_CHARS_MAX: usize = 150;
@@ -57,6 +59,15 @@ impl Provider {
     /// Name of its feed: `csaf-example.com`.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Whether the operator named the place of an address, and not only the provider.
+    pub fn is_named(&self, url: &str) -> bool {
+        Url::parse(url).is_ok_and(|url| self.is_own(&url))
+    }
+
+    fn is_own(&self, url: &Url) -> bool {
+        self.places.iter().any(|place| place.origin() == url.origin())
     }
 
     fn at(text: &str) -> Option<Self> {
@@ -104,7 +115,7 @@ impl Provider {
     pub(super) fn may_ask(&self, text: &str) -> Result<Url, String> {
         let refused = |reason: &str| format!("{:?} is not asked for: {reason}", excerpt(text));
         let url = Url::parse(text).map_err(|error| refused(&error.to_string()))?;
-        let is_own = self.places.iter().any(|place| place.origin() == url.origin());
+        let is_own = self.is_own(&url);
         if url.scheme() != "https" && !(is_own && url.scheme() == "http") {
             return Err(refused("it is not `https`"));
         }
@@ -153,8 +164,8 @@ pub(super) fn follow(
     let plan = match kind {
         SECURITY => Ok(security(&text, &asked.url, provider)),
         "service" => rolie::service(&text, &asked.url, provider),
-        "rolie" => rolie::feed(&text, &asked.url, provider, revision),
-        "changes" => listing::changes(&text, &asked.url, provider, revision),
+        "rolie" => rolie::feed(&text, &asked.url, provider, known, revision),
+        "changes" => listing::changes(&text, &asked.url, provider, known, revision),
         "index" => listing::index(&text, &asked.url, provider, known, revision),
         _ => metadata(&text, &asked.url, provider),
     };
@@ -183,15 +194,15 @@ pub(super) fn parse(
 
 /// A request for a list. Its name says what it is, and no other list has it.
 pub(super) fn list(kind: &str, url: &Url, asked: Asked) -> Request {
-    let mut hash = DefaultHasher::new();
-    url.as_str().hash(&mut hash);
+    let hash: String = Sha256::digest(url.as_str()).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let max_bytes = if matches!(kind, METADATA | "service") { METADATA_BYTES_MAX } else { LIST_BYTES_MAX };
     Request {
-        name: format!("{kind}-{:016x}", hash.finish()),
+        name: format!("{kind}-{hash}"),
         url: url.to_string(),
         asked,
         keep: Keep::Index,
-        max_bytes: LIST_BYTES_MAX,
-        limits: Limits::bytes(LIST_BYTES_MAX),
+        max_bytes,
+        limits: Limits::bytes(max_bytes),
     }
 }
 
@@ -294,7 +305,11 @@ fn security(text: &[u8], url: &str, provider: &Provider) -> Plan {
     let fields = text.lines().filter_map(|line| line.split_once(':'));
     let named = fields.filter(|(field, _)| field.trim().eq_ignore_ascii_case("csaf"));
     let mut plan = Plan { problems: provider.problems(url), ..Plan::default() };
-    for (field, value) in named.take(10) {
+    for (index, (field, value)) in named.enumerate() {
+        if index == PLACES_MAX {
+            plan.problems.add(field.trim(), &format_args!("it is there more than {PLACES_MAX} times"));
+            break;
+        }
         match provider.may_ask(value.trim()) {
             Ok(url) => plan.requests.push(list(METADATA, &url, Asked::Always)),
             Err(reason) => plan.problems.add(field.trim(), &reason),

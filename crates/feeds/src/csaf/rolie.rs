@@ -7,15 +7,17 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::listing::{Listing, Sums, bound, state};
+use super::listing::{Listing, Sums, state};
 use super::provider::{Provider, list};
 use crate::json::{Str, excerpt};
-use crate::{Asked, Plan, Revisions};
+use crate::{Asked, DOCUMENTS_MAX, Known, Plan, Revisions};
 
 /// Feeds that one service may list.
 const FEEDS_MAX: usize = 500;
 /// Hashes that are looked at for one document.
 const SUMS_MAX: usize = 4;
+/// Links of one feed or entry, workspaces of a service, collections of a workspace.
+const PARTS_MAX: usize = 1000;
 
 #[derive(Deserialize)]
 struct Document<'a> {
@@ -26,36 +28,43 @@ struct Document<'a> {
 #[derive(Deserialize)]
 struct Feed<'a> {
     #[serde(default, borrow)]
-    link: Vec<Link<'a>>,
+    link: Bounded<Link<'a>, PARTS_MAX>,
     /// Read one by one, so that a broken one costs no other.
     #[serde(default, borrow)]
-    entry: Entries<'a>,
+    entry: Bounded<&'a RawValue, DOCUMENTS_MAX>,
 }
 
-/// As many entries as a list may have: an entry of two bytes costs more here than there.
-#[derive(Default)]
-struct Entries<'a>(Vec<&'a RawValue>);
+/// No more parts than this: a part of two bytes costs more here than there.
+struct Bounded<T, const MAX: usize>(Vec<T>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(EntriesOf(PhantomData)).map(Self)
+impl<T, const MAX: usize> Default for Bounded<T, MAX> {
+    fn default() -> Self {
+        Self(Vec::new())
     }
 }
 
-struct EntriesOf<'a>(PhantomData<&'a ()>);
+impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Bounded<T, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(BoundedOf::<T, MAX>(PhantomData)).map(Self)
+    }
+}
 
-impl<'de: 'a, 'a> Visitor<'de> for EntriesOf<'a> {
-    type Value = Vec<&'a RawValue>;
+struct BoundedOf<T, const MAX: usize>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for BoundedOf<T, MAX> {
+    type Value = Vec<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of entries")
+        f.write_str("a list")
     }
 
-    fn visit_seq<S: SeqAccess<'de>>(self, mut entries: S) -> Result<Self::Value, S::Error> {
+    fn visit_seq<S: SeqAccess<'de>>(self, mut parts: S) -> Result<Self::Value, S::Error> {
         let mut all = Vec::new();
-        while let Some(entry) = entries.next_element()? {
-            all.push(entry);
-            bound(all.len()).map_err(S::Error::custom)?;
+        while let Some(part) = parts.next_element()? {
+            all.push(part);
+            if all.len() > MAX {
+                return Err(S::Error::custom(format_args!("a list in it has more than {MAX} parts")));
+            }
         }
         Ok(all)
     }
@@ -66,7 +75,7 @@ struct Entry<'a> {
     #[serde(default, borrow)]
     id: Str<'a>,
     #[serde(default, borrow)]
-    link: Vec<Link<'a>>,
+    link: Bounded<Link<'a>, PARTS_MAX>,
     #[serde(default, borrow)]
     content: Option<Content<'a>>,
     #[serde(borrow)]
@@ -96,13 +105,13 @@ struct ServiceDocument<'a> {
 #[derive(Deserialize)]
 struct Service<'a> {
     #[serde(default, borrow)]
-    workspace: Vec<Workspace<'a>>,
+    workspace: Bounded<Workspace<'a>, PARTS_MAX>,
 }
 
 #[derive(Deserialize)]
 struct Workspace<'a> {
     #[serde(default, borrow)]
-    collection: Vec<Collection<'a>>,
+    collection: Bounded<Collection<'a>, PARTS_MAX>,
 }
 
 #[derive(Deserialize)]
@@ -114,7 +123,13 @@ struct Collection<'a> {
 }
 
 /// Reads a feed: every document with the instant of its state, and where its hashes are. A long one has further pages.
-pub(super) fn feed(text: &[u8], url: &str, provider: &Provider, known: Revisions<'_>) -> Result<Plan, String> {
+pub(super) fn feed(
+    text: &[u8],
+    url: &str,
+    provider: &Provider,
+    known: &Known,
+    revision: Revisions<'_>,
+) -> Result<Plan, String> {
     let document: Document<'_> = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     let mut listing = Listing::new(provider, url);
     for (index, raw) in document.feed.entry.0.iter().enumerate() {
@@ -124,14 +139,14 @@ pub(super) fn feed(text: &[u8], url: &str, provider: &Provider, known: Revisions
         }
     }
     let mut requests = Vec::new();
-    for link in document.feed.link.iter().filter(|link| &*link.rel == "next").take(1) {
+    for link in document.feed.link.0.iter().filter(|link| &*link.rel == "next").take(1) {
         requests.push(list("rolie", &provider.may_ask(&link.href)?, Asked::Always));
     }
-    Ok(Plan { requests, ..listing.plan(known) })
+    Ok(Plan { requests, ..listing.plan(known.now, revision) })
 }
 
 fn take(entry: &Entry<'_>, provider: &Provider, listing: &mut Listing) -> Result<(), String> {
-    let of = |rel: &'static str| entry.link.iter().filter(move |link| &*link.rel == rel).map(|link| &*link.href);
+    let of = |rel: &'static str| entry.link.0.iter().filter(move |link| &*link.rel == rel).map(|link| &*link.href);
     let source = entry.content.iter().map(|content| &*content.src).find(|src| !src.is_empty());
     let place = of("self").next().or(source);
     let place = place.ok_or_else(|| format!("{:?} does not say where the document is", excerpt(&entry.id)))?;
@@ -150,9 +165,13 @@ pub(super) fn service(text: &[u8], url: &str, provider: &Provider) -> Result<Pla
             .iter()
             .any(|tlp| title.contains(tlp))
     };
-    let collections = document.service.workspace.iter().flat_map(|workspace| &workspace.collection);
+    let collections = document.service.workspace.0.iter().flat_map(|workspace| &workspace.collection.0);
     let mut plan = Plan { problems: provider.problems(url), ..Plan::default() };
-    for collection in collections.filter(|collection| !is_for_some(collection)).take(FEEDS_MAX) {
+    for (index, collection) in collections.filter(|collection| !is_for_some(collection)).enumerate() {
+        if index == FEEDS_MAX {
+            plan.problems.add(&excerpt(&collection.title), &format_args!("it lists more than {FEEDS_MAX} feeds"));
+            break;
+        }
         match provider.may_ask(&collection.href) {
             Ok(url) => plan.requests.push(list("rolie", &url, Asked::Always)),
             Err(reason) => plan.problems.add(&excerpt(&collection.title), &reason),

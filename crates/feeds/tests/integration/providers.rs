@@ -151,13 +151,16 @@ fn a_folder_asks_for_what_changed_and_names_the_rest() {
                 \"2099/vend-2099-002.json\",\"2099-01-03T00:00:00+00:00\"\n\
                 \"2099/vend-2099-002.json\",\"2099-01-01T00:00:00Z\"\n\
                 \"2099/vend-2099-003.json\",\"2099-01-04T00:00:00Z\"\n\
-                \"../secret.json\",\"2099-01-04T00:00:00Z\"\n";
+                \"../secret.json\",\"2099-01-04T00:00:00Z\"\n\
+                \"2099/vend-2099-003.json.asc\",\"2099-01-04T00:00:00Z\"\n";
     let here = |document: &str| match document {
         "vend-2099-001" => Some("2099-01-02T00:00:00Z".to_owned()),
         "vend-2099-002" => Some("2099-01-01T00:00:00Z".to_owned()),
         _ => None,
     };
     let plan = follow(&folder().requests[0], text, &here).expect("it reads");
+    assert_eq!(plan.problems.count(), 1, "{:?}", plan.problems);
+    assert!(plan.problems.named()[0].ends_with("../secret.json: it is no path of a document in this folder"));
     let base = "https://vendor.example/csaf/white/2099/vend-2099-00";
     assert_eq!(urls(&plan), [format!("{base}3.json"), format!("{base}2.json")]);
     assert_eq!(plan.documents[0].sums, [format!("{base}3.json.sha256"), format!("{base}3.json.sha512")]);
@@ -189,6 +192,60 @@ fn a_folder_asks_for_what_changed_and_names_the_rest() {
 }
 
 #[test]
+fn a_list_that_names_what_cannot_be_asked_for_says_so() {
+    for (index, list, problems, named) in [
+        (0, "./a.json,2099-01-01T00:00:00Z\n", 0, 1),
+        (1, "\u{feff}./2099/a.json\n2099/a.json.sha256\n", 0, 1),
+        (1, "https://vendor.example/csaf/white/a.json\n2099//b.json\n2099\\c.json\nd e.json\n", 4, 0),
+        // Two files of one name are one document: only one of them can be kept.
+        (1, "2098/a.json\n2099/a.json\n", 1, 1),
+        (0, "2098/a.json,2099-01-02T00:00:00Z\n2099/a.json,2099-01-01T00:00:00Z\n", 1, 1),
+    ] {
+        let plan = follow(&folder().requests[index], list, &|_| None).expect("it reads");
+        assert_eq!((plan.problems.count(), plan.all.map(|all| all.len())), (problems, Some(named)), "{list}");
+    }
+    let twice = "2098/a.json,2099-01-02T00:00:00Z\n2099/a.json,2099-01-01T00:00:00Z\n";
+    let plan = follow(&folder().requests[0], twice, &|_| None).expect("it reads");
+    assert_eq!(urls(&plan), ["https://vendor.example/csaf/white/2098/a.json"]);
+    assert!(
+        plan.problems.named()[0].contains("2099/a.json: a is another document's name too: https://vendor.example/")
+    );
+
+    let collections = (0..600).map(|n| format!(r#"{{"href": "https://v.example/{n}.json"}}"#)).collect::<Vec<_>>();
+    let service = format!(r#"{{"service": {{"workspace": [{{"collection": [{}]}}]}}}}"#, collections.join(","));
+    let metadata = r#"{"distributions": [{"rolie": {"services": ["https://v.example/service.json"]}}]}"#;
+    let asked = lists(metadata).expect("it has a service").requests.remove(0);
+    let plan = follow(&asked, &service, &|_| None).expect("it lists feeds");
+    assert_eq!((plan.requests.len(), plan.problems.count()), (500, 1));
+    assert!(plan.problems.named()[0].ends_with("it lists more than 500 feeds"));
+    assert_eq!((asked.max_bytes, rolie().max_bytes), (4 << 20, 128 << 20));
+    let endless = format!(r#"{{"feed": {{"link": [{}], "entry": []}}}}"#, vec![r#"{"href": ""}"#; 1001].join(","));
+    assert!(follow(&rolie(), &endless, &|_| None).expect_err("it is too long").contains("more than 1000 parts"));
+    let endless = format!(r#"{{"service": {{"workspace": [{}]}}}}"#, vec!["{}"; 1001].join(","));
+    assert!(follow(&asked, &endless, &|_| None).expect_err("it is too long").contains("more than 1000 parts"));
+}
+
+#[test]
+fn what_is_not_here_comes_first_and_of_two_lists_the_newer_word_counts() {
+    let week = |name: &str| match name {
+        "a" => Some("2099-02-19T00:00:00Z".to_owned()),
+        "b" => Some("2099-02-12T00:00:00Z".to_owned()),
+        _ => None,
+    };
+    let plan = follow(&folder().requests[1], "a.json\nb.json\nc.json\nd.json\n", &week).expect("it reads");
+    let order: Vec<_> = plan.documents.iter().map(|listed| listed.document.as_str()).collect();
+    assert_eq!(order, ["d", "c", "b", "a"]);
+
+    let asked = |here: &str| {
+        let list = "a.json,2099-01-02T00:00:00Z\n";
+        follow(&folder().requests[0], list, &|_| Some(here.to_owned())).expect("it reads").documents.len()
+    };
+    assert_eq!(asked("2099-01-03T00:00:00Z"), 0, "another list knows more");
+    assert_eq!(asked("2099-01-01T00:00:00Z"), 1);
+    assert_eq!(asked("2199-01-01T00:00:00Z"), 1, "an instant to come keeps nothing away");
+}
+
+#[test]
 fn a_feed_of_rolie_names_documents_hashes_and_further_pages() {
     let text = r#"{"feed": {"link": [{"rel": "next", "href": "https://v.example/white-2.json"}], "entry": [
         {"id": "VEND-2099-001", "updated": "2099-01-02T00:00:00Z", "content": {"src": "https://v.example/other.json"},
@@ -207,7 +264,7 @@ fn a_feed_of_rolie_names_documents_hashes_and_further_pages() {
     assert!(follow(&rolie(), "[]", &|_| None).is_err());
     let endless = format!(r#"{{"feed": {{"entry": [{}{{}}]}}}}"#, "{},".repeat(500_000));
     let error = follow(&rolie(), &endless, &|_| None).expect_err("it is too long");
-    assert!(error.contains("it names more than 500000 documents"), "{error}");
+    assert!(error.contains("a list in it has more than 500000 parts"), "{error}");
     let endless = "a.json,2099-01-01T00:00:00Z\n".repeat(500_001);
     assert!(follow(&folder().requests[0], &endless, &|_| None).is_err());
 }

@@ -41,7 +41,7 @@ async fn a_condition_is_sent_and_not_modified_is_an_answer() {
     let validators =
         Validators { etag: Some("\"v1\"".to_owned()), last_modified: Some("Sat, 13 Jan 2024 10:00:00 GMT".to_owned()) };
     let url = format!("{}/feed", server.uri());
-    let fetch = Fetch { url: &url, validators: &validators, max_bytes: 10 };
+    let fetch = Fetch::of(&url, &validators, 10);
     let mut file = tempfile::tempfile().expect("a file");
     let answer = source().fetch(&fetch, &mut file, &|_, _| {}).await;
     assert_eq!(answer.expect("it answers"), Answer::NotModified);

@@ -52,6 +52,7 @@ async fn inspected(app: &App, cookie: &str) -> String {
         only: None,
         accept_loss: Vec::new(),
         now: engine.now(),
+        provider_time: ingest::PROVIDER_TIME,
     };
     ingest::sync(&options, &Quiet).await.unwrap();
     assert_eq!(engine.rematch().await.unwrap(), 1);

@@ -26,8 +26,14 @@ async fn serve(site: &Site) -> MockServer {
 async fn sync(server: &MockServer, site: &Site) -> SyncReport {
     let options = ClientOptions { first_pause: Duration::from_millis(1), attempts: 2, ..ClientOptions::default() };
     let source = Source::mirror(&server.uri(), options).await.expect("the mirror opens");
-    let options =
-        SyncOptions { data_dir: site.data(), source, only: None, accept_loss: Vec::new(), now: instant(AS_OF) };
+    let options = SyncOptions {
+        data_dir: site.data(),
+        source,
+        only: None,
+        accept_loss: Vec::new(),
+        now: instant(AS_OF),
+        provider_time: ingest::PROVIDER_TIME,
+    };
     ingest::sync(&options, &Quiet).await.expect("it synchronises")
 }
 
