@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
-use std::path::Path;
 
 use anyhow::Context as _;
 use domain::feed::FeedSnapshot;
@@ -35,7 +34,7 @@ pub(crate) async fn run(common: &Common, command: Feeds) -> anyhow::Result<Exit>
             let mut snapshots = ingest::snapshots(&common.data_dir);
             snapshots.retain(|snapshot| only.iter().any(|one| one.id == snapshot.id));
             let column = match &options.mirror {
-                Some(place) => Column::mirror(&common.data_dir, place, at).await?,
+                Some(place) => Column::mirror(common, place, at).await?,
                 None => Column::default(),
             };
             print(common.format, &snapshots, column, at)?;
@@ -97,10 +96,11 @@ impl Column {
     }
 
     /// Whether a mirror has the feeds.
-    async fn mirror(data_dir: &Path, place: &str, at: Timestamp) -> anyhow::Result<Self> {
-        let mirror =
-            Mirror::open(place, context::client_options()).await.with_context(|| format!("open the mirror {place}"))?;
-        let subscriptions = ingest::subscriptions(data_dir);
+    async fn mirror(common: &Common, place: &str, at: Timestamp) -> anyhow::Result<Self> {
+        let mirror = Mirror::open(place, context::client_options(), context::never_touch(common))
+            .await
+            .with_context(|| format!("open the mirror {place}"))?;
+        let subscriptions = ingest::subscriptions(&common.data_dir);
         let has = |one: &Subscription| one.first_requests(at).iter().any(|request| mirror.has(&request.url));
         let word = |one: &Subscription| if has(one) { "yes" } else { "no" };
         let values = subscriptions.iter().map(|one| (one.id.clone(), word(one))).collect();
@@ -118,7 +118,9 @@ pub(crate) async fn sync(
 ) -> anyhow::Result<SyncReport> {
     let client = context::client_options();
     let source = match mirror {
-        Some(place) => Source::mirror(place, client).await.with_context(|| format!("open the mirror {place}"))?,
+        Some(place) => Source::mirror(place, client, context::never_touch(common))
+            .await
+            .with_context(|| format!("open the mirror {place}"))?,
         None => Source::publishers(client, context::never_touch(common))?,
     };
     let bars = bars::Bars::new(std::io::stderr().is_terminal());

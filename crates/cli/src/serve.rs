@@ -84,7 +84,7 @@ async fn choose_source(engine: &Engine, args: &Serve) -> anyhow::Result<Source> 
     let options = context::client_options();
     if let Some(mirror) = &args.mirror {
         engine.set_sample(false).await?;
-        return Ok(Source::mirror(mirror, options).await?);
+        return Ok(Source::mirror(mirror, options, engine.never_touch.clone()).await?);
     }
     let publishers = Source::publishers(options, engine.never_touch.clone())?;
     let Some(sample) = &args.bundled_sample else { return Ok(publishers) };
@@ -99,7 +99,7 @@ async fn choose_source(engine: &Engine, args: &Serve) -> anyhow::Result<Source> 
     }
     warn_of_sample(sample)?;
     engine.set_sample(true).await?;
-    Ok(Source::mirror(&sample.display().to_string(), options).await?)
+    Ok(Source::mirror(&sample.display().to_string(), options, engine.never_touch.clone()).await?)
 }
 
 fn warn_of_sample(sample: &Path) -> anyhow::Result<()> {

@@ -13,6 +13,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode, Url};
 use sha2::{Digest as _, Sha256};
 
+use self::guard::Strangers;
 use crate::never_touch::NeverTouch;
 use crate::source::{Answer, Body, Fetch, FetchError, SourceError, Validators};
 
@@ -59,6 +60,9 @@ impl Default for ClientOptions {
 #[derive(Debug, Clone)]
 pub struct Client {
     inner: reqwest::Client,
+    /// For hosts that strangers name: it shares no connection with the other, which may lead into the operator's network.
+    outer: reqwest::Client,
+    strangers: Strangers,
     options: ClientOptions,
     never_touch: NeverTouch,
 }
@@ -71,9 +75,13 @@ impl Client {
 
     /// As [`Client::new`], for URLs that others name: it connects to nothing in a never-touch range.
     pub fn guarded(options: ClientOptions, never_touch: NeverTouch) -> Result<Self, SourceError> {
-        let builder = guard::guarded(builder(&options), &never_touch).redirect(redirects());
-        let inner = builder.build().map_err(|e| SourceError::Client(with_causes(&e)))?;
-        Ok(Self { inner, options, never_touch })
+        let strangers = Strangers::default();
+        let build = |builder: reqwest::ClientBuilder| {
+            builder.redirect(redirects()).build().map_err(|e| SourceError::Client(with_causes(&e)))
+        };
+        let inner = build(guard::guarded(builder(&options), &never_touch))?;
+        let outer = build(guard::guarded_against(builder(&options), &never_touch, &strangers))?;
+        Ok(Self { inner, outer, strangers, options, never_touch })
     }
 
     /// Downloads into an open file, from its start, if it changed since the last good answer.
@@ -100,9 +108,8 @@ impl Client {
 
     /// Downloads something small into memory; `None`: there is no such thing.
     pub async fn fetch_small(&self, url: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, FetchError> {
-        let no_answer =
-            |e: reqwest::Error| FetchError::NoAnswer { url: url.to_owned(), reason: with_causes(&e.without_url()) };
-        let response = self.inner.get(url).send().await.map_err(no_answer)?;
+        self.check(url)?;
+        let response = self.inner.get(url).send().await.map_err(|error| no_answer(url, error))?;
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
@@ -116,27 +123,33 @@ impl Client {
         self.inner.head(url).send().await.is_ok()
     }
 
+    fn check(&self, url: &str) -> Result<(), FetchError> {
+        let Ok(parsed) = Url::parse(url) else { return Ok(()) };
+        guard::touch(&self.never_touch, &parsed).map_err(|source| FetchError::Forbidden { url: url.to_owned(), source })
+    }
+
     async fn attempt(
         &self,
         fetch: &Fetch<'_>,
         into: &mut File,
         advance: &(dyn Fn(u64, Option<u64>) + Sync),
     ) -> Result<Answer, FetchError> {
-        if let Ok(url) = Url::parse(fetch.url) {
-            guard::touch(&self.never_touch, &url)
-                .map_err(|source| FetchError::Forbidden { url: fetch.url.to_owned(), source })?;
-        }
-        let mut request = self.inner.get(fetch.url);
+        self.check(fetch.url)?;
+        let (client, _meeting) = match Url::parse(fetch.url) {
+            Ok(url) if fetch.stranger => {
+                let refused = |source| FetchError::NotPublic { url: fetch.url.to_owned(), source };
+                (&self.outer, Some(self.strangers.meet(&url).map_err(refused)?))
+            }
+            _ => (&self.inner, None),
+        };
+        let mut request = client.get(fetch.url);
         if let Some(etag) = &fetch.validators.etag {
             request = request.header(IF_NONE_MATCH, etag);
         }
         if let Some(instant) = &fetch.validators.last_modified {
             request = request.header(IF_MODIFIED_SINCE, instant);
         }
-        let response = request.send().await.map_err(|error| match guard::forbidden(&error) {
-            Some(source) => FetchError::Forbidden { url: fetch.url.to_owned(), source },
-            None => FetchError::NoAnswer { url: fetch.url.to_owned(), reason: with_causes(&error.without_url()) },
-        })?;
+        let response = request.send().await.map_err(|error| no_answer(fetch.url, error))?;
         match response.status() {
             StatusCode::OK => self.keep(fetch, response, into, advance).await,
             StatusCode::NOT_MODIFIED => Ok(Answer::NotModified),
@@ -189,6 +202,18 @@ impl Client {
             sha256: hex::encode(hash.finalize()),
             validators: validators(response.headers()),
         }))
+    }
+}
+
+/// Why a request had no answer: most often nobody is there, sometimes nobody may be asked.
+fn no_answer(url: &str, error: reqwest::Error) -> FetchError {
+    let url = url.to_owned();
+    if let Some(source) = guard::forbidden(&error) {
+        FetchError::Forbidden { url, source }
+    } else if let Some(source) = guard::caused_by(&error) {
+        FetchError::NotPublic { url, source }
+    } else {
+        FetchError::NoAnswer { url, reason: with_causes(&error.without_url()) }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod never_touch;
 pub mod source;
 pub mod unpack;
 
+pub use http::guard::NotPublic;
 pub use http::{Client, ClientOptions};
 pub use mirror::Mirror;
 pub use never_touch::NeverTouch;

@@ -19,6 +19,7 @@ use self::manifest::Manifest;
 pub use self::table::How;
 use self::table::{Located, Table};
 use crate::http::{Client, ClientOptions};
+use crate::never_touch::NeverTouch;
 use crate::source::{Answer, Body, Fetch, FetchError, Validators};
 
 /// The table of every mirror.
@@ -68,11 +69,11 @@ pub enum MirrorError {
 
 impl Mirror {
     /// Opens a folder, or a base URL (`http://…`, `https://…`).
-    pub async fn open(place: &str, options: ClientOptions) -> Result<Self, MirrorError> {
+    pub async fn open(place: &str, options: ClientOptions, never_touch: NeverTouch) -> Result<Self, MirrorError> {
         let place = place.trim_end_matches('/');
         let store = if place.starts_with("http://") || place.starts_with("https://") {
             let no_client = |e: crate::SourceError| no_table(place, &e);
-            Store::Url { base: place.to_owned(), client: Client::new(options).map_err(no_client)? }
+            Store::Url { base: place.to_owned(), client: Client::guarded(options, never_touch).map_err(no_client)? }
         } else {
             Store::Folder(Path::new(place).canonicalize().map_err(|e| no_table(place, &e))?)
         };

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::http::guard::NotPublic;
 use crate::http::{Client, ClientOptions};
 use crate::mirror::{Mirror, MirrorError};
 use crate::never_touch::{Forbidden, NeverTouch};
@@ -79,6 +80,8 @@ pub enum FetchError {
     NoAnswer { url: String, reason: String },
     #[error("{url}: {source}")]
     Forbidden { url: String, source: Forbidden },
+    #[error("{url}: {source}")]
+    NotPublic { url: String, source: NotPublic },
     #[error("{url} answered {status}")]
     Status { url: String, status: u16 },
     #[error("{url} asks to come back in {seconds} s (status {status})")]
@@ -115,9 +118,9 @@ impl Source {
         Ok(Self::Publishers(Client::guarded(options, never_touch)?))
     }
 
-    /// A mirror: a folder, or a base URL.
-    pub async fn mirror(place: &str, options: ClientOptions) -> Result<Self, SourceError> {
-        Ok(Self::Mirror(Mirror::open(place, options).await?))
+    /// A mirror: a folder, or a base URL that is not to be left alone.
+    pub async fn mirror(place: &str, options: ClientOptions, never_touch: NeverTouch) -> Result<Self, SourceError> {
+        Ok(Self::Mirror(Mirror::open(place, options, never_touch).await?))
     }
 
     /// Downloads into an open file, from its start. `advance` gets the bytes so far and the size where it is known.

@@ -170,6 +170,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_provider_names_beyond_the_operators_word_is_a_strangers() {
+        let csaf = FEEDS.iter().find(|feed| feeds::has_providers(feed)).expect("there is one");
+        let of = |line: Option<&str>| {
+            let provider = line.map(|line| Provider::parse(line).expect("a provider"));
+            Subscription { id: String::new(), feed: csaf, provider, wrong: None }
+        };
+        let by_address = of(Some("http://10.0.0.1:8080/provider-metadata.json"));
+        assert!(!by_address.is_stranger("http://10.0.0.1:8080/csaf/a.json"));
+        assert!(by_address.is_stranger("http://10.0.0.1/csaf/a.json"));
+        let by_domain = of(Some("vendor.example"));
+        assert!(!by_domain.is_stranger("https://vendor.example/a.json"));
+        assert!(by_domain.is_stranger("https://files.vendor.example/a.json"));
+        assert!(by_domain.is_stranger("no address"));
+        assert!(!of(None).is_stranger("https://files.vendor.example/a.json"), "nobody but Vigie names it");
+    }
+
+    #[test]
     fn two_lines_with_one_name_do_not_replace_each_other() {
         let folder = tempfile::tempdir().expect("a folder");
         let lines = "https://h.example/a/b\nhttps://h.example/a-b\nhttps://h.example/a/b\n";

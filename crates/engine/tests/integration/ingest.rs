@@ -12,7 +12,7 @@ use domain::feed::{FeedSnapshot, FeedState};
 use engine::ingest::{self, Outcome, Progress, Quiet, Step, SyncError, SyncOptions, SyncReport};
 use jiff::Timestamp;
 use knowledge::Knowledge;
-use outside::{ClientOptions, Source};
+use outside::{ClientOptions, NeverTouch, Source};
 use testkit::mirror::{TestMirror, VendorState, published};
 
 pub(crate) const AS_OF: &str = "2024-01-12T06:00:00Z";
@@ -71,7 +71,8 @@ pub(crate) async fn sync(
     only: Option<Vec<String>>,
     progress: &dyn Progress,
 ) -> Result<SyncReport, SyncError> {
-    let source = Source::mirror(mirror, ClientOptions::default()).await.expect("the mirror opens");
+    let source =
+        Source::mirror(mirror, ClientOptions::default(), NeverTouch::default()).await.expect("the mirror opens");
     let options = SyncOptions {
         data_dir: data_dir.to_owned(),
         source,
@@ -231,7 +232,9 @@ async fn a_feed_that_loses_a_tenth_is_held_until_somebody_confirms() {
     assert!(matches!(&held, Outcome::Failed(reason) if reason.starts_with("held: ")), "{held:?}");
     assert_eq!(site.snapshot("debian").record_count, before);
     assert!(site.knowledge().vulnerability("TEMP-0000099-ABCDEF").is_some(), "the last good records stay in use");
-    let source = Source::mirror(&site.mirror().to_string_lossy(), ClientOptions::default()).await.expect("it opens");
+    let source = Source::mirror(&site.mirror().to_string_lossy(), ClientOptions::default(), NeverTouch::default())
+        .await
+        .expect("it opens");
     let accept_loss = vec!["debian".to_owned()];
     let options = SyncOptions {
         data_dir: site.data(),

@@ -24,7 +24,7 @@ pub(crate) fn pause(error: &FetchError, url: &str, attempt: u32, options: &Clien
         FetchError::NoAnswer { .. } | FetchError::Interrupted { .. } => {
             Some(backoff(url, attempt, options.first_pause))
         }
-        FetchError::Forbidden { .. } | FetchError::TooLarge { .. } => None,
+        FetchError::Forbidden { .. } | FetchError::NotPublic { .. } | FetchError::TooLarge { .. } => None,
         FetchError::Mirror(..) | FetchError::Keep { .. } => None,
     }
 }

@@ -136,5 +136,35 @@ async fn nothing_is_asked_of_what_is_not_to_be_touched() {
     let name = format!("http://localhost:{}/feed", server.address().port());
     let (by_name, _) = get(&source, &name, 10).await;
     assert!(matches!(by_name, Err(FetchError::Forbidden { .. })), "{by_name:?}");
+    let never_touch = NeverTouch::parse(&["127.0.0.0/8", "::1"]).expect("ranges");
+    for place in [server.uri(), format!("http://localhost:{}", server.address().port())] {
+        let mirror = Source::mirror(&place, options, never_touch.clone()).await.expect_err("it is not to be touched");
+        assert!(mirror.to_string().contains("never-touch range"), "{mirror}");
+    }
     assert!(server.received_requests().await.is_some_and(|requests| requests.is_empty()));
+}
+
+#[tokio::test]
+async fn what_strangers_name_does_not_lead_into_the_own_network() {
+    let server = MockServer::start().await;
+    answer(&server, "/feed", ResponseTemplate::new(200).set_body_string("abc")).await;
+    let source = source();
+    let by_name = format!("http://localhost:{}/feed", server.address().port());
+    let ask = async |url: &str, stranger: bool| {
+        let validators = Validators::default();
+        let fetch = Fetch { stranger, ..Fetch::of(url, &validators, 10) };
+        let mut file = tempfile::tempfile().expect("a file");
+        source.fetch(&fetch, &mut file, &|_, _| {}).await
+    };
+    // A connection that the operator's own words opened is no way in.
+    for is_open in [false, true] {
+        if is_open {
+            assert!(matches!(ask(&by_name, false).await, Ok(Answer::Body(_))));
+        }
+        for url in [&by_name, &format!("{}/feed", server.uri())] {
+            let refused = ask(url, true).await;
+            assert!(matches!(refused, Err(FetchError::NotPublic { .. })), "{refused:?}");
+        }
+    }
+    assert_eq!(server.received_requests().await.map(|requests| requests.len()), Some(1));
 }

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use outside::mirror::MirrorError;
-use outside::{Answer, ClientOptions, FetchError, Source, SourceError};
+use outside::{Answer, ClientOptions, FetchError, NeverTouch, Source, SourceError};
 
 use crate::get;
 
@@ -31,7 +31,7 @@ impl Folder {
     }
 
     async fn open(&self) -> Result<Source, SourceError> {
-        Source::mirror(&self.path().to_string_lossy(), ClientOptions::default()).await
+        Source::mirror(&self.path().to_string_lossy(), ClientOptions::default(), NeverTouch::default()).await
     }
 
     async fn get(&self, url: &str) -> (Result<Answer, FetchError>, Vec<u8>) {
@@ -93,7 +93,9 @@ async fn nothing_leads_out_of_the_mirror() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_mirror_is_said() {
-    let nowhere = Source::mirror("/nonexistent/mirror", ClientOptions::default()).await.expect_err("it is not there");
+    let nowhere = Source::mirror("/nonexistent/mirror", ClientOptions::default(), NeverTouch::default())
+        .await
+        .expect_err("it is not there");
     assert!(nowhere.to_string().starts_with("/nonexistent/mirror is no mirror: "), "{nowhere}");
     let bad = Folder::new("https://a\tb\tsomehow\n").open().await.expect_err("the table is bad");
     assert!(bad.to_string().contains("urls.tsv line 1: \"somehow\" is no way to serve a file"), "{bad}");

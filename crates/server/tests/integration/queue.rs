@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use engine::ingest::{self, Quiet, SyncOptions};
-use outside::{ClientOptions, Source};
+use outside::{ClientOptions, NeverTouch, Source};
 use serde_json::{Value, json};
 use store::inspection::NewInspection;
 use testkit::mirror::TestMirror;
@@ -45,7 +45,8 @@ async fn inspected(app: &App, cookie: &str) -> String {
     tx.commit().await.unwrap();
     let mirror = app.data.path().join("mirror");
     TestMirror::demo("2024-01-13T06:00:00Z", &["bookworm"]).write(&mirror).unwrap();
-    let source = Source::mirror(&mirror.display().to_string(), ClientOptions::default()).await.unwrap();
+    let source =
+        Source::mirror(&mirror.display().to_string(), ClientOptions::default(), NeverTouch::default()).await.unwrap();
     let options = SyncOptions {
         data_dir: engine.data_dir.clone(),
         source,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::feed::FeedState;
 use engine::ingest::{self, Outcome, Quiet, SyncOptions, SyncReport};
-use outside::{ClientOptions, Source};
+use outside::{ClientOptions, NeverTouch, Source};
 use testkit::mirror::{TestMirror, published};
 use wiremock::matchers::{any, header, method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
@@ -25,7 +25,7 @@ async fn serve(site: &Site) -> MockServer {
 
 async fn sync(server: &MockServer, site: &Site) -> SyncReport {
     let options = ClientOptions { first_pause: Duration::from_millis(1), attempts: 2, ..ClientOptions::default() };
-    let source = Source::mirror(&server.uri(), options).await.expect("the mirror opens");
+    let source = Source::mirror(&server.uri(), options, NeverTouch::default()).await.expect("the mirror opens");
     let options = SyncOptions {
         data_dir: site.data(),
         source,

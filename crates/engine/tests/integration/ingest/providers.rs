@@ -225,7 +225,11 @@ async fn a_mirror_that_lacks_a_list_takes_nothing_away() {
     let mirror = |lists: &str| {
         let metadata = format!("{}\tprovider-metadata.json\tplain\n", vendor.url(METADATA));
         vendor.put("/urls.tsv", format!("{metadata}{lists}"));
-        async { Source::mirror(&vendor.server.uri(), ClientOptions::default()).await.expect("it opens") }
+        async {
+            Source::mirror(&vendor.server.uri(), ClientOptions::default(), NeverTouch::default())
+                .await
+                .expect("it opens")
+        }
     };
     let [a, b] = ["a", "b"].map(|folder| format!("{}\t{folder}\tprefix\n", vendor.url(&format!("/{folder}/"))));
     let source = mirror(&format!("{a}{b}")).await;
