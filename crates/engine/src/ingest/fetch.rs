@@ -144,9 +144,6 @@ impl<'a> Run<'a> {
                 self.unfinished |= todo.listed().is_some();
                 continue;
             }
-            if self.failed_lately(&todo) {
-                continue;
-            }
             if todo.is_followed() && is_publisher {
                 tokio::time::sleep(self.feed.pause()).await;
             }
@@ -248,12 +245,12 @@ impl<'a> Run<'a> {
         self.keep(request, self.folder.old_file(&request.name));
     }
 
-    /// Whether a document could not be used as it is less than a day ago: it is not asked for again yet.
-    fn failed_lately(&mut self, todo: &Todo) -> bool {
-        let Some((listed, documents)) = todo.listed().zip(self.old_documents()) else { return false };
-        let Some(fault) = documents.faults.get(&listed.request.name) else { return false };
-        let is_same = !fault.revision.is_empty() && fault.revision == listed.revision;
-        is_same && self.options.now.duration_since(fault.at) < FAULT_REST
+    /// The revision in which a document could not be used less than a day ago: it is not asked for again yet, and takes no
+    /// other's place in the run.
+    fn resting(&self, document: &str) -> Option<String> {
+        let fault = self.old_documents()?.faults.get(&format!("{document}.json"))?;
+        let rests = !fault.revision.is_empty() && self.options.now.duration_since(fault.at) < FAULT_REST;
+        rests.then(|| fault.revision.clone())
     }
 
     fn fault(&mut self, name: &str, count: u64, mut problems: Vec<String>, revision: String) {
@@ -283,7 +280,7 @@ impl<'a> Run<'a> {
             Fetched::Same(state) => self.take(state, always, followed),
             Fetched::Index(state, mut download) => {
                 let revisions = self.revisions()?;
-                let revision = |document: &str| revisions.get(document).cloned();
+                let revision = |document: &str| self.resting(document).or_else(|| revisions.get(document).cloned());
                 let mut plan = file::follow(self.feed, request, known, &revision, &mut download)?;
                 self.changes.removed.extend(plan.removed.iter().cloned());
                 if let Some(all) = &plan.all {

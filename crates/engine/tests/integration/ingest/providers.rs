@@ -294,3 +294,20 @@ async fn hashes_that_nobody_may_see_are_lacking() {
     let after = vendor.sync(DAYS[0]).await;
     assert_eq!((state(&after), after.problem_count), (FRESH, 0), "{after:?}");
 }
+
+#[tokio::test]
+async fn broken_documents_take_no_place_in_the_next_run() {
+    let vendor = Publisher::start().await;
+    vendor.feeds(&[vendor.url("/white.json")]);
+    let updated = |at: &str| format!(r#""updated": "{at}","#);
+    let broken = (0..feeds::DOCUMENTS_A_RUN).map(|n| (format!("/broken-{n}.json"), LATER));
+    let all = broken.chain([("/vend-1.json".to_owned(), RELEASED)]);
+    let entries: Vec<_> = all.map(|(path, at)| entry(&vendor.url(&path), &updated(at))).collect();
+    vendor.put("/white.json", format!(r#"{{"feed": {{"entry": [{}]}}}}"#, entries.join(",")));
+    (0..feeds::DOCUMENTS_A_RUN).for_each(|n| vendor.put(&format!("/broken-{n}.json"), "{"));
+    vendor.put("/vend-1.json", document(1));
+    let first = vendor.sync(DAYS[0]).await;
+    assert_eq!((first.partial, first.problem_count, first.record_count), (true, 2000, 0));
+    let after = vendor.sync("2099-01-13T09:00:00Z").await;
+    assert!(after.record_count > 0, "{after:?}");
+}
