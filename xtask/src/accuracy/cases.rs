@@ -49,17 +49,19 @@ fn debian(root: &Path, bench: &Bench, cases: &mut Vec<Case>) -> anyhow::Result<(
     let tracker = bench.data.join("debian/reconstructed/tracker-data-json-from-changelogs.json");
     let host = bench.data.join("inventory/debian12-web01");
     let status = host.join("var/lib/dpkg/status");
-    if let Some(expected) = oracle::run(root, "debian.py", &[&tracker, &status], Some("bookworm"))? {
-        cases.push(Case {
-            world: "debian",
-            what: "a web server on Debian 12".to_owned(),
-            oracle: "dpkg on the tracker".to_owned(),
-            feeds: "debian",
-            scan: words(&["scan", "root"], &host),
-            by_binary: false,
-            expected,
-            explain: none,
-        });
+    for (script, oracle) in [("debian.py", "dpkg on the tracker"), ("debsecan.py", "debsecan on the tracker")] {
+        if let Some(expected) = oracle::run(root, script, &[&tracker, &status], Some("bookworm"))? {
+            cases.push(Case {
+                world: "debian",
+                what: "a web server on Debian 12".to_owned(),
+                oracle: oracle.to_owned(),
+                feeds: "debian",
+                scan: words(&["scan", "root"], &host),
+                by_binary: false,
+                expected,
+                explain: none,
+            });
+        }
     }
     Ok(())
 }
