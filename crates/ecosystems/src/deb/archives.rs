@@ -75,14 +75,16 @@ struct Archive {
     lists: Vec<String>,
 }
 
+impl Archive {
+    /// What prints its lists.
+    fn ask(&self) -> FollowUp {
+        FollowUp { command: CONTENTS, stdin: self.lists.join("\0").into_bytes() }
+    }
+}
+
 /// Asks for the lists of the archives that are not the distribution's, archive by archive.
 pub(super) fn follow_ups(capture: &Capture) -> Vec<FollowUp> {
-    let stdin = |archive: Archive| archive.lists.join("\0").into_bytes();
-    archives(capture)
-        .into_iter()
-        .take(ARCHIVES_MAX)
-        .map(|archive| FollowUp { command: CONTENTS, stdin: stdin(archive) })
-        .collect()
+    archives(capture).iter().take(ARCHIVES_MAX).map(Archive::ask).collect()
 }
 
 /// Names the origin of the packages whose very build such an archive offers.
@@ -100,8 +102,8 @@ pub(crate) fn mark(
     let all = archives(capture);
     gaps.extend(too_many(&all));
     for archive in all.iter().take(ARCHIVES_MAX) {
-        let asked = |ask: &FollowUp| ask.command == CONTENTS && ask.stdin == archive.lists.join("\0").as_bytes();
-        match follow_ups.iter().find(|(ask, _)| asked(ask)) {
+        let asked = archive.ask();
+        match follow_ups.iter().find(|(ask, _)| *ask == asked) {
             Some((_, Reading::Bytes(bytes))) => {
                 for index in offered(&[bytes], components.iter()) {
                     components[index].origin.clone_from(&archive.name);
