@@ -5,7 +5,9 @@
 mod accuracy;
 mod arch;
 mod bench;
+mod estate;
 mod mirror;
+mod numbers;
 mod tidy;
 mod deny;
 
@@ -33,6 +35,8 @@ enum Command {
     Mirror(mirror::Options),
     /// Compare verdicts with expected answers; writes docs/accuracy.md
     Accuracy(accuracy::Options),
+    /// Write an estate of many machines that have much in common
+    Estate(estate::Options),
     /// Measure; writes target/bench.json and docs/benchmarks.md
     Bench(bench::Options),
 }
@@ -49,6 +53,10 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Accuracy(options) => {
             accuracy::run(&root, &options)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Estate(options) => {
+            estate::run(&root, &options)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Bench(options) => {

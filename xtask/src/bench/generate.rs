@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::workload::{Row, Workload, package_count};
+use crate::numbers::Numbers;
 
 /// The reference's numbers (`docs/benchmarks.md`).
 const ROWS: usize = 24_050;
@@ -10,33 +11,6 @@ const SOURCES: u64 = 2_060;
 const PACKAGES: usize = 830;
 /// Source packages that the host's packages are built from.
 const HOST_SOURCES: u64 = 450;
-
-/// A small generator of numbers that are random enough (SplitMix64).
-pub(super) struct Numbers(u64);
-
-impl Numbers {
-    pub(super) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    pub(super) fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    /// Few sources have most of the advisories: low numbers come far more often.
-    pub(super) fn skewed(&mut self, limit: u64) -> u64 {
-        let (a, b) = (self.below(limit), self.below(limit));
-        a * b / limit * self.below(limit) / limit
-    }
-}
 
 pub(super) fn version(numbers: &mut Numbers) -> String {
     let epoch = if numbers.below(12) == 0 { "1:" } else { "" };

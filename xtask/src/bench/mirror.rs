@@ -9,8 +9,9 @@ use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use serde_json::json;
 
-use super::generate::{self, Numbers};
+use super::generate;
 use super::workload::{Row, Workload};
+use crate::numbers::Numbers;
 
 const TRACKER: &str = "https://security-tracker.debian.org/tracker/data/json";
 const EPSS: &str = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz";

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::generate::{Numbers, source_name, version};
+use super::generate::{source_name, version};
+use crate::numbers::Numbers;
 
 const SBOM_COMPONENTS: u64 = 10_000;
 /// A Debian system with a desktop and services.
