@@ -1,5 +1,5 @@
 //! An estate matched with one knowledge file, one advisory matched again, one scope rescored: what cannot be timed from
-//! outside. The inventories come from a store, as those of every estate do.
+//! outside.
 //! `make bench` runs this.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,12 +7,12 @@ use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use domain::advisory::VendorStatus;
 use domain::asset::Asset;
-use domain::component::Component;
+use domain::component::{Component, Pool};
 use domain::feed::FeedState;
 use domain::ids::AssetId;
 use domain::inventory::{Identity, Inventory};
@@ -40,19 +40,14 @@ const RESCORED: usize = 350_000;
 async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     let mut argument = || arguments.next().context("say: DATA HOSTS INSTANT");
-    let knowledge = Knowledge::open(&PathBuf::from(argument()?).join(engine::ingest::KNOWLEDGE_FILE))?;
-    let hosts = PathBuf::from(argument()?);
+    let knowledge = Arc::new(Knowledge::open(&PathBuf::from(argument()?).join(engine::ingest::KNOWLEDGE_FILE))?);
+    let paths = files(&PathBuf::from(argument()?))?;
     let at: Timestamp = argument()?.parse()?;
     let folder = tempfile::tempdir()?;
     let db = Db::open(&folder.path().join("vigie.db").display().to_string()).await?;
-    let hosts = kept(&db, inventories(&hosts)?, at).await?;
-
+    let estate = estate(&knowledge, &paths)?;
+    let hosts = kept(&db, estate.hosts, at).await?;
     let rows: usize = hosts.iter().map(|host| host.components.as_ref().map_or(0, Vec::len)).sum();
-    let mut findings = 0;
-    let estate = best(|| {
-        let mut matcher = Matcher::new(&knowledge);
-        findings = hosts.iter().map(|host| matcher.find(black_box(host)).matched().count()).sum();
-    });
     let alone = best(|| {
         for host in &hosts {
             black_box(knowledge.find(black_box(host)));
@@ -66,8 +61,10 @@ async fn main() -> anyhow::Result<()> {
         json!([
             value("w2_hosts", hosts.len() as f64, "count"),
             value("w2_rows", rows as f64, "count"),
-            value("w2_findings", findings as f64, "count"),
-            value("w2_match_s", estate, "s"),
+            value("w2_findings", estate.findings as f64, "count"),
+            value("w2_parse_s", estate.parsed, "s"),
+            value("w2_share_s", estate.shared, "s"),
+            value("w2_match_s", estate.shared + estate.matched, "s"),
             value("w2_match_alone_s", alone, "s"),
             value("rescore_s", rescored, "s"),
             value("advisory_rematch_ms", advisory * 1e3, "ms"),
@@ -76,17 +73,56 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every file of a folder, parsed as the package database of a Debian 11.
-fn inventories(folder: &Path) -> anyhow::Result<Vec<Inventory>> {
+/// An estate that was read and matched, and how many seconds each step took.
+struct Estate {
+    hosts: Vec<Inventory>,
+    findings: usize,
+    parsed: f64,
+    shared: f64,
+    matched: f64,
+}
+
+/// Reads every host, shares with the others what it has in common with them, and matches them all: as an engine does, from
+/// the bytes of their package databases. The round whose sharing and matching took least counts.
+fn estate(knowledge: &Arc<Knowledge>, paths: &[PathBuf]) -> anyhow::Result<Estate> {
+    let mut best: Option<Estate> = None;
+    for _ in 0..ROUNDS {
+        let (mut pool, mut hosts) = (Pool::default(), Vec::with_capacity(paths.len()));
+        let (mut parsed, mut shared) = (Duration::ZERO, Duration::ZERO);
+        for path in paths {
+            let capture = capture(fs::read(path)?);
+            let start = Instant::now();
+            let mut host = ecosystems::inventory(&capture, &[]);
+            parsed += start.elapsed();
+            let start = Instant::now();
+            pool.share(&mut host);
+            shared += start.elapsed();
+            hosts.push(host);
+        }
+        let start = Instant::now();
+        let mut matcher = Matcher::new(Arc::clone(knowledge));
+        let findings = hosts.iter().map(|host| matcher.find(black_box(host)).matched().count()).sum();
+        let matched = start.elapsed();
+        let [parsed, shared, matched] = [parsed, shared, matched].map(|time| time.as_secs_f64());
+        if best.as_ref().is_none_or(|best| shared + matched < best.shared + best.matched) {
+            best = Some(Estate { hosts, findings, parsed, shared, matched });
+        }
+    }
+    best.context("there is no host")
+}
+
+/// Every file of a folder.
+fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> = fs::read_dir(folder)
         .with_context(|| format!("list {}", folder.display()))?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()?;
     paths.sort();
-    paths.iter().map(|path| Ok(inventory(fs::read(path)?))).collect()
+    Ok(paths)
 }
 
-fn inventory(status: Vec<u8>) -> Inventory {
+/// A file as the package database of a Debian 11.
+fn capture(status: Vec<u8>) -> Capture {
     let os_release = b"ID=debian\nVERSION_CODENAME=bullseye\nPRETTY_NAME=\"Debian GNU/Linux 11 (bullseye)\"\n";
     let mut capture = Capture::default();
     for probe in ecosystems::probes() {
@@ -103,7 +139,7 @@ fn inventory(status: Vec<u8>) -> Inventory {
         };
         capture.readings.insert(*probe, Reading::Bytes(bytes));
     }
-    ecosystems::inventory(&capture, &[])
+    capture
 }
 
 /// The inventories as a store gives them back.
@@ -193,8 +229,8 @@ async fn advisory(db: &Db, knowledge: &Knowledge, hosts: &[Inventory], at: Times
 }
 
 /// Seconds to judge as many vulnerabilities as a large estate has, each once, in one context.
-fn rescore(knowledge: &Knowledge, hosts: &[Inventory], at: Timestamp) -> f64 {
-    let mut matcher = Matcher::new(knowledge);
+fn rescore(knowledge: &Arc<Knowledge>, hosts: &[Inventory], at: Timestamp) -> f64 {
+    let mut matcher = Matcher::new(Arc::clone(knowledge));
     let mut ids: Vec<String> = hosts
         .iter()
         .flat_map(|host| matcher.find(host).into_matched().map(|found| found.vulnerability.to_string()))

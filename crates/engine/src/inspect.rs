@@ -7,7 +7,7 @@ mod ssh_url;
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use anyhow::{Context as _, anyhow};
 use collect::connectors;
@@ -161,7 +161,7 @@ impl Engine {
         let Some(knowledge) = self.knowledge()? else { return Ok(0) };
         let hash = knowledge.hash();
         let touched = self.touched(&knowledge).await?;
-        let mut matcher = Matcher::new(&knowledge);
+        let mut matcher = Matcher::new(Arc::clone(&knowledge));
         let mut components = Components::default();
         let (mut after, mut count) = (None, 0);
         loop {
@@ -200,14 +200,17 @@ impl Engine {
         let access = self.access(asset).await?;
         let inventory = access.read().await;
         access.close().await;
-        inventory
+        let mut inventory = inventory?;
+        self.components.lock().unwrap_or_else(PoisonError::into_inner).share(&mut inventory);
+        Ok(inventory)
     }
 
     /// Keeps an inventory, and moves the findings by what it proves, in one transaction.
     async fn keep(&self, asset: &Asset, inventory: &Inventory, at: Timestamp) -> anyhow::Result<Outcome> {
-        let knowledge = self.knowledge()?;
-        let hash = knowledge.as_ref().map(|knowledge| knowledge.hash()).unwrap_or_default();
-        let judged = Judgement::of(knowledge.as_deref(), inventory, at);
+        let loaded = self.loaded()?;
+        let hash = loaded.as_ref().map(|loaded| loaded.knowledge.hash()).unwrap_or_default();
+        let matches = loaded.as_ref().map_or_else(Matches::default, |loaded| loaded.find(inventory));
+        let judged = Judgement::new(loaded.as_ref().map(|loaded| &*loaded.knowledge), matches, inventory, at);
         let mut tx = self.db.begin().await?;
         let locked = store::asset::lock(&mut tx, asset.id).await?;
         let inspection = store::inspection::record(
@@ -237,7 +240,7 @@ impl Engine {
     async fn rematch_one(
         &self,
         knowledge: &Knowledge,
-        matcher: &mut Matcher<'_>,
+        matcher: &mut Matcher,
         components: &mut Components,
         asset: AssetId,
     ) -> anyhow::Result<()> {
@@ -307,11 +310,6 @@ struct Judgement<'k> {
 }
 
 impl<'k> Judgement<'k> {
-    fn of(knowledge: Option<&'k Knowledge>, inventory: &Inventory, at: Timestamp) -> Self {
-        let matches = knowledge.map_or_else(Matches::default, |knowledge| knowledge.find(inventory));
-        Self::new(knowledge, matches, inventory, at)
-    }
-
     fn new(knowledge: Option<&'k Knowledge>, matches: Matches, inventory: &Inventory, at: Timestamp) -> Self {
         let feeds = crate::ingest::known(knowledge.map(Knowledge::feeds).unwrap_or_default());
         let undecided = undecided(&feeds, inventory, &matches, at);

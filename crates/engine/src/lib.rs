@@ -16,11 +16,13 @@ pub mod schedule;
 pub mod views;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::Context as _;
+use domain::component::Pool;
+use domain::inventory::Inventory;
 use jiff::Timestamp;
-use knowledge::Knowledge;
+use knowledge::{Knowledge, Matcher, Matches};
 use outside::NeverTouch;
 use store::Db;
 
@@ -52,11 +54,16 @@ pub struct Engine {
     pub never_touch: NeverTouch,
     pub clock: Clock,
     knowledge: RwLock<Option<Loaded>>,
+    /// What inventories that are read now have in common.
+    components: Mutex<Pool>,
 }
 
 /// The knowledge file in use, and how to tell that another one has taken its place.
+#[derive(Clone)]
 struct Loaded {
     knowledge: Arc<Knowledge>,
+    /// Remembers the verdicts on what machines have in common.
+    matcher: Arc<Mutex<Matcher>>,
     stamp: Stamp,
 }
 
@@ -72,7 +79,7 @@ struct Stamp {
 impl Engine {
     /// Opens the engine over a migrated store.
     pub fn new(db: Db, data_dir: PathBuf, never_touch: NeverTouch, clock: Clock) -> Self {
-        Self { db, data_dir, never_touch, clock, knowledge: RwLock::new(None) }
+        Self { db, data_dir, never_touch, clock, knowledge: RwLock::new(None), components: Mutex::default() }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -85,19 +92,30 @@ impl Engine {
 
     /// The knowledge in use, opened again if another process has activated a newer file. `None`: there is none yet.
     pub fn knowledge(&self) -> anyhow::Result<Option<Arc<Knowledge>>> {
+        Ok(self.loaded()?.map(|loaded| loaded.knowledge))
+    }
+
+    fn loaded(&self) -> anyhow::Result<Option<Loaded>> {
         let path = self.knowledge_path();
         let Some(stamp) = stamp(&path, &self.data_dir)? else { return Ok(None) };
         if let Some(loaded) = self.knowledge.read().unwrap_or_else(PoisonError::into_inner).as_ref()
             && loaded.stamp == stamp
         {
-            return Ok(Some(Arc::clone(&loaded.knowledge)));
+            return Ok(Some(loaded.clone()));
         }
         let knowledge =
             Knowledge::open(&path).with_context(|| format!("open the knowledge file {}", path.display()))?;
         let knowledge = Arc::new(knowledge.with_snapshots(&ingest::snapshots(&self.data_dir)));
-        let loaded = Loaded { knowledge: Arc::clone(&knowledge), stamp };
-        *self.knowledge.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
-        Ok(Some(knowledge))
+        let matcher = Arc::new(Mutex::new(Matcher::new(Arc::clone(&knowledge))));
+        let loaded = Loaded { knowledge, matcher, stamp };
+        *self.knowledge.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded.clone());
+        Ok(Some(loaded))
+    }
+}
+
+impl Loaded {
+    fn find(&self, inventory: &Inventory) -> Matches {
+        self.matcher.lock().unwrap_or_else(PoisonError::into_inner).find(inventory)
     }
 }
 

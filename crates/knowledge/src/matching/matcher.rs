@@ -16,13 +16,13 @@ const VERDICTS_MAX: usize = 400_000;
 
 /// Matches many inventories with one knowledge. Machines of one estate have mostly the same packages; where they share
 /// their components too, a package is judged once for all of them.
-pub struct Matcher<'k> {
-    knowledge: &'k Knowledge,
+pub struct Matcher {
+    knowledge: Arc<Knowledge>,
     known: Known,
 }
 
-impl<'k> Matcher<'k> {
-    pub fn new(knowledge: &'k Knowledge) -> Self {
+impl Matcher {
+    pub fn new(knowledge: Arc<Knowledge>) -> Self {
         Self { knowledge, known: Known::default() }
     }
 

@@ -1,8 +1,7 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::advisory::{Advisory, Rank, Statement, Versions};
-use domain::component::{Component, Release};
+use domain::component::{Pool, Release};
 use domain::feed::FeedSnapshot;
 use domain::record::{Flaw, Record};
 use domain::verdict::Confidence;
@@ -207,9 +206,11 @@ proptest! {
         ] {
             builder.record("debian", advisory(name, id, statement));
         }
-        let knowledge = Knowledge::from_bytes(builder.finish().expect("a sample is small")).expect("a sound file");
-        let mut matcher = Matcher::new(&knowledge);
-        let mut shared: BTreeMap<Arc<Component>, Arc<Component>> = BTreeMap::new();
+        let knowledge = Arc::new(
+            Knowledge::from_bytes(builder.finish().expect("a sample is small")).expect("a sound file"),
+        );
+        let mut matcher = Matcher::new(Arc::clone(&knowledge));
+        let mut pool = Pool::default();
         for (running, packages) in hosts {
             let packages: Vec<String> = packages
                 .into_iter()
@@ -220,8 +221,8 @@ proptest! {
                 .collect();
             let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
             let mut inventory = inventory(&packages);
-            for component in inventory.components.iter_mut().flatten().filter(|_| shares) {
-                *component = Arc::clone(shared.entry(Arc::clone(component)).or_insert_with(|| Arc::clone(component)));
+            if shares {
+                pool.share(&mut inventory);
             }
             inventory.running_kernel = running.map(|version| format!("{version}-amd64"));
             let alone = knowledge.find(&inventory);

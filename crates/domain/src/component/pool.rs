@@ -1,0 +1,85 @@
+//! One copy of each component for many inventories.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use super::Component;
+use crate::inventory::Inventory;
+
+/// Components that are kept; beyond, those that no inventory has any more are given up, or all.
+const COMPONENTS_MAX: usize = 500_000;
+
+/// The components that were met before. Machines of one estate have mostly the same packages: an inventory that was just
+/// read shares them with those read before, while its own copies are still in the processor's cache.
+#[derive(Debug, Default)]
+pub struct Pool(HashSet<Arc<Component>, RandomState>);
+
+impl Pool {
+    /// Puts the components met before into the place of an inventory's own.
+    pub fn share(&mut self, inventory: &mut Inventory) {
+        for component in inventory.components.iter_mut().flatten() {
+            match self.0.get(component) {
+                Some(known) => component.clone_from(known),
+                None => self.add(Arc::clone(component)),
+            }
+        }
+    }
+
+    fn add(&mut self, component: Arc<Component>) {
+        if self.0.len() >= COMPONENTS_MAX {
+            self.0.retain(|component| Arc::strong_count(component) > 1);
+            if self.0.len() > COMPONENTS_MAX / 2 {
+                self.0.clear();
+            }
+        }
+        self.0.insert(component);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::{Identity, Platform};
+
+    fn inventory(names: &[&str]) -> Inventory {
+        let component = |name: &&str| Arc::new(Component { name: (*name).to_owned(), ..Component::default() });
+        Inventory {
+            identity: Identity::default(),
+            platform: Platform { name: String::new(), release: None, architecture: None },
+            components: Some(names.iter().map(component).collect()),
+            running_kernel: None,
+            listeners: None,
+            reboot_required: None,
+            stale_packages: None,
+            product: String::new(),
+            gaps: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn equal_components_become_one_and_nothing_else_changes() {
+        let mut pool = Pool::default();
+        let (mut first, mut second) = (inventory(&["a", "b"]), inventory(&["b", "c"]));
+        let unshared = second.clone();
+        pool.share(&mut first);
+        pool.share(&mut second);
+        assert_eq!(second, unshared);
+        let at = |inventory: &Inventory, index: usize| {
+            inventory.components.as_ref().and_then(|list| list.get(index)).map(Arc::as_ptr).expect("a component")
+        };
+        assert_eq!(at(&first, 1), at(&second, 0));
+        assert_ne!(at(&first, 0), at(&second, 1));
+    }
+
+    #[test]
+    fn what_no_inventory_has_any_more_is_given_up_first() {
+        let mut pool = Pool::default();
+        let number = |number: usize| Component { version: number.to_string(), ..Component::default() };
+        let kept: Vec<Arc<Component>> = (0..100).map(|n| Arc::new(number(n))).collect();
+        kept.iter().cloned().for_each(|component| pool.add(component));
+        (100..=COMPONENTS_MAX).for_each(|n| pool.add(Arc::new(number(n))));
+        assert_eq!(pool.0.len(), kept.len() + 1);
+    }
+}
