@@ -9,6 +9,7 @@
 
 mod targets;
 mod parsers;
+mod read_model;
 mod seeds;
 mod mutate;
 mod child;

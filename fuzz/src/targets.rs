@@ -8,6 +8,7 @@ use ecosystems::manifest::manifests;
 use feeds::FEEDS;
 
 use crate::parsers;
+use crate::read_model;
 use crate::seeds::{Seed, files, lines};
 
 /// A parser, and what to begin with.
@@ -48,6 +49,8 @@ pub(crate) fn targets(root: &Path) -> anyhow::Result<Vec<Target>> {
         Target::new("archive", parsers::archives()?, parsers::archive),
         Target::new("image", parsers::images(), parsers::image),
         Target::new("sbom", texts(&parsers::BILLS), parsers::sbom),
+        Target::new("filter", texts(&read_model::FILTERS), read_model::filter),
+        Target::new("index-checkpoint", vec![Seed::at("", read_model::checkpoint_file()?)], read_model::checkpoint),
         Target::new("knowledge", vec![Seed::at("", parsers::knowledge_file(root)?)], parsers::knowledge),
     ];
     for scheme in Scheme::ALL {

@@ -12,6 +12,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("outside", &["domain"]),
     ("store", &["domain"]),
+    ("index", &["domain"]),
     ("api", &["domain"]),
     ("ecosystems", &["domain", "outside"]),
     ("knowledge", &["domain", "ecosystems"]),

@@ -61,6 +61,16 @@ pub enum Detection {
     Closed { at: Timestamp, cause: ClosedCause },
 }
 
+/// A [`Detection`] without its details: what lists filter and count by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    Open,
+    Pending,
+    Stale,
+    Fixed,
+    Closed,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PendingCause {
@@ -197,14 +207,37 @@ impl Detection {
         }
     }
 
-    /// The state's word, without its details.
+    /// The state without its details.
+    pub const fn state(self) -> State {
+        match self {
+            Self::Open => State::Open,
+            Self::Pending { .. } => State::Pending,
+            Self::Fixed { .. } => State::Fixed,
+            Self::Stale { .. } => State::Stale,
+            Self::Closed { .. } => State::Closed,
+        }
+    }
+
+    /// The state's word.
+    pub const fn as_str(self) -> &'static str {
+        self.state().as_str()
+    }
+}
+
+impl State {
+    /// Every state, the active ones first.
+    pub const ALL: [Self; 5] = [Self::Open, Self::Pending, Self::Stale, Self::Fixed, Self::Closed];
+
+    /// What counts as risk today, as [`Detection::is_active`] has it.
+    pub const ACTIVE: [Self; 3] = [Self::Open, Self::Pending, Self::Stale];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
-            Self::Pending { .. } => "pending",
-            Self::Fixed { .. } => "fixed",
-            Self::Stale { .. } => "stale",
-            Self::Closed { .. } => "closed",
+            Self::Pending => "pending",
+            Self::Stale => "stale",
+            Self::Fixed => "fixed",
+            Self::Closed => "closed",
         }
     }
 }

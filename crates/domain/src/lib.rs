@@ -4,6 +4,7 @@
 //! so every verdict can be replayed. Read the modules in this order.
 
 pub mod ids;
+pub mod pattern;
 pub mod component;
 pub mod purl;
 pub mod cpe;
@@ -19,6 +20,7 @@ pub mod cvss;
 pub mod priority;
 pub mod verdict;
 pub mod finding;
+pub mod filter;
 pub mod remediation;
 pub mod command;
 pub mod record;

@@ -1,0 +1,209 @@
+//! What rows are sorted by: offering the rows of a part whose keys can still win.
+
+use super::lanes::{between, equal, turned_between};
+use super::top::{Hit, Top};
+use super::{Part, ZONE_WORDS};
+use crate::bits::{fill, for_each_in, for_each_within};
+use crate::numbers::next;
+use crate::segment::column::{Code, Column, WideColumn};
+
+/// The key of a list.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Keys<'a> {
+    Values(Valued, Direction),
+    /// Places by number of the asset, the vulnerability or the package.
+    Places(Placed, Places<'a>),
+}
+
+/// The place of every number of a table, counted from one end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Places<'a> {
+    pub(crate) up: &'a [u32],
+    /// The number at every place.
+    pub(crate) sorted: &'a [u32],
+    pub(crate) direction: Direction,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Valued {
+    Priority,
+    Score,
+    Cvss,
+    Epss,
+    Due,
+    FirstSeen,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Placed {
+    Asset,
+    Vulnerability,
+    Package,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// Smallest value first.
+    Up,
+    /// Largest value first; unknown stays last.
+    Down,
+}
+
+/// Where a page begins: the first row behind the last one of the page before, and the keys that are left.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Floor {
+    /// Segment, and row within it, of the first row behind.
+    pub(crate) order: u32,
+    pub(crate) row: u32,
+    /// Lowest key of rows in front of it.
+    pub(crate) before: u32,
+    /// Lowest key of rows from it on.
+    pub(crate) after: u32,
+}
+
+impl Keys<'_> {
+    /// Offers every row of the mask that stands behind the floor and can still win.
+    pub(crate) fn collect(&self, part: &Part<'_>, mask: &[u64], floor: &Floor, top: &mut Top) {
+        match part.order.cmp(&floor.order) {
+            std::cmp::Ordering::Less => self.from(part, mask, floor.before, top),
+            std::cmp::Ordering::Greater => self.from(part, mask, floor.after, top),
+            std::cmp::Ordering::Equal => {
+                let rows = (floor.row as usize).saturating_sub(part.base()).min(mask.len() * 64);
+                let mut front = [0; ZONE_WORDS];
+                fill(&mut front, 0..rows);
+                let mut one = [0; ZONE_WORDS];
+                let one = &mut one[..mask.len()];
+                one.iter_mut().zip(mask).zip(&front).for_each(|((to, word), front)| *to = word & front);
+                self.from(part, one, floor.before, top);
+                one.iter_mut().zip(mask).zip(&front).for_each(|((to, word), front)| *to = word & !front);
+                self.from(part, one, floor.after, top);
+            }
+        }
+    }
+
+    fn from(&self, part: &Part<'_>, mask: &[u64], low: u32, top: &mut Top) {
+        let segment = part.segment;
+        match *self {
+            Self::Values(valued, direction) => match valued {
+                Valued::Priority => values(&segment.priority, direction, part, mask, low, top),
+                Valued::Score => values(&segment.score, direction, part, mask, low, top),
+                Valued::Cvss => values(&segment.cvss, direction, part, mask, low, top),
+                Valued::Epss => values(&segment.epss, direction, part, mask, low, top),
+                Valued::Due => values(&segment.due, direction, part, mask, low, top),
+                Valued::FirstSeen => values(&segment.first_seen, direction, part, mask, low, top),
+            },
+            Self::Places(Placed::Asset, places) => assets(places, part, mask, low, top),
+            Self::Places(Placed::Vulnerability, places) => {
+                gathered(&segment.vulnerability, places, part, mask, low, top);
+            }
+            Self::Places(Placed::Package, places) => gathered(&segment.package, places, part, mask, low, top),
+        }
+    }
+}
+
+fn key<T: Code>(code: T, direction: Direction) -> u32 {
+    let code: u16 = match direction {
+        Direction::Up => code.into(),
+        Direction::Down => code.turned().into(),
+    };
+    code.into()
+}
+
+/// The numbers that can still win, where they are few.
+#[derive(Default)]
+struct Window {
+    bar: u32,
+    few: Option<Vec<u32>>,
+}
+
+impl Window {
+    /// Follows the bar.
+    fn narrow(&mut self, places: Places<'_>, low: u32, bar: u32) {
+        const FEW: u32 = 4;
+        if self.bar != bar {
+            self.bar = bar;
+            self.few =
+                (bar.saturating_sub(low) <= FEW).then(|| (low..bar).filter_map(|key| places.number(key)).collect());
+        }
+    }
+}
+
+impl Places<'_> {
+    /// What stands at a place that is counted from the end that stands first. `None`: nothing does any more.
+    fn number(self, key: u32) -> Option<u32> {
+        let place = match self.direction {
+            Direction::Up => key,
+            Direction::Down => next(self.up.len()).checked_sub(1)?.checked_sub(key)?,
+        };
+        self.sorted.get(place as usize).copied()
+    }
+
+    /// The number's place, counted from the end that stands first.
+    #[inline]
+    fn key(self, number: u32) -> u32 {
+        let place = self.up[number as usize];
+        match self.direction {
+            Direction::Up => place,
+            Direction::Down => next(self.up.len() - 1) - place,
+        }
+    }
+}
+
+fn values<T: Code>(column: &Column<T>, direction: Direction, part: &Part<'_>, mask: &[u64], low: u32, top: &mut Top) {
+    let zone = column.zone(part.zone());
+    let best: u16 = match direction {
+        Direction::Up => zone.min.into(),
+        Direction::Down => zone.max.turned().into(),
+    };
+    let last: u16 = T::UNKNOWN.into();
+    if u32::from(best) >= top.bar() || low > u32::from(last) {
+        return;
+    }
+    let floor = T::at_most(low);
+    for (place, (word, values)) in mask.iter().zip(&column.words()[part.first_word..]).enumerate() {
+        if *word == 0 {
+            continue;
+        }
+        // The bar falls while rows are offered, so it is asked again for each word.
+        let Some(ceiling) = top.bar().checked_sub(1) else { return };
+        let ceiling = T::at_most(ceiling);
+        let found = match direction {
+            Direction::Up => between(values, floor, ceiling),
+            Direction::Down => turned_between(values, floor, ceiling),
+        };
+        for_each_in(word & found, 0, |lane| {
+            top.offer(hit(part, part.base() + place * 64 + lane, key(values[lane], direction)));
+        });
+    }
+}
+
+fn assets(places: Places<'_>, part: &Part<'_>, mask: &[u64], low: u32, top: &mut Top) {
+    part.for_each_asset(mask.len(), |asset, rows| {
+        let key = places.key(asset);
+        if key >= low && key < top.bar() {
+            for_each_within(mask, rows, |row| top.offer(hit(part, part.base() + row, key)));
+        }
+    });
+}
+
+/// Looks the place of every row up, unless so few places can still win that their numbers are faster compared with.
+fn gathered(column: &WideColumn, places: Places<'_>, part: &Part<'_>, mask: &[u64], low: u32, top: &mut Top) {
+    let mut window = Window::default();
+    for (place, (word, numbers)) in mask.iter().zip(&column.words()[part.first_word..]).enumerate() {
+        if *word == 0 {
+            continue;
+        }
+        window.narrow(places, low, top.bar());
+        let found = window.few.as_ref().map_or(!0, |few| few.iter().fold(0, |all, one| all | equal(numbers, *one)));
+        for_each_in(word & found, 0, |lane| {
+            let key = places.key(numbers[lane]);
+            if key >= low && key < top.bar() {
+                top.offer(hit(part, part.base() + place * 64 + lane, key));
+            }
+        });
+    }
+}
+
+fn hit(part: &Part<'_>, row: usize, key: u32) -> Hit {
+    Hit { key, order: part.order, row: u32::try_from(row).expect("rows of a segment fit") }
+}

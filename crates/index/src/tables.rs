@@ -1,0 +1,6 @@
+//! What rows refer to by number: assets, vulnerabilities, packages.
+
+pub(crate) mod assets;
+pub(crate) mod packages;
+pub(crate) mod sets;
+pub(crate) mod vulnerabilities;
