@@ -1,6 +1,7 @@
 //! `vigie inspect`, and reading one host by SSH for `vigie scan`.
 
 use std::path::Path;
+use std::sync::Mutex;
 
 use anyhow::{Context as _, bail};
 use collect::connectors::ssh::{Key, Target};
@@ -94,7 +95,7 @@ pub(crate) async fn read_ssh(common: &Common, url: &str, options: &SshOptions) -
     let target = target(&engine, url, options).await?;
     let keys = Keys { db: &engine.db, now: engine.now() };
     let access = Access::ssh(&target, &keys, &engine.never_touch).await?;
-    let inventory = access.read().await?;
+    let inventory = access.read(&Mutex::default()).await?;
     access.close().await;
     engine.db.close().await;
     let name = inventory.identity.hostname.clone().unwrap_or_else(|| target.host.clone());

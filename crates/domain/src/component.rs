@@ -1,13 +1,9 @@
 //! Software on an asset: the package world it belongs to, the package, the installed binaries.
 
-mod pool;
-
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-
-pub use pool::Pool;
 
 /// A package world with its own names and version order; the word is the package-url type.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

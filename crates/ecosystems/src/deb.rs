@@ -5,12 +5,15 @@ pub mod kernel;
 mod origin;
 pub mod status;
 
+use std::sync::Arc;
+
 use domain::command::Command;
 use domain::component::Component;
 use domain::inventory::{Area, Gap};
 
 use crate::capture::{Capture, FollowUp, Probe, Reading};
 use crate::host::processes;
+use crate::pool::Pool;
 use crate::tree::Tree;
 
 /// The package database.
@@ -64,11 +67,11 @@ pub fn follow_ups(capture: &Capture) -> Vec<FollowUp> {
 }
 
 /// What the package database holds. `None`: the host has none of this kind, or it could not be read (then with a gap).
-pub(crate) fn components(capture: &Capture, gaps: &mut Vec<Gap>) -> Option<Vec<Component>> {
+pub(crate) fn components(capture: &Capture, pool: &mut Pool, gaps: &mut Vec<Gap>) -> Option<Vec<Arc<Component>>> {
     let mut found = None;
     match capture.get(&STATUS_PROBE) {
         Reading::Bytes(bytes) => {
-            let parsed = status::parse(STATUS, bytes, status::Kind::Database);
+            let parsed = status::parse(STATUS, bytes, status::Kind::Database, pool);
             gaps.extend(parsed.gaps);
             found = Some(parsed.components);
         }
@@ -80,7 +83,8 @@ pub(crate) fn components(capture: &Capture, gaps: &mut Vec<Gap>) -> Option<Vec<C
         Reading::Files(files) => {
             let components = found.get_or_insert_default();
             for (name, bytes) in files.iter().filter(|(name, _)| !name.ends_with(".md5sums")) {
-                let parsed = status::parse(&format!("{STATUS_FOLDER}/{name}"), bytes, status::Kind::Single);
+                let path = format!("{STATUS_FOLDER}/{name}");
+                let parsed = status::parse(&path, bytes, status::Kind::Single, pool);
                 gaps.extend(parsed.gaps);
                 components.extend(parsed.components);
             }
@@ -98,7 +102,7 @@ pub(crate) fn files(capture: &Capture, tree: &dyn Tree, show: &mut dyn FnMut(&st
         Reading::Files(files) => Some(files),
         _ => None,
     };
-    for component in components(capture, &mut Vec::new()).unwrap_or_default() {
+    for component in components(capture, &mut Pool::default(), &mut Vec::new()).unwrap_or_default() {
         let single = component.path.strip_prefix(STATUS_FOLDER).and_then(|path| path.strip_prefix('/'));
         match single {
             None => {

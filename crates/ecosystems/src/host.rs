@@ -18,6 +18,7 @@ use domain::inventory::{Area, Gap, Identity, Inventory};
 
 use crate::capture::{Capture, FollowUp, Probe, Reading};
 use crate::owners::{Builder, Owners};
+use crate::pool::Pool;
 use crate::tree::Tree;
 use crate::{apk, deb, rpm};
 
@@ -74,16 +75,16 @@ pub fn origins(tree: &dyn Tree, inventory: &mut Inventory) {
 }
 
 /// Makes an inventory of everything that was read.
-pub(crate) fn inventory(capture: &Capture, follow_ups: &[(FollowUp, Reading)]) -> Inventory {
+pub(crate) fn inventory(capture: &Capture, follow_ups: &[(FollowUp, Reading)], pool: &mut Pool) -> Inventory {
     let mut gaps = Vec::new();
     let mut platform = os_release::platform(capture, &mut gaps);
-    let components = components(capture, follow_ups, &mut gaps);
+    let components = components(capture, follow_ups, pool, &mut gaps);
     platform.architecture = architecture(components.as_deref().unwrap_or_default());
     let identity = identity(capture, &mut gaps);
     let mut inventory = Inventory {
         identity,
         platform,
-        components: components.map(|list| list.into_iter().map(Arc::new).collect()),
+        components,
         running_kernel: None,
         listeners: None,
         reboot_required: None,
@@ -105,14 +106,17 @@ pub(crate) fn inventory(capture: &Capture, follow_ups: &[(FollowUp, Reading)]) -
 }
 
 /// Packages of every database: one root may have several, such as a Debian with rpm packages beside its own.
-fn components(capture: &Capture, follow_ups: &[(FollowUp, Reading)], gaps: &mut Vec<Gap>) -> Option<Vec<Component>> {
+fn components(
+    capture: &Capture,
+    follow_ups: &[(FollowUp, Reading)],
+    pool: &mut Pool,
+    gaps: &mut Vec<Gap>,
+) -> Option<Vec<Arc<Component>>> {
     let before = gaps.len();
-    let mut debs = deb::components(capture, gaps);
-    deb::archives::mark(debs.as_deref_mut().unwrap_or_default(), capture, follow_ups, gaps);
-    let worlds = [debs, rpm::components(capture, follow_ups, gaps), apk::components(capture, gaps)];
-    let mut components: Option<Vec<Component>> = None;
-    for world in worlds.into_iter().flatten() {
-        components.get_or_insert_default().extend(world);
+    let mut components = deb::components(capture, pool, gaps);
+    deb::archives::mark(components.as_deref_mut().unwrap_or_default(), capture, follow_ups, gaps);
+    for world in [rpm::components(capture, follow_ups, gaps), apk::components(capture, gaps)].into_iter().flatten() {
+        components.get_or_insert_default().extend(world.into_iter().map(|component| pool.one(component)));
     }
     if components.as_ref().is_none_or(Vec::is_empty) && gaps.len() == before {
         let reason = match components {
@@ -148,7 +152,7 @@ fn owners_in_use(capture: &Capture, follow_ups: &[(FollowUp, Reading)]) -> Optio
 }
 
 /// The architecture that the package manager itself is built for.
-fn architecture(components: &[Component]) -> Option<String> {
+fn architecture(components: &[Arc<Component>]) -> Option<String> {
     let built_for = |name: &&str| {
         let arch =
             components.iter().filter(|c| c.name == **name && c.ecosystem.is_distribution()).map(|c| c.arch.as_str());

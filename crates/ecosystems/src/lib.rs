@@ -19,12 +19,14 @@ mod composer;
 mod nuget;
 mod unlocked;
 pub mod owners;
+mod pool;
 pub mod rpm;
 pub mod sbom;
 pub mod tree;
 pub mod version;
 mod xml;
 
+pub use pool::Pool;
 pub use version::{Scheme, Unparsable, Version, compare};
 
 use domain::inventory::Inventory;
@@ -50,5 +52,10 @@ pub fn follow_ups(capture: &Capture) -> Vec<FollowUp> {
 
 /// Makes an inventory of everything that was read.
 pub fn inventory(capture: &Capture, follow_ups: &[(FollowUp, Reading)]) -> Inventory {
-    host::inventory(capture, follow_ups)
+    inventory_sharing(capture, follow_ups, &mut Pool::default())
+}
+
+/// The same, for one machine of many: it shares with those before it what it has in common with them.
+pub fn inventory_sharing(capture: &Capture, follow_ups: &[(FollowUp, Reading)], pool: &mut Pool) -> Inventory {
+    host::inventory(capture, follow_ups, pool)
 }

@@ -7,7 +7,7 @@ mod ssh_url;
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use collect::connectors;
@@ -198,11 +198,9 @@ impl Engine {
 
     async fn read(&self, asset: &Asset) -> anyhow::Result<Inventory> {
         let access = self.access(asset).await?;
-        let inventory = access.read().await;
+        let inventory = access.read(&self.components).await;
         access.close().await;
-        let mut inventory = inventory?;
-        self.components.lock().unwrap_or_else(PoisonError::into_inner).share(&mut inventory);
-        Ok(inventory)
+        inventory
     }
 
     /// Keeps an inventory, and moves the findings by what it proves, in one transaction.

@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::Context as _;
-use domain::component::Pool;
 use domain::inventory::Inventory;
+use ecosystems::Pool;
 use jiff::Timestamp;
 use knowledge::{Knowledge, Matcher, Matches};
 use outside::NeverTouch;

@@ -12,11 +12,6 @@ use super::measure::{self, Cost, Run};
 use super::{Value, sync};
 
 #[derive(Deserialize)]
-struct FeedState {
-    id: String,
-}
-
-#[derive(Deserialize)]
 struct Exported {
     public_key: String,
 }
@@ -55,17 +50,15 @@ fn packed_size(work: &Path, folder: &Path) -> anyhow::Result<u64> {
     Ok(fs::metadata(&archive)?.len())
 }
 
-/// Applying a delta that brings an EPSS score for everything, as every day does.
+/// Applying the largest delta that there can be: to a site that has one small feed it brings all others.
 fn delta(work: &Path, vigie: &Path, data: &Path, folder: &Path) -> anyhow::Result<Cost> {
     let feeds = |data: &Path| {
         let mut command = Command::new(vigie);
         command.arg("--data-dir").arg(data).args(["--format", "json", "feeds"]);
         command
     };
-    let states: Vec<FeedState> = serde_json::from_slice(&measure::run(feeds(data).arg("status"))?.output)?;
-    let others: Vec<&str> = states.iter().map(|state| state.id.as_str()).filter(|id| *id != "epss").collect();
     let (site, file) = (work.join("site"), work.join("delta"));
-    sync(vigie, &site, folder, &others)?;
+    sync(vigie, &site, folder, &["kev"])?;
     let export = done(feeds(data).arg("export").arg(&file).arg("--since").arg(site.join("knowledge.vkb")))?;
     let export: Exported = serde_json::from_slice(&export.output).context("the export says its key")?;
     Ok(done(feeds(&site).arg("import").arg(&file).args(["--trust", &export.public_key]))?.cost)

@@ -89,7 +89,7 @@ pub(super) fn follow_ups(capture: &Capture) -> Vec<FollowUp> {
 
 /// Names the origin of the packages whose very build such an archive offers.
 pub(crate) fn mark(
-    components: &mut [Component],
+    components: &mut [Arc<Component>],
     capture: &Capture,
     follow_ups: &[(FollowUp, Reading)],
     gaps: &mut Vec<Gap>,
@@ -105,8 +105,8 @@ pub(crate) fn mark(
         let asked = archive.ask();
         match follow_ups.iter().find(|(ask, _)| *ask == asked) {
             Some((_, Reading::Bytes(bytes))) => {
-                for index in offered(&[bytes], components.iter()) {
-                    components[index].origin.clone_from(&archive.name);
+                for index in offered(&[bytes], components.iter().map(Arc::as_ref)) {
+                    Arc::make_mut(&mut components[index]).origin.clone_from(&archive.name);
                 }
             }
             Some((_, Reading::Failed(reason))) => gaps.push(gap(&archive.name, reason)),
@@ -333,10 +333,10 @@ mod tests {
             .into_iter()
             .zip([Reading::Bytes(Vec::new()), Reading::Failed("denied".to_owned()), Reading::Bytes(list.into())])
             .collect();
-        let mut components = [component("nginx", "1.2-1"), component("bash", "5.2-2")];
+        let mut components = [component("nginx", "1.2-1"), component("bash", "5.2-2")].map(Arc::new);
         let mut gaps = Vec::new();
         mark(&mut components, &capture, &answers, &mut gaps);
-        assert_eq!(components.map(|component| component.origin), ["web server", ""]);
+        assert_eq!(components.each_ref().map(|component| component.origin.as_str()), ["web server", ""]);
         let subjects: Vec<&str> = gaps.iter().map(|gap| gap.subject.as_str()).collect();
         assert_eq!(subjects, ["node.example.com"], "what could not be read is told");
     }

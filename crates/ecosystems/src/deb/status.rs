@@ -2,11 +2,14 @@
 //!
 //! A stanza that makes no sense is a gap that names it, and the others are kept.
 
+use std::sync::Arc;
+
 use domain::component::{Component, Ecosystem};
 use domain::inventory::{Area, Gap};
 use memchr::memchr;
 
 use super::{kernel, origin};
+use crate::pool::Pool;
 
 /// Longer lines than any package manager writes.
 const LINE_BYTES_MAX: usize = 1 << 20;
@@ -29,14 +32,23 @@ pub enum Kind {
 /// What one file holds.
 #[derive(Debug, Default)]
 pub struct Parsed {
-    pub components: Vec<Component>,
+    pub components: Vec<Arc<Component>>,
     pub gaps: Vec<Gap>,
 }
 
-/// Reads one file; `path` names it in components and gaps.
-pub fn parse(path: &str, bytes: &[u8], kind: Kind) -> Parsed {
-    let mut parser =
-        Parser { path, kind, parsed: Parsed::default(), described: false, records: 0, gap_count: 0, full: false };
+/// Reads one file; `path` names it in components and gaps. What stood in other files is taken from `pool`.
+pub fn parse(path: &str, bytes: &[u8], kind: Kind, pool: &mut Pool) -> Parsed {
+    let mut parser = Parser {
+        path,
+        kind,
+        pool,
+        record: Vec::new(),
+        parsed: Parsed::default(),
+        described: false,
+        records: 0,
+        gap_count: 0,
+        full: false,
+    };
     let mut stanza = Stanza::default();
     let mut rest = bytes;
     let mut line_number = 0_usize;
@@ -123,6 +135,11 @@ impl<'a> Stanza<'a> {
         }
     }
 
+    /// Everything that a component is made of.
+    fn fields(&self) -> [Option<&'a [u8]>; 7] {
+        [self.package, self.status, self.source, self.version, self.architecture, self.origin, self.vendor]
+    }
+
     fn is_empty(&self) -> bool {
         self.line == 0
     }
@@ -131,6 +148,9 @@ impl<'a> Stanza<'a> {
 struct Parser<'p> {
     path: &'p str,
     kind: Kind,
+    pool: &'p mut Pool,
+    /// All of the stanza at hand that counts.
+    record: Vec<u8>,
     parsed: Parsed,
     /// A complete stanza had a description, as all that dpkg writes have.
     described: bool,
@@ -146,7 +166,7 @@ impl Parser<'_> {
         }
         self.records += 1;
         self.described |= stanza.described;
-        match self.component(stanza) {
+        match self.known(stanza) {
             Ok(component) => self.parsed.components.extend(component),
             Err(reason) => self.gap(stanza, reason),
         }
@@ -157,6 +177,25 @@ impl Parser<'_> {
         if self.parsed.components.len() >= COMPONENTS_MAX {
             self.full = true;
         }
+    }
+
+    /// What the stanza says, which mostly stood in the file of another machine just so. `None`: not installed.
+    fn known(&mut self, stanza: &Stanza<'_>) -> Result<Option<Arc<Component>>, &'static str> {
+        self.record.clear();
+        self.record.extend_from_slice(self.path.as_bytes());
+        for field in stanza.fields() {
+            // No value holds a line's end, and a missing one is not an empty one.
+            self.record.push(b'\n');
+            if let Some(value) = field {
+                self.record.push(b':');
+                self.record.extend_from_slice(value);
+            }
+        }
+        if let Some(known) = self.pool.record(&self.record) {
+            return Ok(Some(known));
+        }
+        let component = self.component(stanza)?;
+        Ok(component.map(|component| self.pool.note(&self.record, component)))
     }
 
     /// `None`: not installed.
@@ -292,10 +331,15 @@ fn without_rebuild(version: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::option;
+    use proptest::prelude::{Strategy, prop_assert_eq, proptest};
+    use proptest::sample::select;
+
     use super::*;
 
     fn database(text: &str) -> Parsed {
-        parse("status", text.as_bytes(), Kind::Database)
+        parse("status", text.as_bytes(), Kind::Database, &mut Pool::default())
     }
 
     fn stanza(fields: &str) -> String {
@@ -426,8 +470,45 @@ mod tests {
 
     #[test]
     fn a_single_stanza_needs_no_status() {
-        let parsed = parse("status.d/base", b"Package: base-files\nVersion: 12.4\nArchitecture: amd64\n", Kind::Single);
+        let bytes = b"Package: base-files\nVersion: 12.4\nArchitecture: amd64\n";
+        let parsed = parse("status.d/base", bytes, Kind::Single, &mut Pool::default());
         assert_eq!((parsed.components.len(), parsed.gaps.len()), (1, 0));
         assert_eq!(parsed.components[0].path, "status.d/base");
+    }
+
+    /// Databases with few different values, so that many records are nearly the same.
+    fn databases() -> impl Strategy<Value = Vec<String>> {
+        let field = |name: &'static str, values: &'static [&'static str]| {
+            option::weighted(0.8, select(values)).prop_map(move |value| match value {
+                Some(value) => format!("{name}: {value}\n"),
+                None => String::new(),
+            })
+        };
+        let record = (
+            field("Package", &["a", "b", "not one"]),
+            field("Status", &["install ok installed", "deinstall ok config-files", "odd"]),
+            field("Source", &["", "a", "a (1)", "b (1"]),
+            field("Version", &["1", "1+b1", "2~bpo12+1", ""]),
+            field("Architecture", &["", "amd64", "all"]),
+            field("Origin", &["", "Corp"]),
+            field("Vendor", &["Corp", "Other"]),
+            field("Description", &["text"]),
+        );
+        let record = record.prop_map(|(a, b, c, d, e, f, g, h)| [a, b, c, d, e, f, g, h, "\n".to_owned()].concat());
+        vec(vec(record, 0..8).prop_map(|records| records.concat()), 1..6)
+    }
+
+    proptest! {
+        #[test]
+        fn a_record_that_was_met_before_says_the_same(databases in databases()) {
+            let mut pool = Pool::default();
+            for (number, database) in databases.iter().enumerate() {
+                let path = ["status", "other"][number % 2];
+                let alone = parse(path, database.as_bytes(), Kind::Database, &mut Pool::default());
+                let sharing = parse(path, database.as_bytes(), Kind::Database, &mut pool);
+                prop_assert_eq!(sharing.components, alone.components);
+                prop_assert_eq!(sharing.gaps, alone.gaps);
+            }
+        }
     }
 }

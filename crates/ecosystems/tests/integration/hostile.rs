@@ -80,7 +80,8 @@ fn a_cut_database_is_a_gap_wherever_it_is_cut() {
     let whole = STANZA.repeat(3);
     // Up to the end of the first stanza nothing tells a short database from a cut one, unless a line is cut.
     for end in STANZA.len() + 1..whole.len() {
-        let parsed = status::parse("status", &whole.as_bytes()[..end], Kind::Database);
+        let parsed =
+            status::parse("status", &whole.as_bytes()[..end], Kind::Database, &mut ecosystems::Pool::default());
         let between = end % STANZA.len() == 0 || end % STANZA.len() == STANZA.len() - 1;
         assert_eq!(parsed.gaps.is_empty(), between, "cut at {end}: {:?}", &whole[..end]);
         for component in &parsed.components {

@@ -1,5 +1,7 @@
 //! An open way into one asset: this machine, or a session by SSH.
 
+use std::sync::{Mutex, PoisonError};
+
 use anyhow::{Context as _, anyhow, bail};
 use collect::connectors::ssh::{self, Destination, HostKey, HostKeys, HostKeysAnswer, Key, Session, Target};
 use collect::connectors::{self};
@@ -7,6 +9,7 @@ use domain::asset::{Asset, SshTarget, Way};
 use domain::command::{Command, Output};
 use domain::credential::CredentialKind;
 use domain::inventory::Inventory;
+use ecosystems::Pool;
 use jiff::Timestamp;
 use outside::NeverTouch;
 use store::Db;
@@ -30,10 +33,15 @@ impl Access {
         Ok(Self::Ssh(Box::new(ssh::connect(target, keys, never_touch).await?)))
     }
 
-    /// Reads everything that an inventory needs.
-    pub async fn read(&self) -> anyhow::Result<Inventory> {
+    /// Reads everything that an inventory needs; what was met before is taken from `pool`.
+    pub async fn read(&self, pool: &Mutex<Pool>) -> anyhow::Result<Inventory> {
+        let pool = || pool.lock().unwrap_or_else(PoisonError::into_inner);
         match self {
-            Self::Local => tokio::task::spawn_blocking(super::local).await.context("read this machine"),
+            Self::Local => {
+                let mut inventory = tokio::task::spawn_blocking(super::local).await.context("read this machine")?;
+                pool().share(&mut inventory);
+                Ok(inventory)
+            }
             Self::Ssh(session) => {
                 let capture = session.capture(&probes()).await;
                 let mut answers = Vec::new();
@@ -41,7 +49,7 @@ impl Access {
                     let answer = session.follow_up(&ask).await;
                     answers.push((ask, answer));
                 }
-                Ok(ecosystems::inventory(&capture, &answers))
+                Ok(ecosystems::inventory_sharing(&capture, &answers, &mut pool()))
             }
         }
     }

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
 use domain::advisory::{Advisory, Rank, Statement, Versions};
-use domain::component::{Pool, Release};
+use domain::component::Release;
 use domain::feed::FeedSnapshot;
 use domain::record::{Flaw, Record};
 use domain::verdict::Confidence;
+use ecosystems::Pool;
 use knowledge::{Builder, Knowledge, Matcher};
 use proptest::prelude::{any, prop_assert_eq, proptest};
 

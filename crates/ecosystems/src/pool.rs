@@ -1,47 +1,74 @@
 //! One copy of each component for many inventories.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use domain::component::Component;
+use domain::inventory::Inventory;
 use foldhash::fast::RandomState;
-
-use super::Component;
-use crate::inventory::Inventory;
 
 /// Components that are kept; beyond, those that no inventory has any more are given up, or all.
 const COMPONENTS_MAX: usize = 500_000;
 
-/// The components that were met before. Machines of one estate have mostly the same packages: an inventory that was just
-/// read shares them with those read before, while its own copies are still in the processor's cache.
+/// What was met before. Machines of one estate have mostly the same packages: an inventory that is read shares them with
+/// those read before, and a record of a package database that stood in another one is not even read again.
 #[derive(Debug, Default)]
-pub struct Pool(HashSet<Arc<Component>, RandomState>);
+pub struct Pool {
+    components: HashSet<Arc<Component>, RandomState>,
+    /// By all of a record that counts.
+    records: HashMap<Box<[u8]>, Arc<Component>, RandomState>,
+}
 
 impl Pool {
-    /// Puts the components met before into the place of an inventory's own.
+    /// Puts the components met before into the place of an inventory's own, for one that comes from elsewhere.
     pub fn share(&mut self, inventory: &mut Inventory) {
         for component in inventory.components.iter_mut().flatten() {
-            match self.0.get(component) {
+            match self.components.get(component) {
                 Some(known) => component.clone_from(known),
                 None => self.add(Arc::clone(component)),
             }
         }
     }
 
+    /// The one copy of a component.
+    pub(crate) fn one(&mut self, component: Component) -> Arc<Component> {
+        if let Some(known) = self.components.get(&component) {
+            return Arc::clone(known);
+        }
+        let component = Arc::new(component);
+        self.add(Arc::clone(&component));
+        component
+    }
+
+    /// What a record says that was met before.
+    pub(crate) fn record(&self, record: &[u8]) -> Option<Arc<Component>> {
+        self.records.get(record).cloned()
+    }
+
+    /// Notes what a record says.
+    pub(crate) fn note(&mut self, record: &[u8], component: Component) -> Arc<Component> {
+        let component = self.one(component);
+        self.records.insert(record.into(), Arc::clone(&component));
+        component
+    }
+
     fn add(&mut self, component: Arc<Component>) {
-        if self.0.len() >= COMPONENTS_MAX {
-            self.0.retain(|component| Arc::strong_count(component) > 1);
-            if self.0.len() > COMPONENTS_MAX / 2 {
-                self.0.clear();
+        if self.components.len().max(self.records.len()) >= COMPONENTS_MAX {
+            self.records.clear();
+            self.components.retain(|component| Arc::strong_count(component) > 1);
+            if self.components.len() > COMPONENTS_MAX / 2 {
+                self.components.clear();
             }
         }
-        self.0.insert(component);
+        self.components.insert(component);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::inventory::{Identity, Platform};
+
     use super::*;
-    use crate::inventory::{Identity, Platform};
 
     fn inventory(names: &[&str]) -> Inventory {
         let component = |name: &&str| Arc::new(Component { name: (*name).to_owned(), ..Component::default() });
@@ -80,6 +107,6 @@ mod tests {
         let kept: Vec<Arc<Component>> = (0..100).map(|n| Arc::new(number(n))).collect();
         kept.iter().cloned().for_each(|component| pool.add(component));
         (100..=COMPONENTS_MAX).for_each(|n| pool.add(Arc::new(number(n))));
-        assert_eq!(pool.0.len(), kept.len() + 1);
+        assert_eq!(pool.components.len(), kept.len() + 1);
     }
 }
