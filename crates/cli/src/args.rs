@@ -84,6 +84,9 @@ pub(crate) enum Command {
     /// Keys of SSH servers, pinned at the first connection
     #[command(subcommand)]
     HostKey(HostKey),
+    /// Who changed what
+    #[command(subcommand)]
+    Audit(Audit),
     /// Write a copy of the database to a file, while it is in use
     Backup {
         /// File to write; must not exist
@@ -418,6 +421,27 @@ pub(crate) enum HostKey {
         /// HOST:PORT, as the list shows it
         destination: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// List the latest changes
+    List {
+        /// How many
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: usize,
+        /// Only those before the change with this number
+        #[arg(long, value_name = "NUMBER")]
+        before: Option<i64>,
+    },
+    /// Check that no entry was altered, removed, inserted or moved
+    Verify {
+        /// The end of the trail as an earlier `verify` printed it: proves that nothing up to it was written anew
+        #[arg(long, value_name = "NUMBER:HASH", value_parser = crate::audit::parse_head)]
+        kept: Option<store::audit::Head>,
+    },
+    /// Print every entry with its hash, as JSON lines
+    Export,
 }
 
 /// Takes RFC 3339, or a date that stands for its first instant in UTC.

@@ -24,7 +24,7 @@ pub(crate) async fn backup(common: &Common, to: &Path) -> anyhow::Result<Exit> {
 
 pub(crate) async fn restore(common: &Common, from: &Path) -> anyhow::Result<Exit> {
     let engine = context::engine(common).await?;
-    store::backup::restore(&engine.db, from).await?;
+    store::backup::restore(&engine.db, from, engine.now()).await?;
     engine.db.close().await;
     output::line(format_args!("{}: restored", from.display()))?;
     Ok(Exit::Clean)

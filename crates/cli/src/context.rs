@@ -15,6 +15,7 @@ use store::Db;
 
 use crate::args::Common;
 use crate::exit::Usage;
+use crate::operator::operator;
 
 /// The instant to judge for: `--at`, else the clock.
 pub(crate) fn now(common: &Common) -> Timestamp {
@@ -51,12 +52,13 @@ impl Common {
     }
 }
 
-/// Opens the store, migrated, and the engine over it. The data folder is made at first use.
+/// Opens the store, migrated, and the engine over it. What is changed through it is noted under the name of whoever runs
+/// this program. The data folder is made at first use.
 pub(crate) async fn engine(common: &Common) -> anyhow::Result<Engine> {
     make_private(&common.data_dir)?;
     let place =
         common.database.clone().unwrap_or_else(|| format!("sqlite:{}", common.data_dir.join("vigie.db").display()));
-    let db = Db::open(&place).await?;
+    let db = Db::open(&place).await?.acting_as(&operator());
     let fixed = common.at;
     let clock: Clock = Arc::new(move || fixed.unwrap_or_else(clock));
     Ok(Engine::new(db, common.data_dir.clone(), never_touch(common), clock))

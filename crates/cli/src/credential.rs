@@ -45,7 +45,7 @@ async fn add(
     server::wire::check_credential(credential)?;
     let key = MasterKey::load_or_create(&engine.data_dir.join("master.key"))?;
     let mut tx = engine.db.begin().await?;
-    store::credential::add(&mut tx, &key, credential, secret, passphrase).await?;
+    store::credential::add(&mut tx, &key, credential, secret, passphrase, engine.now()).await?;
     tx.commit().await?;
     Ok(())
 }

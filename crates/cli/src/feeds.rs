@@ -8,6 +8,7 @@ use domain::feed::FeedSnapshot;
 use engine::ingest::{self, Subscription, SyncError, SyncOptions, SyncReport};
 use jiff::Timestamp;
 use outside::{Mirror, Source};
+use store::audit::Note;
 
 use crate::args::{Common, FeedOptions, Feeds, Format};
 use crate::context;
@@ -25,7 +26,7 @@ pub(crate) async fn run(common: &Common, command: Feeds) -> anyhow::Result<Exit>
             let FeedOptions { mirror, only } = options;
             let report = sync(common, mirror.as_deref(), only, accept_loss, at).await?;
             print(common.format, &report.snapshots, Column::now(&report), at)?;
-            rematch(common).await?;
+            rematch(common, "knowledge.sync").await?;
             Ok(if report.has_failure() { Exit::Failed } else { Exit::Clean })
         }
         Feeds::Status(options) => {
@@ -43,36 +44,43 @@ pub(crate) async fn run(common: &Common, command: Feeds) -> anyhow::Result<Exit>
         Feeds::Build => {
             let bars = bars::Bars::new(std::io::stderr().is_terminal());
             ingest::build(&common.data_dir, &bars).await.context("build the knowledge file")?;
-            activated(common, "compiled anew").await
+            activated(common, "knowledge.build", "compiled anew").await
         }
         Feeds::Rollback => {
             ingest::roll_back(&common.data_dir).context("go back to the knowledge before")?;
-            activated(common, "in use again; it stays until a feed brings something new").await
+            let what = "in use again; it stays until a feed brings something new";
+            activated(common, "knowledge.roll_back", what).await
         }
         Feeds::Export { to, since } => bundle::export(common, &to, since.as_deref()),
         Feeds::Import { from, trust } => {
             bundle::import(common, &from, trust.as_deref())?;
-            activated(common, "checked and in use").await
+            activated(common, "knowledge.import", "checked and in use").await
         }
         Feeds::Verify { file } => bundle::verify(common, file.as_deref()),
     }
 }
 
 /// Says which knowledge is in use now, and matches known assets with it.
-async fn activated(common: &Common, what: &str) -> anyhow::Result<Exit> {
+async fn activated(common: &Common, noted_as: &'static str, what: &str) -> anyhow::Result<Exit> {
     let path = common.knowledge_path();
     let knowledge = knowledge::Knowledge::open(&path).with_context(|| format!("open {}", path.display()))?;
     output::line(format_args!("knowledge {}: {what}", knowledge.hash()))?;
-    rematch(common).await?;
+    rematch(common, noted_as).await?;
     Ok(Exit::Clean)
 }
 
-/// Matches the assets that are known here with the new knowledge: none of them is touched for it.
-async fn rematch(common: &Common) -> anyhow::Result<()> {
+/// Matches the assets that are known here with the new knowledge: none of them is touched for it. The knowledge is a file,
+/// so the note that it was changed follows the change.
+async fn rematch(common: &Common, noted_as: &'static str) -> anyhow::Result<()> {
     if !common.has_database() {
         return Ok(());
     }
     let engine = context::engine(common).await?;
+    if let Some(knowledge) = engine.knowledge()? {
+        let mut tx = engine.db.begin().await?;
+        tx.note(Note::new(engine.now(), noted_as, knowledge.hash()));
+        tx.commit().await?;
+    }
     let count = engine.rematch().await?;
     engine.db.close().await;
     if count > 0 && common.format == Format::Table {

@@ -28,7 +28,7 @@ pub(crate) async fn run(common: &Common, command: HostKey) -> anyhow::Result<Exi
         }
         HostKey::Remove { destination } => {
             let mut tx = engine.db.begin().await?;
-            store::host_key::unpin(&mut tx, &destination).await.map_err(|error| match error {
+            store::host_key::unpin(&mut tx, &destination, engine.now()).await.map_err(|error| match error {
                 StoreError::Missing { .. } => Usage(format!("no key is pinned for {destination}")).into(),
                 error => anyhow::Error::from(error),
             })?;

@@ -2,6 +2,7 @@
 
 mod args;
 mod exit;
+mod operator;
 mod context;
 mod output;
 mod cvss;
@@ -20,6 +21,7 @@ mod host_key;
 mod discover;
 mod remediate;
 mod backup;
+mod audit;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -77,6 +79,7 @@ fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Credential(command) => context::block_on(credential::run(&common, command)),
         Command::HostKey(command) => context::block_on(host_key::run(&common, command)),
         Command::Backup { to } => context::block_on(backup::backup(&common, &to)),
+        Command::Audit(command) => context::block_on(audit::run(&common, command)),
         Command::Restore { from } => context::block_on(backup::restore(&common, &from)),
     }
 }

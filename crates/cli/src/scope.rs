@@ -18,7 +18,7 @@ pub(crate) async fn run(common: &Common, command: Scope) -> anyhow::Result<Exit>
             let id = ScopeId::from_uuid(store::new_id(engine.now()));
             let scope = server::wire::scope_record(&written(add)?, id)?;
             let mut tx = engine.db.begin().await?;
-            store::scope::insert(&mut tx, &scope).await?;
+            store::scope::insert(&mut tx, &scope, engine.now()).await?;
             tx.commit().await?;
             let held = held(&engine, &scope).await?.len();
             output::line(format_args!("{}: holds {held} assets now", scope.name))?;

@@ -34,7 +34,13 @@ const INSPECTIONS_MAX: usize = 8;
 const PUBLISHERS_PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(common: &Common, args: Serve) -> anyhow::Result<Exit> {
-    let engine = Arc::new(context::engine(common).await?);
+    let mut engine = context::engine(common).await?;
+    if args.inspect_local {
+        local_asset(&engine).await?;
+    }
+    // What goes on from here is nobody's request.
+    engine.db = engine.db.acting_by_itself();
+    let engine = Arc::new(engine);
     engine.recover().await?;
     let listener = TcpListener::bind(args.listen)
         .await

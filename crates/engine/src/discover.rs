@@ -8,6 +8,7 @@ use domain::ids::AssetId;
 use domain::inventory::Identity;
 use jiff::Timestamp;
 use store::asset::{Identifier, IdentifierKind};
+use store::audit::Note;
 use store::{StoreError, Tx};
 
 use crate::inspect::parse_ssh;
@@ -55,6 +56,7 @@ impl Engine {
                 let (name, address) = (sighting.address.to_string(), Some(sighting.address));
                 let asset = blank(id, name, address, sighting.observed_at);
                 store::asset::insert(&mut tx, &asset).await?;
+                tx.note(Note::new(self.now(), "asset.add", asset.id).after(&asset));
                 asset
             }
         };
@@ -62,6 +64,7 @@ impl Engine {
             && let Some(way) = credential.and_then(|credential| ssh_way(sighting, credential))
         {
             store::asset::set_way(&mut tx, asset.id, Some(&way)).await?;
+            tx.note(Note::new(self.now(), "asset.set_way", asset.id).after(&way));
             asset.way = Some(way);
         }
         let services = merge(&asset.services, sighting);
@@ -83,7 +86,7 @@ impl Engine {
         Ok(asset)
     }
 
-    /// Makes an asset known in the caller's transaction, so that the caller can note who did it.
+    /// Makes an asset known in the caller's transaction.
     pub async fn make_known_in(&self, tx: &mut Tx, new: &NewAsset) -> anyhow::Result<Asset> {
         check_words(new)?;
         let way = read_way(tx, new).await?;
@@ -97,20 +100,26 @@ impl Engine {
             None => None,
         };
         let now = self.now();
-        let known = seen.is_some();
+        let before = seen.clone();
         let mut asset = seen.unwrap_or_else(|| blank(AssetId::from_uuid(store::new_id(now)), host, address, now));
         asset.way = Some(way);
         asset.name = new.name.clone().unwrap_or(asset.name);
         asset.tags.extend(new.tags.iter().cloned());
         asset.tags.sort();
         asset.tags.dedup();
-        let kept = if known { store::asset::update(tx, &asset).await } else { store::asset::insert(tx, &asset).await };
+        let (kept, note) = match &before {
+            Some(before) => {
+                (store::asset::update(tx, &asset).await, Note::new(now, "asset.update", asset.id).before(before))
+            }
+            None => (store::asset::insert(tx, &asset).await, Note::new(now, "asset.add", asset.id)),
+        };
         match kept {
             Err(StoreError::Taken { .. }) => {
                 Err(Invalid(format!("there is an asset {:?} already: choose another name", asset.name)).into())
             }
             kept => {
                 kept?;
+                tx.note(note.after(&asset));
                 Ok(asset)
             }
         }

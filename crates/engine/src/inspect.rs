@@ -23,7 +23,9 @@ use ecosystems::manifest::Found;
 use ecosystems::tree::{self, Looking, Tree};
 use jiff::Timestamp;
 use knowledge::{Knowledge, Matcher, Matches};
+use serde_json::json;
 use store::Tx;
+use store::audit::Note;
 use store::finding::{Recording, Save, StoredFinding};
 use store::inspection::{Components, NewInspection};
 
@@ -149,6 +151,7 @@ impl Engine {
                 let reason = crate::with_causes(&error);
                 let mut tx = self.db.begin().await?;
                 store::asset::record_error(&mut tx, id, &reason).await?;
+                tx.note_request(Note::new(self.now(), INSPECTED, id).after(&json!({ "error": reason })));
                 tx.commit().await?;
                 Err(error.context(format!("inspect {}", asset.name)))
             }
@@ -231,6 +234,8 @@ impl Engine {
         if let Some(reason) = unreadable(inventory) {
             store::asset::record_error(&mut tx, asset.id, &reason).await?;
         }
+        let moved = json!({ "inspection": inspection, "opened": outcome.opened, "ended": outcome.ended });
+        tx.note_request(Note::new(self.now(), INSPECTED, asset.id).after(&moved));
         tx.commit().await.context("keep the inspection")?;
         Ok(outcome)
     }
@@ -256,6 +261,9 @@ impl Engine {
         tx.commit().await.context("keep the new verdicts")
     }
 }
+
+/// How an inspection that a person asked for is noted.
+const INSPECTED: &str = "asset.inspect";
 
 /// What changed from one knowledge file to the next.
 struct Touched {

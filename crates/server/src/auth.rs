@@ -17,10 +17,10 @@ use wire_types::status::Problem;
 
 pub(crate) use throttle::Throttle;
 
+use crate::State;
 use crate::error::ApiError;
 use crate::extract::Json;
 use crate::gate::{COOKIE, Principal};
-use crate::{State, audit};
 
 /// How long the one-time link works.
 const SETUP_LIFE: SignedDuration = SignedDuration::from_hours(1);
@@ -57,6 +57,9 @@ pub(crate) async fn set_up(
     Json(setup): Json<Setup>,
 ) -> Result<Response, ApiError> {
     let name = valid_name(&setup.name)?;
+    if name == store::audit::ITSELF || name.contains(':') {
+        return Err(ApiError::bad_request("name: without a colon, and not that of Vigie: others act under such names"));
+    }
     let password = password::valid(setup.password)?;
     let token = SecretString::from(setup.token);
     let engine = state.engine();
@@ -64,7 +67,7 @@ pub(crate) async fn set_up(
     // Tried and taken back: whoever has no link may not make this machine hash.
     redeem(&mut engine.db.begin().await?, &token, now).await?;
     let password_hash = password::hash(&state, password).await?;
-    let mut tx = engine.db.begin().await?;
+    let mut tx = engine.db.acting_as(&name).begin().await?;
     redeem(&mut tx, &token, now).await?;
     let user = User {
         id: UserId::from_uuid(store::new_id(now)),
@@ -74,7 +77,6 @@ pub(crate) async fn set_up(
         created_at: now,
     };
     store::user::insert(&mut tx, &user).await?;
-    audit::note(&mut tx, now, &user.name, "user.add", user.id, None::<&()>).await?;
     let signed_in = start(&mut tx, &user, now, &headers).await?;
     tx.commit().await?;
     Ok(signed_in)
@@ -104,9 +106,8 @@ pub(crate) async fn sign_in(
         return Err(ApiError::wrong_password());
     };
     state.0.throttle.succeeded(&name, peer.ip());
-    let mut tx = engine.db.begin().await?;
+    let mut tx = engine.db.acting_as(&user.name).begin().await?;
     store::session::sweep(&mut tx, now).await?;
-    audit::note(&mut tx, now, &user.name, "session.start", user.id, None::<&()>).await?;
     let signed_in = start(&mut tx, &user, now, &headers).await?;
     tx.commit().await?;
     Ok(signed_in)
@@ -115,10 +116,8 @@ pub(crate) async fn sign_in(
 /// Signs out.
 #[utoipa::path(delete, path = "/api/v1/session", tag = "session", responses((status = 204)))]
 pub(crate) async fn sign_out(Shared(state): Shared<State>, principal: Principal) -> Result<Response, ApiError> {
-    let engine = state.engine();
-    let mut tx = engine.db.begin().await?;
-    store::session::end(&mut tx, principal.session).await?;
-    audit::note(&mut tx, engine.now(), &principal.name, "session.end", principal.session, None::<&()>).await?;
+    let mut tx = principal.begin(&state).await?;
+    store::session::end(&mut tx, principal.session, state.engine().now()).await?;
     tx.commit().await?;
     let cookie = format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");
     Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, cookie)])).into_response())

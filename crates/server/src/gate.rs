@@ -10,9 +10,9 @@ use axum::middleware::Next;
 use axum::response::Response;
 use domain::ids::SessionId;
 use jiff::Timestamp;
-use store::SecretString;
 use store::session::Session;
 use store::user::Role;
+use store::{SecretString, StoreError, Tx};
 
 use crate::State;
 use crate::auth;
@@ -28,6 +28,13 @@ pub(crate) struct Principal {
     pub(crate) role: Role,
     pub(crate) session: SessionId,
     pub(crate) expires_at: Timestamp,
+}
+
+impl Principal {
+    /// Begins a transaction whose changes are noted under the name of who asks.
+    pub(crate) async fn begin(&self, state: &State) -> Result<Tx, StoreError> {
+        state.engine().db.acting_as(&self.name).begin().await
+    }
 }
 
 /// Lets a request through that comes with a session; the handler finds its [`Principal`] in it.

@@ -8,7 +8,6 @@ mod router;
 mod openapi;
 mod gate;
 mod auth;
-mod audit;
 pub mod wire;
 mod extract;
 mod cursor;

@@ -1,70 +1,143 @@
-//! Who changed what: entries are only ever added.
+//! The audit trail: who changed what. Entries are only ever added, and chained (`audit/chain.rs`).
+//!
+//! The functions that change something note it on their transaction ([`Tx::note`]), under the name that the database
+//! handle carries ([`Db::acting_as`](crate::Db::acting_as)). The notes are appended as the last thing before the commit:
+//! the head of the chain is held for a moment only, and always as the last lock.
+
+mod chain;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::db::{On, Tx};
 use crate::error::StoreError;
-use crate::sql::{Row, query};
+use crate::sql::{Row, Value, insert_rows, json, query, storable};
 
-/// What to note of a change.
+pub use chain::{Broken, Head, Report, head, verify};
+pub(crate) use chain::{CHAINED_BY, chain_old};
+
+/// The actor where nobody asked: Vigie itself, by its schedule.
+pub const ITSELF: &str = "vigie";
+
+/// A change to note.
+#[derive(Debug, Clone)]
+pub struct Note {
+    at: Timestamp,
+    what: &'static str,
+    subject: String,
+    before: Option<String>,
+    after: Option<String>,
+}
+
+/// One entry, as it is kept: the texts are those that its hash was made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
+    /// From 1 on, without a gap.
+    pub seq: i64,
     pub at: Timestamp,
-    /// Name of the user, or of the part of Vigie that acted.
+    /// Name of a user of the page, `os:NAME` for a user of the command line, or [`ITSELF`].
     pub actor: String,
-    /// `scope.update`.
+    /// `scope.add`.
     pub what: String,
     /// What it was done to: an identifier or a name.
     pub subject: String,
-    /// The object before. `None`: there was none. Never holds a secret.
-    pub before: Option<serde_json::Value>,
-    pub after: Option<serde_json::Value>,
+    /// The object before, in JSON. `None`: there was none, or it does not matter. Never holds a secret.
+    pub before: Option<String>,
+    pub after: Option<String>,
+    /// Hash of the entry before. Empty: it is the first.
+    pub previous: String,
+    /// Hash of this entry.
+    pub hash: String,
 }
 
-/// Adds an entry, in the transaction that makes the change.
-pub async fn append(tx: &mut Tx, entry: &Entry) -> Result<(), StoreError> {
-    query(
+impl Note {
+    pub fn new(at: Timestamp, what: &'static str, subject: impl ToString) -> Self {
+        Self { at, what, subject: storable(subject.to_string()), before: None, after: None }
+    }
+
+    /// The object as it was.
+    #[must_use]
+    pub fn before<T: Serialize + ?Sized>(self, object: &T) -> Self {
+        Self { before: Some(storable(json(object))), ..self }
+    }
+
+    /// The object as it is now.
+    #[must_use]
+    pub fn after<T: Serialize + ?Sized>(self, object: &T) -> Self {
+        Self { after: Some(storable(json(object))), ..self }
+    }
+}
+
+macro_rules! select {
+    ($tail:literal) => {
+        concat!("select seq, at, actor, what, subject, old_value, new_value, previous, hash from audit ", $tail)
+    };
+}
+
+/// One page of entries, latest first, older than the number given.
+pub async fn list<'a>(on: impl Into<On<'a>>, before: Option<i64>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    let query = query("list changes", select!("where seq < $1 order by seq desc limit $2"));
+    query.bind(before.unwrap_or(i64::MAX)).bind(limit).all(on).await?.iter().map(from_row).collect()
+}
+
+/// One page of entries in the order of the chain, after the number given.
+pub async fn after<'a>(on: impl Into<On<'a>>, seq: i64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    let query = query("read the audit trail", select!("where seq > $1 order by seq limit $2"));
+    query.bind(seq).bind(limit).all(on).await?.iter().map(from_row).collect()
+}
+
+/// Appends what was noted on a transaction.
+pub(crate) async fn append(tx: &mut Tx, actor: &str, notes: Vec<Note>) -> Result<(), StoreError> {
+    if notes.is_empty() {
+        return Ok(());
+    }
+    let mut head = chain::advance(tx, notes.len()).await?;
+    let mut rows = Vec::with_capacity(notes.len());
+    for note in notes {
+        let Note { at, what, subject, before, after } = note;
+        let (actor, what) = (storable(actor.to_owned()), what.to_owned());
+        let seq = head.seq + 1;
+        let mut entry =
+            Entry { seq, at, actor, what, subject, before, after, previous: head.hash, hash: String::new() };
+        entry.hash = chain::hash(seq, &entry.previous, &chain::content(&entry));
+        head = Head { seq, hash: entry.hash.clone() };
+        rows.push(to_row(entry));
+    }
+    insert_rows(
+        tx,
         "note the change",
-        "insert into audit (at, actor, what, subject, old_value, new_value) values ($1, $2, $3, $4, $5, $6)",
+        "insert into audit (seq, at, actor, what, subject, old_value, new_value, previous, hash) values",
+        "",
+        rows,
     )
-    .bind(entry.at)
-    .bind(entry.actor.as_str())
-    .bind(entry.what.as_str())
-    .bind(entry.subject.as_str())
-    .bind(entry.before.as_ref().map(ToString::to_string))
-    .bind(entry.after.as_ref().map(ToString::to_string))
-    .execute(tx)
-    .await
-    .map(drop)
+    .await?;
+    chain::set_head(tx, &head).await
 }
 
-/// One page of entries with their numbers, latest first, older than the number given.
-pub async fn list<'a>(
-    on: impl Into<On<'a>>,
-    before: Option<i64>,
-    limit: usize,
-) -> Result<Vec<(i64, Entry)>, StoreError> {
-    query(
-        "list changes",
-        "select seq, at, actor, what, subject, old_value, new_value from audit
-         where seq < $1 order by seq desc limit $2",
-    )
-    .bind(before.unwrap_or(i64::MAX))
-    .bind(limit)
-    .all(on)
-    .await?
-    .iter()
-    .map(|row| Ok((row.int("seq")?, from_row(row)?)))
-    .collect()
+fn to_row(entry: Entry) -> Vec<Value> {
+    vec![
+        entry.seq.into(),
+        entry.at.into(),
+        entry.actor.into(),
+        entry.what.into(),
+        entry.subject.into(),
+        entry.before.into(),
+        entry.after.into(),
+        entry.previous.into(),
+        entry.hash.into(),
+    ]
 }
 
 fn from_row(row: &Row) -> Result<Entry, StoreError> {
     Ok(Entry {
+        seq: row.int("seq")?,
         at: row.instant("at")?,
         actor: row.text("actor")?,
         what: row.text("what")?,
         subject: row.text("subject")?,
-        before: row.json_opt("old_value")?,
-        after: row.json_opt("new_value")?,
+        before: row.get("old_value")?,
+        after: row.get("new_value")?,
+        previous: row.text("previous")?,
+        hash: row.text("hash")?,
     })
 }

@@ -7,8 +7,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::Note;
 use crate::db::{Db, Tx};
 use crate::error::StoreError;
 use crate::migrate;
@@ -86,7 +88,7 @@ pub fn verify(path: &Path) -> Result<Summary, BackupError> {
 }
 
 /// Fills an empty database from a backup, all or nothing. The backup is verified first.
-pub async fn restore(db: &Db, path: &Path) -> Result<Summary, BackupError> {
+pub async fn restore(db: &Db, path: &Path, now: Timestamp) -> Result<Summary, BackupError> {
     verify(path)?;
     let mut reader = Reader::open(path)?;
     if reader.schema() != migrate::VERSION {
@@ -121,6 +123,7 @@ pub async fn restore(db: &Db, path: &Path) -> Result<Summary, BackupError> {
             query_built("continue the numbering", text).one(&mut tx).await?;
         }
     }
+    tx.note(Note::new(now, "backup.restore", &summary.sha256).after(&summary));
     tx.commit().await?;
     Ok(summary)
 }

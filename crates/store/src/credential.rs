@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use domain::credential::Credential;
 use domain::ids::CredentialId;
 use ipnet::IpNet;
+use jiff::Timestamp;
 use secrecy::SecretString;
 
+use crate::audit::Note;
 use crate::db::{On, Tx};
 use crate::error::StoreError;
 use crate::seal::{MasterKey, OpenError};
@@ -53,12 +55,15 @@ pub async fn add(
     credential: &Credential,
     secret: &SecretString,
     passphrase: Option<&SecretString>,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
     const DOING: &str = "add the credential";
     expect_destinations(DOING, credential)?;
     let text = "insert into credential (name, kind, login, destinations, sudo, sealed_secret, sealed_passphrase, id)
                 values ($1, $2, $3, $4, $5, $6, $7, $8)";
-    bind(query(DOING, text), key, credential, secret, passphrase).execute(tx).await.map(drop)
+    bind(query(DOING, text), key, credential, secret, passphrase).execute(&mut *tx).await?;
+    tx.note(Note::new(now, "credential.add", credential.id).after(credential));
+    Ok(())
 }
 
 /// Writes all of a credential that exists. Its secret has to be entered again, since it is bound to the destinations.
@@ -68,16 +73,18 @@ pub async fn replace(
     credential: &Credential,
     secret: &SecretString,
     passphrase: Option<&SecretString>,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
     const DOING: &str = "replace the credential";
     expect_destinations(DOING, credential)?;
     let text = "update credential set name = $1, kind = $2, login = $3, destinations = $4, sudo = $5,
                     sealed_secret = $6, sealed_passphrase = $7
                 where id = $8";
-    match bind(query(DOING, text), key, credential, secret, passphrase).execute(tx).await? {
-        0 => Err(StoreError::missing("credential", credential.id)),
-        _ => Ok(()),
-    }
+    let before = get(&mut *tx, credential.id).await?;
+    let before = before.ok_or_else(|| StoreError::missing("credential", credential.id))?;
+    bind(query(DOING, text), key, credential, secret, passphrase).execute(&mut *tx).await?;
+    tx.note(Note::new(now, "credential.replace", credential.id).before(&before).after(credential));
+    Ok(())
 }
 
 /// Opens a credential for one of its destinations: a host name or an address.
@@ -122,11 +129,11 @@ pub async fn list<'a>(on: impl Into<On<'a>>) -> Result<Vec<Credential>, StoreErr
 }
 
 /// Forgets a credential and its secret.
-pub async fn delete(tx: &mut Tx, id: CredentialId) -> Result<(), StoreError> {
-    match query("remove the credential", "delete from credential where id = $1").bind(id).execute(tx).await? {
-        0 => Err(StoreError::missing("credential", id)),
-        _ => Ok(()),
-    }
+pub async fn delete(tx: &mut Tx, id: CredentialId, now: Timestamp) -> Result<(), StoreError> {
+    let before = get(&mut *tx, id).await?.ok_or_else(|| StoreError::missing("credential", id))?;
+    query("remove the credential", "delete from credential where id = $1").bind(id).execute(&mut *tx).await?;
+    tx.note(Note::new(now, "credential.remove", id).before(&before));
+    Ok(())
 }
 
 /// Whether a credential may be used for a host. Names are compared as they are: what a name server says about one

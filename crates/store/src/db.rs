@@ -2,12 +2,14 @@
 
 use std::path::Path;
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
+use crate::audit::{self, Note};
 use crate::dialect::Dialect;
 use crate::error::StoreError;
 use crate::migrate;
@@ -16,6 +18,8 @@ use crate::migrate;
 #[derive(Debug, Clone)]
 pub struct Db {
     pub(crate) engine: Engine,
+    /// `None`: Vigie itself.
+    actor: Option<Arc<str>>,
 }
 
 #[derive(Debug, Clone)]
@@ -32,6 +36,9 @@ pub(crate) enum Engine {
 #[derive(Debug)]
 pub struct Tx {
     pub(crate) engine: TxEngine,
+    actor: Option<Arc<str>>,
+    /// Appended to the audit trail by the commit.
+    notes: Vec<Note>,
 }
 
 #[derive(Debug)]
@@ -57,9 +64,21 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 impl Db {
     /// Opens `sqlite:PATH`, a bare path, or `postgres://…`, and brings the schema up to date.
     pub async fn open(place: &str) -> Result<Self, StoreError> {
-        let db = Self { engine: connect(place).await? };
+        let db = Self { engine: connect(place).await?, actor: None };
         migrate::up(&db).await?;
         Ok(db)
+    }
+
+    /// The same database, with changes noted under somebody's name.
+    #[must_use]
+    pub fn acting_as(&self, actor: &str) -> Self {
+        Self { engine: self.engine.clone(), actor: Some(actor.into()) }
+    }
+
+    /// The same database, with changes noted as Vigie's own.
+    #[must_use]
+    pub fn acting_by_itself(&self) -> Self {
+        Self { engine: self.engine.clone(), actor: None }
     }
 
     /// Begins a transaction that may write. Never while holding another: SQLite has one writer, which would wait for
@@ -70,7 +89,8 @@ impl Db {
             Engine::Sqlite { write, .. } => write.begin_with(text).await.map(TxEngine::Sqlite),
             Engine::Postgres(pool) => pool.begin_with(text).await.map(TxEngine::Postgres),
         };
-        Ok(Tx { engine: begun.map_err(|source| StoreError::query("begin a transaction", source))? })
+        let engine = begun.map_err(|source| StoreError::query("begin a transaction", source))?;
+        Ok(Tx { engine, actor: self.actor.clone(), notes: Vec::new() })
     }
 
     /// Begins a transaction that sees one state of the database however long it reads.
@@ -80,7 +100,8 @@ impl Db {
             Engine::Sqlite { read, .. } => read.begin_with(text).await.map(TxEngine::Sqlite),
             Engine::Postgres(pool) => pool.begin_with(text).await.map(TxEngine::Postgres),
         };
-        Ok(Tx { engine: begun.map_err(|source| StoreError::query("begin to read", source))? })
+        let engine = begun.map_err(|source| StoreError::query("begin to read", source))?;
+        Ok(Tx { engine, actor: None, notes: Vec::new() })
     }
 
     /// Closes every connection, after what is running has ended.
@@ -103,8 +124,22 @@ impl Db {
 }
 
 impl Tx {
+    /// Notes a change, to be kept with it.
+    pub fn note(&mut self, note: Note) {
+        self.notes.push(note);
+    }
+
+    /// Notes something that Vigie does all the time and that only matters here if a person asked for it.
+    pub fn note_request(&mut self, note: Note) {
+        if self.actor.is_some() {
+            self.notes.push(note);
+        }
+    }
+
     /// Makes everything that was written here true, at once.
-    pub async fn commit(self) -> Result<(), StoreError> {
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        let (actor, notes) = (self.actor.take(), std::mem::take(&mut self.notes));
+        audit::append(&mut self, actor.as_deref().unwrap_or(audit::ITSELF), notes).await?;
         match self.engine {
             TxEngine::Sqlite(tx) => tx.commit().await,
             TxEngine::Postgres(tx) => tx.commit().await,

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::audit::Note;
 use crate::db::{On, Tx};
 use crate::error::StoreError;
 use crate::sql::query;
@@ -26,7 +27,7 @@ pub async fn pinned<'a>(on: impl Into<On<'a>>, destination: &str) -> Result<Opti
 /// Pins a key to a destination that has none. Another key is refused: a person has to unpin the old one first.
 pub async fn pin(tx: &mut Tx, destination: &str, public_key: &str, now: Timestamp) -> Result<(), StoreError> {
     const DOING: &str = "pin the host key";
-    query(
+    let added = query(
         DOING,
         "insert into host_key (destination, public_key, pinned_at) values ($1, $2, $3)
          on conflict (destination) do nothing",
@@ -34,8 +35,12 @@ pub async fn pin(tx: &mut Tx, destination: &str, public_key: &str, now: Timestam
     .bind(destination)
     .bind(public_key)
     .bind(now)
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
+    if added == 1 {
+        tx.note(Note::new(now, "host_key.pin", destination).after(public_key));
+        return Ok(());
+    }
     match pinned(tx, destination).await? {
         Some(known) if known == public_key => Ok(()),
         known => {
@@ -46,12 +51,13 @@ pub async fn pin(tx: &mut Tx, destination: &str, public_key: &str, now: Timestam
 }
 
 /// Forgets the key of a destination, after a person has checked that it was changed on purpose.
-pub async fn unpin(tx: &mut Tx, destination: &str) -> Result<(), StoreError> {
+pub async fn unpin(tx: &mut Tx, destination: &str, now: Timestamp) -> Result<(), StoreError> {
     let text = "delete from host_key where destination = $1";
-    match query("unpin the host key", text).bind(destination).execute(tx).await? {
-        0 => Err(StoreError::missing("host key of", destination)),
-        _ => Ok(()),
-    }
+    let known = pinned(&mut *tx, destination).await?;
+    let known = known.ok_or_else(|| StoreError::missing("host key of", destination))?;
+    query("unpin the host key", text).bind(destination).execute(&mut *tx).await?;
+    tx.note(Note::new(now, "host_key.remove", destination).before(&known));
+    Ok(())
 }
 
 /// Every pinned key, by destination.

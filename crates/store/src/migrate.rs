@@ -1,12 +1,16 @@
 //! Brings the schema up to date, in one transaction, before anything else is done.
 
+use crate::audit;
 use crate::db::{Db, On};
 use crate::error::StoreError;
 use crate::sql::{query, script};
 
 /// Every step, oldest first: its number is its place in the list. A step that was released is never edited.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_start.sql"), include_str!("../migrations/0002_package_context.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_start.sql"),
+    include_str!("../migrations/0002_package_context.sql"),
+    include_str!("../migrations/0003_audit_chain.sql"),
+];
 
 /// The schema that this program writes.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -31,6 +35,9 @@ pub(crate) async fn up(db: &Db) -> Result<(), StoreError> {
     let done = usize::try_from(found).unwrap_or(0);
     for (index, text) in MIGRATIONS.iter().enumerate().skip(done) {
         script(&mut tx, "change the schema", (*text).to_owned()).await?;
+        if index + 1 == audit::CHAINED_BY {
+            audit::chain_old(&mut tx).await?;
+        }
         query("note the schema", "insert into schema_version (version) values ($1)")
             .bind(index + 1)
             .execute(&mut tx)

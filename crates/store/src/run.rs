@@ -4,6 +4,7 @@ use domain::ids::{AssetId, RunId};
 use domain::remediation::{Run, RunState};
 use jiff::Timestamp;
 
+use crate::audit::Note;
 use crate::db::{On, Tx};
 use crate::error::StoreError;
 use crate::sql::{Row, json, query};
@@ -162,9 +163,16 @@ async fn journal(tx: &mut Tx, asset: AssetId, id: RunId, state: &RunState, at: T
     .bind(id)
     .bind(at)
     .bind(json(state))
-    .execute(tx)
-    .await
-    .map(drop)
+    .execute(&mut *tx)
+    .await?;
+    let what = match state {
+        RunState::Planned => "run.plan",
+        RunState::Applying { .. } => "run.apply",
+        RunState::Applied { .. } | RunState::Verified { .. } => "run.end",
+        RunState::Failed { .. } | RunState::Interrupted { .. } => "run.end",
+    };
+    tx.note(Note::new(at, what, id).after(&serde_json::json!({ "asset": asset, "state": state })));
+    Ok(())
 }
 
 const fn state_word(state: &RunState) -> &'static str {

@@ -3,7 +3,9 @@
 use domain::exposure::Exposure;
 use domain::ids::ScopeId;
 use domain::scope::Scope;
+use jiff::Timestamp;
 
+use crate::audit::Note;
 use crate::db::{On, Tx};
 use crate::error::StoreError;
 use crate::sql::{Query, Row, json, query, word};
@@ -19,29 +21,31 @@ macro_rules! select {
 }
 
 /// Adds a scope. Its name must be free.
-pub async fn insert(tx: &mut Tx, scope: &Scope) -> Result<(), StoreError> {
+pub async fn insert(tx: &mut Tx, scope: &Scope, now: Timestamp) -> Result<(), StoreError> {
     let text = "insert into scope (name, selector, confidentiality, integrity, availability, exposure,
                     cadence_seconds, threshold_tenths, id)
                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    bind(query("add the scope", text), scope).execute(tx).await.map(drop)
+    bind(query("add the scope", text), scope).execute(&mut *tx).await?;
+    tx.note(Note::new(now, "scope.add", scope.id).after(scope));
+    Ok(())
 }
 
 /// Writes all of a scope that exists.
-pub async fn update(tx: &mut Tx, scope: &Scope) -> Result<(), StoreError> {
+pub async fn update(tx: &mut Tx, scope: &Scope, now: Timestamp) -> Result<(), StoreError> {
     let text = "update scope set name = $1, selector = $2, confidentiality = $3, integrity = $4, availability = $5,
                     exposure = $6, cadence_seconds = $7, threshold_tenths = $8
                 where id = $9";
-    match bind(query("change the scope", text), scope).execute(tx).await? {
-        0 => Err(StoreError::missing("scope", scope.id)),
-        _ => Ok(()),
-    }
+    let before = get(&mut *tx, scope.id).await?.ok_or_else(|| StoreError::missing("scope", scope.id))?;
+    bind(query("change the scope", text), scope).execute(&mut *tx).await?;
+    tx.note(Note::new(now, "scope.update", scope.id).before(&before).after(scope));
+    Ok(())
 }
 
-pub async fn delete(tx: &mut Tx, id: ScopeId) -> Result<(), StoreError> {
-    match query("remove the scope", "delete from scope where id = $1").bind(id).execute(tx).await? {
-        0 => Err(StoreError::missing("scope", id)),
-        _ => Ok(()),
-    }
+pub async fn delete(tx: &mut Tx, id: ScopeId, now: Timestamp) -> Result<(), StoreError> {
+    let before = get(&mut *tx, id).await?.ok_or_else(|| StoreError::missing("scope", id))?;
+    query("remove the scope", "delete from scope where id = $1").bind(id).execute(&mut *tx).await?;
+    tx.note(Note::new(now, "scope.remove", id).before(&before));
+    Ok(())
 }
 
 pub async fn get<'a>(on: impl Into<On<'a>>, id: ScopeId) -> Result<Option<Scope>, StoreError> {

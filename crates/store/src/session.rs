@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
+use crate::audit::Note;
 use crate::db::{On, Tx};
 use crate::error::StoreError;
 use crate::sql::{Row, query};
@@ -39,8 +40,9 @@ pub async fn start(
     .bind(user)
     .bind(now)
     .bind(expires_at)
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
+    tx.note(Note::new(now, "session.start", user));
     Ok(id)
 }
 
@@ -70,8 +72,10 @@ pub async fn extend(tx: &mut Tx, id: SessionId, expires_at: Timestamp) -> Result
 }
 
 /// Signs a browser out.
-pub async fn end(tx: &mut Tx, id: SessionId) -> Result<(), StoreError> {
-    query("sign out", "delete from session where id = $1").bind(id).execute(tx).await.map(drop)
+pub async fn end(tx: &mut Tx, id: SessionId, now: Timestamp) -> Result<(), StoreError> {
+    query("sign out", "delete from session where id = $1").bind(id).execute(&mut *tx).await?;
+    tx.note(Note::new(now, "session.end", id));
+    Ok(())
 }
 
 /// Forgets expired sessions.

@@ -17,7 +17,7 @@ use crate::error::StoreError;
 
 mod value;
 
-pub(crate) use value::{Value, json, word};
+pub(crate) use value::{Value, json, storable, word};
 
 /// Begins a statement. `doing` completes the sentence "could not …".
 pub(crate) const fn query(doing: &'static str, text: &'static str) -> Query {
@@ -54,19 +54,19 @@ macro_rules! fetch {
     ($query:expr, $on:expr, $method:ident, $map:expr) => {{
         let doing = $query.doing;
         let result = match $on {
-            On::Db(Db { engine: Engine::Sqlite { read, .. } }) => {
+            On::Db(Db { engine: Engine::Sqlite { read, .. }, .. }) => {
                 let rows = $query.for_sqlite().$method(read).await;
                 rows.map(|rows| $map(rows, &|row| Row { doing, row: EngineRow::Sqlite(row) }))
             }
-            On::Tx(Tx { engine: TxEngine::Sqlite(tx) }) => {
+            On::Tx(Tx { engine: TxEngine::Sqlite(tx), .. }) => {
                 let rows = $query.for_sqlite().$method(&mut **tx).await;
                 rows.map(|rows| $map(rows, &|row| Row { doing, row: EngineRow::Sqlite(row) }))
             }
-            On::Db(Db { engine: Engine::Postgres(pool) }) => {
+            On::Db(Db { engine: Engine::Postgres(pool), .. }) => {
                 let rows = $query.for_postgres().$method(pool).await;
                 rows.map(|rows| $map(rows, &|row| Row { doing, row: EngineRow::Postgres(row) }))
             }
-            On::Tx(Tx { engine: TxEngine::Postgres(tx) }) => {
+            On::Tx(Tx { engine: TxEngine::Postgres(tx), .. }) => {
                 let rows = $query.for_postgres().$method(&mut **tx).await;
                 rows.map(|rows| $map(rows, &|row| Row { doing, row: EngineRow::Postgres(row) }))
             }

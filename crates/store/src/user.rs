@@ -4,6 +4,7 @@ use domain::ids::UserId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::Note;
 use crate::db::{On, Tx};
 use crate::error::StoreError;
 use crate::sql::{Row, query, word};
@@ -41,9 +42,11 @@ pub async fn insert(tx: &mut Tx, user: &User) -> Result<(), StoreError> {
         .bind(user.password_hash.as_str())
         .bind(word(user.role))
         .bind(user.created_at)
-        .execute(tx)
-        .await
-        .map(drop)
+        .execute(&mut *tx)
+        .await?;
+    let known = serde_json::json!({ "name": user.name, "role": user.role });
+    tx.note(Note::new(user.created_at, "user.add", user.id).after(&known));
+    Ok(())
 }
 
 pub async fn get<'a>(on: impl Into<On<'a>>, id: UserId) -> Result<Option<User>, StoreError> {
@@ -61,12 +64,14 @@ pub async fn count<'a>(on: impl Into<On<'a>>) -> Result<u64, StoreError> {
 }
 
 /// Changes the password and signs the user out everywhere.
-pub async fn set_password(tx: &mut Tx, id: UserId, password_hash: &str) -> Result<(), StoreError> {
+pub async fn set_password(tx: &mut Tx, id: UserId, password_hash: &str, now: Timestamp) -> Result<(), StoreError> {
     let text = r#"update "user" set password_hash = $1 where id = $2"#;
-    if query("change the password", text).bind(password_hash).bind(id).execute(tx).await? == 0 {
+    if query("change the password", text).bind(password_hash).bind(id).execute(&mut *tx).await? == 0 {
         return Err(StoreError::missing("user", id));
     }
-    query("sign the user out", "delete from session where user_id = $1").bind(id).execute(tx).await.map(drop)
+    query("sign the user out", "delete from session where user_id = $1").bind(id).execute(&mut *tx).await?;
+    tx.note(Note::new(now, "user.set_password", id));
+    Ok(())
 }
 
 fn from_row(row: &Row) -> Result<User, StoreError> {

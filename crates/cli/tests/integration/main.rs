@@ -11,3 +11,4 @@ mod statements;
 mod providers;
 mod browser;
 mod image;
+mod audit;

@@ -126,7 +126,7 @@ async fn assets_are_inspected_by_the_tightest_cadence_of_their_scopes() {
         threshold_tenths: None,
     };
     let mut tx = world.engine.db.begin().await.unwrap();
-    store::scope::insert(&mut tx, &scope).await.unwrap();
+    store::scope::insert(&mut tx, &scope, world.engine.now()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(world.due().await.len(), 2, "what was never inspected is due at once");
     for asset in [&slow, &fast] {

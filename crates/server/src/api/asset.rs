@@ -8,6 +8,7 @@ use axum::extract::State as Shared;
 use domain::ids::AssetId;
 use engine::discover;
 use serde::Deserialize;
+use store::audit::Note;
 use utoipa::IntoParams;
 use wire_types::asset::{AssetDetail, AssetPage, NewAsset};
 use wire_types::status::Problem;
@@ -15,7 +16,7 @@ use wire_types::status::Problem;
 use crate::error::ApiError;
 use crate::extract::{Json, Path, Query};
 use crate::gate::Principal;
-use crate::{State, audit, cursor, wire};
+use crate::{State, cursor, wire};
 
 /// Which part of the list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -57,9 +58,8 @@ pub(crate) async fn add_asset(
     let new =
         discover::NewAsset { way: new.way, name: new.name, credential: new.credential, jump: new.jump, tags: new.tags };
     let engine = state.engine();
-    let mut tx = engine.db.begin().await?;
+    let mut tx = principal.begin(&state).await?;
     let asset = engine.make_known_in(&mut tx, &new).await?;
-    audit::note(&mut tx, engine.now(), &principal.name, "asset.add", asset.id, Some(&asset)).await?;
     tx.commit().await?;
     detail(&state, asset.id).await
 }
@@ -88,11 +88,11 @@ pub(crate) async fn inspect_asset(
     let engine = Arc::clone(&state.0.engine);
     let busy = |_| ApiError::busy("as many inspections as may run at once were asked for already: try again");
     let turn = Arc::clone(&state.0.inspecting).try_acquire_owned().map_err(busy)?;
-    let mut tx = engine.db.begin().await?;
+    let mut tx = principal.begin(&state).await?;
     if store::asset::get(&mut tx, id).await?.is_none() {
         return Err(ApiError::not_found("asset"));
     }
-    audit::note(&mut tx, engine.now(), &principal.name, "asset.inspect", id, None::<&()>).await?;
+    tx.note(Note::new(engine.now(), "asset.inspect", id));
     tx.commit().await?;
     engine.note_try(id).await?;
     // On its own, so that it ends properly when nobody waits for the answer any more.

@@ -11,7 +11,7 @@ use wire_types::status::Problem;
 use crate::error::ApiError;
 use crate::extract::Json;
 use crate::gate::Principal;
-use crate::{State, audit, wire};
+use crate::{State, wire};
 
 /// Every credential, without its secret.
 #[utoipa::path(get, path = "/api/v1/credentials", tag = "credentials",
@@ -47,9 +47,8 @@ pub(crate) async fn add_credential(
     wire::check_credential(&record)?;
     let (secret, passphrase) = (SecretString::from(new.secret), new.passphrase.map(SecretString::from));
     let key = MasterKey::load_or_create(&engine.data_dir.join("master.key")).map_err(anyhow::Error::from)?;
-    let mut tx = engine.db.begin().await?;
-    store::credential::add(&mut tx, &key, &record, &secret, passphrase.as_ref()).await?;
-    audit::note(&mut tx, engine.now(), &principal.name, "credential.add", id, Some(&record)).await?;
+    let mut tx = principal.begin(&state).await?;
+    store::credential::add(&mut tx, &key, &record, &secret, passphrase.as_ref(), engine.now()).await?;
     tx.commit().await?;
     Ok(Json(wire::credential(&record)))
 }

@@ -8,7 +8,7 @@ use wire_types::status::Problem;
 use crate::error::ApiError;
 use crate::extract::Json;
 use crate::gate::Principal;
-use crate::{State, audit, wire};
+use crate::{State, wire};
 
 /// Every scope, by name.
 #[utoipa::path(get, path = "/api/v1/scopes", tag = "scopes", responses((status = 200, body = Vec<Scope>)))]
@@ -30,9 +30,8 @@ pub(crate) async fn add_scope(
 ) -> Result<Json<Scope>, ApiError> {
     let engine = state.engine();
     let record = wire::scope_record(&scope, ScopeId::from_uuid(store::new_id(engine.now())))?;
-    let mut tx = engine.db.begin().await?;
-    store::scope::insert(&mut tx, &record).await?;
-    audit::note(&mut tx, engine.now(), &principal.name, "scope.add", record.id, Some(&record)).await?;
+    let mut tx = principal.begin(&state).await?;
+    store::scope::insert(&mut tx, &record, engine.now()).await?;
     tx.commit().await?;
     let assets = engine.assets().await?;
     let held = assets.iter().filter(|summary| record.selector.selects(&summary.asset)).count();

@@ -91,7 +91,7 @@ impl App {
     /// What was noted of changes, the first first.
     pub(crate) async fn changes(&self) -> Vec<store::audit::Entry> {
         let newest_first = store::audit::list(&self.engine.db, None, 100).await.unwrap();
-        newest_first.into_iter().rev().map(|(_, entry)| entry).collect()
+        newest_first.into_iter().rev().collect()
     }
 
     pub(crate) async fn get(&self, path: &str, cookie: &str) -> Answer {

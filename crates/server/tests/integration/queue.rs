@@ -183,5 +183,5 @@ async fn an_inspection_that_fails_says_why_and_leaves_the_asset_unknown() {
     let detail = app.get(&format!("/api/v1/assets/{id}"), &cookie).await.json();
     assert!(detail["last_error"].is_string() && detail["counts"].is_null(), "{detail}");
     let noted: Vec<String> = app.changes().await.into_iter().map(|entry| entry.what).collect();
-    assert_eq!(noted, ["user.add", "asset.add", "asset.inspect"]);
+    assert_eq!(noted, ["user.add", "session.start", "asset.add", "asset.inspect"]);
 }

@@ -75,7 +75,9 @@ async fn a_session_lives_from_signing_in_to_signing_out() {
     assert_eq!(out.status, StatusCode::NO_CONTENT);
     app.get("/api/v1/session", &cookie).await.problem(StatusCode::UNAUTHORIZED);
     let noted: Vec<(String, String)> = app.changes().await.into_iter().map(|entry| (entry.actor, entry.what)).collect();
-    assert_eq!(noted, ["user.add", "session.start", "session.end"].map(|what| ("anna".to_owned(), what.to_owned())));
+    // Setting up signs in too.
+    let expected = ["user.add", "session.start", "session.start", "session.end"];
+    assert_eq!(noted, expected.map(|what| ("anna".to_owned(), what.to_owned())));
 }
 
 #[tokio::test]

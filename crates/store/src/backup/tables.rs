@@ -302,10 +302,13 @@ pub(super) const TABLES: &[Table] = &[
             ("subject", Text),
             ("old_value", Text),
             ("new_value", Text),
+            ("previous", Text),
+            ("hash", Text),
         ],
         key: "seq",
         identity: Some("seq"),
     },
+    Table { name: "audit_head", columns: &[("id", Int), ("seq", Int), ("hash", Text)], key: "id", identity: None },
 ];
 
 impl Table {

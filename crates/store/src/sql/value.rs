@@ -29,7 +29,7 @@ pub(crate) fn word<T: Serialize>(value: T) -> String {
 }
 
 /// PostgreSQL has no NUL in text, so neither engine gets one: hostile input must not decide which engine works.
-fn storable(text: String) -> String {
+pub(crate) fn storable(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 

@@ -62,13 +62,13 @@ async fn a_restored_database_is_the_same_and_goes_on(db: &Db) {
     let mut targets = vec![db::sqlite().await];
     targets.extend(db::postgres().await);
     for target in targets {
-        let restored = backup::restore(&target.db, &file).await.unwrap();
+        let restored = backup::restore(&target.db, &file, at(0)).await.unwrap();
         assert_eq!(restored, made);
         expect_same(db, &target.db).await;
         // New numbers begin after the old ones.
         record(&target.db, 1, 9).await;
         insert_asset(&target.db, 3).await;
-        let refused = backup::restore(&target.db, &file).await.unwrap_err();
+        let refused = backup::restore(&target.db, &file, at(0)).await.unwrap_err();
         assert!(matches!(refused, BackupError::NotEmpty { .. }), "{refused}");
     }
 }
@@ -98,7 +98,7 @@ async fn a_damaged_backup_is_refused_and_changes_nothing() {
     ] {
         fs::write(&file, bytes).unwrap();
         let target = db::sqlite().await;
-        let refused = backup::restore(&target.db, &file).await.unwrap_err().to_string();
+        let refused = backup::restore(&target.db, &file, at(0)).await.unwrap_err().to_string();
         assert!(refused.contains(expected), "{refused}");
         assert!(asset::list(&target.db, None, 10).await.unwrap().is_empty());
     }

@@ -29,7 +29,7 @@ fn master_key() -> (MasterKey, tempfile::TempDir) {
 async fn add(db: &Db, key: &MasterKey) {
     let (secret, passphrase) = (SecretString::from("-----BEGIN"), SecretString::from("geheim"));
     let mut tx = db.begin().await.unwrap();
-    credential::add(&mut tx, key, &sample(), &secret, Some(&passphrase)).await.unwrap();
+    credential::add(&mut tx, key, &sample(), &secret, Some(&passphrase), at(0)).await.unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -51,9 +51,9 @@ async fn a_secret_opens_for_its_destinations_only(db: &Db) {
 
     let mut tx = db.begin().await.unwrap();
     let nowhere = Credential { destinations: Vec::new(), name: "any".to_owned(), ..sample() };
-    let refused = credential::add(&mut tx, &key, &nowhere, &SecretString::from("x"), None).await.unwrap_err();
+    let refused = credential::add(&mut tx, &key, &nowhere, &SecretString::from("x"), None, at(0)).await.unwrap_err();
     assert!(matches!(refused, StoreError::Refused { .. }), "{refused}");
-    credential::delete(&mut tx, sample().id).await.unwrap();
+    credential::delete(&mut tx, sample().id, at(0)).await.unwrap();
     let missing = credential::open(&mut tx, &key, sample().id, "10.1.2.3").await.unwrap_err();
     assert!(matches!(missing, CredentialError::Missing(_)), "{missing}");
 }
@@ -63,7 +63,7 @@ async fn new_destinations_need_the_secret_again(db: &Db) {
     add(db, &key).await;
     let moved = Credential { destinations: vec!["192.0.2.0/24".to_owned()], ..sample() };
     let mut tx = db.begin().await.unwrap();
-    credential::replace(&mut tx, &key, &moved, &SecretString::from("new"), None).await.unwrap();
+    credential::replace(&mut tx, &key, &moved, &SecretString::from("new"), None, at(0)).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(credential::get(db, moved.id).await.unwrap().as_ref(), Some(&moved));
     let opened = credential::open(db, &key, moved.id, "192.0.2.1").await.unwrap();
@@ -103,6 +103,6 @@ async fn a_host_key_is_pinned_once(db: &Db) {
     let refused = host_key::pin(&mut tx, destination, "ssh-ed25519 SHA256:evil", at(3)).await.unwrap_err();
     assert!(refused.to_string().contains("SHA256:abc"), "{refused}");
     assert_eq!(host_key::list(&mut tx).await.unwrap()[0].pinned_at, at(1));
-    host_key::unpin(&mut tx, destination).await.unwrap();
+    host_key::unpin(&mut tx, destination, at(0)).await.unwrap();
     host_key::pin(&mut tx, destination, "ssh-ed25519 SHA256:new", at(4)).await.unwrap();
 }

@@ -37,6 +37,7 @@ mod crash;
 mod scope;
 mod credential;
 mod access;
+mod audit;
 mod run;
 mod queue;
 mod backup;

@@ -1,3 +1,4 @@
+use crate::sample::at;
 use domain::exposure::Exposure;
 use domain::ids::ScopeId;
 use domain::scope::{Requirement, Scope, Selector};
@@ -6,7 +7,7 @@ use uuid::Uuid;
 
 contract!(scopes_are_kept_changed_and_removed);
 
-fn sample(number: u128, name: &str) -> Scope {
+pub(crate) fn sample(number: u128, name: &str) -> Scope {
     Scope {
         id: ScopeId::from_uuid(Uuid::from_u128(number)),
         name: name.to_owned(),
@@ -28,25 +29,25 @@ async fn scopes_are_kept_changed_and_removed(db: &Db) {
     let mut production = sample(1, "production");
     let bare = Scope { exposure: None, cadence_seconds: None, threshold_tenths: None, ..sample(2, "Office") };
     let mut tx = db.begin().await.unwrap();
-    scope::insert(&mut tx, &production).await.unwrap();
-    scope::insert(&mut tx, &bare).await.unwrap();
+    scope::insert(&mut tx, &production, at(0)).await.unwrap();
+    scope::insert(&mut tx, &bare, at(0)).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(scope::list(db).await.unwrap(), [bare.clone(), production.clone()]);
     assert_eq!(scope::find_by_name(db, "Office").await.unwrap(), Some(bare.clone()));
 
     let mut tx = db.begin().await.unwrap();
-    let taken = scope::insert(&mut tx, &sample(3, "Office")).await.unwrap_err();
+    let taken = scope::insert(&mut tx, &sample(3, "Office"), at(0)).await.unwrap_err();
     assert!(matches!(taken, StoreError::Taken { .. }), "{taken}");
     drop(tx);
 
     production.threshold_tenths = None;
     let mut tx = db.begin().await.unwrap();
-    scope::update(&mut tx, &production).await.unwrap();
-    scope::delete(&mut tx, bare.id).await.unwrap();
+    scope::update(&mut tx, &production, at(0)).await.unwrap();
+    scope::delete(&mut tx, bare.id, at(0)).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(scope::get(db, production.id).await.unwrap(), Some(production));
     let mut tx = db.begin().await.unwrap();
-    for missing in [scope::delete(&mut tx, bare.id).await, scope::update(&mut tx, &bare).await] {
+    for missing in [scope::delete(&mut tx, bare.id, at(0)).await, scope::update(&mut tx, &bare, at(0)).await] {
         assert!(matches!(missing, Err(StoreError::Missing { .. })), "{missing:?}");
     }
 }
