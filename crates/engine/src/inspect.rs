@@ -351,3 +351,6 @@ fn unreadable(inventory: &Inventory) -> Option<String> {
         |gap| format!("{}: {}", gap.subject, gap.reason),
     ))
 }
+
+#[cfg(test)]
+mod tests;
