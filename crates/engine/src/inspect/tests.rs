@@ -241,7 +241,7 @@ async fn incremental_is_batch(steps: &[Step]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 48, ..Config::default() })]
+    #![proptest_config(Config { cases: 16, ..Config::default() })]
 
     #[test]
     fn incremental_equals_batch(steps in steps()) {
