@@ -68,6 +68,9 @@ pub struct Service {
 pub struct Sighting {
     /// The discovery source: `net`.
     pub source: String,
+    /// The routing domain in which the address means something. Empty: the usual one.
+    #[serde(default)]
+    pub site: String,
     pub address: IpAddr,
     pub services: Vec<Service>,
     /// SHA-256 of the SSH host key, which joins a sighting with an inspected host. `None`: no SSH seen.

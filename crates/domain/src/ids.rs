@@ -47,8 +47,8 @@ macro_rules! ids {
 ids! {
     /// What we protect: a host, later also an image, a cloud resource, a device.
     AssetId,
-    /// One record of a discovery source having seen something.
-    SightingId,
+    /// What one source says of one thing. An asset is a cluster of records and has the identifier of the oldest.
+    RecordId,
     /// One reading of one asset.
     InspectionId,
     /// One (asset, package, vulnerability), for its whole life.

@@ -35,6 +35,23 @@ pub struct Identity {
     pub hostname: Option<String>,
     pub machine_id: Option<String>,
     pub addresses: Vec<IpAddr>,
+    #[serde(default)]
+    pub fqdn: Option<String>,
+    /// UUID of the SMBIOS. `None`: none that can be believed, or not to be read without more rights.
+    #[serde(default)]
+    pub system_uuid: Option<String>,
+    /// `vendor/serial`.
+    #[serde(default)]
+    pub serial: Option<String>,
+    /// `provider/instance`.
+    #[serde(default)]
+    pub cloud_instance: Option<String>,
+    /// Of the host's own cards, without those that move or are made up.
+    #[serde(default)]
+    pub macs: Vec<String>,
+    /// Fingerprints of its SSH host keys.
+    #[serde(default)]
+    pub ssh_host_keys: Vec<String>,
 }
 
 /// The operating system, from os-release.
@@ -94,16 +111,28 @@ impl Identity {
     /// reached by is one of the asset's, even where the asset itself does not know it (a translated address).
     #[must_use]
     pub fn learnt(&self, read: &Self, reached_by: Option<IpAddr>) -> Self {
-        let mut addresses = if read.addresses.is_empty() { &self.addresses } else { &read.addresses }.clone();
+        let mut addresses = newer(&read.addresses, &self.addresses);
         addresses.extend(reached_by);
         addresses.sort();
         addresses.dedup();
+        let either = |read: &Option<String>, known: &Option<String>| read.clone().or_else(|| known.clone());
         Self {
-            hostname: read.hostname.clone().or_else(|| self.hostname.clone()),
-            machine_id: read.machine_id.clone().or_else(|| self.machine_id.clone()),
+            hostname: either(&read.hostname, &self.hostname),
+            machine_id: either(&read.machine_id, &self.machine_id),
             addresses,
+            fqdn: either(&read.fqdn, &self.fqdn),
+            system_uuid: either(&read.system_uuid, &self.system_uuid),
+            serial: either(&read.serial, &self.serial),
+            cloud_instance: either(&read.cloud_instance, &self.cloud_instance),
+            macs: newer(&read.macs, &self.macs),
+            ssh_host_keys: newer(&read.ssh_host_keys, &self.ssh_host_keys),
         }
     }
+}
+
+/// The list that was read, or the one before where none was.
+fn newer<T: Clone>(read: &[T], known: &[T]) -> Vec<T> {
+    if read.is_empty() { known.to_vec() } else { read.to_vec() }
 }
 
 impl Inventory {
@@ -120,10 +149,10 @@ mod tests {
     #[test]
     fn what_could_not_be_read_stays_known() {
         let address = |last: u8| IpAddr::from([192, 0, 2, last]);
-        let known = Identity { hostname: Some("web".to_owned()), machine_id: None, addresses: vec![address(1)] };
+        let known = Identity { hostname: Some("web".to_owned()), addresses: vec![address(1)], ..Identity::default() };
         let nothing = Identity::default();
         assert_eq!(known.learnt(&nothing, None), known);
-        let read = Identity { hostname: None, machine_id: Some("0a".to_owned()), addresses: vec![address(7)] };
+        let read = Identity { machine_id: Some("0a".to_owned()), addresses: vec![address(7)], ..Identity::default() };
         let learnt = known.learnt(&read, Some(address(9)));
         assert_eq!((learnt.hostname.as_deref(), learnt.machine_id.as_deref()), (Some("web"), Some("0a")));
         assert_eq!(learnt.addresses, [address(7), address(9)], "an old lease goes, the address that answered stays");

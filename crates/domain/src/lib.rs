@@ -10,6 +10,7 @@ pub mod purl;
 pub mod cpe;
 pub mod inventory;
 pub mod asset;
+pub mod identity;
 pub mod exposure;
 pub mod scope;
 pub mod advisory;

@@ -1,5 +1,6 @@
 //! What all Linux hosts have in common, and the making of an inventory.
 
+mod identity;
 pub mod kernel;
 pub mod network;
 pub mod os_release;
@@ -14,7 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::component::Component;
-use domain::inventory::{Area, Gap, Identity, Inventory};
+use domain::inventory::{Area, Gap, Inventory};
 
 use crate::capture::{Capture, FollowUp, Probe, Reading};
 use crate::owners::{Builder, Owners};
@@ -22,16 +23,12 @@ use crate::pool::Pool;
 use crate::tree::Tree;
 use crate::{apk, deb, rpm};
 
-const HOSTNAME: Probe = Probe::File { path: "etc/hostname", bytes_max: 4096 };
-const MACHINE_ID: Probe = Probe::File { path: "etc/machine-id", bytes_max: 4096 };
 const KERNEL: Probe = Probe::File { path: "proc/sys/kernel/osrelease", bytes_max: 4096 };
 
-static PROBES: [Probe; 11] = [
+static PROBES: [Probe; 9] = [
     os_release::PROBE,
     stream::REPOSITORIES,
     ubuntu_pro::STATUS,
-    HOSTNAME,
-    MACHINE_ID,
     KERNEL,
     network::ADDRESSES,
     network::LISTENERS,
@@ -43,8 +40,8 @@ static PROBES: [Probe; 11] = [
 static IMAGE_PROBES: [Probe; 2] = [stream::CONTENT, stream::CONTENT_SETS];
 
 /// What to read on every Linux host.
-pub fn probes() -> &'static [Probe] {
-    &PROBES
+pub fn probes() -> impl Iterator<Item = &'static Probe> {
+    PROBES.iter().chain(&identity::PROBES)
 }
 
 /// What to read besides in a system that does not run.
@@ -80,7 +77,7 @@ pub(crate) fn inventory(capture: &Capture, follow_ups: &[(FollowUp, Reading)], p
     let mut platform = os_release::platform(capture, &mut gaps);
     let components = components(capture, follow_ups, pool, &mut gaps);
     platform.architecture = architecture(components.as_deref().unwrap_or_default());
-    let identity = identity(capture, &mut gaps);
+    let identity = identity::read(capture, &mut gaps);
     let mut inventory = Inventory {
         identity,
         platform,
@@ -163,14 +160,6 @@ fn architecture(components: &[Arc<Component>]) -> Option<String> {
     telling.iter().find_map(built_for)
 }
 
-fn identity(capture: &Capture, gaps: &mut Vec<Gap>) -> Identity {
-    let hostname = line(capture, &HOSTNAME, "etc/hostname", Area::Identity, gaps).filter(|name| is_hostname(name));
-    let machine_id = line(capture, &MACHINE_ID, "etc/machine-id", Area::Identity, gaps)
-        .filter(|id| id.len() == 32 && id.bytes().all(|c| c.is_ascii_hexdigit()));
-    let addresses = if capture.live { network::addresses(capture, gaps) } else { Vec::new() };
-    Identity { hostname, machine_id: machine_id.map(|id| id.to_ascii_lowercase()), addresses }
-}
-
 /// `uname -r` of the running kernel.
 fn running_kernel(capture: &Capture, gaps: &mut Vec<Gap>) -> Option<String> {
     let subject = "proc/sys/kernel/osrelease";
@@ -197,10 +186,6 @@ fn line(capture: &Capture, probe: &Probe, subject: &str, area: Area, gaps: &mut 
         }
         Reading::Missing | Reading::Files(_) => None,
     }
-}
-
-fn is_hostname(text: &str) -> bool {
-    text.len() <= 253 && text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.' | b'_'))
 }
 
 /// Short, and without control characters.

@@ -35,7 +35,7 @@ use crate::capture::{Capture, FollowUp, Probe, Reading};
 
 /// Everything to read on a host.
 pub fn probes() -> impl Iterator<Item = &'static Probe> {
-    host::probes().iter().chain(deb::probes()).chain(rpm::probes()).chain(apk::probes())
+    host::probes().chain(deb::probes()).chain(rpm::probes()).chain(apk::probes())
 }
 
 /// What to read besides in a system that does not run: what the making of an image left behind.

@@ -69,6 +69,7 @@ fn from_row(row: &Row) -> Result<Sighting, StoreError> {
     let address = row.text("address")?;
     Ok(Sighting {
         source: row.text("source")?,
+        site: String::new(),
         address: address.parse().map_err(|_| row.corrupt(format!("{address:?} is no address")))?,
         services: row.json("services")?,
         ssh_host_key: row.get("ssh_host_key")?,

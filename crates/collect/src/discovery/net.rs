@@ -145,6 +145,7 @@ async fn look(dialer: &Dialer<'_>, options: &Options, address: IpAddr, now: Time
     let look = match (live, failure) {
         (true, _) => Look::Live(Box::new(Sighting {
             source: SOURCE.to_owned(),
+            site: String::new(),
             address,
             services,
             ssh_host_key,

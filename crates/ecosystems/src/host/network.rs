@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use domain::command::Command;
+use domain::identity::{Kind, normalise};
 use domain::inventory::{Area, Gap, Listener, Protocol};
 use serde::Deserialize;
 
@@ -42,6 +43,13 @@ const fn listeners_command(root: bool) -> Command {
 #[derive(Deserialize)]
 struct Interface {
     #[serde(default)]
+    link_type: Option<String>,
+    /// Where the card's own address is not the one in use, this is it.
+    #[serde(default)]
+    permaddr: Option<String>,
+    #[serde(default)]
+    address: Option<String>,
+    #[serde(default)]
     addr_info: Vec<Address>,
 }
 
@@ -64,9 +72,28 @@ pub(crate) fn addresses(capture: &Capture, gaps: &mut Vec<Gap>) -> Vec<IpAddr> {
     })
 }
 
+/// The hardware addresses of the host's own cards.
+pub(super) fn macs(capture: &Capture) -> Vec<String> {
+    let Reading::Bytes(bytes) = capture.get(&ADDRESSES) else { return Vec::new() };
+    let interfaces = parse(bytes).unwrap_or_default();
+    let mut macs: Vec<String> = interfaces
+        .iter()
+        .filter(|interface| interface.link_type.as_deref() == Some("ether"))
+        .filter_map(|interface| interface.permaddr.as_deref().or(interface.address.as_deref()))
+        .filter_map(|mac| normalise(Kind::Mac, mac))
+        .take(ADDRESSES_MAX)
+        .collect();
+    macs.sort();
+    macs.dedup();
+    macs
+}
+
+fn parse(bytes: &[u8]) -> Result<Vec<Interface>, String> {
+    serde_json::from_slice(bytes).map_err(|error| format!("its output is not understood: {error}"))
+}
+
 fn parse_addresses(bytes: &[u8]) -> Result<Vec<IpAddr>, String> {
-    let interfaces: Vec<Interface> =
-        serde_json::from_slice(bytes).map_err(|error| format!("its output is not understood: {error}"))?;
+    let interfaces = parse(bytes)?;
     let mut addresses: Vec<IpAddr> = interfaces
         .iter()
         .flat_map(|interface| &interface.addr_info)

@@ -54,7 +54,11 @@ fn host(change: impl Fn(&str) -> Option<Reading>) -> Capture {
             "etc/hostname" => "web01\n",
             "etc/machine-id" => "0123456789abcdef0123456789ABCDEF\n",
             "proc/sys/kernel/osrelease" => "6.1.0-18-amd64\n",
-            "ip -j addr" => r#"[{"addr_info":[{"local":"192.0.2.7"}]}]"#,
+            "ip -j addr" => {
+                r#"[{"link_type":"ether","address":"3c:ec:ef:00:00:07","addr_info":[{"local":"192.0.2.7"}]},
+                {"link_type":"ether","address":"da:a1:19:00:00:01","permaddr":"3c:ec:ef:00:00:08"},
+                {"link_type":"ether","address":"02:42:ac:11:00:02"},{"link_type":"loopback","address":"00:00:00:00:00:00"}]"#
+            }
             name if name.starts_with("ss ") => "tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:((\"sshd\",pid=7,fd=3))\n",
             name if name.ends_with("-ls") => {
                 "1 0 lrwxrwxrwx 1 root root 0 Nov 25 03:36 /proc/7/exe -> /usr/sbin/sshd\n"
@@ -96,6 +100,58 @@ fn a_running_host() {
     let listeners = inventory.listeners.unwrap();
     let [listener] = &listeners[..] else { panic!("{listeners:?}") };
     assert_eq!((listener.process.as_deref(), listener.package.as_deref()), (Some("sshd"), Some("openssh-server")));
+}
+
+/// What a host answers to the questions of who it is.
+fn who(name: &str) -> Option<Reading> {
+    let text = match name {
+        "etc/hosts" => {
+            "127.0.0.1 localhost\n127.0.1.1 Web01.example.org web01 # by the installer\n10.0.0.9 web010.example.org\n"
+        }
+        "sys/class/dmi/id/product_uuid" => "EC2E1916-9099-7CAF-FD21-012345ABCDEF\n",
+        "sys/class/dmi/id/product_serial" => "ABC1234\n",
+        "sys/class/dmi/id/sys_vendor" => "Dell Inc.\n",
+        "var/lib/cloud/data/instance-id" => "i-0123456789abcdef0\n",
+        "etc/ssh/ssh_host_ed25519_key.pub" => {
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPVDqZHtUKqLwyPPO9cpNwlSyRGrNR1VvCKoZ6qbyZ3T root@web01\n"
+        }
+        _ => return None,
+    };
+    Some(Reading::Bytes(text.into()))
+}
+
+#[test]
+fn who_a_host_is() {
+    let identity = inspect(&host(who)).identity;
+    assert_eq!(identity.fqdn.as_deref(), Some("web01.example.org"));
+    assert_eq!(identity.serial.as_deref(), Some("dell inc./abc1234"));
+    assert_eq!(identity.cloud_instance.as_deref(), Some("aws/i-0123456789abcdef0"));
+    assert_eq!(identity.macs, ["3c:ec:ef:00:00:07", "3c:ec:ef:00:00:08"], "none that is made up");
+    // As `ssh-keygen -lf` prints it.
+    assert_eq!(identity.ssh_host_keys, ["SHA256:UtkGxJghKw1wpncuQ8xoDm6KXlW1vf04s6zy98Scdcw"]);
+    let swapped = "16192eec-9990-af7c-fd21-012345abcdef";
+    assert_eq!(identity.system_uuid.as_deref(), Some(swapped), "the lesser of both byte orders");
+
+    // What is not to be read without more rights is unknown, and no gap.
+    let denied = inspect(&host(|name| {
+        name.starts_with("sys/class/dmi").then(|| Reading::Failed("permission denied".to_owned())).or_else(|| who(name))
+    }));
+    assert_eq!((denied.identity.serial, denied.identity.system_uuid), (None, None));
+    assert_eq!(denied.gaps, []);
+
+    // A container is not the machine that it runs on.
+    let inside = inspect(&host(|name| {
+        (name == "run/systemd/container").then(|| Reading::Bytes(b"lxc\n".to_vec())).or_else(|| who(name))
+    }));
+    let identity = inside.identity;
+    assert_eq!((identity.serial, identity.system_uuid, identity.cloud_instance), (None, None, None));
+    assert_eq!((identity.macs.len(), identity.ssh_host_keys.len()), (0, 1));
+
+    // An identifier from a file that somebody wrote is no provider's.
+    let seeded = inspect(&host(|name| {
+        (name == "var/lib/cloud/data/instance-id").then(|| Reading::Bytes(b"iid-datasource-none\n".to_vec()))
+    }));
+    assert_eq!(seeded.identity.cloud_instance, None);
 }
 
 #[test]

@@ -114,6 +114,7 @@ async fn sightings_keep_the_latest(db: &Db) {
     let asset = insert_asset(db, 1).await;
     let sighting = |hour| Sighting {
         source: "net".to_owned(),
+        site: String::new(),
         address: "2001:db8::7".parse().unwrap(),
         services: Vec::new(),
         ssh_host_key: Some(format!("SHA256:{hour}")),

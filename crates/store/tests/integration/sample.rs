@@ -33,6 +33,7 @@ pub(crate) fn asset(number: u128) -> Asset {
             hostname: Some(format!("web{number:02}")),
             machine_id: Some(format!("{number:032x}")),
             addresses: vec!["10.0.0.1".parse().unwrap(), "127.0.0.1".parse().unwrap()],
+            ..Identity::default()
         },
         platform: None,
         tags: vec!["web".to_owned()],
@@ -77,6 +78,7 @@ pub(crate) fn inventory() -> Inventory {
             hostname: Some("web01".to_owned()),
             machine_id: Some("00000000000000000000000000000001".to_owned()),
             addresses: vec!["10.0.0.7".parse().unwrap()],
+            ..Identity::default()
         },
         platform: Platform {
             name: "Debian GNU/Linux 12 (bookworm)".to_owned(),

@@ -1,0 +1,32 @@
+//! What is shown of an asset where its sources differ: the best word, and every other one beside it.
+
+use jiff::Timestamp;
+
+use super::{Kind, Record, Seen, Source};
+use crate::ids::RecordId;
+
+/// What one record says of one attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim<'a> {
+    pub record: RecordId,
+    pub source: Source,
+    pub value: &'a str,
+    pub seen_at: Timestamp,
+}
+
+/// Every claim about an attribute, the one that counts first: by the rank of its source, then the newest.
+pub fn claims<'a>(records: &'a [Record], kind: Kind) -> Vec<Claim<'a>> {
+    let claim = |record: &'a Record, seen: &'a Seen| Claim {
+        record: record.id,
+        source: record.source,
+        value: &seen.identifier.value,
+        seen_at: seen.last_seen_at,
+    };
+    let mut claims: Vec<Claim<'a>> =
+        records.iter().flat_map(|record| record.of(kind).map(move |seen| claim(record, seen))).collect();
+    claims.sort_by(|a, b| {
+        let rank = a.source.cmp(&b.source).then(b.seen_at.cmp(&a.seen_at));
+        rank.then(a.record.cmp(&b.record)).then(a.value.cmp(b.value))
+    });
+    claims
+}
