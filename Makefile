@@ -10,7 +10,7 @@ ONCE ?=
 LISTEN ?= 127.0.0.1:8787
 export MIRROR DATA ONCE LISTEN
 
-.PHONY: help run test lint fmt tidy deny ui ui-test bench accuracy fuzz fixtures review lab clean
+.PHONY: help run test lint fmt tidy deny ui ui-test bench soak accuracy fuzz fixtures review lab clean
 
 help: ## List what can be done here
 	@echo "Usage: make TARGET [VARIABLE=value ...]"
@@ -29,6 +29,9 @@ help: ## List what can be done here
 	@echo
 	@echo "Variable of bench:"
 	@echo "  BENCH=     folder with generators of a workload; where there is none, our own generator makes one"
+	@echo
+	@echo "Variable of soak:"
+	@echo "  KILLS=     how often something is killed (default 200)"
 	@echo
 	@echo "Variables of fuzz:"
 	@echo "  FUZZ_SECONDS=  seconds for each target (default 10)"
@@ -65,6 +68,9 @@ ui-test: ui ## Type check and unit tests of the web page
 
 bench: ## Measure; writes target/bench.json and docs/benchmarks.md
 	@scripts/bench
+
+soak: ## Kill servers, scanner nodes and PostgreSQL at random under load, KILLS times (default 200)
+	@scripts/soak
 
 fuzz: ## Fuzz every parser of outside bytes, FUZZ_SECONDS for each; inputs that tell something new go to fuzz/corpus
 	cargo run --quiet --locked --package fuzz

@@ -11,6 +11,8 @@ pub mod feed;
 pub mod scope;
 pub mod credential;
 pub mod remediation;
+pub mod job;
+pub mod node;
 pub mod session;
 pub mod status;
 pub mod convert;

@@ -1,9 +1,13 @@
 //! The command line: a stable contract, described in `docs/book/src/cli.md` and covered by snapshots.
 
+mod work;
+
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+
+pub(crate) use work::{Jobs, JobsList, Node, NodeCommand, NodeWork};
 
 /// Continuous threat exposure management: find, rank, fix, prove.
 #[derive(Debug, Parser)]
@@ -72,6 +76,13 @@ pub(crate) enum Command {
     Discover(Discover),
     /// Show what would fix the findings, do it after confirmation, and prove it
     Remediate(Remediate),
+    /// What waits, what runs, what failed
+    Jobs {
+        #[command(subcommand)]
+        command: Option<Jobs>,
+    },
+    /// Inspect the assets of one scope from their own network, for a server elsewhere; or register such nodes there
+    Node(Node),
     /// Known assets
     #[command(subcommand)]
     Asset(Asset),
@@ -255,12 +266,24 @@ pub(crate) struct Serve {
     /// Further host names under which the page is reached
     #[arg(long, value_name = "NAME")]
     pub(crate) host_name: Vec<String>,
+    /// Certificates in PEM, the server's own first: speak TLS
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// The certificate's key in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// Folder or base URL to fetch feeds from instead of the publishers
     #[arg(long, value_name = "DIR|URL")]
     pub(crate) mirror: Option<String>,
     /// Mirror to fall back to when no publisher answers within 10 seconds; said loudly wherever it is used
     #[arg(long, value_name = "DIR")]
     pub(crate) bundled_sample: Option<PathBuf>,
+    /// Inspections that this node runs at once
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) inspections: u16,
+    /// Seconds after which the work of a node that says nothing goes to another one
+    #[arg(long, default_value_t = 60, value_name = "S", value_parser = clap::value_parser!(u32).range(2..=3600))]
+    pub(crate) lease_seconds: u32,
     /// Make this machine an asset and inspect it
     #[arg(long)]
     pub(crate) inspect_local: bool,

@@ -65,7 +65,7 @@ pub(crate) async fn engine(common: &Common) -> anyhow::Result<Engine> {
 }
 
 /// The data folder holds secrets and findings: nobody else may look into it.
-fn make_private(folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn make_private(folder: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -106,4 +106,20 @@ pub(crate) async fn credential(engine: &Engine, name: &str) -> anyhow::Result<Cr
 /// Reads `ssh://user@host[:port]`.
 pub(crate) fn parse_ssh(url: &str) -> anyhow::Result<SshTarget> {
     Ok(engine::inspect::parse_ssh(url).map_err(|error| Usage(error.to_string()))?)
+}
+
+/// Ends with the first of Ctrl-C and the service manager's signal.
+pub(crate) async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
 }

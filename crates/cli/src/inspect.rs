@@ -63,13 +63,7 @@ fn answer(asset: &str, result: &anyhow::Result<Outcome>) -> Value {
 
 fn sentence(asset: &str, result: &anyhow::Result<Outcome>) -> String {
     match result {
-        Ok(outcome) => format!(
-            "{asset}: {} new, {} ended, {} active findings, {} things unknown",
-            outcome.opened,
-            outcome.ended,
-            outcome.active,
-            outcome.undecided.len(),
-        ),
+        Ok(outcome) => format!("{asset}: {}", outcome.in_words()),
         Err(error) => format!("{asset}: UNKNOWN, the inspection failed: {}", engine::with_causes(error)),
     }
 }

@@ -15,6 +15,8 @@ mod explain;
 mod serve;
 mod asset;
 mod inspect;
+mod jobs;
+mod node;
 mod scope;
 mod credential;
 mod host_key;
@@ -74,6 +76,8 @@ fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Inspect(inspect) => context::block_on(inspect::run(&common, inspect)),
         Command::Discover(command) => context::block_on(discover::run(&common, command)),
         Command::Remediate(remediate) => context::block_on(remediate::run(&common, remediate)),
+        Command::Node(node) => context::block_on(node::run(&common, node)),
+        Command::Jobs { command } => context::block_on(jobs::run(&common, command)),
         Command::Asset(command) => context::block_on(asset::run(&common, command)),
         Command::Scope(command) => context::block_on(scope::run(&common, command)),
         Command::Credential(command) => context::block_on(credential::run(&common, command)),

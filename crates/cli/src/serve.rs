@@ -1,34 +1,29 @@
 //! `vigie serve`: page, API, feeds and inspections, unattended.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use domain::asset::Way;
-use domain::ids::AssetId;
+use domain::asset::{Asset, Way};
 use engine::Engine;
 use engine::discover::NewAsset;
-use engine::ingest::{Outcome, PROVIDER_TIME, Quiet, SyncOptions, sync};
 use engine::views::Filter;
+use engine::work::{Sources, Verb, Waited, WorkOptions, Worker};
+use futures_util::future::BoxFuture;
+use jiff::SignedDuration;
 use outside::Source;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use crate::args::{Common, Serve};
 use crate::context;
 use crate::exit::Exit;
 use crate::output::{self, findings};
 
-/// How often feeds are asked for news; the exact moment differs between installations.
-const SYNC_EVERY: Duration = Duration::from_secs(60 * 60);
-
-/// How often the schedule is looked at.
-const SCHEDULE_EVERY: Duration = Duration::from_secs(30);
-
-/// Inspections that run at once.
-const INSPECTIONS_MAX: usize = 8;
+/// How often the queue is looked at for what other nodes put there.
+const QUEUE_EVERY: Duration = Duration::from_secs(1);
 
 /// How long publishers may take to answer before the bundled sample is used.
 const PUBLISHERS_PATIENCE: Duration = Duration::from_secs(10);
@@ -46,54 +41,114 @@ pub(crate) async fn run(common: &Common, args: Serve) -> anyhow::Result<Exit> {
         .await
         .with_context(|| format!("listen on {}: is another Vigie running? choose another --listen", args.listen))?;
     let address = listener.local_addr()?;
+    let tls = match (&args.tls_certificate, &args.tls_key) {
+        (Some(certificates), Some(key)) => Some(server::Tls::read(certificates, key)?),
+        _ => None,
+    };
+    let scheme = if tls.is_some() { "https" } else { "http" };
     if let Some(token) = server::create_setup_token(&engine.db, engine.now()).await? {
-        output::line(format_args!("First start: make the administrator at http://{address}/setup#token={token}"))?;
+        output::line(format_args!("First start: make the administrator at {scheme}://{address}/setup#token={token}"))?;
         output::line("The link works once, for one hour; a restart prints a new one.")?;
     }
-    output::line(format_args!("Vigie is at http://{address}/"))?;
+    output::line(format_args!("Vigie is at {scheme}://{address}/"))?;
     let (stop, stopped) = watch::channel(false);
-    let state = server::State::new(Arc::clone(&engine), args.host_name.clone(), address);
-    let serving = tokio::spawn(server::serve(listener, state, wait_for(stopped.clone())));
-    tokio::select! {
-        finished = work(&engine, &args, stopped) => finished?,
-        () = stop_signal() => info!("stopping"),
-    }
+    let state = server::State::new(Arc::clone(&engine), args.host_name.clone(), address, lease(&args));
+    let serving = tokio::spawn(server::serve(listener, tls, state, wait_for(stopped.clone())));
+    engine.set_schedules().await?;
+    let working = tokio::spawn(worker(&engine, &args).run(stopped));
+    let first = async {
+        first_answers(&engine, &args).await?;
+        if !args.once {
+            // Work goes on until somebody stops it.
+            std::future::pending::<()>().await;
+        }
+        anyhow::Ok(())
+    };
+    let answered = tokio::select! {
+        answered = first => answered,
+        () = context::stop_signal() => {
+            info!("stopping");
+            Ok(())
+        }
+    };
     // Nobody is left to hear it if both tasks have ended.
     let _ = stop.send(true);
+    working.await.context("work")?;
     serving.await.context("serve")??;
     engine.db.close().await;
-    Ok(Exit::Clean)
+    answered.map(|()| Exit::Clean)
 }
 
-/// Everything that goes on behind the page. Returns when `--once` has had its answer.
-async fn work(engine: &Arc<Engine>, args: &Serve, stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
-    let local = if args.inspect_local { Some(local_asset(engine).await?) } else { None };
-    let source = choose_source(engine, args).await?;
-    synchronise(engine, &source).await;
-    if let Some(local) = local
-        && let Err(error) = engine.inspect(local).await
-    {
-        error!("{}", engine::with_causes(&error));
+/// How long a job stays with a node that says nothing.
+fn lease(args: &Serve) -> SignedDuration {
+    SignedDuration::from_secs(args.lease_seconds.into())
+}
+
+/// What works behind the page.
+fn worker(engine: &Arc<Engine>, args: &Serve) -> Arc<Worker> {
+    let sources =
+        ChosenSource { engine: Arc::clone(engine), mirror: args.mirror.clone(), sample: args.bundled_sample.clone() };
+    let options = WorkOptions {
+        holder: holder(),
+        lease: lease(args),
+        poll: QUEUE_EVERY,
+        inspections_max: args.inspections.into(),
+    };
+    Worker::new(Arc::clone(engine), options, Arc::new(sources))
+}
+
+/// What a start is for: new feeds, this machine inspected, the first priorities. What fails is said, and tried again by
+/// schedule.
+async fn first_answers(engine: &Engine, args: &Serve) -> anyhow::Result<()> {
+    let mut tx = engine.db.begin().await?;
+    let sync = engine.ask(&mut tx, Verb::Sync, "").await?;
+    tx.commit().await?;
+    if let Waited::Failed(reason) = engine.wait_for(sync).await? {
+        error!("feeds could not be synchronised: {reason}");
     }
-    if let Some(count) = args.first_priorities {
-        print_first(engine, count).await?;
+    if args.inspect_local {
+        let local = &local_asset(engine).await?;
+        let mut tx = engine.db.begin().await?;
+        let asked = engine.ask_inspection(&mut tx, local, "").await?;
+        tx.commit().await?;
+        if let Err(error) = engine.inspected(local, asked).await {
+            error!("{}", engine::with_causes(&error));
+        }
     }
-    if args.once {
-        return Ok(());
+    match args.first_priorities {
+        Some(count) => print_first(engine, count).await,
+        None => Ok(()),
     }
-    tokio::join!(keep_synchronised(engine, args, stopped.clone()), keep_inspecting(engine, stopped));
-    Ok(())
+}
+
+/// The name of this process, shown with the jobs that it has.
+fn holder() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{host} {}", std::process::id())
+}
+
+/// Where this server takes feeds from.
+struct ChosenSource {
+    engine: Arc<Engine>,
+    mirror: Option<String>,
+    sample: Option<PathBuf>,
+}
+
+impl Sources for ChosenSource {
+    fn choose(&self) -> BoxFuture<'_, anyhow::Result<Source>> {
+        Box::pin(choose_source(&self.engine, self.mirror.as_deref(), self.sample.as_deref()))
+    }
 }
 
 /// The mirror that was asked for; else the publishers; else, when none answers, the bundled sample, said loudly.
-async fn choose_source(engine: &Engine, args: &Serve) -> anyhow::Result<Source> {
+async fn choose_source(engine: &Engine, mirror: Option<&str>, sample: Option<&Path>) -> anyhow::Result<Source> {
     let options = context::client_options();
-    if let Some(mirror) = &args.mirror {
+    if let Some(mirror) = mirror {
         engine.set_sample(false).await?;
         return Ok(Source::mirror(mirror, options, engine.never_touch.clone()).await?);
     }
     let publishers = Source::publishers(options, engine.never_touch.clone())?;
-    let Some(sample) = &args.bundled_sample else { return Ok(publishers) };
+    let Some(sample) = sample else { return Ok(publishers) };
     if engine::ingest::probe_publishers(&publishers, PUBLISHERS_PATIENCE).await {
         engine.set_sample(false).await?;
         return Ok(publishers);
@@ -121,84 +176,14 @@ fn warn_of_sample(sample: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn synchronise(engine: &Engine, source: &Source) {
-    let options = SyncOptions {
-        data_dir: engine.data_dir.clone(),
-        source: source.clone(),
-        only: None,
-        accept_loss: Vec::new(),
-        now: engine.now(),
-        provider_time: PROVIDER_TIME,
-    };
-    match sync(&options, &Quiet).await {
-        Ok(report) => {
-            let updated = report.feeds.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Updated)).count();
-            info!(updated, "feeds synchronised");
-        }
-        Err(error) => error!("feeds could not be synchronised: {error}"),
-    }
-    match engine.rematch().await {
-        Ok(0) => {}
-        Ok(count) => info!(assets = count, "matched stored inventories with new knowledge"),
-        Err(error) => error!("stored inventories could not be matched: {}", engine::with_causes(&error)),
-    }
-}
-
-async fn keep_synchronised(engine: &Engine, args: &Serve, mut stopped: watch::Receiver<bool>) {
-    loop {
-        let spread = Duration::from_secs(u64::from(std::process::id() % 300));
-        if waited_until_stop(&mut stopped, SYNC_EVERY + spread).await {
-            return;
-        }
-        match choose_source(engine, args).await {
-            Ok(source) => synchronise(engine, &source).await,
-            Err(error) => error!("no source of feeds: {}", engine::with_causes(&error)),
-        }
-    }
-}
-
-async fn keep_inspecting(engine: &Arc<Engine>, mut stopped: watch::Receiver<bool>) {
-    loop {
-        if let Err(error) = inspect_due(engine).await {
-            error!("the schedule could not be followed: {}", engine::with_causes(&error));
-        }
-        if waited_until_stop(&mut stopped, SCHEDULE_EVERY).await {
-            return;
-        }
-    }
-}
-
-/// Inspects everything that is due, a few at once. One asset that fails never stops the others.
-async fn inspect_due(engine: &Arc<Engine>) -> anyhow::Result<()> {
-    // Another process may have activated new knowledge.
-    engine.rematch().await?;
-    engine.tick().await?;
-    let mut running = tokio::task::JoinSet::new();
-    for asset in engine.due().await? {
-        if running.len() >= INSPECTIONS_MAX {
-            running.join_next().await;
-        }
-        engine.note_try(asset.id).await?;
-        let engine = Arc::clone(engine);
-        running.spawn(async move {
-            match engine.inspect(asset.id).await {
-                Ok(outcome) => info!(asset.name, opened = outcome.opened, ended = outcome.ended, "inspected"),
-                Err(error) => warn!("{}", engine::with_causes(&error)),
-            }
-        });
-    }
-    while running.join_next().await.is_some() {}
-    Ok(())
-}
-
 /// This machine as an asset, made at the first start.
-async fn local_asset(engine: &Engine) -> anyhow::Result<AssetId> {
+async fn local_asset(engine: &Engine) -> anyhow::Result<Asset> {
     if let Some(asset) = engine.find_way(&Way::Local).await? {
-        return Ok(asset.id);
+        return Ok(Asset::clone(&asset));
     }
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let new = NewAsset { way: "local".to_owned(), name: Some(name), ..NewAsset::default() };
-    Ok(engine.make_known(&new).await?.id)
+    engine.make_known(&new).await
 }
 
 async fn print_first(engine: &Engine, count: usize) -> anyhow::Result<()> {
@@ -219,27 +204,7 @@ async fn print_first(engine: &Engine, count: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn waited_until_stop(stopped: &mut watch::Receiver<bool>, time: Duration) -> bool {
-    tokio::time::timeout(time, stopped.wait_for(|stop| *stop)).await.is_ok()
-}
-
 async fn wait_for(mut stopped: watch::Receiver<bool>) {
     // An error means that the sender is gone, which is a reason to stop too.
     let _ = stopped.wait_for(|stop| *stop).await;
-}
-
-/// Ends with the first of Ctrl-C and the service manager's signal.
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
-        }
-    }
 }

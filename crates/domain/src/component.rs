@@ -191,6 +191,26 @@ pub struct Component {
 }
 
 impl Component {
+    /// Every text in it.
+    pub fn texts(&self) -> [&str; 12] {
+        let Self {
+            ecosystem: _,
+            source,
+            source_version,
+            name,
+            version,
+            arch,
+            path,
+            kernel,
+            module,
+            origin,
+            owner,
+            cpe,
+            layer,
+        } = self;
+        [source, source_version, name, version, arch, path, kernel, module, origin, owner, cpe, layer]
+    }
+
     /// Where on the asset the package counts as one: the host for a distribution's packages, else its file or folder.
     pub fn place(&self) -> &str {
         if self.ecosystem.is_distribution() { "" } else { &self.path }

@@ -61,6 +61,8 @@ ids! {
     RunId,
     /// A queued piece of work.
     JobId,
+    /// A scanner node in another network.
+    NodeId,
     /// A person who may sign in.
     UserId,
     /// A signed-in browser.

@@ -29,6 +29,22 @@ pub struct Inventory {
     pub gaps: Vec<Gap>,
 }
 
+/// An inventory from elsewhere holds more than any asset has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("more {what} than the {limit} that are taken")]
+pub struct Excess {
+    what: &'static str,
+    limit: usize,
+}
+
+const COMPONENTS_MAX: usize = 200_000;
+const GAPS_MAX: usize = 20_000;
+const LISTENERS_MAX: usize = 100_000;
+const ADDRESSES_MAX: usize = 10_000;
+const PACKAGES_MAX: usize = 200_000;
+/// Of one name, version, path or reason.
+const TEXT_BYTES_MAX: usize = 4096;
+
 /// What tells this asset from another.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
@@ -136,6 +152,33 @@ fn newer<T: Clone>(read: &[T], known: &[T]) -> Vec<T> {
 }
 
 impl Inventory {
+    /// Refuses what no connector of ours would read: an inventory that comes from another machine is not to be trusted.
+    pub fn check_bounds(&self) -> Result<(), Excess> {
+        let most = |what, count: usize, limit| if count > limit { Err(Excess { what, limit }) } else { Ok(()) };
+        let components = self.components.as_deref().unwrap_or_default();
+        let listeners = self.listeners.as_deref().unwrap_or_default();
+        let stale = self.stale_packages.as_deref().unwrap_or_default();
+        most("components", components.len(), COMPONENTS_MAX)?;
+        most("gaps", self.gaps.len(), GAPS_MAX)?;
+        most("listeners", listeners.len(), LISTENERS_MAX)?;
+        most("addresses", self.identity.addresses.len(), ADDRESSES_MAX)?;
+        most("network cards", self.identity.macs.len(), ADDRESSES_MAX)?;
+        most("SSH host keys", self.identity.ssh_host_keys.len(), ADDRESSES_MAX)?;
+        most("packages with replaced files", stale.len(), PACKAGES_MAX)?;
+        let of_components = components.iter().flat_map(|component| component.texts());
+        let of_listeners = listeners.iter().flat_map(|listener| [&listener.process, &listener.package]).flatten();
+        let of_gaps = self.gaps.iter().flat_map(|gap| [&gap.subject, &gap.reason]);
+        let platform = [Some(&self.platform.name), self.platform.architecture.as_ref()].into_iter().flatten();
+        let release = self.platform.release.iter().flat_map(|release| [&release.distribution, &release.name]);
+        let who = &self.identity;
+        let named = [&who.hostname, &who.machine_id, &who.fqdn, &who.system_uuid, &who.serial, &who.cloud_instance];
+        let identity =
+            named.into_iter().chain([&self.running_kernel]).flatten().chain(&who.macs).chain(&who.ssh_host_keys);
+        let texts = of_gaps.chain(of_listeners).chain(platform).chain(release).chain(identity).chain(stale);
+        let longest = texts.chain([&self.product]).map(String::as_str).chain(of_components).map(str::len).max();
+        most("bytes in one text", longest.unwrap_or_default(), TEXT_BYTES_MAX)
+    }
+
     /// Whether the package list is whole: only then may a package that is not listed count as gone.
     pub fn packages_complete(&self) -> bool {
         self.components.is_some() && !self.gaps.iter().any(|gap| gap.area == Area::Packages)
@@ -145,6 +188,33 @@ impl Inventory {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_comes_from_elsewhere_is_bounded() {
+        let component = |name: &str| Arc::new(Component { name: name.to_owned(), ..Component::default() });
+        let inventory = |components: Vec<Arc<Component>>| Inventory {
+            identity: Identity::default(),
+            platform: Platform { name: "Debian".to_owned(), release: None, architecture: None },
+            components: Some(components),
+            running_kernel: None,
+            listeners: None,
+            reboot_required: None,
+            stale_packages: None,
+            product: String::new(),
+            gaps: Vec::new(),
+        };
+        let says = |inventory: &Inventory| inventory.check_bounds().map_err(|excess| excess.to_string());
+        assert_eq!(says(&inventory(vec![component("a"); COMPONENTS_MAX])), Ok(()));
+        let many = inventory(vec![component("a"); COMPONENTS_MAX + 1]);
+        assert_eq!(says(&many).unwrap_err(), "more components than the 200000 that are taken");
+        assert_eq!(says(&inventory(vec![component(&"a".repeat(TEXT_BYTES_MAX))])), Ok(()));
+        let long = inventory(vec![component(&"a".repeat(TEXT_BYTES_MAX + 1))]);
+        assert_eq!(says(&long).unwrap_err(), "more bytes in one text than the 4096 that are taken");
+        let mut gap = inventory(Vec::new());
+        let reason = "x".repeat(TEXT_BYTES_MAX + 1);
+        gap.gaps.push(Gap { area: Area::Packages, subject: String::new(), reason });
+        assert!(says(&gap).is_err());
+    }
 
     #[test]
     fn what_could_not_be_read_stays_known() {

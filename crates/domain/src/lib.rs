@@ -26,3 +26,4 @@ pub mod remediation;
 pub mod command;
 pub mod record;
 pub mod credential;
+pub mod node;

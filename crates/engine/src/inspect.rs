@@ -28,6 +28,7 @@ use store::Tx;
 use store::audit::Note;
 use store::finding::{Recording, Save, StoredFinding};
 use store::inspection::{Components, NewInspection};
+use store::queue::{Lease, Progress};
 
 pub use access::{Access, Keys, Login};
 pub use image::image;
@@ -37,6 +38,7 @@ use crate::Engine;
 use crate::detect::{Moved, detect};
 use crate::ingest::PREVIOUS_FILE;
 use crate::prioritize::undecided;
+use crate::work::Report;
 
 /// What one inspection, or one new knowledge file, did to one asset.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,6 +50,19 @@ pub struct Outcome {
     /// Findings that are active after it.
     pub active: u32,
     pub undecided: Vec<Undecided>,
+}
+
+impl Outcome {
+    /// The outcome for people.
+    pub fn in_words(&self) -> String {
+        format!(
+            "{} new, {} ended, {} active findings, {} things unknown",
+            self.opened,
+            self.ended,
+            self.active,
+            self.undecided.len(),
+        )
+    }
 }
 
 /// Reads the machine that this program runs on.
@@ -146,7 +161,7 @@ impl Engine {
     pub async fn inspect_at(&self, id: AssetId, at: Timestamp) -> anyhow::Result<Outcome> {
         let asset = store::asset::get(&self.db, id).await?.ok_or_else(|| anyhow!("there is no asset {id}"))?;
         match self.read(&asset).await {
-            Ok(inventory) => self.keep(&asset, &inventory, at).await,
+            Ok(inventory) => self.keep(&asset, &inventory, at, None).await,
             Err(error) => {
                 let reason = crate::with_causes(&error);
                 let mut tx = self.db.begin().await?;
@@ -158,20 +173,47 @@ impl Engine {
         }
     }
 
+    /// Inspects an asset for a job, and ends the job with what the inspection proves.
+    pub(crate) async fn inspect_for(&self, asset: &Asset, lease: &Lease) -> anyhow::Result<Outcome> {
+        let inventory = self.read(asset).await?;
+        self.keep(asset, &inventory, lease.started_at, Some(lease)).await
+    }
+
     /// Matches the last inventory of every asset with the knowledge in use, where that is newer than what it was matched
     /// with and says anything new of what the asset has. No asset is touched. Returns how many were matched again.
     pub async fn rematch(&self) -> anyhow::Result<u32> {
-        let Some(knowledge) = self.knowledge()? else { return Ok(0) };
+        self.rematch_telling(&Report::default()).await
+    }
+
+    /// As [`Engine::rematch`]; knowledge that comes into use meanwhile is taken into account.
+    pub(crate) async fn rematch_telling(&self, report: &Report) -> anyhow::Result<u32> {
+        let mut count = 0;
+        while let Some(knowledge) = self.knowledge()? {
+            count += self.rematch_with(&knowledge, report).await?;
+            if self.knowledge()?.is_none_or(|newest| newest.hash() == knowledge.hash()) {
+                break;
+            }
+        }
+        Ok(count)
+    }
+
+    async fn rematch_with(&self, knowledge: &Arc<Knowledge>, report: &Report) -> anyhow::Result<u32> {
         let hash = knowledge.hash();
-        let touched = self.touched(&knowledge).await?;
-        let mut matcher = Matcher::new(Arc::clone(&knowledge));
+        let total = store::asset::count_inspected(&self.db).await?;
+        report.set(Progress { done: 0, total: Some(total), text: format!("matching with knowledge {hash}") });
+        let touched = self.touched(knowledge).await?;
+        let mut matcher = Matcher::new(Arc::clone(knowledge));
         let mut components = Components::default();
         let (mut after, mut count) = (None, 0);
         loop {
             let page = store::inspection::latest_of_all(&self.db, after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(count) };
             after = Some(last.asset);
-            for summary in page.iter().filter(|summary| summary.knowledge != hash) {
+            for summary in &page {
+                report.advance();
+                if summary.knowledge == hash {
+                    continue;
+                }
                 if let Some(touched) = touched.as_ref().filter(|touched| touched.since == summary.knowledge) {
                     let ids = store::inspection::component_ids(&self.db, summary.asset).await?.unwrap_or_default();
                     if ids.iter().all(|id| !touched.components.contains(id)) {
@@ -181,7 +223,7 @@ impl Engine {
                         continue;
                     }
                 }
-                self.rematch_one(&knowledge, &mut matcher, &mut components, summary.asset).await?;
+                self.rematch_one(knowledge, &mut matcher, &mut components, summary.asset).await?;
                 count += 1;
             }
         }
@@ -206,8 +248,15 @@ impl Engine {
         inventory
     }
 
-    /// Keeps an inventory, and moves the findings by what it proves, in one transaction.
-    async fn keep(&self, asset: &Asset, inventory: &Inventory, at: Timestamp) -> anyhow::Result<Outcome> {
+    /// Keeps an inventory, and moves the findings by what it proves, in one transaction; a job that this was done for
+    /// ends in it. Where the job was lost, nothing is kept.
+    pub(crate) async fn keep(
+        &self,
+        asset: &Asset,
+        inventory: &Inventory,
+        at: Timestamp,
+        lease: Option<&Lease>,
+    ) -> anyhow::Result<Outcome> {
         let loaded = self.loaded()?;
         let hash = loaded.as_ref().map(|loaded| loaded.knowledge.hash()).unwrap_or_default();
         let matches = loaded.as_ref().map_or_else(Matches::default, |loaded| loaded.find(inventory));
@@ -236,6 +285,12 @@ impl Engine {
         }
         let moved = json!({ "inspection": inspection, "opened": outcome.opened, "ended": outcome.ended });
         tx.note_request(Note::new(self.now(), INSPECTED, asset.id).after(&moved));
+        if let Some(lease) = lease {
+            store::queue::finish(&mut tx, lease, &outcome.in_words(), self.now()).await?;
+        }
+        if self.knowledge()?.is_some_and(|newest| newest.hash() != hash) {
+            self.ask_rematch(&mut tx).await?;
+        }
         tx.commit().await.context("keep the inspection")?;
         Ok(outcome)
     }

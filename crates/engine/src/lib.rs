@@ -13,6 +13,7 @@ pub mod prioritize;
 pub mod evaluate;
 pub mod mobilize;
 pub mod schedule;
+pub mod work;
 pub mod views;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use jiff::Timestamp;
 use knowledge::{Knowledge, Matcher, Matches};
 use outside::NeverTouch;
 use store::Db;
+use tokio::sync::Notify;
 
 /// What was asked for cannot be done as asked; the text says why, to whoever asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +55,8 @@ pub struct Engine {
     pub data_dir: PathBuf,
     pub never_touch: NeverTouch,
     pub clock: Clock,
+    /// Tells the workers of this process that there is work.
+    pub wake: Notify,
     knowledge: RwLock<Option<Loaded>>,
     /// What inventories that are read now have in common.
     components: Mutex<Pool>,
@@ -79,7 +83,8 @@ struct Stamp {
 impl Engine {
     /// Opens the engine over a migrated store.
     pub fn new(db: Db, data_dir: PathBuf, never_touch: NeverTouch, clock: Clock) -> Self {
-        Self { db, data_dir, never_touch, clock, knowledge: RwLock::new(None), components: Mutex::default() }
+        let (wake, knowledge, components) = (Notify::new(), RwLock::new(None), Mutex::default());
+        Self { db, data_dir, never_touch, clock, wake, knowledge, components }
     }
 
     pub fn now(&self) -> Timestamp {

@@ -89,7 +89,7 @@ impl Engine {
     }
 }
 
-fn tried_key(asset: AssetId) -> String {
+pub(crate) fn tried_key(asset: AssetId) -> String {
     format!("inspection-tried-{asset}")
 }
 

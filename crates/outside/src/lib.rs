@@ -8,6 +8,7 @@ pub mod http;
 pub mod image;
 pub mod mirror;
 pub mod never_touch;
+pub mod peer;
 pub mod source;
 pub mod unpack;
 

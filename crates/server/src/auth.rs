@@ -176,7 +176,7 @@ fn session(name: &str, role: Role, expires_at: Timestamp) -> Session {
 }
 
 /// 256 bits from the system's source of randomness, in hex.
-fn random_token() -> SecretString {
+pub fn random_token() -> SecretString {
     let bytes: [u8; 32] = rand::rng().random();
     SecretString::from(hex::encode(bytes))
 }

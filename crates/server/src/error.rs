@@ -27,6 +27,10 @@ impl ApiError {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorised", "sign in first")
     }
 
+    pub(crate) fn unknown_node() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorised", "no node has this token, or it was removed")
+    }
+
     pub(crate) fn wrong_password() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "wrong_password", "the name or the password is wrong")
     }

@@ -9,7 +9,8 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use domain::ids::SessionId;
-use jiff::Timestamp;
+use domain::node::Node;
+use jiff::{SignedDuration, Timestamp};
 use store::session::Session;
 use store::user::Role;
 use store::{SecretString, StoreError, Tx};
@@ -20,6 +21,9 @@ use crate::error::ApiError;
 
 /// Name of the session's cookie.
 pub(crate) const COOKIE: &str = "vigie_session";
+
+/// When a node was last seen is noted in steps, so that not every request writes.
+const NODE_SEEN_STEP: SignedDuration = SignedDuration::from_mins(1);
 
 /// Somebody who has passed the gate.
 #[derive(Debug, Clone)]
@@ -56,6 +60,37 @@ impl<S: Send + Sync> FromRequestParts<S> for Principal {
     }
 }
 
+/// A scanner node that has passed its own gate.
+#[derive(Debug, Clone)]
+pub(crate) struct NodePrincipal(pub(crate) Node);
+
+/// Lets a request through that comes with a node's token. A removed node is refused from the next request on.
+pub(crate) async fn check_node(
+    Shared(state): Shared<State>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let engine = state.engine();
+    let token = bearer(request.headers()).ok_or_else(ApiError::unknown_node)?;
+    let node = store::node::find_by_token(&engine.db, &token).await?.ok_or_else(ApiError::unknown_node)?;
+    let now = engine.now();
+    if node.last_seen_at.is_none_or(|seen| now.duration_since(seen) >= NODE_SEEN_STEP) {
+        let mut tx = engine.db.begin().await?;
+        store::node::seen(&mut tx, node.id, now).await?;
+        tx.commit().await?;
+    }
+    request.extensions_mut().insert(NodePrincipal(node));
+    Ok(next.run(request).await)
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for NodePrincipal {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(ApiError::unknown_node)
+    }
+}
+
 async fn admit(state: &State, headers: &HeaderMap) -> Result<Principal, ApiError> {
     let token = token(headers).ok_or_else(ApiError::unauthorised)?;
     let engine = state.engine();
@@ -85,6 +120,13 @@ async fn keep_alive(state: &State, session: &Session, now: Timestamp) -> Timesta
             session.expires_at
         }
     }
+}
+
+/// A node's token, from the header for it.
+fn bearer(headers: &HeaderMap) -> Option<SecretString> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let token = value.strip_prefix("Bearer ")?;
+    (1..=128).contains(&token.len()).then(|| SecretString::from(token))
 }
 
 /// The session's token, from the cookie.

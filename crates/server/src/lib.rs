@@ -4,6 +4,7 @@
 //! the handlers of a noun: parameters, answer, handler. Answers are made from the engine's views in `wire.rs`.
 
 mod serve;
+mod tls;
 mod router;
 mod openapi;
 mod gate;
@@ -24,18 +25,22 @@ mod api {
     pub(crate) mod credential;
     pub(crate) mod feed;
     pub(crate) mod remediation;
+    pub(crate) mod job;
+    pub(crate) mod node;
 }
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use engine::Engine;
+use jiff::SignedDuration;
 use tokio::sync::Semaphore;
 
-pub use auth::create_setup_token;
+pub use auth::{create_setup_token, random_token};
 pub use openapi::openapi;
 pub use router::router;
 pub use serve::serve;
+pub use tls::Tls;
 
 use auth::Throttle;
 
@@ -47,22 +52,20 @@ struct Shared {
     engine: Arc<Engine>,
     /// Names under which the page may be asked for, in lower case, without the port.
     hosts: Vec<String>,
+    /// How long a job stays with a scanner node that says nothing.
+    lease: SignedDuration,
     throttle: Throttle,
     /// Password hashing takes 19 MB each: a flood of sign-ins may not take the machine's memory.
     hashing: Arc<Semaphore>,
-    /// Inspections that were asked for by hand; the scheduled ones have their own limit.
-    inspecting: Arc<Semaphore>,
 }
 
 /// Passwords hashed at once.
 const HASHING_MAX: usize = 2;
 
-/// Inspections asked for by hand at once.
-const INSPECTING_MAX: usize = 4;
-
 impl State {
-    /// `host_names` are names beside localhost and the address listened on.
-    pub fn new(engine: Arc<Engine>, host_names: Vec<String>, address: SocketAddr) -> Self {
+    /// `host_names` are names beside localhost and the address listened on; `lease` is for how long a scanner node has a
+    /// job.
+    pub fn new(engine: Arc<Engine>, host_names: Vec<String>, address: SocketAddr, lease: SignedDuration) -> Self {
         let mut hosts: Vec<String> = host_names.into_iter().map(|name| name.to_lowercase()).collect();
         hosts.extend(["localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned()]);
         hosts.push(match address {
@@ -72,9 +75,9 @@ impl State {
         Self(Arc::new(Shared {
             engine,
             hosts,
+            lease,
             throttle: Throttle::default(),
             hashing: Arc::new(Semaphore::new(HASHING_MAX)),
-            inspecting: Arc::new(Semaphore::new(INSPECTING_MAX)),
         }))
     }
 

@@ -2,12 +2,14 @@
 
 use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{Components, Content, Ref, RefOr, Response, ResponseBuilder, Responses};
 use wire_types::status::Problem;
 
 use crate::gate::COOKIE;
-use crate::router::{closed, open, slow};
+use crate::router::{closed, nodes, open, slow};
 
 /// What the handlers do not say.
 #[derive(OpenApi)]
@@ -28,6 +30,8 @@ use crate::router::{closed, open, slow};
         (name = "scopes", description = "Selected assets and their rules"),
         (name = "credentials", description = "Secrets go in and never come out"),
         (name = "feeds", description = "Where knowledge comes from"),
+        (name = "jobs", description = "What waits, what runs, what failed"),
+        (name = "node", description = "What scanner nodes ask, with a token of their own"),
         (name = "remediation", description = "What would fix findings, and what was done"),
     )
 )]
@@ -37,7 +41,7 @@ const PROBLEM: &str = "application/problem+json";
 
 /// The document, as JSON.
 pub fn openapi() -> String {
-    to_json(&complete(open().merge(closed()).merge(slow()).into_openapi()))
+    to_json(&complete(open().merge(closed()).merge(slow()).merge(nodes()).into_openapi()))
 }
 
 pub(crate) fn to_json(description: &utoipa::openapi::OpenApi) -> String {
@@ -51,8 +55,12 @@ pub(crate) fn complete(handlers: utoipa::openapi::OpenApi) -> utoipa::openapi::O
     let components = document.components.get_or_insert_with(Components::new);
     let cookie = ApiKeyValue::with_description(COOKIE, "Set by POST /api/v1/session");
     components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    let bearer =
+        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("Made by `vigie node add`")).build();
+    components.add_security_scheme("node", SecurityScheme::Http(bearer));
     for operation in document.paths.paths.values_mut().flat_map(operations) {
-        let is_open = operation.security.is_some();
+        let nobody = SecurityRequirement::default();
+        let is_open = operation.security.as_ref().is_some_and(|security| security.contains(&nobody));
         let responses = &mut operation.responses;
         as_problems(responses);
         if !is_open {

@@ -24,6 +24,9 @@ use crate::{State, api, auth, gate, host, openapi, pages};
 /// Nothing that people send here is larger: keys, scopes, decisions.
 const BODY_BYTES_MAX: usize = 256 * 1024;
 
+/// What a scanner node read of one asset.
+const INVENTORY_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 /// How long an answer may take.
 const TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -38,7 +41,9 @@ pub fn router(state: State) -> Router {
     let closed = closed().route_layer(middleware::from_fn(in_time));
     let slow = slow().route_layer(middleware::from_fn(in_a_long_time));
     let open = open().route_layer(middleware::from_fn(in_time));
-    let (routes, description) = open.merge(closed.merge(slow).route_layer(gate)).split_for_parts();
+    let for_nodes = middleware::from_fn_with_state(state.clone(), gate::check_node);
+    let nodes = nodes().route_layer(middleware::from_fn(in_time)).route_layer(for_nodes);
+    let (routes, description) = open.merge(closed.merge(slow).route_layer(gate)).merge(nodes).split_for_parts();
     let routes = routes
         .route("/api/v1/openapi.json", get(document(&openapi::complete(description))))
         .route("/healthz", get(|| async { "ok" }))
@@ -69,11 +74,25 @@ pub(crate) fn closed() -> OpenApiRouter<State> {
         .routes(routes!(api::feed::list_feeds))
         .routes(routes!(api::remediation::list_actions))
         .routes(routes!(api::remediation::list_runs))
+        .routes(routes!(api::job::list_jobs))
+        .routes(routes!(api::job::get_job))
+        .routes(routes!(api::job::cancel_job))
+        .routes(routes!(api::job::retry_job))
 }
 
 /// The same, where the answer takes its time.
 pub(crate) fn slow() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(api::asset::inspect_asset))
+}
+
+/// What is answered to scanner nodes. What they read is larger than what people send.
+pub(crate) fn nodes() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(api::node::hello))
+        .routes(routes!(api::node::claim))
+        .routes(routes!(api::node::heartbeat))
+        .routes(routes!(api::node::pin_host_key))
+        .merge(OpenApiRouter::new().routes(routes!(api::node::end)).layer(DefaultBodyLimit::max(INVENTORY_BYTES_MAX)))
 }
 
 /// The layers, the innermost first.

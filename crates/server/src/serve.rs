@@ -11,11 +11,14 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
-use crate::{State, router};
+use crate::{State, Tls, router};
 
 /// Connections at once; more wait until one of them ends.
 const CONNECTIONS_MAX: usize = 1024;
@@ -29,6 +32,7 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 /// Answers requests until `stop` ends; what is being answered then has a moment to end.
 pub async fn serve(
     mut listener: TcpListener,
+    tls: Option<Tls>,
     state: State,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
@@ -54,11 +58,21 @@ pub async fn serve(
             request.extensions_mut().insert(ConnectInfo(peer));
             request
         });
-        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned();
-        let connection = connections.watch(connection);
+        let (http, watcher) = (http.clone(), connections.watcher());
+        let tls = tls.clone();
         tokio::spawn(async move {
+            let service = TowerToHyperService::new(service);
             // A browser that goes away in the middle is its own affair.
-            if let Err(error) = connection.await {
+            let ended = match tls {
+                None => watcher.watch(http.serve_connection(TokioIo::new(stream), service).into_owned()).await,
+                Some(tls) => match shaken(&tls, stream).await {
+                    Ok(stream) => {
+                        watcher.watch(http.serve_connection(TokioIo::new(stream), service).into_owned()).await
+                    }
+                    Err(error) => Err(error.into()),
+                },
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%peer, "a connection broke: {error}");
             }
             drop(seat);
@@ -69,4 +83,10 @@ pub async fn serve(
         tracing::warn!("some requests were still being answered when Vigie stopped");
     }
     Ok(())
+}
+
+/// The handshake of TLS, in the time that the head of a request may take.
+async fn shaken<S: AsyncRead + AsyncWrite + Unpin>(tls: &Tls, stream: S) -> io::Result<TlsStream<S>> {
+    let accept = TlsAcceptor::from(Arc::clone(&tls.0)).accept(stream);
+    tokio::time::timeout(HEAD_TIME_MAX, accept).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }

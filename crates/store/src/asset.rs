@@ -105,6 +105,12 @@ pub async fn find_by_identifier<'a>(
         .collect()
 }
 
+/// How many assets were inspected and are not retired.
+pub async fn count_inspected<'a>(on: impl Into<On<'a>>) -> Result<u64, StoreError> {
+    let text = "select count(*) as assets from asset where last_inspected_at is not null and retired_at is null";
+    query("count inspected assets", text).one(on).await?.number("assets")
+}
+
 /// One page of all assets, retired ones included, in the order in which they became known. The cursor is the last
 /// asset of the page before.
 pub async fn list<'a>(on: impl Into<On<'a>>, after: Option<AssetId>, limit: usize) -> Result<Vec<Asset>, StoreError> {

@@ -27,6 +27,7 @@ pub mod setup_token;
 pub mod run;
 pub mod queue;
 pub mod schedule;
+pub mod node;
 pub mod meta;
 pub mod audit;
 pub mod backup;

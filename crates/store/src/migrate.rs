@@ -10,6 +10,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_start.sql"),
     include_str!("../migrations/0002_package_context.sql"),
     include_str!("../migrations/0003_audit_chain.sql"),
+    include_str!("../migrations/0004_jobs.sql"),
+    include_str!("../migrations/0005_nodes.sql"),
 ];
 
 /// The schema that this program writes.

@@ -1,19 +1,23 @@
 //! The job queue: claimed with a lease, delivered at least once, finished in the transaction of its results.
 //!
 //! A job whose holder dies is claimed again when its lease ends. The number of the attempt is the fence: whoever holds
-//! an older attempt can finish nothing.
+//! an older attempt can finish nothing. It only ever grows, also when a person has a job tried again.
+
+mod people;
 
 use domain::ids::JobId;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::db::{On, Tx};
+use crate::db::{Db, On, Tx};
 use crate::error::StoreError;
 use crate::sql::{Row, json, query};
+
+pub use people::{Job, Listing, cancel, count, get, list, retry};
 
 /// Work to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewJob {
-    /// The verb: `inspect`, `ingest`.
+    /// The verb: `inspect`, `sync`.
     pub kind: String,
     /// What it is done to: of one kind and key there is at most one job waiting or running.
     pub key: String,
@@ -22,6 +26,28 @@ pub struct NewJob {
     pub priority: i64,
     pub run_at: Timestamp,
     pub attempts_max: u32,
+    /// Of one lane at most one job runs at a time, whatever its kind. Empty: it runs beside everything.
+    pub lane: String,
+    /// Who may claim it. Empty: the servers; else the scanner nodes of that segment.
+    pub segment: String,
+    /// The person who asked for it. Empty: a schedule.
+    pub asked_by: String,
+}
+
+/// What a person waits for comes before what a schedule made.
+pub const PERSON_PRIORITY: i64 = 0;
+pub const SCHEDULED_PRIORITY: i64 = 10;
+
+/// What a holder is ready to take.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    pub kinds: &'a [&'a str],
+    pub segment: &'a str,
+    /// Nothing less urgent than this.
+    pub priority_max: i64,
+    /// Shown to people.
+    pub holder: &'a str,
+    pub lease: SignedDuration,
 }
 
 /// A claimed job. Only its holder may finish it, and only while nobody has claimed it again.
@@ -34,6 +60,8 @@ pub struct Lease {
     /// From 1 on.
     pub attempt: u32,
     pub attempts_max: u32,
+    /// When this attempt was begun.
+    pub started_at: Timestamp,
 }
 
 /// Where a job stands.
@@ -44,19 +72,29 @@ pub enum JobState {
     Done,
     /// Failed for good: a person has to look.
     Dead,
+    /// A person did not want it any more.
+    Cancelled,
+    /// Failed for good, and the same work was done, or failed, again since.
+    Superseded,
 }
 
-/// A job, for lists.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Job {
-    pub id: JobId,
-    pub kind: String,
-    pub key: String,
-    pub state: JobState,
-    pub attempts: u32,
-    pub run_at: Timestamp,
-    pub last_error: Option<String>,
-    pub ended_at: Option<Timestamp>,
+/// How far a running job is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    pub done: u64,
+    /// `None`: nobody knows yet.
+    pub total: Option<u64>,
+    pub text: String,
+}
+
+/// What a holder hears when it says that it is alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heartbeat {
+    Kept,
+    /// A person wants it to end: stop, and [`stop`] the job.
+    CancelAsked,
+    /// Somebody else has it: stop, and write nothing.
+    Lost,
 }
 
 /// What became of a failed attempt.
@@ -74,14 +112,19 @@ const RETRY_SECONDS_MIN: i64 = 30;
 const RETRY_SECONDS_MAX: i64 = 3600;
 /// Errors are kept up to this.
 const ERROR_CHARS_MAX: usize = 2000;
+/// Words about progress are kept up to this.
+const PROGRESS_CHARS_MAX: usize = 500;
+/// Lost races for one lane before a claim is given up until the next time.
+const RACES_MAX: usize = 8;
 
 /// Adds a job. `None`: the same work is waiting or running already.
 pub async fn enqueue(tx: &mut Tx, job: &NewJob, now: Timestamp) -> Result<Option<JobId>, StoreError> {
     let id = JobId::from_uuid(crate::new_id(now));
     let added = query(
         "enqueue the job",
-        "insert into job (id, kind, key, payload, priority, state, run_at, attempts, attempts_max, created_at)
-         values ($1, $2, $3, $4, $5, 'ready', $6, 0, $7, $8)
+        "insert into job (id, kind, key, payload, priority, state, run_at, attempts, attempts_max, created_at, lane,
+             segment, asked_by)
+         values ($1, $2, $3, $4, $5, 'ready', $6, 0, $7, $8, $9, $10, $11)
          on conflict (kind, key) where state in ('ready', 'leased') do nothing",
     )
     .bind(id)
@@ -92,60 +135,97 @@ pub async fn enqueue(tx: &mut Tx, job: &NewJob, now: Timestamp) -> Result<Option
     .bind(job.run_at)
     .bind(job.attempts_max.max(1))
     .bind(now)
+    .bind(job.lane.as_str())
+    .bind(job.segment.as_str())
+    .bind(job.asked_by.as_str())
     .execute(tx)
     .await?;
     Ok((added == 1).then_some(id))
 }
 
-/// Claims the most urgent job of these kinds, if one is due. Commit before working on it.
-pub async fn claim(
-    tx: &mut Tx,
-    kinds: &[&str],
-    holder: &str,
-    now: Timestamp,
-    lease: SignedDuration,
-) -> Result<Option<Lease>, StoreError> {
-    bury_abandoned(tx, now).await?;
-    let claimed = query(
-        "claim a job",
-        "update job set state = 'leased', attempts = attempts + 1, holder = $1, lease_until = $2
-         where id = (
-             select id from job
-             where kind in (select item.value from {texts $3})
-               and ((state = 'ready' and run_at <= $4) or (state = 'leased' and lease_until <= $4))
-             order by priority, run_at, id limit 1 {skip locked}
-         )
-         returning id, kind, key, payload, attempts, attempts_max",
-    )
-    .bind(holder)
-    .bind(now + lease)
-    .bind(json(kinds))
-    .bind(now)
-    .optional(tx)
-    .await?;
-    claimed.as_ref().map(lease_from_row).transpose()
+/// Adds a job that a person waits for, or makes the one that waits already as urgent; returns which one it is.
+pub async fn enqueue_urgent(tx: &mut Tx, job: &NewJob, now: Timestamp) -> Result<JobId, StoreError> {
+    // Between the two statements the job of the same work may end, so that this one is new.
+    loop {
+        if let Some(id) = enqueue(tx, job, now).await? {
+            return Ok(id);
+        }
+        let hastened = query(
+            "hasten the job",
+            "update job set priority = case when priority < $1 then priority else $1 end,
+                 run_at = case when state = 'ready' and run_at > $2 then $2 else run_at end
+             where kind = $3 and key = $4 and state in ('ready', 'leased') returning id",
+        )
+        .bind(job.priority)
+        .bind(job.run_at)
+        .bind(job.kind.as_str())
+        .bind(job.key.as_str())
+        .optional(&mut *tx)
+        .await?;
+        if let Some(row) = hastened {
+            return Ok(JobId::from_uuid(row.uuid("id")?));
+        }
+    }
 }
 
-/// Keeps a job for longer. `false`: it was lost to another holder, stop working on it.
+/// Claims the most urgent job that is due, in a transaction of its own: the work begins after it.
+pub async fn claim(db: &Db, claim: &Claim<'_>, now: Timestamp) -> Result<Option<Lease>, StoreError> {
+    for _ in 0..RACES_MAX {
+        let mut tx = db.begin().await?;
+        take_back(&mut tx, now).await?;
+        match claim_one(&mut tx, claim, now).await {
+            // Somebody took another job of the same lane in this instant: the next look sees it.
+            Err(StoreError::Taken { .. }) => continue,
+            claimed => {
+                let claimed = claimed?;
+                tx.commit().await?;
+                return Ok(claimed);
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Keeps a job for longer, and notes how far it is.
 pub async fn heartbeat(
     tx: &mut Tx,
     lease: &Lease,
+    progress: &Progress,
     now: Timestamp,
     extension: SignedDuration,
-) -> Result<bool, StoreError> {
-    let text = "update job set lease_until = $1 where id = $2 and state = 'leased' and attempts = $3";
-    let kept = query("keep the job", text).bind(now + extension).bind(lease.id).bind(lease.attempt).execute(tx).await?;
-    Ok(kept == 1)
+) -> Result<Heartbeat, StoreError> {
+    let text = "update job set lease_until = $1, progress_done = $2, progress_total = $3, progress_text = $4
+                where id = $5 and state = 'leased' and attempts = $6 returning cancel_asked_at";
+    let kept = query("keep the job", text)
+        .bind(now + extension)
+        .bind(int(progress.done))
+        .bind(progress.total.map(int))
+        .bind(clip(&progress.text, PROGRESS_CHARS_MAX))
+        .bind(lease.id)
+        .bind(lease.attempt)
+        .optional(tx)
+        .await?;
+    Ok(match kept {
+        None => Heartbeat::Lost,
+        Some(row) if row.instant_opt("cancel_asked_at")?.is_some() => Heartbeat::CancelAsked,
+        Some(_) => Heartbeat::Kept,
+    })
 }
 
-/// Ends a job, in the transaction that holds its results. Refuses a lost one: roll the results back.
-pub async fn finish(tx: &mut Tx, lease: &Lease, now: Timestamp) -> Result<(), StoreError> {
-    let text = "update job set state = 'done', ended_at = $1, last_error = null, holder = null, lease_until = null
-                where id = $2 and state = 'leased' and attempts = $3";
-    match query("finish the job", text).bind(now).bind(lease.id).bind(lease.attempt).execute(tx).await? {
-        0 => Err(lost(lease)),
-        _ => Ok(()),
-    }
+/// Ends a job, in the transaction that holds its results; `outcome` says in words what came of it. Refuses a lost one:
+/// roll the results back.
+pub async fn finish(tx: &mut Tx, lease: &Lease, outcome: &str, now: Timestamp) -> Result<(), StoreError> {
+    let text = "update job set state = 'done', ended_at = $1, last_error = null, lease_until = null,
+                    cancel_asked_at = null, progress_text = $2
+                where id = $3 and state = 'leased' and attempts = $4";
+    let ended = query("finish the job", text)
+        .bind(now)
+        .bind(clip(outcome, PROGRESS_CHARS_MAX))
+        .bind(lease.id)
+        .bind(lease.attempt)
+        .execute(&mut *tx)
+        .await?;
+    if ended == 0 { Err(lost(lease)) } else { supersede(tx, lease).await }
 }
 
 /// Notes that an attempt failed: it is tried again later, or the job is dead.
@@ -159,74 +239,151 @@ pub async fn fail(tx: &mut Tx, lease: &Lease, error: &str, now: Timestamp) -> Re
         Failed::Retry { run_at } => ("ready", run_at, None),
         Failed::Dead => ("dead", now, Some(now)),
     };
-    let text = "update job set state = $1, run_at = $2, ended_at = $3, last_error = $4, holder = null,
+    let text = "update job set state = case when cancel_asked_at is null then $1 else 'cancelled' end, run_at = $2,
+                    ended_at = case when cancel_asked_at is null then $3 else $4 end, last_error = $5,
                     lease_until = null
-                where id = $5 and state = 'leased' and attempts = $6";
-    let error: String = error.chars().take(ERROR_CHARS_MAX).collect();
+                where id = $6 and state = 'leased' and attempts = $7";
     let noted = query("note the failed job", text)
         .bind(state)
         .bind(run_at)
         .bind(ended_at)
-        .bind(error)
+        .bind(now)
+        .bind(clip(error, ERROR_CHARS_MAX))
         .bind(lease.id)
         .bind(lease.attempt)
-        .execute(tx)
+        .execute(&mut *tx)
         .await?;
-    if noted == 0 { Err(lost(lease)) } else { Ok(outcome) }
+    if noted == 0 {
+        return Err(lost(lease));
+    }
+    if outcome == Failed::Dead {
+        supersede(tx, lease).await?;
+    }
+    Ok(outcome)
 }
 
-/// The jobs in a state, by identifier, which is by age.
-pub async fn list<'a>(on: impl Into<On<'a>>, state: JobState, limit: usize) -> Result<Vec<Job>, StoreError> {
-    query(
-        "list jobs",
-        "select id, kind, key, state, attempts, run_at, last_error, ended_at from job
-         where state = $1 order by id limit $2",
-    )
-    .bind(state.as_str())
-    .bind(limit)
-    .all(on)
-    .await?
-    .iter()
-    .map(|row| from_row(row, state))
-    .collect()
+/// Ends a job that a person cancelled while it ran.
+pub async fn stop(tx: &mut Tx, lease: &Lease, now: Timestamp) -> Result<(), StoreError> {
+    let text = "update job set state = 'cancelled', ended_at = $1, lease_until = null
+                where id = $2 and state = 'leased' and attempts = $3";
+    match query("stop the job", text).bind(now).bind(lease.id).bind(lease.attempt).execute(tx).await? {
+        0 => Err(lost(lease)),
+        _ => Ok(()),
+    }
 }
 
-/// When the next waiting job is due, or the next lease ends. `None`: there is nothing to wait for.
-pub async fn next_at<'a>(on: impl Into<On<'a>>) -> Result<Option<Timestamp>, StoreError> {
-    let text = "select min(case when state = 'ready' then run_at else lease_until end) as next_at from job
-                where state in ('ready', 'leased')";
-    query("look for the next job", text).one(on).await?.instant_opt("next_at")
+/// Gives a job back that was not done, because its holder stops: the attempt does not count.
+pub async fn give_back(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
+    let text = "update job set state = 'ready', attempts_max = attempts_max + 1, lease_until = null
+                where id = $1 and state = 'leased' and attempts = $2";
+    match query("give the job back", text).bind(lease.id).bind(lease.attempt).execute(tx).await? {
+        0 => Err(lost(lease)),
+        _ => Ok(()),
+    }
 }
 
-/// Forgets jobs that were done before an instant. Dead ones stay until a person has seen them.
-pub async fn sweep(tx: &mut Tx, done_before: Timestamp) -> Result<u64, StoreError> {
-    let text = "delete from job where state = 'done' and ended_at < $1";
-    query("forget old jobs", text).bind(done_before).execute(tx).await
+/// The lease of a job that somebody says it holds. `None`: it was lost, or has ended.
+pub async fn held(tx: &mut Tx, id: JobId, attempt: u32, holder: &str) -> Result<Option<Lease>, StoreError> {
+    let text = "select id, kind, key, payload, attempts, attempts_max, started_at from job
+                where id = $1 and attempts = $2 and holder = $3 and state = 'leased' {lock}";
+    let row = query("look at the job", text).bind(id).bind(attempt).bind(holder).optional(tx).await?;
+    row.as_ref().map(lease_from_row).transpose()
+}
+
+/// When the next job of a segment is due, or the next lease ends. `None`: there is nothing to wait for.
+pub async fn next_at<'a>(on: impl Into<On<'a>>, segment: &str) -> Result<Option<Timestamp>, StoreError> {
+    let text = "select min(due) as next_at from (
+                    select min(run_at) as due from job where state = 'ready' and segment = $1
+                    union all select min(lease_until) as due from job where state = 'leased'
+                ) as next";
+    query("look for the next job", text).bind(segment).one(on).await?.instant_opt("next_at")
+}
+
+/// Forgets jobs that ended before an instant. Dead ones stay until a person has seen them.
+pub async fn sweep(tx: &mut Tx, ended_before: Timestamp) -> Result<u64, StoreError> {
+    let text = "delete from job where state in ('done', 'cancelled', 'superseded') and ended_at < $1";
+    query("forget old jobs", text).bind(ended_before).execute(tx).await
 }
 
 impl JobState {
+    pub const ALL: [Self; 6] = [Self::Ready, Self::Leased, Self::Done, Self::Dead, Self::Cancelled, Self::Superseded];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "ready",
             Self::Leased => "leased",
             Self::Done => "done",
             Self::Dead => "dead",
+            Self::Cancelled => "cancelled",
+            Self::Superseded => "superseded",
         }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+
+    /// Whether it is still to be done.
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Ready | Self::Leased)
     }
 }
 
-/// A job that took its holder down as often as it may be tried is never claimed again.
-async fn bury_abandoned(tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
+/// Takes jobs back whose leases have ended. One that took its holder down as often as it may be tried is never claimed
+/// again, and one that a person cancelled has ended.
+async fn take_back(tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
     query(
-        "bury abandoned jobs",
-        "update job set state = 'dead', ended_at = $1, holder = null, lease_until = null,
-             last_error = 'its holder stopped answering in every attempt'
-         where state = 'leased' and lease_until <= $1 and attempts >= attempts_max",
+        "take abandoned jobs back",
+        "update job set lease_until = null, last_error = 'its holder stopped answering',
+             state = case when cancel_asked_at is not null then 'cancelled'
+                          when attempts >= attempts_max then 'dead' else 'ready' end,
+             ended_at = case when cancel_asked_at is not null or attempts >= attempts_max then $1 else null end
+         where id in (
+             select id from job where state = 'leased' and lease_until <= $1 order by id {skip locked}
+         )",
     )
     .bind(now)
     .execute(tx)
     .await
     .map(drop)
+}
+
+async fn claim_one(tx: &mut Tx, claim: &Claim<'_>, now: Timestamp) -> Result<Option<Lease>, StoreError> {
+    let claimed = query(
+        "claim a job",
+        "update job set state = 'leased', attempts = attempts + 1, holder = $1, lease_until = $2, started_at = $3,
+             progress_done = 0, progress_total = null, progress_text = ''
+         where id = (
+             select waiting.id from job as waiting
+             where waiting.state = 'ready' and waiting.segment = $4 and waiting.priority <= $5
+               and waiting.run_at <= $3 and waiting.kind in (select item.value from {texts $6})
+               and (waiting.lane = '' or not exists (
+                   select 1 from job as running where running.lane = waiting.lane and running.state = 'leased'))
+             order by waiting.priority, waiting.run_at, waiting.id limit 1 {skip locked}
+         )
+         returning id, kind, key, payload, attempts, attempts_max, started_at",
+    )
+    .bind(claim.holder)
+    .bind(now + claim.lease)
+    .bind(now)
+    .bind(claim.segment)
+    .bind(claim.priority_max)
+    .bind(json(claim.kinds))
+    .optional(tx)
+    .await?;
+    claimed.as_ref().map(lease_from_row).transpose()
+}
+
+/// What failed for good before is no news once the same work has ended again.
+async fn supersede(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
+    let text = "update job set state = 'superseded' where kind = $1 and key = $2 and state = 'dead' and id <> $3";
+    query("supersede dead jobs", text)
+        .bind(lease.kind.as_str())
+        .bind(lease.key.as_str())
+        .bind(lease.id)
+        .execute(tx)
+        .await
+        .map(drop)
 }
 
 /// Doubles with every attempt; a quarter on top, from the job's own id, keeps many failures from returning as one.
@@ -242,6 +399,14 @@ fn lost(lease: &Lease) -> StoreError {
     StoreError::refused("finish the job", reason)
 }
 
+fn clip(text: &str, chars_max: usize) -> String {
+    text.chars().take(chars_max).collect()
+}
+
+fn int(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
 fn lease_from_row(row: &Row) -> Result<Lease, StoreError> {
     Ok(Lease {
         id: JobId::from_uuid(row.uuid("id")?),
@@ -250,18 +415,6 @@ fn lease_from_row(row: &Row) -> Result<Lease, StoreError> {
         payload: row.json("payload")?,
         attempt: row.number("attempts")?,
         attempts_max: row.number("attempts_max")?,
-    })
-}
-
-fn from_row(row: &Row, state: JobState) -> Result<Job, StoreError> {
-    Ok(Job {
-        id: JobId::from_uuid(row.uuid("id")?),
-        kind: row.text("kind")?,
-        key: row.text("key")?,
-        state,
-        attempts: row.number("attempts")?,
-        run_at: row.instant("run_at")?,
-        last_error: row.get("last_error")?,
-        ended_at: row.instant_opt("ended_at")?,
+        started_at: row.instant("started_at")?,
     })
 }

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::db::{On, Tx};
 use crate::error::StoreError;
-use crate::queue::{NewJob, enqueue};
+use crate::queue::{NewJob, SCHEDULED_PRIORITY, enqueue};
 use crate::sql::{Row, query};
 
 /// Work that comes back.
@@ -20,8 +20,6 @@ pub struct Schedule {
     pub next_at: Timestamp,
 }
 
-/// What a schedule made comes after what a person asked for.
-pub const SCHEDULED_PRIORITY: i64 = 10;
 const ATTEMPTS_MAX: u32 = 5;
 
 /// Sets a schedule. One that exists keeps its next instant, unless the new one is earlier.
@@ -56,6 +54,11 @@ pub async fn list<'a>(on: impl Into<On<'a>>) -> Result<Vec<Schedule>, StoreError
     Ok(schedules)
 }
 
+/// When the next schedule is due. `None`: there is none.
+pub async fn next_at<'a>(on: impl Into<On<'a>>) -> Result<Option<Timestamp>, StoreError> {
+    query("look at the schedules", "select min(next_at) as next_at from schedule").one(on).await?.instant_opt("next_at")
+}
+
 /// Enqueues what is due and sets the next instants; the answer is the number of jobs. Running it twice, or on two
 /// nodes, enqueues once. What was missed while nobody ran it is made up for once, not for every time.
 pub async fn enqueue_due(tx: &mut Tx, now: Timestamp) -> Result<usize, StoreError> {
@@ -72,6 +75,9 @@ pub async fn enqueue_due(tx: &mut Tx, now: Timestamp) -> Result<usize, StoreErro
             priority: SCHEDULED_PRIORITY,
             run_at: now,
             attempts_max: ATTEMPTS_MAX,
+            lane: String::new(),
+            segment: String::new(),
+            asked_by: String::new(),
         };
         enqueued += usize::from(enqueue(tx, &job, now).await?.is_some());
         query("set the next instant", "update schedule set next_at = $1 where name = $2")

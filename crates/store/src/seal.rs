@@ -3,11 +3,11 @@
 //! A sealed secret opens only as what it was sealed for: the bytes that name its row, column and destinations are
 //! authenticated with it.
 
+mod file;
+pub mod node;
+
 use std::fmt;
-use std::fs;
-use std::io;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chacha20poly1305::aead::{Aead as _, Generate as _, Payload};
 use chacha20poly1305::{Key, KeyInit as _, XChaCha20Poly1305, XNonce};
@@ -15,25 +15,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize as _, Zeroizing};
 
+pub use file::KeyFileError;
+
+use file::KEY_BYTES;
+
 /// The key under which all others are wrapped. It lives in a file beside the database and never in it.
 pub struct MasterKey(Zeroizing<[u8; KEY_BYTES]>);
-
-/// Why there is no master key.
-#[derive(Debug, thiserror::Error)]
-pub enum MasterKeyError {
-    #[error("cannot read the master key {}: {source}", path.display())]
-    Read { path: PathBuf, source: io::Error },
-    #[error("cannot make the master key {}: {source}", path.display())]
-    Create { path: PathBuf, source: io::Error },
-    #[error(
-        "others may read the master key {} (mode {mode:04o}): run `chmod 600` on it, and replace the secrets that it \
-         seals if anyone did",
-        path.display()
-    )]
-    Exposed { path: PathBuf, mode: u32 },
-    #[error("the master key {} is damaged: it should be 64 hexadecimal digits; restore it from where you keep a copy", path.display())]
-    Damaged { path: PathBuf },
-}
 
 /// Why a secret stays sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +33,6 @@ pub enum OpenError {
     Refused,
 }
 
-const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;
 const KEY_ID_BYTES: usize = 8;
@@ -56,29 +42,8 @@ const WRAPPED_BYTES: usize = NONCE_BYTES + KEY_BYTES + TAG_BYTES;
 
 impl MasterKey {
     /// Reads the key, or makes one where there is none. Refuses a file that others may read.
-    pub fn load_or_create(path: &Path) -> Result<Self, MasterKeyError> {
-        match Self::load(path) {
-            Err(MasterKeyError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                Self::create(path).map_err(|source| MasterKeyError::Create { path: path.to_owned(), source })?;
-                // Whoever created it first has won.
-                Self::load(path)
-            }
-            result => result,
-        }
-    }
-
-    /// Reads an existing key.
-    pub fn load(path: &Path) -> Result<Self, MasterKeyError> {
-        let failed = |source| MasterKeyError::Read { path: path.to_owned(), source };
-        let mode = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(MasterKeyError::Exposed { path: path.to_owned(), mode });
-        }
-        let text = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
-        let mut key = Zeroizing::new([0; KEY_BYTES]);
-        hex::decode_to_slice(text.trim(), key.as_mut_slice())
-            .map_err(|_| MasterKeyError::Damaged { path: path.to_owned() })?;
-        Ok(Self(key))
+    pub fn load_or_create(path: &Path) -> Result<Self, KeyFileError> {
+        file::load_or_create(path).map(Self)
     }
 
     /// A short name of the key, which says nothing about it.
@@ -109,30 +74,6 @@ impl MasterKey {
         let cipher = XChaCha20Poly1305::new_from_slice(&data_key).map_err(|_| OpenError::Refused)?;
         let secret = decrypt(&cipher, encrypted, bound)?;
         std::str::from_utf8(&secret).map(SecretString::from).map_err(|_| OpenError::Refused)
-    }
-
-    /// Writes a new key beside the path and links it there whole: no reader ever sees half a key, and of two
-    /// processes one wins.
-    fn create(path: &Path) -> io::Result<()> {
-        use io::Write as _;
-        let mut key = Key::generate();
-        let text = Zeroizing::new(format!("{}\n", hex::encode(key)));
-        key.zeroize();
-        let mut draft = path.as_os_str().to_owned();
-        draft.push(format!(".{}.new", std::process::id()));
-        let draft = PathBuf::from(draft);
-        let written = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft).and_then(
-            |mut file| {
-                file.write_all(text.as_bytes())?;
-                file.sync_all()
-            },
-        );
-        let linked = match written.and_then(|()| fs::hard_link(&draft, path)) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            result => result,
-        };
-        fs::remove_file(&draft)?;
-        linked
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
@@ -209,35 +150,5 @@ mod tests {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let sealed = key(&one).seal(&SecretString::from("geheim"), b"");
         assert_eq!(key(&other).open(&sealed, b"").unwrap_err(), OpenError::OtherMasterKey);
-    }
-
-    #[test]
-    fn the_key_is_made_once_private_and_read_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("master.key");
-        let first = MasterKey::load_or_create(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(MasterKey::load_or_create(&path).unwrap().id(), first.id());
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no draft stays behind");
-        assert!(!format!("{first:?}").contains(fs::read_to_string(&path).unwrap().trim()));
-    }
-
-    #[test]
-    fn a_key_that_others_may_read_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("master.key");
-        MasterKey::load_or_create(&path).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        let error = MasterKey::load_or_create(&path).unwrap_err();
-        assert!(matches!(error, MasterKeyError::Exposed { mode: 0o640, .. }), "{error}");
-    }
-
-    #[test]
-    fn a_damaged_key_is_never_replaced() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("master.key");
-        MasterKey::load_or_create(&path).unwrap();
-        fs::write(&path, "abc").unwrap();
-        assert!(matches!(MasterKey::load_or_create(&path), Err(MasterKeyError::Damaged { .. })));
     }
 }

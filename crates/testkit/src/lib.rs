@@ -4,3 +4,5 @@ pub mod db;
 pub mod image;
 pub mod lab;
 pub mod mirror;
+pub mod postgres;
+pub mod tls;

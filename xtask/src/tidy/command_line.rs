@@ -4,6 +4,8 @@ use super::sources::Source;
 
 /// Where the command line is defined.
 pub(super) const ARGUMENTS: &str = "crates/cli/src/args.rs";
+/// Where parts of it may be.
+const MORE_ARGUMENTS: &str = "crates/cli/src/args/";
 /// Where it is described.
 const PAGE: &str = "docs/book/src/cli.md";
 
@@ -14,7 +16,9 @@ pub(super) fn problems(sources: &[Source]) -> Vec<String> {
     let text_of = |path: &str| sources.iter().find(|source| source.path == path).map_or("", |source| &source.text);
     let (arguments, page) = (text_of(ARGUMENTS), text_of(PAGE));
     let mut problems = undescribed(&subcommands(arguments), page);
-    let options = options(arguments);
+    let is_more = |source: &&Source| source.path.starts_with(MORE_ARGUMENTS);
+    let more = sources.iter().filter(is_more).map(|source| source.text.as_str());
+    let options = options(&[arguments].into_iter().chain(more).collect::<Vec<_>>().join("\n"));
     let described = described_options(page);
     problems.extend(
         options

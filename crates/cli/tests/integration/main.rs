@@ -7,6 +7,8 @@ mod contract;
 mod honesty;
 mod whole_loop;
 mod killed;
+mod nodes;
+mod soak;
 mod statements;
 mod providers;
 mod browser;

@@ -94,7 +94,7 @@ impl World {
     }
 
     async fn inspect(&self, host: usize, versions: &[Option<u8>; 3]) -> Outcome {
-        self.engine.keep(&self.hosts[host], &inventory(versions), self.engine.now()).await.unwrap()
+        self.engine.keep(&self.hosts[host], &inventory(versions), self.engine.now(), None).await.unwrap()
     }
 
     /// Host, package, flaw and version of everything that is active, and what is undecided on each host.

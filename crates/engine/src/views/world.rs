@@ -11,6 +11,7 @@ use domain::verdict::Undecided;
 use jiff::Timestamp;
 use knowledge::{Knowledge, Matches};
 use store::finding::StoredFinding;
+use store::queue::JobState;
 
 use super::{AssetSummary, Filter, Row};
 use crate::Engine;
@@ -137,6 +138,12 @@ impl Engine {
             warnings.push(format!("The knowledge file is damaged, so verdicts may be missing: {damage}."));
         }
         warnings.extend(feed_warnings(&world.feeds, now));
+        match store::queue::count(&self.db, JobState::Dead).await? {
+            0 => {}
+            dead => warnings.push(format!(
+                "{dead} jobs failed for good: `vigie jobs list --state dead` says why, `vigie jobs retry` tries again."
+            )),
+        }
         let unknown: Vec<&str> =
             world.assets.values().filter(|asset| is_unknown(asset)).map(|asset| asset.name.as_str()).collect();
         if !unknown.is_empty() {

@@ -4,3 +4,4 @@
 
 mod ingest;
 mod schedule;
+mod work;

@@ -2,8 +2,6 @@
 
 #![expect(unused_qualifications, reason = "utoipa's macros qualify names")]
 
-use std::sync::Arc;
-
 use axum::extract::State as Shared;
 use domain::ids::AssetId;
 use engine::discover;
@@ -75,32 +73,22 @@ pub(crate) async fn get_asset(
     detail(&state, read_id(&id)?).await
 }
 
-/// Inspects an asset now, and answers when it is done.
+/// Inspects an asset now, before all scheduled work, and answers when it is done.
 #[utoipa::path(post, path = "/api/v1/assets/{id}/inspect", params(("id" = String, Path)), tag = "assets",
-    responses((status = 200, body = AssetDetail), (status = 404, body = Problem), (status = 502, body = Problem),
-        (status = 503, body = Problem)))]
+    responses((status = 200, body = AssetDetail), (status = 404, body = Problem), (status = 502, body = Problem)))]
 pub(crate) async fn inspect_asset(
     Shared(state): Shared<State>,
     principal: Principal,
     Path(id): Path<String>,
 ) -> Result<Json<AssetDetail>, ApiError> {
     let id = read_id(&id)?;
-    let engine = Arc::clone(&state.0.engine);
-    let busy = |_| ApiError::busy("as many inspections as may run at once were asked for already: try again");
-    let turn = Arc::clone(&state.0.inspecting).try_acquire_owned().map_err(busy)?;
+    let engine = state.engine();
     let mut tx = principal.begin(&state).await?;
-    if store::asset::get(&mut tx, id).await?.is_none() {
-        return Err(ApiError::not_found("asset"));
-    }
+    let asset = store::asset::get(&mut tx, id).await?.ok_or_else(|| ApiError::not_found("asset"))?;
     tx.note(Note::new(engine.now(), "asset.inspect", id));
+    let asked = engine.ask_inspection(&mut tx, &asset, &principal.name).await?;
     tx.commit().await?;
-    engine.note_try(id).await?;
-    // On its own, so that it ends properly when nobody waits for the answer any more.
-    let inspection = tokio::spawn(async move {
-        let _turn = turn;
-        engine.inspect(id).await
-    });
-    inspection.await.map_err(anyhow::Error::from)?.map_err(ApiError::failed)?;
+    engine.inspected(&asset, asked).await.map_err(ApiError::failed)?;
     detail(&state, id).await
 }
 

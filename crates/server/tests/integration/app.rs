@@ -3,17 +3,21 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, StatusCode, header};
 use engine::Engine;
+use engine::work::{Sources, WorkOptions, Worker};
+use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
-use outside::NeverTouch;
+use outside::{NeverTouch, Source};
 use serde_json::Value;
 use store::Db;
 use tempfile::TempDir;
+use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 /// The instant of every request, until a test lets time pass.
@@ -21,11 +25,25 @@ pub(crate) const NOW: &str = "2024-01-13T08:00:00Z";
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
+/// How long a job stays with whoever says nothing.
+const LEASE: SignedDuration = SignedDuration::from_mins(1);
+
 pub(crate) struct App {
     pub(crate) engine: Arc<Engine>,
     pub(crate) router: Router,
     pub(crate) data: TempDir,
     seconds: Arc<AtomicI64>,
+    /// Whatever works for this Vigie stops with it.
+    _stop: watch::Sender<bool>,
+}
+
+/// Nobody synchronises feeds here.
+struct NoSource;
+
+impl Sources for NoSource {
+    fn choose(&self) -> BoxFuture<'_, anyhow::Result<Source>> {
+        Box::pin(async { anyhow::bail!("there is no source of feeds in this test") })
+    }
 }
 
 /// What came back.
@@ -68,8 +86,16 @@ impl App {
         let clock: engine::Clock = Arc::new(move || now + SignedDuration::from_secs(passed.load(Ordering::Relaxed)));
         let engine = Arc::new(Engine::new(db, data.path().to_owned(), NeverTouch::default(), clock));
         let address: SocketAddr = "127.0.0.1:8787".parse().unwrap();
-        let router = server::router(server::State::new(Arc::clone(&engine), Vec::new(), address));
-        Self { engine, router, data, seconds }
+        let (stop, stopped) = watch::channel(false);
+        let options = WorkOptions {
+            holder: "test".to_owned(),
+            lease: LEASE,
+            poll: Duration::from_millis(50),
+            inspections_max: 2,
+        };
+        tokio::spawn(Worker::new(Arc::clone(&engine), options, Arc::new(NoSource)).run(stopped));
+        let router = server::router(server::State::new(Arc::clone(&engine), Vec::new(), address, LEASE));
+        Self { engine, router, data, seconds, _stop: stop }
     }
 
     /// Lets time pass.

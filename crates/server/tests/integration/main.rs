@@ -4,6 +4,8 @@
 
 mod app;
 mod gate;
+mod jobs;
+mod nodes;
 mod openapi;
 mod pages;
 mod queue;

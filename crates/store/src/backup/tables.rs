@@ -260,6 +260,14 @@ pub(super) const TABLES: &[Table] = &[
             ("last_error", Text),
             ("created_at", Int),
             ("ended_at", Int),
+            ("lane", Text),
+            ("segment", Text),
+            ("asked_by", Text),
+            ("started_at", Int),
+            ("cancel_asked_at", Int),
+            ("progress_done", Int),
+            ("progress_total", Int),
+            ("progress_text", Text),
         ],
         key: "id",
         identity: None,
@@ -309,6 +317,21 @@ pub(super) const TABLES: &[Table] = &[
         identity: Some("seq"),
     },
     Table { name: "audit_head", columns: &[("id", Int), ("seq", Int), ("hash", Text)], key: "id", identity: None },
+    Table {
+        name: "node",
+        columns: &[
+            ("id", Uuid),
+            ("name", Text),
+            ("scope_id", Uuid),
+            ("token_hash", Text),
+            ("public_key", Text),
+            ("created_at", Int),
+            ("last_seen_at", Int),
+            ("removed_at", Int),
+        ],
+        key: "id",
+        identity: None,
+    },
 ];
 
 impl Table {

@@ -1,6 +1,6 @@
 //! Parameters: five kinds, which behave alike in both engines.
 
-use domain::ids::{AssetId, CredentialId, FindingId, InspectionId, JobId, RunId, ScopeId, SessionId, UserId};
+use domain::ids::{AssetId, CredentialId, FindingId, InspectionId, JobId, NodeId, RunId, ScopeId, SessionId, UserId};
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
@@ -133,7 +133,7 @@ macro_rules! ids {
     )+};
 }
 
-ids!(AssetId, CredentialId, FindingId, InspectionId, JobId, RunId, ScopeId, SessionId, UserId);
+ids!(AssetId, CredentialId, FindingId, InspectionId, JobId, NodeId, RunId, ScopeId, SessionId, UserId);
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,140 @@
+//! What jobs do: one verb of the loop each, ended in the transaction of its results.
+
+use anyhow::{Context as _, anyhow};
+use domain::ids::AssetId;
+use jiff::SignedDuration;
+use store::queue::{self, Lease, Progress};
+use store::schedule::{self, Schedule};
+use tracing::info;
+
+use super::{Report, Sources};
+use crate::Engine;
+use crate::ingest::{self, PROVIDER_TIME, SyncOptions};
+
+/// The kinds of jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verb {
+    /// Brings the knowledge up to date.
+    Sync,
+    /// Matches stored inventories with new knowledge.
+    Rematch,
+    /// Moves findings by the clock, enqueues inspections that are due, forgets old jobs.
+    Clock,
+    /// Looks inside one asset.
+    Inspect,
+}
+
+/// How often feeds are asked for news; installations differ by a share of it.
+const SYNC_SECONDS: u32 = 60 * 60;
+
+/// How often every stored inventory is compared with the knowledge in use, beside each time that it changes.
+const REMATCH_SECONDS: u32 = 60 * 60;
+
+/// How often the clock is looked at.
+const CLOCK_SECONDS: u32 = 60;
+
+/// Jobs that have ended are kept for so long.
+const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+impl Verb {
+    pub const ALL: [Self; 4] = [Self::Sync, Self::Rematch, Self::Clock, Self::Inspect];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Rematch => "rematch",
+            Self::Clock => "clock",
+            Self::Inspect => "inspect",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verb| verb.as_str() == text)
+    }
+
+    /// How many of these one node does at once by schedule.
+    pub(super) const fn at_once(self, inspections_max: usize) -> usize {
+        match self {
+            Self::Sync | Self::Rematch | Self::Clock => 1,
+            Self::Inspect => inspections_max,
+        }
+    }
+}
+
+/// Does a job and ends it. An error means that nothing of it was kept.
+pub(super) async fn perform(
+    engine: &Engine,
+    sources: &dyn Sources,
+    verb: Verb,
+    lease: &Lease,
+    report: &Report,
+) -> anyhow::Result<()> {
+    match verb {
+        Verb::Sync => synchronise(engine, sources, lease, report).await,
+        Verb::Rematch => {
+            let count = engine.rematch_telling(report).await.context("match stored inventories")?;
+            if count > 0 {
+                info!(assets = count, "matched stored inventories with new knowledge");
+            }
+            engine.end(lease, &format!("{count} assets matched again")).await
+        }
+        Verb::Clock => {
+            let moved = engine.tick().await.context("move findings by the clock")?;
+            let enqueued = engine.enqueue_due().await.context("look for due inspections")?;
+            let mut tx = engine.db.begin().await?;
+            queue::sweep(&mut tx, engine.now() - KEPT).await?;
+            let outcome = format!("{moved} findings moved, {enqueued} inspections due");
+            queue::finish(&mut tx, lease, &outcome, engine.now()).await?;
+            Ok(tx.commit().await?)
+        }
+        Verb::Inspect => {
+            let id: AssetId = lease.key.parse().with_context(|| format!("{:?} is no asset", lease.key))?;
+            let asset = store::asset::get(&engine.db, id).await?.ok_or_else(|| anyhow!("there is no asset {id}"))?;
+            report.say(format!("reading {}", asset.name));
+            let outcome = engine.inspect_for(&asset, lease).await?;
+            info!(asset = asset.name, opened = outcome.opened, ended = outcome.ended, "inspected");
+            Ok(())
+        }
+    }
+}
+
+async fn synchronise(engine: &Engine, sources: &dyn Sources, lease: &Lease, report: &Report) -> anyhow::Result<()> {
+    let total = ingest::wanted(&engine.data_dir, None)?.len();
+    report.set(Progress { total: Some(total as u64), ..Progress::default() });
+    let options = SyncOptions {
+        data_dir: engine.data_dir.clone(),
+        source: sources.choose().await.context("choose where feeds come from")?,
+        only: None,
+        accept_loss: Vec::new(),
+        now: engine.now(),
+        provider_time: PROVIDER_TIME,
+    };
+    let summary = ingest::sync(&options, report).await.context("synchronise feeds")?.summary();
+    info!("feeds synchronised: {summary}");
+    let mut tx = engine.db.begin().await?;
+    queue::finish(&mut tx, lease, &summary, engine.now()).await?;
+    engine.ask_rematch(&mut tx).await?;
+    tx.commit().await?;
+    engine.wake.notify_one();
+    Ok(())
+}
+
+impl Engine {
+    /// Has the verbs come back that nobody asks for.
+    pub async fn set_schedules(&self) -> anyhow::Result<()> {
+        let every = [(Verb::Sync, SYNC_SECONDS), (Verb::Rematch, REMATCH_SECONDS), (Verb::Clock, CLOCK_SECONDS)];
+        let mut tx = self.db.begin().await?;
+        for (verb, every_seconds) in every {
+            let (name, payload) = (verb.as_str().to_owned(), serde_json::Value::Null);
+            let schedule = Schedule { kind: name.clone(), name, payload, every_seconds, next_at: self.now() };
+            schedule::set(&mut tx, &schedule).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    async fn end(&self, lease: &Lease, outcome: &str) -> anyhow::Result<()> {
+        let mut tx = self.db.begin().await?;
+        queue::finish(&mut tx, lease, outcome, self.now()).await?;
+        Ok(tx.commit().await?)
+    }
+}

@@ -1,0 +1,231 @@
+//! Scanner nodes at the API: their own gate, sealed errands, bounded posts, lost leases.
+
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode, header};
+use domain::ids::{JobId, NodeId};
+use domain::inventory::{Identity, Inventory, Platform};
+use domain::node::Node;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use store::queue::{self, JobState, Listing};
+use store::seal::node::{NodeKey, bound};
+use store::{ExposeSecret as _, SecretString};
+
+use crate::app::{Answer, App};
+
+struct Branch {
+    app: App,
+    cookie: String,
+    token: String,
+    node: Node,
+    key: NodeKey,
+}
+
+const HOST: &str = "192.0.2.7";
+
+impl Branch {
+    /// A scope with one host, and one node that has said hello.
+    async fn start() -> Self {
+        let (app, cookie) = App::start_signed_in().await;
+        let post = async |path: &str, body: Value| {
+            let answer = app.post(path, &cookie, body).await;
+            assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+            answer.json()
+        };
+        post("/api/v1/scopes", json!({ "name": "branch", "cidrs": ["192.0.2.0/24"] })).await;
+        let credential = json!({ "name": "fleet", "kind": "password", "user": "root", "secret": "geheim",
+            "destinations": ["192.0.2.0/24"] });
+        post("/api/v1/credentials", credential).await;
+        let scope = store::scope::find_by_name(&app.engine.db, "branch").await.unwrap().unwrap();
+        let node = Node {
+            id: NodeId::from_uuid(store::new_id(app.engine.now())),
+            name: "branch 1".to_owned(),
+            scope: scope.id,
+            public_key: None,
+            created_at: app.engine.now(),
+            last_seen_at: None,
+            removed_at: None,
+        };
+        let token = "ab".repeat(32);
+        let mut tx = app.engine.db.begin().await.unwrap();
+        store::node::add(&mut tx, &node, &SecretString::from(token.clone())).await.unwrap();
+        tx.commit().await.unwrap();
+        let key = NodeKey::load_or_create(&app.data.path().join("node.key")).unwrap();
+        let branch = Self { app, cookie, token, node, key };
+        branch
+            .app
+            .post(
+                "/api/v1/assets",
+                &branch.cookie,
+                json!({
+                    "way": format!("ssh://root@{HOST}:2222"), "name": "till", "credential": "fleet",
+                }),
+            )
+            .await;
+        branch
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Answer {
+        self.post_as(&self.token, path, body).await
+    }
+
+    async fn post_as(&self, token: &str, path: &str, body: Value) -> Answer {
+        let request = Request::post(format!("/api/v1/node/{path}"))
+            .header(header::HOST, "127.0.0.1:8787")
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::CONTENT_TYPE, "application/json");
+        self.app.request(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    async fn hello(&self) -> Answer {
+        let hello = json!({ "public_key": self.key.public().to_string(), "version": "1" });
+        self.post("hello", hello).await
+    }
+
+    /// Claims the one inspection that is due.
+    async fn claim(&self) -> Value {
+        let answer = self.post("claim", json!(null)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        answer.json()
+    }
+
+    async fn job(&self) -> queue::Job {
+        let all = Listing { states: &JobState::ALL, kind: Some("inspect"), before: None, limit: 10 };
+        queue::list(&self.app.engine.db, all).await.unwrap().remove(0)
+    }
+}
+
+fn inventory() -> Inventory {
+    Inventory {
+        identity: Identity::default(),
+        platform: Platform { name: "Debian".to_owned(), release: None, architecture: None },
+        components: Some(Vec::new()),
+        running_kernel: None,
+        listeners: None,
+        reboot_required: None,
+        stale_packages: None,
+        product: String::new(),
+        gaps: Vec::new(),
+    }
+}
+
+fn ended(errand: &Value, how: Value) -> (String, Value) {
+    let path = format!("jobs/{}/end", errand["job"].as_str().unwrap());
+    (path, json!({ "attempt": errand["attempt"], "how": how }))
+}
+
+#[tokio::test]
+async fn an_errand_goes_out_sealed_and_comes_back_whole() {
+    let branch = Branch::start().await;
+    branch.post("claim", json!(null)).await.problem(StatusCode::BAD_REQUEST);
+    let welcome = branch.hello().await.json();
+    assert_eq!((&welcome["name"], &welcome["lease_seconds"]), (&json!("branch 1"), &json!(60)), "{welcome}");
+    assert_eq!(branch.post("claim", json!(null)).await.status, StatusCode::NO_CONTENT, "nothing is due");
+    assert_eq!(branch.app.engine.enqueue_due().await.unwrap(), 1);
+    let errand = branch.claim().await;
+    assert!(!errand.to_string().contains("geheim"));
+    let hop = &errand["hops"][0];
+    assert_eq!((&hop["host"], &hop["port"], &hop["host_key"]), (&json!(HOST), &json!(2222), &Value::Null));
+    let job: JobId = errand["job"].as_str().unwrap().parse().unwrap();
+    let sealed = hex::decode(hop["secret"].as_str().unwrap()).unwrap();
+    let open = |login: &str| branch.key.open(&sealed, &bound(job, 1, login, "secret"));
+    assert_eq!(open(&format!("root@{HOST}:2222")).unwrap().expose_secret(), "geheim");
+    assert!(open("root@192.0.2.8:2222").is_err(), "for this host only");
+    assert_eq!(branch.job().await.holder.unwrap(), branch.node.holder());
+
+    // A new host key is pinned on the way of the job, and nowhere else.
+    let seen = |destination: &str, key: &str| json!({ "attempt": 1, "destination": destination, "key": key });
+    let pin = format!("jobs/{job}/host-key");
+    for (destination, key) in
+        [("192.0.2.8:2222", "ssh-ed25519 SHA256:x"), (&format!("{HOST}:2222"), "x"), (HOST, "ssh-ed25519 SHA256:x")]
+    {
+        branch.post(&pin, seen(destination, key)).await.problem(StatusCode::BAD_REQUEST);
+    }
+    let answer = branch.post(&pin, seen(&format!("{HOST}:2222"), "ssh-ed25519 SHA256:x")).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.text);
+    branch.post(&pin, seen(&format!("{HOST}:2222"), "ssh-ed25519 SHA256:y")).await.problem(StatusCode::CONFLICT);
+
+    let beat = format!("jobs/{job}/heartbeat");
+    let heard = branch.post(&beat, json!({ "attempt": 1, "text": "reading" })).await.json();
+    assert_eq!(heard, json!({ "cancel": false }));
+    assert_eq!(branch.job().await.progress.text, "reading");
+
+    let (path, body) = ended(&errand, json!({ "inventory": inventory() }));
+    assert_eq!(branch.post(&path, body.clone()).await.status, StatusCode::NO_CONTENT);
+    let asset = store::asset::find_by_name(&branch.app.engine.db, "till").await.unwrap().unwrap();
+    assert_eq!(asset.last_inspected_at, Some(branch.app.engine.now()));
+    assert_eq!(branch.job().await.state, JobState::Done);
+    branch.post(&path, body).await.problem(StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn what_a_node_lost_is_not_kept() {
+    let branch = Branch::start().await;
+    branch.hello().await;
+    branch.app.engine.enqueue_due().await.unwrap();
+    let first = branch.claim().await;
+    branch.app.pass(SignedDuration::from_mins(2));
+    let second = branch.claim().await;
+    assert_eq!((&second["job"], &second["attempt"]), (&first["job"], &json!(2)), "its lease has ended");
+    for how in [json!({ "inventory": inventory() }), json!({ "failed": "no route" }), json!("stopped")] {
+        let (path, body) = ended(&first, how);
+        branch.post(&path, body).await.problem(StatusCode::CONFLICT);
+    }
+    let asset = async || store::asset::find_by_name(&branch.app.engine.db, "till").await.unwrap().unwrap();
+    assert_eq!((asset().await.last_inspected_at, asset().await.last_error), (None, None));
+
+    let (path, body) = ended(&second, json!({ "failed": "no route\u{7}" }));
+    assert_eq!(branch.post(&path, body).await.status, StatusCode::NO_CONTENT);
+    let error = asset().await.last_error.unwrap();
+    assert!(error.contains("branch 1") && error.ends_with("no route"), "{error}");
+    assert_eq!(branch.job().await.state, JobState::Ready, "tried again later");
+}
+
+#[tokio::test]
+async fn what_a_node_sends_is_bounded() {
+    let branch = Branch::start().await;
+    branch.hello().await;
+    branch.app.engine.enqueue_due().await.unwrap();
+    let errand = branch.claim().await;
+    let mut long = inventory();
+    long.product = "x".repeat(5000);
+    let (path, body) = ended(&errand, json!({ "inventory": long }));
+    branch.post(&path, body).await.problem(StatusCode::BAD_REQUEST);
+    let (path, body) = ended(&errand, json!({ "failed": "x".repeat(40 << 20) }));
+    branch.post(&path, body).await.problem(StatusCode::PAYLOAD_TOO_LARGE);
+    for how in [json!({ "inventory": {} }), json!({ "other": 1 }), json!(null)] {
+        let (path, body) = ended(&errand, how);
+        branch.post(&path, body).await.problem(StatusCode::BAD_REQUEST);
+    }
+    assert_eq!(branch.job().await.state, JobState::Leased, "it is still the node's");
+}
+
+#[tokio::test]
+async fn a_node_is_no_person_and_a_person_no_node() {
+    let branch = Branch::start().await;
+    assert_eq!(branch.hello().await.status, StatusCode::OK);
+    let other = NodeKey::load_or_create(&branch.app.data.path().join("other.key")).unwrap();
+    let hello = json!({ "public_key": other.public().to_string(), "version": "1" });
+    branch.post("hello", hello).await.problem(StatusCode::CONFLICT);
+    branch.post("hello", json!({ "public_key": "x", "version": "1" })).await.problem(StatusCode::BAD_REQUEST);
+    for token in ["", "ab", &"cd".repeat(32)] {
+        branch.post_as(token, "claim", json!(null)).await.problem(StatusCode::UNAUTHORIZED);
+    }
+    let app = &branch.app;
+    app.post("/api/v1/node/claim", &branch.cookie, json!(null)).await.problem(StatusCode::UNAUTHORIZED);
+    let request = Request::builder()
+        .method(Method::GET)
+        .uri("/api/v1/assets")
+        .header(header::HOST, "127.0.0.1:8787")
+        .header(header::AUTHORIZATION, format!("Bearer {}", branch.token));
+    app.request(request.body(Body::empty()).unwrap()).await.problem(StatusCode::UNAUTHORIZED);
+
+    // Removed, it is refused at once, in the middle of a job too; what waits there is done by the servers.
+    branch.app.engine.enqueue_due().await.unwrap();
+    let errand = branch.claim().await;
+    let mut tx = app.engine.db.begin().await.unwrap();
+    store::node::remove(&mut tx, &branch.node, app.engine.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    let (path, body) = ended(&errand, json!({ "inventory": inventory() }));
+    branch.post(&path, body).await.problem(StatusCode::UNAUTHORIZED);
+}

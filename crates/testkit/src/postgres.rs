@@ -1,0 +1,76 @@
+//! A PostgreSQL server of one test alone, which the test may crash: it keeps what it has committed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::db::{as_owner, owner, programs, run};
+
+/// A running server, stopped and removed in the end. It listens on a Unix socket only.
+pub struct Postgres {
+    programs: PathBuf,
+    dir: TempDir,
+}
+
+impl Postgres {
+    /// Starts a server. `None`: there is no PostgreSQL on this machine; where `CI` is set that is a failure.
+    pub fn start() -> Option<Self> {
+        let programs = programs();
+        assert!(programs.is_some() || std::env::var_os("CI").is_none(), "where CI is set PostgreSQL must be there");
+        let server = Self { programs: programs?, dir: tempfile::tempdir().expect("a temporary folder can be made") };
+        if let Some((uid, gid)) = owner() {
+            std::os::unix::fs::chown(server.dir.path(), Some(uid), Some(gid)).expect("root gives folders away");
+        }
+        let init = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync", "-D"];
+        run(server.program("initdb").args(init).arg(server.data()));
+        server.go_on();
+        Some(server)
+    }
+
+    /// The place of its one database.
+    pub fn place(&self) -> String {
+        format!("postgres://postgres@localhost/postgres?host={}", self.dir.path().display())
+    }
+
+    /// Ends the server without letting it finish anything, and starts it again.
+    pub fn crash(&self) {
+        run(self.control().args(["-m", "immediate", "stop"]));
+        self.go_on();
+    }
+
+    fn go_on(&self) {
+        let socket = self.dir.path().display();
+        let settings = format!(
+            "-c listen_addresses='' -c shared_buffers=32MB -c max_connections=200 -c unix_socket_directories='{socket}'"
+        );
+        let mut start = self.control();
+        start.args(["-w", "-o", &settings, "-l"]).arg(self.dir.path().join("log")).arg("start");
+        run(start.stdout(Stdio::null()));
+    }
+
+    fn control(&self) -> Command {
+        let mut command = self.program("pg_ctl");
+        command.args(["-s", "-D"]).arg(self.data());
+        command
+    }
+
+    fn program(&self, name: &str) -> Command {
+        let mut command = as_owner(Command::new(self.programs.join(name)), owner());
+        command.env("LC_ALL", "C").current_dir("/");
+        command
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // It may be down already; its folder goes in any case.
+        let _ = self.control().args(["-m", "immediate", "stop"]).output();
+        let _: Result<(), _> = fs::remove_dir_all(Path::new(&self.data()));
+    }
+}
