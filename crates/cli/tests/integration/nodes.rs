@@ -66,7 +66,9 @@ impl Site {
     /// Starts a server, by the real clock; returns its address.
     fn serve(&self) -> (Running, String) {
         let mut command = self.lab.command(BINARY);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--lease-seconds", "3", "--mirror"]).arg(self.path("mirror"));
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--lease-seconds", "10", "--mirror"])
+            .arg(self.path("mirror"));
         command.arg("--tls-certificate").arg(&self.tls.certificate).arg("--tls-key").arg(&self.tls.key);
         command.arg("--data-dir").arg(self.vigie.data_dir());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
@@ -139,7 +141,8 @@ async fn a_node_inspects_and_a_killed_one_loses_nothing() {
 
     let node = Running(site.node(&address, &token).spawn().unwrap());
     let done = inspection(&db, "done", |job| job.state == JobState::Done).await;
-    assert_eq!((done.id, done.attempts), (waiting.id, 2), "claimed again: {done:?}");
+    // On a busy machine the second node may lose its lease too, and that is a further attempt.
+    assert!(done.id == waiting.id && done.attempts >= 2, "claimed again: {done:?}");
     let asset = store::asset::list(&db, None, 10).await.unwrap().remove(0);
     let findings = store::finding::of_asset(&db, asset.id).await.unwrap();
     assert_eq!((findings.len(), &asset.last_error), (10, &None), "{asset:?}");

@@ -86,7 +86,7 @@ async fn a_dead_job_is_a_warning_until_somebody_acts() {
     assert_eq!(job["state"], "cancelled", "{job}");
     app.post(&format!("{path}/cancel"), &cookie, json!({})).await.problem(StatusCode::CONFLICT);
     let noted: Vec<String> = app.changes().await.into_iter().map(|entry| entry.what).collect();
-    assert_eq!(noted, ["user.add", "job.retry", "job.cancel"], "what was refused is no change");
+    assert_eq!(noted, ["user.add", "session.start", "job.retry", "job.cancel"], "what was refused is no change");
 
     for id in ["00000000-0000-0000-0000-000000000001", "no id"] {
         let id = id.replace(' ', "%20");
