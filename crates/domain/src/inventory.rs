@@ -152,6 +152,21 @@ fn newer<T: Clone>(read: &[T], known: &[T]) -> Vec<T> {
 }
 
 impl Inventory {
+    /// An inventory of which only the platform is known so far.
+    pub fn of(platform: Platform) -> Self {
+        Self {
+            identity: Identity::default(),
+            platform,
+            components: None,
+            running_kernel: None,
+            listeners: None,
+            reboot_required: None,
+            stale_packages: None,
+            product: String::new(),
+            gaps: Vec::new(),
+        }
+    }
+
     /// Refuses what no connector of ours would read: an inventory that comes from another machine is not to be trusted.
     pub fn check_bounds(&self) -> Result<(), Excess> {
         let most = |what, count: usize, limit| if count > limit { Err(Excess { what, limit }) } else { Ok(()) };
@@ -193,15 +208,8 @@ mod tests {
     fn what_comes_from_elsewhere_is_bounded() {
         let component = |name: &str| Arc::new(Component { name: name.to_owned(), ..Component::default() });
         let inventory = |components: Vec<Arc<Component>>| Inventory {
-            identity: Identity::default(),
-            platform: Platform { name: "Debian".to_owned(), release: None, architecture: None },
             components: Some(components),
-            running_kernel: None,
-            listeners: None,
-            reboot_required: None,
-            stale_packages: None,
-            product: String::new(),
-            gaps: Vec::new(),
+            ..Inventory::of(Platform { name: "Debian".to_owned(), release: None, architecture: None })
         };
         let says = |inventory: &Inventory| inventory.check_bounds().map_err(|excess| excess.to_string());
         assert_eq!(says(&inventory(vec![component("a"); COMPONENTS_MAX])), Ok(()));

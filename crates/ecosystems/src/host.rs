@@ -78,17 +78,7 @@ pub(crate) fn inventory(capture: &Capture, follow_ups: &[(FollowUp, Reading)], p
     let components = components(capture, follow_ups, pool, &mut gaps);
     platform.architecture = architecture(components.as_deref().unwrap_or_default());
     let identity = identity::read(capture, &mut gaps);
-    let mut inventory = Inventory {
-        identity,
-        platform,
-        components,
-        running_kernel: None,
-        listeners: None,
-        reboot_required: None,
-        stale_packages: None,
-        product: String::new(),
-        gaps: Vec::new(),
-    };
+    let mut inventory = Inventory { identity, components, ..Inventory::of(platform) };
     if capture.live {
         inventory.running_kernel = running_kernel(capture, &mut gaps);
         let owners = owners_in_use(capture, follow_ups);

@@ -45,15 +45,18 @@ impl Pool {
         self.records.get(record).cloned()
     }
 
-    /// Notes what a record says.
+    /// Notes what a record says. Records that differ may say the same, so they have a bound of their own.
     pub(crate) fn note(&mut self, record: &[u8], component: Component) -> Arc<Component> {
+        if self.records.len() >= COMPONENTS_MAX {
+            self.records.clear();
+        }
         let component = self.one(component);
         self.records.insert(record.into(), Arc::clone(&component));
         component
     }
 
     fn add(&mut self, component: Arc<Component>) {
-        if self.components.len().max(self.records.len()) >= COMPONENTS_MAX {
+        if self.components.len() >= COMPONENTS_MAX {
             self.records.clear();
             self.components.retain(|component| Arc::strong_count(component) > 1);
             if self.components.len() > COMPONENTS_MAX / 2 {
@@ -66,23 +69,14 @@ impl Pool {
 
 #[cfg(test)]
 mod tests {
-    use domain::inventory::{Identity, Platform};
+    use domain::inventory::Platform;
 
     use super::*;
 
     fn inventory(names: &[&str]) -> Inventory {
         let component = |name: &&str| Arc::new(Component { name: (*name).to_owned(), ..Component::default() });
-        Inventory {
-            identity: Identity::default(),
-            platform: Platform { name: String::new(), release: None, architecture: None },
-            components: Some(names.iter().map(component).collect()),
-            running_kernel: None,
-            listeners: None,
-            reboot_required: None,
-            stale_packages: None,
-            product: String::new(),
-            gaps: Vec::new(),
-        }
+        let platform = Platform { name: String::new(), release: None, architecture: None };
+        Inventory { components: Some(names.iter().map(component).collect()), ..Inventory::of(platform) }
     }
 
     #[test]
@@ -108,5 +102,14 @@ mod tests {
         kept.iter().cloned().for_each(|component| pool.add(component));
         (100..=COMPONENTS_MAX).for_each(|n| pool.add(Arc::new(number(n))));
         assert_eq!(pool.components.len(), kept.len() + 1);
+    }
+
+    #[test]
+    fn records_that_say_the_same_are_bounded_too() {
+        let mut pool = Pool::default();
+        for number in 0..=COMPONENTS_MAX {
+            pool.note(&number.to_le_bytes(), Component::default());
+        }
+        assert_eq!((pool.components.len(), pool.records.len()), (1, 1));
     }
 }

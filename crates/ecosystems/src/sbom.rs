@@ -15,7 +15,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::component::{Component, Ecosystem};
-use domain::inventory::{Area, Gap, Identity, Inventory, Platform};
+use domain::inventory::{Area, Gap, Inventory, Platform};
 
 pub use names::release;
 pub(crate) use within::MANIFESTS;
@@ -174,15 +174,10 @@ impl Bill {
         };
         let shown = if self.name.is_empty() { name.to_owned() } else { self.name };
         Inventory {
-            identity: Identity::default(),
-            platform: Platform { name: shown, release, architecture: None },
             components: Some(self.components.into_iter().map(Arc::new).collect()),
-            running_kernel: None,
-            listeners: None,
-            reboot_required: None,
-            stale_packages: None,
             product: self.product,
             gaps: self.unusable.into_iter().map(gap).collect(),
+            ..Inventory::of(Platform { name: shown, release, architecture: None })
         }
     }
 }

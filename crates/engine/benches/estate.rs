@@ -219,13 +219,14 @@ async fn advisory(db: &Db, knowledge: &Knowledge, hosts: &[Inventory], at: Times
     }
     let (name, _) = counts.into_iter().max_by_key(|(_, count)| *count).context("no advisory is about any component")?;
     let mut shortest = f64::INFINITY;
+    let bare = Inventory { components: None, ..large.clone() };
     for _ in 0..ROUNDS {
         let start = Instant::now();
         let ids: Vec<i64> = store::inspection::components_named(db, &[name]).await?.into_iter().collect();
         let mut components = Components::default();
         components.read(db, &ids).await?;
         let concerned = ids.iter().filter_map(|id| components.get(*id).cloned()).collect();
-        black_box(knowledge.find(&Inventory { components: Some(concerned), ..large.clone() }));
+        black_box(knowledge.find(&Inventory { components: Some(concerned), ..bare.clone() }));
         shortest = shortest.min(start.elapsed().as_secs_f64());
     }
     Ok(shortest)

@@ -15,7 +15,7 @@ use collect::connectors::folder::{Folder, FolderError};
 use domain::asset::Asset;
 use domain::finding::{Change, Finding, FindingKey};
 use domain::ids::AssetId;
-use domain::inventory::{Area, Identity, Inventory, Platform};
+use domain::inventory::{Area, Inventory, Platform};
 use domain::verdict::Undecided;
 use domain::vulnerability::VulnerabilityId;
 use ecosystems::capture::{FollowUp, Probe, Reading};
@@ -119,17 +119,8 @@ pub fn file(path: &Path, bytes: &[u8]) -> Option<Inventory> {
 /// Something that has no system around it.
 fn application(path: &Path) -> Inventory {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    Inventory {
-        identity: Identity::default(),
-        platform: Platform { name, release: None, architecture: None },
-        components: Some(Vec::new()),
-        running_kernel: None,
-        listeners: None,
-        reboot_required: None,
-        stale_packages: None,
-        product: String::new(),
-        gaps: Vec::new(),
-    }
+    let platform = Platform { name, release: None, architecture: None };
+    Inventory { components: Some(Vec::new()), ..Inventory::of(platform) }
 }
 
 fn add(inventory: &mut Inventory, found: Found) {

@@ -10,8 +10,7 @@ mod matcher;
 mod ranges;
 mod verdict;
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use domain::component::{Component, Ecosystem, Package, Release};
@@ -25,18 +24,9 @@ use crate::lookup::{Coverage, Knowledge};
 pub use explain::{Considered, Explanation, Outcome};
 use installed::{Installed, Set, VERSIONS_MAX};
 use kernel::Kernels;
-use matcher::Known;
 pub use matcher::Matcher;
+use matcher::{Known, Part};
 use verdict::{Decision, Said, Surroundings, decide, vendor_status};
-
-// Components are sorted into their worlds by number.
-const _: () = {
-    let mut index = 0;
-    while index < Ecosystem::ALL.len() {
-        assert!(Ecosystem::ALL[index] as usize == index);
-        index += 1;
-    }
-};
 
 /// What the knowledge says of one inventory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -86,21 +76,15 @@ impl Matches {
 impl Knowledge {
     /// Matches one inventory.
     pub fn find(&self, inventory: &Inventory) -> Matches {
-        self.find_with(inventory, &mut None)
+        self.find_with(inventory, &mut Known::default())
     }
 
     /// Matches one inventory; what `known` has need not be judged again.
-    fn find_with(&self, inventory: &Inventory, known: &mut Option<&mut Known>) -> Matches {
+    fn find_with(&self, inventory: &Inventory, known: &mut Known) -> Matches {
         let mut matches = Matches::default();
-        let mut worlds: [Vec<&Arc<Component>>; Ecosystem::ALL.len()] = Default::default();
-        // What a distribution's package brought is the distribution's to judge.
-        for component in inventory.components.iter().flatten().filter(|component| component.owner.is_empty()) {
-            worlds[component.ecosystem as usize].push(component);
-        }
-        for (ecosystem, mut components) in Ecosystem::ALL.into_iter().zip(worlds) {
-            if components.is_empty() {
-                continue;
-            }
+        let parts = known.parts(inventory.components.as_deref().unwrap_or_default());
+        for parts in parts.chunk_by(|a, b| a.ecosystem == b.ecosystem) {
+            let ecosystem = parts[0].ecosystem;
             let release = match (ecosystem.is_distribution(), &inventory.platform.release) {
                 (false, _) => Release::none(),
                 (true, Some(release)) => release.clone(),
@@ -109,10 +93,8 @@ impl Knowledge {
                     continue;
                 }
             };
-            let order = |a: &&Arc<Component>, b: &&Arc<Component>| (&a.source, a.place()).cmp(&(&b.source, b.place()));
-            components.sort_by(order);
             match Finder::new(self, ecosystem, &release, &inventory.product) {
-                Ok(finder) => finder.all(&components, inventory, known, &mut matches),
+                Ok(finder) => finder.all(parts, inventory, known, &mut matches),
                 Err(damaged) => {
                     self.note(damaged);
                     matches.open.push(undecided(UndecidedKind::Feed, "knowledge", None, damaged.to_string()));
@@ -152,8 +134,8 @@ struct Finder<'a> {
 }
 
 /// The binaries of one package that are judged.
-struct Judged<'p, 'a> {
-    components: Cow<'p, [&'a Arc<Component>]>,
+struct Judged<'a> {
+    components: Vec<&'a Arc<Component>>,
     /// The newest one that is installed, where another one runs.
     newest: Option<(&'a Arc<Component>, ecosystems::Version<'a>)>,
 }
@@ -173,37 +155,29 @@ impl<'a> Finder<'a> {
     }
 
     /// Matches packages that are sorted by name and place.
-    fn all(
-        &self,
-        components: &[&'a Arc<Component>],
-        inventory: &'a Inventory,
-        known: &mut Option<&mut Known>,
-        matches: &mut Matches,
-    ) {
+    fn all(&self, parts: &[Part<'a>], inventory: &'a Inventory, known: &mut Known, matches: &mut Matches) {
         let ecosystem = self.surroundings.ecosystem;
         if self.coverage.is_none() {
             let reason = match ecosystem.is_distribution() {
                 true => "no feed here speaks for this release, so its packages cannot be judged".to_owned(),
-                false => format!("no feed here speaks for {ecosystem}: {} packages cannot be judged", components.len()),
+                false => format!("no feed here speaks for {ecosystem}: {} packages cannot be judged", parts.len()),
             };
             let subject = if ecosystem.is_distribution() { self.release.to_string() } else { ecosystem.to_string() };
             matches.open.push(undecided(UndecidedKind::Release, &subject, None, reason));
         }
-        let kernels = Kernels::of(components, inventory);
+        let of_kernels: Vec<&'a Arc<Component>> = components(parts.iter().filter(|part| part.kernel));
+        let kernels = Kernels::of(&of_kernels, inventory);
         matches.open.extend(kernels.undecided());
-        let world = known.as_mut().map_or(0, |known| known.world(&self.surroundings, self.release));
+        let world = known.world(&self.surroundings, self.release);
         let mut unlisted: BTreeMap<String, u64> = BTreeMap::new();
-        for package in components.chunk_by(|a, b| a.source == b.source && a.place() == b.place()) {
-            let judged = if Kernels::concern(package) {
-                let Some(judged) = kernels.judged(package) else { continue };
-                judged
+        for package in parts.chunk_by(|a, b| a.package == b.package) {
+            let first = package[0].component;
+            let verdict = if package.iter().any(|part| part.kernel) {
+                let Some(judged) = kernels.judged(&components(package)) else { continue };
+                known.verdict_on_kernel(world, first, &judged, || self.package(first, &judged))
             } else {
-                Judged { components: Cow::Borrowed(package), newest: None }
-            };
-            let judge = || self.package(package[0], &judged);
-            let verdict = match known {
-                None => Arc::new(judge()),
-                Some(known) => known.verdict(world, package[0], &judged, judge),
+                let judged = || Judged { components: components(package), newest: None };
+                known.verdict(world, package, || self.package(first, &judged()))
             };
             if !verdict.unlisted.is_empty() {
                 *unlisted.entry(verdict.unlisted.clone()).or_default() += 1;
@@ -217,7 +191,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Matches one package, of which `judged` are the binaries that count.
-    fn package(&self, first: &'a Component, judged: &Judged<'_, 'a>) -> Verdict {
+    fn package(&self, first: &'a Component, judged: &Judged<'a>) -> Verdict {
         let source = first.source.as_str();
         let mut verdict = Verdict {
             package: self.key(first),
@@ -247,15 +221,13 @@ impl<'a> Finder<'a> {
     }
 
     /// Whether the absence of a match proves something.
-    fn statements(
-        &self,
-        first: &'a Component,
-        judged: &Judged<'_, 'a>,
-        verdict: &mut Verdict,
-    ) -> Result<bool, Damaged> {
-        let (rows, by_binary) = self.rows(&judged.components)?;
+    fn statements(&self, first: &'a Component, judged: &Judged<'a>, verdict: &mut Verdict) -> Result<bool, Damaged> {
+        let mut components = judged.components.clone();
+        components.sort();
+        components.dedup();
+        let (rows, by_binary) = self.rows(&components)?;
         let mut decided = self.is_listed(&first.source, &rows, verdict)?;
-        for part in judged.components.chunks(VERSIONS_MAX) {
+        for part in components.chunks(VERSIONS_MAX) {
             let mut installed = Installed::of(
                 self.surroundings.ecosystem,
                 part,
@@ -271,7 +243,7 @@ impl<'a> Finder<'a> {
                 self.pair(pair, &mut installed, verdict)?;
             }
         }
-        if judged.components.len() > VERSIONS_MAX {
+        if components.len() > VERSIONS_MAX {
             merge(&mut verdict.matched);
         }
         Ok(decided)
@@ -419,6 +391,10 @@ impl<'a> Finder<'a> {
     }
 }
 
+fn components<'a: 'p, 'p>(parts: impl IntoIterator<Item = &'p Part<'a>>) -> Vec<&'a Arc<Component>> {
+    parts.into_iter().map(|part| part.component).collect()
+}
+
 /// The statements with the versions that each is about.
 fn said<'a>(rows: &[Claim<'a>], installed: &Installed<'_>) -> Vec<Said<'a>> {
     let about = |name: &str| match name {
@@ -431,19 +407,16 @@ fn said<'a>(rows: &[Claim<'a>], installed: &Installed<'_>) -> Vec<Said<'a>> {
         .collect()
 }
 
-/// Joins the matches of one package that was judged in parts.
+/// Joins the matches of one package that was judged in parts, each of components behind those of the part before.
 fn merge(matched: &mut Vec<Match>) {
     let mut parts = std::mem::take(matched);
     parts.sort_by(|a, b| a.vulnerability.cmp(&b.vulnerability));
-    for part in parts {
-        match matched.last_mut() {
-            Some(last) if last.vulnerability == part.vulnerability => {
-                let mut places: Vec<Arc<Component>> = last.places.iter().chain(part.places.iter()).cloned().collect();
-                places.sort();
-                places.dedup();
-                last.places = places.into();
-            }
-            _ => matched.push(part),
-        }
+    // Most findings of a package share their places, and go on to do so.
+    let mut joined: HashMap<Vec<*const Arc<Component>>, Arc<[Arc<Component>]>> = HashMap::new();
+    for alike in parts.chunk_by(|a, b| a.vulnerability == b.vulnerability) {
+        let key = alike.iter().map(|part| part.places.as_ptr()).collect();
+        let join = || alike.iter().flat_map(|part| part.places.iter().cloned()).collect();
+        let places = Arc::clone(joined.entry(key).or_insert_with(join));
+        matched.push(Match { places, ..alike[0].clone() });
     }
 }

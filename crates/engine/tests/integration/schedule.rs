@@ -6,7 +6,7 @@ use domain::asset::Asset;
 use domain::component::{Ecosystem, Package, Release};
 use domain::finding::{Change, Detection, Evidence, Fact, Finding, FindingKey, OpenedBy, Strength};
 use domain::ids::ScopeId;
-use domain::inventory::{Identity, Inventory, Platform};
+use domain::inventory::{Inventory, Platform};
 use domain::scope::{Requirement, Scope, Selector};
 use domain::vulnerability::VulnerabilityId;
 use engine::Engine;
@@ -51,17 +51,8 @@ impl World {
 
     /// As if the asset had just been inspected, with nothing on it.
     async fn inspected(&self, asset: &Asset) {
-        let inventory = Inventory {
-            identity: Identity::default(),
-            platform: Platform { name: "Debian".to_owned(), release: None, architecture: None },
-            components: Some(Vec::new()),
-            running_kernel: None,
-            listeners: None,
-            reboot_required: None,
-            stale_packages: None,
-            product: String::new(),
-            gaps: Vec::new(),
-        };
+        let platform = Platform { name: "Debian".to_owned(), release: None, architecture: None };
+        let inventory = Inventory { components: Some(Vec::new()), ..Inventory::of(platform) };
         let now = self.engine.now();
         let mut tx = self.engine.db.begin().await.unwrap();
         let new = NewInspection {

@@ -39,6 +39,16 @@ impl Set {
         self.0.iter().map(|word| word.count_ones()).sum()
     }
 
+    /// The versions before an index.
+    fn before(end: usize) -> Self {
+        let mut set = Self::default();
+        for (index, word) in set.0.iter_mut().enumerate() {
+            let count = end.saturating_sub(index * 64);
+            *word = if count >= 64 { u64::MAX } else { (1 << count) - 1 };
+        }
+        set
+    }
+
     fn insert(&mut self, index: usize) {
         self.0[index / 64] |= 1 << (index % 64);
     }
@@ -53,7 +63,11 @@ impl Set {
 
 /// One package's binaries by what statements compare with, usually a single version.
 pub(super) struct Installed<'a> {
+    /// Lowest first; those that cannot be compared come last.
     versions: Vec<Entry<'a>>,
+    comparable: usize,
+    /// Every binary with the index of its version, sorted by the binary.
+    components: Vec<(&'a Arc<Component>, usize)>,
     /// The newest version, where it is installed and does not run.
     newest: Option<Version<'a>>,
     /// The binaries of a set of versions; most findings of a package share one.
@@ -67,38 +81,46 @@ pub(super) struct Entry<'a> {
     pub(super) name: &'a str,
     /// Built in a module stream, so that statements about the plain package are about something else.
     pub(super) module: Option<&'a str>,
-    components: Vec<&'a Arc<Component>>,
 }
 
 impl<'a> Installed<'a> {
-    /// `by_binary`: statements name binaries, so each binary has a version of its own.
+    /// Of binaries that are sorted. `by_binary`: statements name binaries, so each binary has a version of its own.
     pub(super) fn of(
         ecosystem: Ecosystem,
         components: &[&'a Arc<Component>],
         newest: Option<Version<'a>>,
         by_binary: bool,
     ) -> Self {
-        let mut versions: Vec<Entry<'a>> = Vec::new();
-        for component in components {
-            let text = if by_binary { &component.version } else { &component.source_version };
-            let name = if by_binary { component.name.as_str() } else { "" };
+        let key = |component: &&'a Arc<Component>| -> (&'a str, &'a str, Option<&'a str>) {
             let module = module_of(component);
-            let same = |entry: &Entry<'a>| entry.text == text && entry.name == name && entry.module == module;
-            match versions.iter_mut().find(|entry| same(entry)) {
-                Some(entry) => entry.components.push(component),
-                None => {
-                    let version = Version::parse(ecosystem, text);
-                    versions.push(Entry { text, version, name, module, components: vec![component] });
-                }
+            if by_binary {
+                (&component.version, &component.name, module)
+            } else {
+                (&component.source_version, "", module)
             }
-        }
-        versions.sort_by(|a, b| match (&a.version, &b.version) {
+        };
+        let mut by_version: Vec<usize> = (0..components.len()).collect();
+        by_version.sort_by_key(|index| key(&components[*index]));
+        let alike = by_version.chunk_by(|a, b| key(&components[*a]) == key(&components[*b]));
+        let mut versions: Vec<(Entry<'a>, &[usize])> = alike
+            .map(|alike| {
+                let (text, name, module) = key(&components[alike[0]]);
+                (Entry { text, version: Version::parse(ecosystem, text), name, module }, alike)
+            })
+            .collect();
+        versions.sort_by(|(a, _), (b, _)| match (&a.version, &b.version) {
             (Ok(x), Ok(y)) => x.compare(y).then_with(|| (a.text, a.name).cmp(&(b.text, b.name))),
             (Ok(_), Err(_)) => std::cmp::Ordering::Less,
             (Err(_), Ok(_)) => std::cmp::Ordering::Greater,
             (Err(_), Err(_)) => (a.text, a.name).cmp(&(b.text, b.name)),
         });
-        Self { versions, newest, places: Vec::new() }
+        let mut components: Vec<(&'a Arc<Component>, usize)> = components.iter().map(|one| (*one, 0)).collect();
+        for (number, (_, alike)) in versions.iter().enumerate() {
+            alike.iter().for_each(|index| components[*index].1 = number);
+        }
+        let versions: Vec<Entry<'a>> = versions.into_iter().map(|(entry, _)| entry).collect();
+        let comparable = versions.iter().filter(|entry| entry.version.is_ok()).count();
+        Self { versions, comparable, components, newest, places: Vec::new() }
     }
 
     pub(super) fn entries(&self) -> &[Entry<'a>] {
@@ -113,7 +135,21 @@ impl<'a> Installed<'a> {
 
     /// Every version, those that cannot be compared included.
     pub(super) fn all(&self) -> Set {
-        self.filter(|_| true)
+        Set::before(self.versions.len())
+    }
+
+    /// Every version that can be compared.
+    pub(super) fn comparable(&self) -> Set {
+        Set::before(self.comparable)
+    }
+
+    /// The versions below a bound; `inclusive`: and those equal to it.
+    pub(super) fn below(&self, bound: &Version<'_>, inclusive: bool) -> Set {
+        let is_below = |entry: &Entry<'a>| {
+            let order = entry.version.as_ref().map(|version| version.compare(bound));
+            order.is_ok_and(|order| order.is_lt() || (inclusive && order.is_eq()))
+        };
+        Set::before(self.versions.partition_point(is_below))
     }
 
     /// The versions for which something holds.
@@ -143,12 +179,8 @@ impl<'a> Installed<'a> {
         if let Some((_, places)) = self.places.iter().find(|(known, _)| *known == set) {
             return Arc::clone(places);
         }
-        let entries = self.versions.iter().enumerate().filter(|(index, _)| set.contains(*index));
-        let mut places: Vec<Arc<Component>> =
-            entries.flat_map(|(_, entry)| &entry.components).map(|component| Arc::clone(component)).collect();
-        places.sort();
-        places.dedup();
-        let places: Arc<[Arc<Component>]> = places.into();
+        let of_set = self.components.iter().filter(|(_, version)| set.contains(*version));
+        let places: Arc<[Arc<Component>]> = of_set.map(|(component, _)| Arc::clone(component)).collect();
         self.places.push((set, Arc::clone(&places)));
         places
     }

@@ -1,6 +1,5 @@
 //! Kernels are judged by what runs, not by what is installed.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use domain::component::Component;
@@ -56,27 +55,26 @@ impl<'a> Kernels<'a> {
         })
     }
 
-    /// Whether a package has to do with kernels.
-    pub(super) fn concern(components: &[&'a Arc<Component>]) -> bool {
-        let is_source = |first: &&Arc<Component>| kernel::is_source(first.ecosystem, &first.source);
-        components.iter().any(|component| !component.kernel.is_empty()) || components.first().is_some_and(is_source)
+    /// Whether a component makes its package one that has to do with kernels.
+    pub(super) fn concern(component: &Component) -> bool {
+        !component.kernel.is_empty() || kernel::is_source(component.ecosystem, &component.source)
     }
 
     /// The binaries of a kernel's package that count. `None`: nobody knows which runs.
-    pub(super) fn judged<'p>(&self, components: &'p [&'a Arc<Component>]) -> Option<Judged<'p, 'a>> {
+    pub(super) fn judged(&self, components: &[&'a Arc<Component>]) -> Option<Judged<'a>> {
         let images: Vec<&'a Arc<Component>> = components.iter().copied().filter(|c| !c.kernel.is_empty()).collect();
         // Headers, tools and metapackages of a kernel's source carry none of its code.
         let counts = match self {
             Self::Running(release) | Self::Newest(release) => *release,
-            Self::Absent => return Some(Judged { components: Cow::default(), newest: None }),
+            Self::Absent => return Some(Judged { components: Vec::new(), newest: None }),
             Self::Unknown { .. } => return None,
         };
         let newest = match self {
             Self::Running(_) => newest(&images).ok().flatten(),
             _ => None,
         };
-        let components: Vec<_> = images.into_iter().filter(|image| image.kernel == counts).collect();
-        Some(Judged { components: Cow::Owned(components), newest })
+        let components = images.into_iter().filter(|image| image.kernel == counts).collect();
+        Some(Judged { components, newest })
     }
 }
 

@@ -31,11 +31,10 @@ pub(super) fn inside(
         let flags = row.flags.get();
         let (lower, upper) = (image.text(row.lower)?, image.text(row.upper)?);
         if flags & bound::EXACT != 0 {
-            let version = Version::parse(ecosystem, lower).ok();
-            let same = installed.filter(|entry| {
-                entry.text == lower
-                    || version.as_ref().zip(entry.version.as_ref().ok()).is_some_and(|(a, b)| a.compare(b).is_eq())
-            });
+            let same = match Version::parse(ecosystem, lower) {
+                Ok(version) => installed.below(&version, true).without(installed.below(&version, false)),
+                Err(_) => installed.filter(|entry| entry.text == lower),
+            };
             inside.set = inside.set.or(same);
             continue;
         }
@@ -48,27 +47,23 @@ pub(super) fn inside(
                 continue;
             }
         };
-        let found = installed.filter(|entry| {
-            let Ok(version) = &entry.version else { return false };
-            let above = low.as_ref().is_none_or(|low| {
-                let order = version.compare(low);
-                order.is_gt() || (order.is_eq() && flags & bound::LOWER_INCLUSIVE != 0)
-            });
-            above
-                && high.as_ref().is_none_or(|high| {
-                    let order = version.compare(high);
-                    order.is_lt() || (order.is_eq() && flags & bound::UPPER_INCLUSIVE != 0)
-                })
-        });
-        // A range without any end holds every version, whatever it looks like.
-        let found = if low.is_none() && high.is_none() { installed.all() } else { found };
+        let below = |bound: &Version<'_>, inclusive| installed.below(bound, inclusive);
+        let found = match (&low, &high) {
+            // A range without any end holds every version, whatever it looks like.
+            (None, None) => installed.all(),
+            (low, high) => {
+                let too_low = low.as_ref().map(|low| below(low, flags & bound::LOWER_INCLUSIVE == 0));
+                let low_enough = high.as_ref().map(|high| below(high, flags & bound::UPPER_INCLUSIVE != 0));
+                low_enough.unwrap_or_else(|| installed.comparable()).without(too_low.unwrap_or_default())
+            }
+        };
         let has_fix = flags & bound::UPPER != 0 && flags & bound::UPPER_INCLUSIVE == 0;
         if !found.is_empty() && has_fix && inside.fixed.is_none() {
             inside.fixed = Some(upper.to_owned());
         }
         inside.set = inside.set.or(found);
     }
-    let unparsable = installed.filter(|entry| entry.version.is_err()).without(inside.set);
+    let unparsable = installed.all().without(installed.comparable()).without(inside.set);
     if !unparsable.is_empty() && inside.reason.is_none() {
         inside.reason = installed.unparsable().next();
     }

@@ -108,9 +108,9 @@ impl<'a> Surroundings<'a> {
                 let text = self.image.text(row.version)?;
                 match Version::parse(self.ecosystem, text) {
                     Ok(fixed) => {
-                        let lower = |version: &Version<'_>| version.compare(&fixed).is_lt();
-                        word.affected = about.and(installed.filter(|e| e.version.as_ref().is_ok_and(lower)));
-                        word.unaffected = about.and(installed.filter(|e| e.version.as_ref().is_ok_and(|v| !lower(v))));
+                        let lower = installed.below(&fixed, false);
+                        word.affected = about.and(lower);
+                        word.unaffected = about.and(installed.comparable()).without(lower);
                         word.fixed = Some(text.to_owned());
                     }
                     Err(error) => word.open = Some(format!("the fixed version cannot be compared: {error}")),

@@ -274,3 +274,25 @@ fn a_match_is_as_sure_as_the_surest_who_says_so() {
     let sure: Vec<Confidence> = matches.matched().map(|found| found.confidence).collect();
     assert_eq!(sure, [Confidence::Medium, Confidence::High, Confidence::High]);
 }
+
+#[test]
+fn a_package_in_thousands_of_versions_is_one_package() {
+    let knowledge = knowledge_of(vec![
+        covers(bookworm()),
+        advisory("demo", "CVE-2099-0001", fixed("700")),
+        advisory("demo", "CVE-2099-0002", fixed("64")),
+        advisory("demo", "CVE-2099-0003", Statement::Open),
+    ]);
+    let components: Vec<String> = (0..1300).rev().map(|version| format!("demo {version}")).collect();
+    let components: Vec<&str> = components.iter().map(String::as_str).collect();
+    let matches = knowledge.find(&inventory(&components));
+    let found: Vec<(&str, usize, u32)> = matches
+        .matched()
+        .map(|found| {
+            let highest = found.places.iter().map(|place| place.version.parse::<u32>().expect("a number")).max();
+            (found.vulnerability.as_str(), found.places.len(), highest.expect("a place"))
+        })
+        .collect();
+    assert_eq!(found, [("CVE-2099-0001", 700, 699), ("CVE-2099-0002", 64, 63), ("CVE-2099-0003", 1300, 1299)]);
+    assert!(matches.matched().all(|found| found.places.is_sorted()));
+}

@@ -3,7 +3,7 @@
 use domain::advisory::{Advisory, Statement};
 use domain::component::{Component, Ecosystem, Release};
 use domain::feed::FeedSnapshot;
-use domain::inventory::{Identity, Inventory, Platform};
+use domain::inventory::{Inventory, Platform};
 use domain::record::{Flaw, Record};
 use domain::vulnerability::VulnerabilityId;
 use knowledge::{Builder, Knowledge, Matches};
@@ -76,16 +76,10 @@ pub(crate) fn component(text: &str) -> Component {
 }
 
 pub(crate) fn inventory(components: &[&str]) -> Inventory {
+    let platform = Platform { name: "Debian".to_owned(), release: Some(bookworm()), architecture: None };
     Inventory {
-        identity: Identity::default(),
-        platform: Platform { name: "Debian".to_owned(), release: Some(bookworm()), architecture: None },
         components: Some(components.iter().map(|text| component(text).into()).collect()),
-        running_kernel: None,
-        listeners: None,
-        reboot_required: None,
-        stale_packages: None,
-        product: String::new(),
-        gaps: Vec::new(),
+        ..Inventory::of(platform)
     }
 }
 

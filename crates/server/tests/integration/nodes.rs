@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use domain::ids::{JobId, NodeId};
-use domain::inventory::{Identity, Inventory, Platform};
+use domain::inventory::{Inventory, Platform};
 use domain::node::Node;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -96,17 +96,8 @@ impl Branch {
 }
 
 fn inventory() -> Inventory {
-    Inventory {
-        identity: Identity::default(),
-        platform: Platform { name: "Debian".to_owned(), release: None, architecture: None },
-        components: Some(Vec::new()),
-        running_kernel: None,
-        listeners: None,
-        reboot_required: None,
-        stale_packages: None,
-        product: String::new(),
-        gaps: Vec::new(),
-    }
+    let platform = Platform { name: "Debian".to_owned(), release: None, architecture: None };
+    Inventory { components: Some(Vec::new()), ..Inventory::of(platform) }
 }
 
 fn ended(errand: &Value, how: Value) -> (String, Value) {
