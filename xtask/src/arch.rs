@@ -19,7 +19,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("feeds", &["domain", "outside", "ecosystems"]),
     ("integrations", &["domain", "outside"]),
     ("collect", &["domain", "ecosystems", "outside"]),
-    ("engine", &["domain", "outside", "store", "ecosystems", "knowledge", "feeds", "integrations", "collect"]),
+    ("engine", &["domain", "outside", "store", "index", "ecosystems", "knowledge", "feeds", "integrations", "collect"]),
     ("server", &["domain", "api", "store", "engine", "outside"]),
     (
         "cli",

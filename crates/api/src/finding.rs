@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::asset::TierCounts;
+
 /// One (asset, package, vulnerability).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
@@ -161,7 +163,7 @@ pub struct FindingDetail {
     pub events: Vec<Event>,
 }
 
-/// One page of the queue, best first.
+/// One page of findings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FindingPage {
     pub findings: Vec<Finding>,
@@ -171,4 +173,59 @@ pub struct FindingPage {
     pub next_cursor: Option<String>,
     /// What this list cannot show: unknown things, missing feeds. Show it beside the list.
     pub warnings: Vec<String>,
+}
+
+/// Counts of findings beside a list. Those by tier leave out what the filter asks of the tier, those by state what it asks of
+/// the state: they say what another choice would bring.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FindingFacets {
+    /// Findings that the whole filter holds.
+    pub total: u64,
+    pub tiers: TierCounts,
+    pub states: StateCounts,
+    /// Findings by operating system, those with most first.
+    pub os: Vec<FindingGroup>,
+    /// Findings by scope, those with most first. A finding counts in each scope of its asset.
+    pub scopes: Vec<FindingGroup>,
+    /// The vulnerabilities on most assets.
+    pub vulnerabilities: Vec<AssetCount>,
+    /// What these counts cannot show: unknown things, missing feeds.
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StateCounts {
+    pub open: u64,
+    pub pending: u64,
+    pub stale: u64,
+    pub fixed: u64,
+    pub closed: u64,
+}
+
+/// A vulnerability with the number of assets that have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AssetCount {
+    pub vulnerability: String,
+    pub asset_count: u64,
+}
+
+/// Findings grouped by one thing, the groups with most findings first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FindingGroups {
+    /// `tier`, `state`, `os`, `scope`, `tag`, `asset`, `vulnerability`, `package`.
+    pub by: String,
+    pub groups: Vec<FindingGroup>,
+    /// What these counts cannot show: unknown things, missing feeds.
+    pub warnings: Vec<String>,
+}
+
+/// Findings with something in common.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FindingGroup {
+    /// `null`: it is unknown, or there is none: an asset without a scope, without a tag.
+    pub value: Option<String>,
+    /// The asset's id, where they are grouped by asset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asset: Option<String>,
+    pub finding_count: u64,
 }

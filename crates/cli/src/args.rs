@@ -1,5 +1,6 @@
 //! The command line: a stable contract, described in `docs/book/src/cli.md` and covered by snapshots.
 
+mod listing;
 mod work;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+pub(crate) use listing::Findings;
 pub(crate) use work::{Jobs, JobsList, Node, NodeCommand, NodeWork};
 
 /// Continuous threat exposure management: find, rank, fix, prove.
@@ -71,6 +73,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Inspect known assets now, and keep what is found
     Inspect(Inspect),
+    /// List or count findings by any filter
+    Findings(Findings),
     /// Find assets
     #[command(subcommand)]
     Discover(Discover),

@@ -1,7 +1,8 @@
 //! `vigie asset`: what is known, and making more known.
 
-use engine::Engine;
 use engine::discover::NewAsset;
+use engine::views::PAGE_ROWS_MAX;
+use engine::{Engine, Visible};
 
 use crate::args::{Asset, Common, Format};
 use crate::context;
@@ -24,7 +25,15 @@ pub(crate) async fn run(common: &Common, command: Asset) -> anyhow::Result<Exit>
 }
 
 async fn list(engine: &Engine, format: Format) -> anyhow::Result<()> {
-    let assets: Vec<_> = engine.assets().await?.iter().map(server::wire::asset).collect();
+    let (mut assets, mut after) = (Vec::new(), None);
+    loop {
+        let page = engine.assets(&Visible::All, after.as_ref(), PAGE_ROWS_MAX).await?;
+        assets.extend(page.assets.iter().map(server::wire::asset));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
     if format == Format::Json {
         return output::json(&assets);
     }

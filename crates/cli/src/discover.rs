@@ -79,7 +79,8 @@ async fn print_json(
     found: &[(Sighting, engine::discover::Found)],
     summary: &net::Summary,
 ) -> anyhow::Result<()> {
-    let all = engine.assets().await?;
+    let ids: Vec<_> = found.iter().map(|(_, kept)| kept.asset.id).collect();
+    let all = engine.summaries(&ids).await?;
     let assets: Vec<_> = found
         .iter()
         .map(|(sighting, kept)| {

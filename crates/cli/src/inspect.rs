@@ -73,8 +73,9 @@ async fn chosen(engine: &Engine, args: &Inspect) -> anyhow::Result<Vec<Asset>> {
         return engine.due().await;
     }
     if args.all {
-        let assets = engine.assets().await?.into_iter().map(|summary| Asset::clone(&summary.asset));
-        return Ok(assets.filter(|asset| asset.way.is_some() && asset.retired_at.is_none()).collect());
+        let assets = engine.all_assets().await?;
+        let reachable = assets.iter().filter(|asset| asset.way.is_some() && asset.retired_at.is_none());
+        return Ok(reachable.map(|asset| Asset::clone(asset)).collect());
     }
     let mut assets = Vec::new();
     for name in &args.assets {

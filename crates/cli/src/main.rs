@@ -15,6 +15,7 @@ mod explain;
 mod serve;
 mod asset;
 mod inspect;
+mod findings;
 mod jobs;
 mod node;
 mod scope;
@@ -74,6 +75,7 @@ fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Feeds(command) => context::block_on(feeds::run(&common, command)),
         Command::Serve(serve) => context::block_on(serve::run(&common, serve)),
         Command::Inspect(inspect) => context::block_on(inspect::run(&common, inspect)),
+        Command::Findings(findings) => context::block_on(findings::run(&common, findings)),
         Command::Discover(command) => context::block_on(discover::run(&common, command)),
         Command::Remediate(remediate) => context::block_on(remediate::run(&common, remediate)),
         Command::Node(node) => context::block_on(node::run(&common, node)),

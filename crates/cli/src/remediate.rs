@@ -8,7 +8,6 @@ use domain::asset::Asset;
 use domain::ids::AssetId;
 use engine::Engine;
 use engine::mobilize::{Group, Planned, Proof, groups};
-use engine::views::Filter;
 use serde_json::{Value, json};
 
 use crate::args::{Common, Format, Remediate};
@@ -62,7 +61,7 @@ async fn chosen(engine: &Engine, args: &Remediate) -> anyhow::Result<Vec<Group>>
     for name in &args.asset {
         wanted.insert(context::asset(engine, name).await?.id);
     }
-    let rows = engine.all_rows(&Filter::default()).await?;
+    let rows = engine.all_rows().await?;
     let rows: Vec<_> = rows
         .into_iter()
         .filter(|row| wanted.is_empty() || wanted.contains(&row.asset.id))

@@ -73,9 +73,8 @@ async fn show(engine: &Engine, format: Format, name: &str) -> anyhow::Result<()>
 
 /// Names of the assets that the scope holds.
 async fn held(engine: &Engine, scope: &Record) -> anyhow::Result<Vec<String>> {
-    let assets = engine.assets().await?;
-    let held = assets.iter().filter(|summary| scope.selector.selects(&summary.asset));
-    Ok(held.map(|summary| summary.asset.name.clone()).collect())
+    let assets = engine.all_assets().await?;
+    Ok(assets.iter().filter(|asset| scope.selector.selects(asset)).map(|asset| asset.name.clone()).collect())
 }
 
 /// The scope as the API would take it, so that one place checks it.

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use domain::asset::{Asset, Way};
-use engine::Engine;
 use engine::discover::NewAsset;
-use engine::views::Filter;
+use engine::views::{Query, active};
 use engine::work::{Sources, Verb, Waited, WorkOptions, Worker};
+use engine::{Engine, Sort, Visible};
 use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 use outside::Source;
@@ -55,6 +55,11 @@ pub(crate) async fn run(common: &Common, args: Serve) -> anyhow::Result<Exit> {
     let state = server::State::new(Arc::clone(&engine), args.host_name.clone(), address, lease(&args));
     let serving = tokio::spawn(server::serve(listener, tls, state, wait_for(stopped.clone())));
     engine.set_schedules().await?;
+    let keeper = Arc::clone(&engine);
+    let listing = tokio::spawn({
+        let stopped = stopped.clone();
+        async move { keeper.keep_lists(stopped).await }
+    });
     let working = tokio::spawn(worker(&engine, &args).run(stopped));
     let first = async {
         first_answers(&engine, &args).await?;
@@ -71,10 +76,11 @@ pub(crate) async fn run(common: &Common, args: Serve) -> anyhow::Result<Exit> {
             Ok(())
         }
     };
-    // Nobody is left to hear it if both tasks have ended.
+    // Nobody is left to hear it if all tasks have ended.
     let _ = stop.send(true);
     working.await.context("work")?;
     serving.await.context("serve")??;
+    listing.await.context("keep the lists")?;
     engine.db.close().await;
     answered.map(|()| Exit::Clean)
 }
@@ -187,7 +193,9 @@ async fn local_asset(engine: &Engine) -> anyhow::Result<Asset> {
 }
 
 async fn print_first(engine: &Engine, count: usize) -> anyhow::Result<()> {
-    let page = engine.queue(&Filter::default(), None, count).await?;
+    engine.bring_lists_up_to_date().await?;
+    let query = Query { filter: active(), sort: Sort::WORK, after: None, limit: count };
+    let page = engine.findings(&Visible::All, &query).await?;
     for warning in &page.warnings {
         output::line(format_args!("! {warning}"))?;
     }
@@ -199,7 +207,7 @@ async fn print_first(engine: &Engine, count: usize) -> anyhow::Result<()> {
     for (rank, row) in page.rows.iter().enumerate() {
         output::line(findings::explained(rank + 1, &server::wire::finding(row, engine.now())))?;
     }
-    let undecided = engine.status().await?.undecided_count;
+    let undecided = engine.status(&Visible::All).await?.undecided_count;
     output::line(format_args!("\nThings that could not be decided: {}", output::or_unknown(undecided)))?;
     Ok(())
 }

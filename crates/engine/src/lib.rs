@@ -14,6 +14,7 @@ pub mod evaluate;
 pub mod mobilize;
 pub mod schedule;
 pub mod work;
+mod read_model;
 pub mod views;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +28,11 @@ use knowledge::{Knowledge, Matcher, Matches};
 use outside::NeverTouch;
 use store::Db;
 use tokio::sync::Notify;
+
+pub use index::{Count, Cursor, GroupBy, Sort, SortBy, UnknownWord, Visible};
+pub use read_model::Loading;
+
+use read_model::ReadModel;
 
 /// What was asked for cannot be done as asked; the text says why, to whoever asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +66,8 @@ pub struct Engine {
     knowledge: RwLock<Option<Loaded>>,
     /// What inventories that are read now have in common.
     components: Mutex<Pool>,
+    /// What lists are answered from.
+    lists: ReadModel,
 }
 
 /// The knowledge file in use, and how to tell that another one has taken its place.
@@ -84,7 +92,8 @@ impl Engine {
     /// Opens the engine over a migrated store.
     pub fn new(db: Db, data_dir: PathBuf, never_touch: NeverTouch, clock: Clock) -> Self {
         let (wake, knowledge, components) = (Notify::new(), RwLock::new(None), Mutex::default());
-        Self { db, data_dir, never_touch, clock, wake, knowledge, components }
+        let lists = ReadModel::default();
+        Self { db, data_dir, never_touch, clock, wake, knowledge, components, lists }
     }
 
     pub fn now(&self) -> Timestamp {

@@ -31,6 +31,16 @@ pub struct Judged {
 /// Everything that a verdict depends on within one knowledge file and one instant.
 type VerdictKey = (VulnerabilityId, String, VendorStatus, String, Context);
 
+/// What an advisory says of a flaw in one package.
+#[derive(Debug, Clone, Copy)]
+pub struct Words<'a> {
+    /// Feed id of the advisory.
+    pub source: &'a str,
+    pub vendor_status: VendorStatus,
+    /// The vendor's own word for how bad it is. Empty: none given.
+    pub urgency: &'a str,
+}
+
 /// Judges many matches; verdicts on the same flaw in the same context are made once.
 pub struct Judge<'a> {
     knowledge: Option<&'a Knowledge>,
@@ -43,9 +53,7 @@ pub struct Judge<'a> {
 impl<'a> Judge<'a> {
     /// Without a knowledge file nothing is known of any flaw, which is a normal state.
     pub fn new(knowledge: Option<&'a Knowledge>, at: Timestamp) -> Self {
-        let feeds = knowledge.map(Knowledge::feeds).unwrap_or_default();
-        let state = |id: &str| state_of(feeds, id, at);
-        let evidence = EvidenceState { kev: state("kev"), epss: state("epss") };
+        let evidence = evidence(knowledge, at);
         Self { knowledge, evidence, at, flaws: HashMap::new(), verdicts: HashMap::new() }
     }
 
@@ -61,19 +69,14 @@ impl<'a> Judge<'a> {
         let priority = match self.verdicts.get(&key) {
             Some(priority) => Arc::clone(priority),
             None => {
-                let signals = Signals {
-                    vulnerability: &vulnerability,
-                    advisory_source: &matched.source,
-                    vendor_status: matched.vendor_status,
-                    urgency: &matched.urgency,
-                    evidence: self.evidence,
-                };
-                let priority = Arc::new(prioritize(&signals, context, self.at));
+                let words =
+                    Words { source: &matched.source, vendor_status: matched.vendor_status, urgency: &matched.urgency };
+                let priority = Arc::new(self.verdict(&vulnerability, words, context));
                 self.verdicts.insert(key, Arc::clone(&priority));
                 priority
             }
         };
-        let kev_known = self.evidence.kev == FeedState::Fresh;
+        let kev_known = self.kev_known();
         let url = feeds::advisory_url(&matched.source, &matched.advisory);
         Judged { matched, vulnerability, priority, kev_known, url }
     }
@@ -83,11 +86,44 @@ impl<'a> Judge<'a> {
         if let Some(flaw) = self.flaws.get(id) {
             return Arc::clone(flaw);
         }
-        let known = self.knowledge.and_then(|knowledge| knowledge.vulnerability_at(id.as_str(), self.at));
-        let flaw = Arc::new(known.unwrap_or_else(|| Vulnerability::bare(id.clone())));
+        let flaw = Arc::new(self.known(id));
         self.flaws.insert(id.clone(), Arc::clone(&flaw));
         flaw
     }
+
+    /// The same, without remembering it: for whoever keeps verdicts of millions.
+    pub fn known(&self, id: &VulnerabilityId) -> Vulnerability {
+        let known = self.knowledge.and_then(|knowledge| knowledge.vulnerability_at(id.as_str(), self.at));
+        known.unwrap_or_else(|| Vulnerability::bare(id.clone()))
+    }
+
+    /// The priority of one flaw by the words of one advisory in one context, without remembering it.
+    pub fn verdict(&self, vulnerability: &Vulnerability, words: Words<'_>, context: &Context) -> Priority {
+        let Words { source, vendor_status, urgency } = words;
+        let evidence = self.evidence;
+        prioritize(
+            &Signals { vulnerability, advisory_source: source, vendor_status, urgency, evidence },
+            context,
+            self.at,
+        )
+    }
+
+    /// As of when it judges.
+    pub const fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Whether the list of exploited vulnerabilities is whole and young: only then is "not listed" known.
+    pub fn kev_known(&self) -> bool {
+        self.evidence.kev == FeedState::Fresh
+    }
+}
+
+/// How far the feeds of exploit evidence can be trusted at an instant.
+pub fn evidence(knowledge: Option<&Knowledge>, at: Timestamp) -> EvidenceState {
+    let feeds = knowledge.map(Knowledge::feeds).unwrap_or_default();
+    let state = |id: &str| state_of(feeds, id, at);
+    EvidenceState { kev: state("kev"), epss: state("epss") }
 }
 
 /// The state of one feed at an instant; a feed without a snapshot was never fetched.

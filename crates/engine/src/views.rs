@@ -1,10 +1,12 @@
-//! What people look at: the queue, one asset, one vulnerability, the state of the installation.
+//! What people look at: lists of findings and assets, one asset, one vulnerability, the state of the installation.
 //!
-//! Computed from the store and the knowledge file at the moment of asking; nothing here is kept.
+//! Lists and counts are answered from memory (`read_model.rs`); what is about one thing is computed from the store and the
+//! knowledge file at the moment of asking.
 
+mod lists;
 mod world;
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::asset::{Asset, Way};
@@ -13,14 +15,17 @@ use domain::feed::FeedSnapshot;
 use domain::finding::Finding;
 use domain::ids::{AssetId, FindingId};
 use domain::inventory::Inventory;
-use domain::priority::Tier;
 use domain::scope::Context;
 use domain::verdict::Undecided;
 use domain::vulnerability::{Prose, Vulnerability, VulnerabilityId};
 
 use crate::Engine;
 use crate::prioritize::Judged;
-use world::{World, feed_warnings, is_unknown};
+use world::{feed_warnings, judged};
+
+pub use lists::{AssetPage, Facets, GroupCount, Groups, Page, Query, active};
+
+use store::finding::StoredFinding;
 
 /// Rows on one page at most.
 pub const PAGE_ROWS_MAX: usize = 500;
@@ -31,35 +36,6 @@ pub struct Row {
     pub asset: Arc<Asset>,
     pub finding: Finding,
     pub judged: Judged,
-}
-
-/// Which findings of the queue to show.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    pub tier: Option<Tier>,
-    /// Name of a scope.
-    pub scope: Option<String>,
-    pub asset: Option<AssetId>,
-    pub vulnerability: Option<VulnerabilityId>,
-    /// Part of a package, vulnerability or asset name.
-    pub text: Option<String>,
-}
-
-/// One page of the queue.
-#[derive(Debug, Clone)]
-pub struct Page {
-    pub rows: Vec<Row>,
-    pub total: usize,
-    /// Position of the next page's first row, as [`Engine::queue`] takes it. `None`: this is the last page.
-    pub next: Option<Position>,
-    pub warnings: Vec<String>,
-}
-
-/// A place in the queue that survives changes around it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    pub order_key: String,
-    pub finding: FindingId,
 }
 
 /// One asset with everything about it.
@@ -109,61 +85,25 @@ pub struct StatusView {
 }
 
 impl Engine {
-    /// One page of the queue: the active findings, best first.
-    pub async fn queue(&self, filter: &Filter, from: Option<&Position>, limit: usize) -> anyhow::Result<Page> {
+    /// Every active finding, best first: for grouping into actions, not for lists.
+    pub async fn all_rows(&self) -> anyhow::Result<Vec<Row>> {
         let world = self.world().await?;
-        let rows = self.matching(&world, filter).await?;
-        let total = rows.len();
-        let limit = limit.clamp(1, PAGE_ROWS_MAX);
-        let start = from.map_or(0, |from| rows.partition_point(|row| position(row) < *from));
-        let next = rows.get(start + limit).map(position);
-        let rows = rows.into_iter().skip(start).take(limit).collect();
-        let warnings = self.warnings(&world, self.now()).await?;
-        Ok(Page { rows, total, next, warnings })
-    }
-
-    /// The whole queue: for grouping into actions, not for lists.
-    pub async fn all_rows(&self, filter: &Filter) -> anyhow::Result<Vec<Row>> {
-        let world = self.world().await?;
-        self.matching(&world, filter).await
-    }
-
-    /// The active findings that a filter keeps, best first.
-    async fn matching(&self, world: &World, filter: &Filter) -> anyhow::Result<Vec<Row>> {
-        let stored = match (&filter.asset, &filter.vulnerability) {
-            (Some(asset), _) => store::finding::of_asset(&self.db, *asset).await?,
-            (None, Some(vulnerability)) => store::finding::of_vulnerability(&self.db, vulnerability).await?,
-            (None, None) => self.active().await?,
-        };
-        let mut rows = world.rows(stored, self.now());
-        rows.retain(|row| row.finding.detection.is_active() && world.keeps(filter, row));
+        let mut rows = world.rows(self.active().await?, self.now());
         sort(&mut rows);
         Ok(rows)
     }
 
-    /// Every asset, by name.
-    pub async fn assets(&self) -> anyhow::Result<Vec<AssetSummary>> {
-        let now = self.now();
-        let world = self.world().await?;
-        let rows = world.rows(self.active().await?, now);
-        let mut counts: HashMap<AssetId, [u64; 5]> = HashMap::new();
-        for row in &rows {
-            counts.entry(row.asset.id).or_default()[row.judged.priority.tier as usize] += 1;
-        }
-        let undecided = self.undecided_counts().await?;
-        let mut summaries: Vec<AssetSummary> = world
-            .assets
-            .values()
-            .map(|asset| world.summary(asset, counts.get(&asset.id).copied(), undecided.get(&asset.id).copied()))
-            .collect();
-        summaries.sort_by(|a, b| a.asset.name.cmp(&b.asset.name));
-        Ok(summaries)
+    /// Every asset, by name: for going through them, not for lists.
+    pub async fn all_assets(&self) -> anyhow::Result<Vec<Arc<Asset>>> {
+        let mut assets: Vec<_> = self.world().await?.assets.into_values().collect();
+        assets.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(assets)
     }
 
     /// Everything about one asset. `None`: there is no such asset.
     pub async fn asset(&self, id: AssetId) -> anyhow::Result<Option<AssetView>> {
         let now = self.now();
-        let world = self.world().await?;
+        let world = self.world_of(&[id]).await?;
         let Some(asset) = world.assets.get(&id) else { return Ok(None) };
         let mut rows = world.rows(store::finding::of_asset(&self.db, id).await?, now);
         sort(&mut rows);
@@ -181,17 +121,19 @@ impl Engine {
     /// Everything about one vulnerability. `None`: neither the feeds nor any finding knows it.
     pub async fn vulnerability(&self, id: &VulnerabilityId) -> anyhow::Result<Option<VulnerabilityView>> {
         let now = self.now();
-        let world = self.world().await?;
-        let known = world.knowledge.as_ref().and_then(|knowledge| knowledge.vulnerability_at(id.as_str(), now));
+        let knowledge = self.knowledge()?;
+        let known = knowledge.as_ref().and_then(|knowledge| knowledge.vulnerability_at(id.as_str(), now));
         let id = known.as_ref().map_or(id, |known| &known.id).clone();
-        let mut rows = world.rows(store::finding::of_vulnerability(&self.db, &id).await?, now);
+        let stored = store::finding::of_vulnerability(&self.db, &id).await?;
+        let world = self.world_of(&assets_of(&stored)).await?;
+        let mut rows = world.rows(stored, now);
         if known.is_none() && rows.is_empty() {
             return Ok(None);
         }
         sort(&mut rows);
         rows.sort_by_key(|row| !row.finding.detection.is_active());
         let vulnerability = Arc::new(known.unwrap_or_else(|| Vulnerability::bare(id)));
-        let knowledge = world.knowledge.as_ref();
+        let knowledge = knowledge.as_ref();
         let prose = knowledge.and_then(|knowledge| knowledge.prose(vulnerability.id.as_str())).unwrap_or_default();
         let term = |usage: &Usage| knowledge?.term(Scheme::Attack, &usage.technique);
         let techniques = vulnerability.usages.iter().filter_map(term).collect();
@@ -202,31 +144,8 @@ impl Engine {
     /// One finding. `None`: there is no such finding.
     pub async fn finding(&self, id: FindingId) -> anyhow::Result<Option<Row>> {
         let now = self.now();
-        let world = self.world().await?;
-        let stored = store::finding::get(&self.db, id).await?;
-        Ok(world.rows(stored.into_iter().collect(), now).pop())
-    }
-
-    /// How the installation is doing.
-    pub async fn status(&self) -> anyhow::Result<StatusView> {
-        let now = self.now();
-        let world = self.world().await?;
-        let rows = world.rows(self.active().await?, now);
-        let inspected = world.assets.values().any(|asset| asset.last_inspected_at.is_some());
-        let mut counts = [0; 5];
-        for row in &rows {
-            counts[row.judged.priority.tier as usize] += 1;
-        }
-        let undecided_count = self.undecided_counts().await?.values().sum();
-        Ok(StatusView {
-            sample: self.is_sample().await?,
-            warnings: self.warnings(&world, now).await?,
-            asset_count: world.assets.len() as u64,
-            asset_unknown_count: world.assets.values().filter(|asset| is_unknown(asset)).count() as u64,
-            counts: inspected.then_some(counts),
-            undecided_count: inspected.then_some(undecided_count),
-            feeds: world.feeds,
-        })
+        let stored: Vec<_> = store::finding::get(&self.db, id).await?.into_iter().collect();
+        Ok(self.world_of(&assets_of(&stored)).await?.rows(stored, now).pop())
     }
 
     /// Whether the feeds come from the bundled sample.
@@ -253,9 +172,11 @@ impl Engine {
 const SAMPLE: &str = "sample";
 
 fn sort(rows: &mut [Row]) {
-    rows.sort_by_cached_key(position);
+    rows.sort_by_cached_key(|row| (row.judged.priority.order_key.clone(), row.finding.key.id()));
 }
 
-fn position(row: &Row) -> Position {
-    Position { order_key: row.judged.priority.order_key.clone(), finding: row.finding.key.id() }
+/// The assets that findings are about.
+fn assets_of(stored: &[StoredFinding]) -> Vec<AssetId> {
+    let ids: BTreeSet<AssetId> = stored.iter().map(|stored| stored.finding.key.asset).collect();
+    ids.into_iter().collect()
 }

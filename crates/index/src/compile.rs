@@ -251,17 +251,16 @@ impl Compiler<'_> {
             Condition::Retired(true) => Node::Assets((*assets.retired).clone()),
             Condition::Retired(false) => Node::Assets(&*assets.present - &*assets.retired),
             Condition::Vulnerability(patterns) => {
-                let fits = |id: &str| patterns.iter().any(|pattern| pattern.matches(id));
-                self.vulnerabilities(fits)
+                self.vulnerabilities(|id| patterns.iter().any(|pattern| pattern.matches_folded(id)))
             }
             Condition::Package(patterns) => {
-                self.packages(|package| patterns.iter().any(|pattern| pattern.matches(&package.name)))
+                self.packages(|_, name| patterns.iter().any(|pattern| pattern.matches_folded(name)))
             }
-            Condition::Ecosystem(ecosystems) => self.packages(|package| ecosystems.contains(&package.ecosystem)),
+            Condition::Ecosystem(ecosystems) => self.packages(|package, _| ecosystems.contains(&package.ecosystem)),
             Condition::Text(text) => {
                 let text = text.to_lowercase();
-                let vulnerabilities = self.vulnerabilities(|id| id.to_lowercase().contains(&text));
-                let packages = self.packages(|package| package.name.to_lowercase().contains(&text));
+                let vulnerabilities = self.vulnerabilities(|id| id.contains(&text));
+                let packages = self.packages(|_, name| name.contains(&text));
                 any(vec![Node::Assets(assets.with_part(&text)), vulnerabilities, packages])
             }
         }
@@ -271,17 +270,20 @@ impl Compiler<'_> {
         range(column, test, u16::MAX, |written| day(written.on(self.today)))
     }
 
+    /// Those whose identifier, in lower case, fits.
     fn vulnerabilities(&self, fits: impl Fn(&str) -> bool) -> Node {
         let table = &self.snapshot.vulnerabilities;
         let mut set = Bits::with_room_for(table.len());
-        table.iter().zip(0..).filter(|(entry, _)| fits(entry.id.as_str())).for_each(|(_, number)| set.insert(number));
+        table.folded().zip(0..).filter(|(id, _)| fits(id)).for_each(|(_, number)| set.insert(number));
         Node::Vulnerabilities(set)
     }
 
-    fn packages(&self, fits: impl Fn(&domain::component::Package) -> bool) -> Node {
+    /// Those that fit, with their name in lower case.
+    fn packages(&self, fits: impl Fn(&domain::component::Package, &str) -> bool) -> Node {
         let table = &self.snapshot.packages;
         let mut set = Bits::with_room_for(table.len());
-        table.iter().zip(0..).filter(|(entry, _)| fits(entry)).for_each(|(_, number)| set.insert(number));
+        let entries = table.iter().zip(table.folded()).zip(0..);
+        entries.filter(|((entry, name), _)| fits(entry, name)).for_each(|(_, number)| set.insert(number));
         Node::Packages(set)
     }
 }

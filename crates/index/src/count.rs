@@ -1,6 +1,7 @@
 //! Counts: facets beside a list, and findings grouped by one thing.
 
 use std::ops::Range;
+use std::str::FromStr;
 
 use domain::filter::Filter;
 use domain::finding::State;
@@ -10,7 +11,7 @@ use roaring::RoaringBitmap;
 
 use crate::bits;
 use crate::compile::Plan;
-use crate::list::QueryError;
+use crate::list::{QueryError, UnknownWord};
 use crate::numbers::{AssetNo, PackageNo, VulnerabilityNo};
 use crate::scan::{Part, keep_all, scan};
 use crate::segment::ZONE_WORDS;
@@ -54,6 +55,33 @@ pub enum GroupBy {
     Asset,
     Vulnerability,
     Package,
+}
+
+impl GroupBy {
+    pub const ALL: [Self; 8] =
+        [Self::Tier, Self::State, Self::Os, Self::Scope, Self::Tag, Self::Asset, Self::Vulnerability, Self::Package];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tier => "tier",
+            Self::State => "state",
+            Self::Os => "os",
+            Self::Scope => "scope",
+            Self::Tag => "tag",
+            Self::Asset => "asset",
+            Self::Vulnerability => "vulnerability",
+            Self::Package => "package",
+        }
+    }
+}
+
+impl FromStr for GroupBy {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let by = Self::ALL.into_iter().find(|by| by.as_str() == text);
+        by.ok_or_else(|| UnknownWord::new(text, &Self::ALL.map(Self::as_str)))
+    }
 }
 
 /// The value of a group.

@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub use checkpoint::{CheckpointError, seal_frames};
 pub use count::{Count, Facets, Group, GroupBy, VALUES_MAX};
-pub use list::{Cursor, Found, PAGE_ROWS_MAX, Page, Query, QueryError, Sort, SortBy};
+pub use list::{Cursor, Found, PAGE_ROWS_MAX, Page, Query, QueryError, Sort, SortBy, UnknownWord};
 pub use load::{Loader, OutOfOrder};
 pub use numbers::{AssetNo, PackageNo, VulnerabilityNo};
 pub use row::{Judged, Row, Signals};

@@ -1,5 +1,7 @@
 //! Lists: one page, the exact number of all rows, and where the next page begins.
 
+use std::str::FromStr;
+
 use domain::component::Package;
 use domain::cvss::Score;
 use domain::filter::Filter;
@@ -58,6 +60,65 @@ pub enum SortBy {
     Asset,
     Vulnerability,
     Package,
+}
+
+impl SortBy {
+    pub const ALL: [Self; 9] = [
+        Self::Priority,
+        Self::Score,
+        Self::Cvss,
+        Self::Epss,
+        Self::Due,
+        Self::FirstSeen,
+        Self::Asset,
+        Self::Vulnerability,
+        Self::Package,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Priority => "priority",
+            Self::Score => "score",
+            Self::Cvss => "cvss",
+            Self::Epss => "epss",
+            Self::Due => "due",
+            Self::FirstSeen => "first_seen",
+            Self::Asset => "asset",
+            Self::Vulnerability => "vulnerability",
+            Self::Package => "package",
+        }
+    }
+}
+
+impl Sort {
+    /// The order of work.
+    pub const WORK: Self = Self { by: SortBy::Priority, descending: false };
+}
+
+/// A column, with `-` in front of it for the largest first.
+impl FromStr for Sort {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let column = text.strip_prefix('-').unwrap_or(text);
+        let by = SortBy::ALL.into_iter().find(|by| by.as_str() == column);
+        let by = by.ok_or_else(|| UnknownWord::new(column, &SortBy::ALL.map(SortBy::as_str)))?;
+        Ok(Self { by, descending: column.len() < text.len() })
+    }
+}
+
+/// A word that stands for nothing here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{word:?} is none of {known}")]
+pub struct UnknownWord {
+    word: String,
+    known: String,
+}
+
+impl UnknownWord {
+    pub(crate) fn new(word: &str, known: &[&str]) -> Self {
+        Self { word: word.chars().take(40).collect(), known: known.join(", ") }
+    }
 }
 
 /// A row by what it is, not by where it is, so that it survives changes around it and is understood by other nodes.

@@ -10,7 +10,7 @@ use crate::segment::list::{At, Segments};
 use crate::tables::assets::{Asset, Assets};
 use crate::tables::packages::Packages;
 use crate::tables::vulnerabilities::{Vulnerabilities, Vulnerability};
-use crate::visible::{AssetSet, Lineage};
+use crate::visible::{AssetSet, Lineage, Visible};
 
 /// Findings with their assets, vulnerabilities and packages, as of one position of the change log.
 #[derive(Debug, Clone, Default)]
@@ -74,6 +74,17 @@ impl Snapshot {
     pub fn assets_where(&self, selects: impl Fn(&Asset) -> bool) -> AssetSet {
         let numbers = self.assets.present.iter().filter(|number| selects(self.assets.get(*number))).collect();
         AssetSet { lineage: self.lineage.clone(), numbers }
+    }
+
+    /// Whether a reader may see an asset. A set of another index shows nothing.
+    pub fn sees(&self, visible: &Visible, id: AssetId) -> bool {
+        match visible {
+            Visible::All => true,
+            Visible::Assets(set) => {
+                let number = || self.place_of(id).map(|(_, _, number)| number);
+                set.lineage.is(&self.lineage) && number().is_some_and(|number| set.numbers.contains(number))
+            }
+        }
     }
 
     /// Segment, place in its directory and number of an asset.

@@ -1,5 +1,7 @@
 //! Cursors of lists: an opaque text, because nobody should build on what is in it.
 
+use engine::Cursor;
+
 use crate::error::ApiError;
 
 /// Rows on one page at most.
@@ -18,7 +20,18 @@ pub(crate) fn limit(asked: Option<usize>) -> Result<usize, ApiError> {
     }
 }
 
-/// A position in a list: the row's id, and what the list is sorted by.
+/// A position in a list of findings.
+pub(crate) fn write_finding(cursor: &Cursor) -> String {
+    hex::encode(serde_json::to_vec(cursor).expect("a cursor has text keys and serialises without failing"))
+}
+
+/// Reads what [`write_finding`] wrote.
+pub(crate) fn read_finding(text: &str) -> Result<Cursor, ApiError> {
+    let bytes = hex::decode(text).ok();
+    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or_else(no_cursor)
+}
+
+/// A position in another list: the row's id, and what the list is sorted by.
 pub(crate) fn write(id: &str, order: &str) -> String {
     hex::encode(format!("{id}\n{order}"))
 }
@@ -27,9 +40,11 @@ pub(crate) fn write(id: &str, order: &str) -> String {
 pub(crate) fn read<Id: std::str::FromStr>(cursor: &str) -> Result<(Id, String), ApiError> {
     let text = hex::decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let parts = text.as_deref().and_then(|text| text.split_once('\n'));
-    parts
-        .and_then(|(id, order)| Some((id.parse().ok()?, order.to_owned())))
-        .ok_or_else(|| ApiError::bad_request("cursor: pass `next_cursor` of the page before as it is"))
+    parts.and_then(|(id, order)| Some((id.parse().ok()?, order.to_owned()))).ok_or_else(no_cursor)
+}
+
+fn no_cursor() -> ApiError {
+    ApiError::bad_request("cursor: pass `next_cursor` of the page before as it is")
 }
 
 #[cfg(test)]

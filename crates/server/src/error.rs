@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use engine::Invalid;
+use engine::{Invalid, Loading};
 use store::StoreError;
 use wire_types::status::Problem;
 
@@ -84,6 +84,9 @@ impl From<anyhow::Error> for ApiError {
     fn from(error: anyhow::Error) -> Self {
         if let Some(Invalid(detail)) = error.downcast_ref::<Invalid>() {
             return Self::bad_request(detail.clone());
+        }
+        if let Some(loading) = error.downcast_ref::<Loading>() {
+            return Self::busy(loading.to_string());
         }
         if let Some(StoreError::Taken { .. }) = error.downcast_ref::<StoreError>() {
             return Self::conflict("the name is taken");

@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use domain::ids::SessionId;
 use domain::node::Node;
+use engine::Visible;
 use jiff::{SignedDuration, Timestamp};
 use store::session::Session;
 use store::user::Role;
@@ -35,6 +36,13 @@ pub(crate) struct Principal {
 }
 
 impl Principal {
+    /// What of the findings and assets the reader may see: everything, as long as there is one role.
+    pub(crate) const fn visible(&self) -> Visible {
+        match self.role {
+            Role::Administrator => Visible::All,
+        }
+    }
+
     /// Begins a transaction whose changes are noted under the name of who asks.
     pub(crate) async fn begin(&self, state: &State) -> Result<Tx, StoreError> {
         state.engine().db.acting_as(&self.name).begin().await

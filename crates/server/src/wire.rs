@@ -14,14 +14,19 @@ use domain::finding::Fact;
 use domain::ids::AssetId;
 use domain::remediation::{Run as RunRecord, RunState};
 use domain::scope::{Requirement, Scope as ScopeRecord};
-use domain::vulnerability::{Exploitation, Vulnerability};
+use domain::vulnerability::{Exploitation, Vulnerability, VulnerabilityId};
 use engine::mobilize::Group;
-use engine::views::{AssetSummary, AssetView, PAGE_ROWS_MAX, Page, Row, StatusView, VulnerabilityView};
+use engine::views::{
+    AssetSummary, AssetView, Facets, GroupCount, Groups, PAGE_ROWS_MAX, Page, Row, StatusView, VulnerabilityView,
+};
+use engine::{Count, GroupBy};
 use jiff::Timestamp;
 use wire_types::asset::{Asset, AssetDetail, Service, TierCounts};
 use wire_types::convert::{self, Parts};
 use wire_types::credential::Credential;
-use wire_types::finding::{AssetRef, Event, Finding, FindingPage};
+use wire_types::finding::{
+    AssetCount, AssetRef, Event, Finding, FindingFacets, FindingGroup, FindingGroups, FindingPage, StateCounts,
+};
 use wire_types::remediation::{Action, PlanStep, Run};
 use wire_types::scope::Scope;
 use wire_types::status::Status;
@@ -48,13 +53,45 @@ pub fn finding(row: &Row, now: Timestamp) -> Finding {
     }
 }
 
-/// One page of the queue; `cursor` writes the position of the next one.
+/// One page of findings; `next_cursor` says where the next one begins.
 pub fn page(page: &Page, now: Timestamp, next_cursor: Option<String>) -> FindingPage {
     FindingPage {
         findings: page.rows.iter().map(|row| finding(row, now)).collect(),
-        total: page.total as u64,
+        total: page.total,
         next_cursor,
         warnings: page.warnings.clone(),
+    }
+}
+
+/// Counts beside a list.
+pub fn facets(facets: Facets) -> FindingFacets {
+    let [open, pending, stale, fixed, closed] = facets.states;
+    let named =
+        |count: Count<Option<String>>| FindingGroup { value: count.value, asset: None, finding_count: count.count };
+    let on_assets =
+        |count: Count<VulnerabilityId>| AssetCount { vulnerability: count.value.to_string(), asset_count: count.count };
+    FindingFacets {
+        total: facets.total,
+        tiers: counts(facets.tiers),
+        states: StateCounts { open, pending, stale, fixed, closed },
+        os: facets.os.into_iter().map(named).collect(),
+        scopes: facets.scopes.into_iter().map(named).collect(),
+        vulnerabilities: facets.vulnerabilities.into_iter().map(on_assets).collect(),
+        warnings: facets.warnings,
+    }
+}
+
+/// Findings grouped by one thing.
+pub fn groups(by: GroupBy, groups: Groups) -> FindingGroups {
+    let group = |GroupCount { value, asset, count }| FindingGroup {
+        value,
+        asset: asset.map(|id| id.to_string()),
+        finding_count: count,
+    };
+    FindingGroups {
+        by: by.as_str().to_owned(),
+        groups: groups.groups.into_iter().map(group).collect(),
+        warnings: groups.warnings,
     }
 }
 
@@ -282,7 +319,7 @@ const fn counts([p0, p1, p2, p3, p4]: [u64; 5]) -> TierCounts {
 fn cut(rows: &[Row]) -> Option<String> {
     let count = rows.len();
     (count > PAGE_ROWS_MAX).then(|| {
-        format!("Only {PAGE_ROWS_MAX} of {count} findings are here: /api/v1/priorities?vulnerability= pages through all active ones.")
+        format!("Only {PAGE_ROWS_MAX} of {count} findings are here: /api/v1/findings?filter=vuln: pages through all of them.")
     })
 }
 

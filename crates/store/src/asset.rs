@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::db::{On, Tx};
 use crate::error::StoreError;
-use crate::sql::{Query, Row, json, query, word};
+use crate::sql::{IDS_MAX, Query, Row, json, query, query_built, word};
 
 /// What an identifier is. The order is the strength, strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,6 +45,7 @@ pub async fn insert(tx: &mut Tx, asset: &Asset) -> Result<(), StoreError> {
                     last_inspected_at, last_error, retired_at, id)
                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     bind(query("add the asset", text), asset).execute(tx).await?;
+    tx.touched.asset(asset.id);
     note_identifiers(tx, asset.id, &identifiers(&asset.identity), asset.last_seen_at).await
 }
 
@@ -55,6 +56,7 @@ pub async fn update(tx: &mut Tx, asset: &Asset) -> Result<(), StoreError> {
                 where id = $12";
     let changed = bind(query("change the asset", text), asset).execute(tx).await?;
     expect_one(changed, asset.id)?;
+    tx.touched.asset(asset.id);
     note_identifiers(tx, asset.id, &identifiers(&asset.identity), asset.last_seen_at).await
 }
 
@@ -90,6 +92,19 @@ pub async fn find_by_name<'a>(on: impl Into<On<'a>>, name: &str) -> Result<Optio
     .transpose()
 }
 
+/// The assets with these ids, as far as they are there, in no order.
+pub async fn get_all<'a>(on: impl Into<On<'a>>, ids: &[AssetId]) -> Result<Vec<Asset>, StoreError> {
+    let mut on = on.into();
+    let mut found = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(IDS_MAX) {
+        let list = on.dialect().placeholders(1, chunk.len());
+        let query = query_built("read assets", format!("{}{list}", select!("where id in ")));
+        let rows = chunk.iter().fold(query, |query, id| query.bind(*id)).all(on.again()).await?;
+        found.extend(rows.iter().map(from_row).collect::<Result<Vec<_>, _>>()?);
+    }
+    Ok(found)
+}
+
 /// Every asset that was ever seen with an identifier, longest known first.
 pub async fn find_by_identifier<'a>(
     on: impl Into<On<'a>>,
@@ -123,6 +138,7 @@ pub async fn list<'a>(on: impl Into<On<'a>>, after: Option<AssetId>, limit: usiz
 
 /// Notes why the latest inspection failed.
 pub async fn record_error(tx: &mut Tx, id: AssetId, reason: &str) -> Result<(), StoreError> {
+    tx.touched.asset(id);
     let changed = query("note the failed inspection", "update asset set last_error = $1 where id = $2")
         .bind(reason)
         .bind(id)
@@ -133,28 +149,33 @@ pub async fn record_error(tx: &mut Tx, id: AssetId, reason: &str) -> Result<(), 
 
 /// Retires an asset. Its findings and its history stay.
 pub async fn retire(tx: &mut Tx, id: AssetId, at: Timestamp) -> Result<(), StoreError> {
+    tx.touched.asset(id);
     let text = "update asset set retired_at = coalesce(retired_at, $1) where id = $2";
     expect_one(query("retire the asset", text).bind(at).bind(id).execute(tx).await?, id)
 }
 
 /// Brings a retired asset back. Its name must be free.
 pub async fn reinstate(tx: &mut Tx, id: AssetId) -> Result<(), StoreError> {
+    tx.touched.asset(id);
     let text = "update asset set retired_at = null where id = $1";
     expect_one(query("reinstate the asset", text).bind(id).execute(tx).await?, id)
 }
 
 /// Says how to look inside.
 pub async fn set_way(tx: &mut Tx, id: AssetId, way: Option<&Way>) -> Result<(), StoreError> {
+    tx.touched.asset(id);
     let text = "update asset set way = $1 where id = $2";
     expect_one(query("set the asset's connector", text).bind(way.map(json)).bind(id).execute(tx).await?, id)
 }
 
 pub async fn set_tags(tx: &mut Tx, id: AssetId, tags: &[String]) -> Result<(), StoreError> {
+    tx.touched.asset(id);
     let text = "update asset set tags = $1 where id = $2";
     expect_one(query("set the asset's tags", text).bind(json(tags)).bind(id).execute(tx).await?, id)
 }
 
-/// Notes what is seen of an asset from outside.
+/// Notes what is seen of an asset from outside. The change log leaves it out: nothing that lists keep depends on it, and
+/// discovery sees everything again and again.
 pub async fn set_services(
     tx: &mut Tx,
     id: AssetId,

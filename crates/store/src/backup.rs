@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::Note;
+use crate::change;
 use crate::db::{Db, Tx};
 use crate::error::StoreError;
 use crate::migrate;
@@ -123,6 +124,7 @@ pub async fn restore(db: &Db, path: &Path, now: Timestamp) -> Result<Summary, Ba
             query_built("continue the numbering", text).one(&mut tx).await?;
         }
     }
+    change::begin_anew(&mut tx).await?;
     tx.note(Note::new(now, "backup.restore", &summary.sha256).after(&summary));
     tx.commit().await?;
     Ok(summary)

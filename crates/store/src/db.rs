@@ -10,6 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use crate::audit::{self, Note};
+use crate::change::{self, Touched};
 use crate::dialect::Dialect;
 use crate::error::StoreError;
 use crate::migrate;
@@ -39,6 +40,8 @@ pub struct Tx {
     actor: Option<Arc<str>>,
     /// Appended to the audit trail by the commit.
     notes: Vec<Note>,
+    /// Appended to the change log by the commit.
+    pub(crate) touched: Touched,
 }
 
 #[derive(Debug)]
@@ -90,7 +93,7 @@ impl Db {
             Engine::Postgres(pool) => pool.begin_with(text).await.map(TxEngine::Postgres),
         };
         let engine = begun.map_err(|source| StoreError::query("begin a transaction", source))?;
-        Ok(Tx { engine, actor: self.actor.clone(), notes: Vec::new() })
+        Ok(Tx { engine, actor: self.actor.clone(), notes: Vec::new(), touched: Touched::default() })
     }
 
     /// Begins a transaction that sees one state of the database however long it reads.
@@ -101,7 +104,7 @@ impl Db {
             Engine::Postgres(pool) => pool.begin_with(text).await.map(TxEngine::Postgres),
         };
         let engine = begun.map_err(|source| StoreError::query("begin to read", source))?;
-        Ok(Tx { engine, actor: None, notes: Vec::new() })
+        Ok(Tx { engine, actor: None, notes: Vec::new(), touched: Touched::default() })
     }
 
     /// Closes every connection, after what is running has ended.
@@ -140,6 +143,9 @@ impl Tx {
     pub async fn commit(mut self) -> Result<(), StoreError> {
         let (actor, notes) = (self.actor.take(), std::mem::take(&mut self.notes));
         audit::append(&mut self, actor.as_deref().unwrap_or(audit::ITSELF), notes).await?;
+        // Last, since others who commit wait for it.
+        let touched = std::mem::take(&mut self.touched);
+        change::append(&mut self, touched).await?;
         match self.engine {
             TxEngine::Sqlite(tx) => tx.commit().await,
             TxEngine::Postgres(tx) => tx.commit().await,

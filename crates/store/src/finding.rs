@@ -11,10 +11,13 @@ use uuid::Uuid;
 
 use crate::db::{On, Tx};
 use crate::error::StoreError;
-use crate::sql::query;
+use crate::sql::{IDS_MAX, query, query_built};
 
 mod row;
+mod listed;
 mod write;
+
+pub use listed::{Listed, listed, packages, vulnerabilities};
 
 use row::{load, select};
 
@@ -91,6 +94,19 @@ pub async fn of_asset<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<Vec<S
 pub async fn get<'a>(on: impl Into<On<'a>>, id: FindingId) -> Result<Option<StoredFinding>, StoreError> {
     let query = query("read the finding", select!("where finding.id = $1"));
     load(on.into(), query.bind(id)).await.map(|found| bare(found).pop())
+}
+
+/// The findings with these public identifiers, as far as they are there, in no order.
+pub async fn get_all<'a>(on: impl Into<On<'a>>, ids: &[FindingId]) -> Result<Vec<StoredFinding>, StoreError> {
+    let mut on = on.into();
+    let mut found = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(IDS_MAX) {
+        let list = on.dialect().placeholders(1, chunk.len());
+        let query = query_built("read findings", format!("{}{list}", select!("where finding.id in ")));
+        let query = chunk.iter().fold(query, |query, id| query.bind(*id));
+        found.extend(bare(load(on.again(), query).await?));
+    }
+    Ok(found)
 }
 
 /// Every finding about a vulnerability, over all assets.

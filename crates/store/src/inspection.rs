@@ -105,6 +105,7 @@ pub async fn record(tx: &mut Tx, new: &NewInspection<'_>) -> Result<InspectionId
     .execute(tx)
     .await?;
     touch_asset(tx, new).await?;
+    tx.touched.asset(asset);
     Ok(id)
 }
 
@@ -227,6 +228,7 @@ pub async fn set_undecided(
     knowledge: &str,
 ) -> Result<(), StoreError> {
     let part = keep_json(tx, asset, undecided).await?;
+    tx.touched.asset(asset);
     let changed = query(
         "note what is undecided",
         "update inspection set undecided = $1, undecided_count = $2, knowledge = $3 where asset_id = $4 and id = $5",

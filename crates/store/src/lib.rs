@@ -29,6 +29,7 @@ pub mod queue;
 pub mod schedule;
 pub mod node;
 pub mod meta;
+pub mod change;
 pub mod audit;
 pub mod backup;
 

@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_audit_chain.sql"),
     include_str!("../migrations/0004_jobs.sql"),
     include_str!("../migrations/0005_nodes.sql"),
+    include_str!("../migrations/0006_change.sql"),
 ];
 
 /// The schema that this program writes.

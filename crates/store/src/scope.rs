@@ -26,6 +26,7 @@ pub async fn insert(tx: &mut Tx, scope: &Scope, now: Timestamp) -> Result<(), St
                     cadence_seconds, threshold_tenths, id)
                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     bind(query("add the scope", text), scope).execute(&mut *tx).await?;
+    tx.touched.scopes();
     tx.note(Note::new(now, "scope.add", scope.id).after(scope));
     Ok(())
 }
@@ -37,6 +38,7 @@ pub async fn update(tx: &mut Tx, scope: &Scope, now: Timestamp) -> Result<(), St
                 where id = $9";
     let before = get(&mut *tx, scope.id).await?.ok_or_else(|| StoreError::missing("scope", scope.id))?;
     bind(query("change the scope", text), scope).execute(&mut *tx).await?;
+    tx.touched.scopes();
     tx.note(Note::new(now, "scope.update", scope.id).before(&before).after(scope));
     Ok(())
 }
@@ -44,6 +46,7 @@ pub async fn update(tx: &mut Tx, scope: &Scope, now: Timestamp) -> Result<(), St
 pub async fn delete(tx: &mut Tx, id: ScopeId, now: Timestamp) -> Result<(), StoreError> {
     let before = get(&mut *tx, id).await?.ok_or_else(|| StoreError::missing("scope", id))?;
     query("remove the scope", "delete from scope where id = $1").bind(id).execute(&mut *tx).await?;
+    tx.touched.scopes();
     tx.note(Note::new(now, "scope.remove", id).before(&before));
     Ok(())
 }

@@ -46,6 +46,9 @@ enum EngineRow {
     Postgres(PgRow),
 }
 
+/// Identifiers that are looked up in one statement.
+pub(crate) const IDS_MAX: usize = 500;
+
 /// Parameters in one statement, below the smaller limit of the two engines (32,766).
 const VALUES_MAX: usize = 16_000;
 

@@ -20,13 +20,14 @@ fn with_input(vigie: &Vigie, args: &[&str], input: &str) -> String {
 #[test]
 fn help_is_what_the_guide_shows() {
     let vigie = Vigie::new();
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 13] = [
         &[],
         &["scan"],
         &["feeds", "sync"],
         &["feeds", "status"],
         &["serve"],
         &["inspect"],
+        &["findings"],
         &["discover", "net"],
         &["remediate"],
         &["asset", "add"],

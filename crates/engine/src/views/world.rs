@@ -13,7 +13,7 @@ use knowledge::{Knowledge, Matches};
 use store::finding::StoredFinding;
 use store::queue::JobState;
 
-use super::{AssetSummary, Filter, Row};
+use super::{AssetSummary, Row};
 use crate::Engine;
 use crate::assign::context_of;
 use crate::prioritize::{Judge, undecided};
@@ -32,34 +32,12 @@ pub(crate) struct World {
 impl World {
     /// Judges stored findings as of `now`, each in the context of its asset.
     pub(crate) fn rows(&self, stored: Vec<StoredFinding>, now: Timestamp) -> Vec<Row> {
-        let mut judge = Judge::new(self.knowledge.as_deref(), now);
-        let mut contexts: HashMap<AssetId, Context> = HashMap::new();
-        stored
-            .into_iter()
-            .filter_map(|stored| {
-                let asset = self.assets.get(&stored.finding.key.asset)?;
-                let context = contexts.entry(asset.id).or_insert_with(|| context_of(asset, &self.scopes));
-                let judged = judge.judge(stored.matched?, context);
-                Some(Row { asset: Arc::clone(asset), finding: stored.finding, judged })
-            })
-            .collect()
-    }
-
-    /// Whether a filter keeps a row.
-    pub(super) fn keeps(&self, filter: &Filter, row: &Row) -> bool {
-        let in_scope =
-            |name: &String| self.scopes.iter().any(|scope| scope.name == *name && scope.selector.selects(&row.asset));
-        let has_text = |text: &String| {
-            let text = text.to_lowercase();
-            [row.asset.name.as_str(), &row.judged.matched.package.name, row.judged.matched.vulnerability.as_str()]
-                .iter()
-                .any(|value| value.to_lowercase().contains(&text))
-        };
-        filter.tier.is_none_or(|tier| row.judged.priority.tier == tier)
-            && filter.scope.as_ref().is_none_or(in_scope)
-            && filter.asset.is_none_or(|asset| row.asset.id == asset)
-            && filter.vulnerability.as_ref().is_none_or(|id| row.finding.key.vulnerability == *id)
-            && filter.text.as_ref().is_none_or(has_text)
+        let mut contexts: HashMap<AssetId, Arc<Context>> = HashMap::new();
+        judged(&mut Judge::new(self.knowledge.as_deref(), now), stored, |id| {
+            let asset = self.assets.get(&id)?;
+            let context = contexts.entry(id).or_insert_with(|| Arc::new(context_of(asset, &self.scopes)));
+            Some((Arc::clone(asset), Arc::clone(context)))
+        })
     }
 
     pub(super) fn summary(&self, asset: &Arc<Asset>, counts: Option<[u64; 5]>, undecided: Option<u64>) -> AssetSummary {
@@ -73,11 +51,26 @@ impl World {
     }
 }
 
+/// Stored findings with their verdicts, each in the context of its asset. What is about an asset that is not here, or was
+/// found without a match, is left out.
+pub(super) fn judged(
+    judge: &mut Judge<'_>,
+    stored: Vec<StoredFinding>,
+    mut asset_of: impl FnMut(AssetId) -> Option<(Arc<Asset>, Arc<Context>)>,
+) -> Vec<Row> {
+    stored
+        .into_iter()
+        .filter_map(|stored| {
+            let (asset, context) = asset_of(stored.finding.key.asset)?;
+            let judged = judge.judge(stored.matched?, &context);
+            Some(Row { asset, finding: stored.finding, judged })
+        })
+        .collect()
+}
+
 impl Engine {
     /// Everything that views join, read once for each answer.
     pub(crate) async fn world(&self) -> anyhow::Result<World> {
-        let knowledge = self.knowledge()?;
-        let feeds = crate::ingest::known(knowledge.as_ref().map(|k| k.feeds()).unwrap_or_default());
         let (mut assets, mut after) = (BTreeMap::new(), None);
         loop {
             let page = store::asset::list(&self.db, after, READ_ROWS).await?;
@@ -85,6 +78,18 @@ impl Engine {
             after = Some(last.id);
             assets.extend(page.into_iter().map(|asset| (asset.id, Arc::new(asset))));
         }
+        self.world_with(assets).await
+    }
+
+    /// The same, with a few assets only.
+    pub(super) async fn world_of(&self, ids: &[AssetId]) -> anyhow::Result<World> {
+        let assets = store::asset::get_all(&self.db, ids).await?;
+        self.world_with(assets.into_iter().map(|asset| (asset.id, Arc::new(asset))).collect()).await
+    }
+
+    async fn world_with(&self, assets: BTreeMap<AssetId, Arc<Asset>>) -> anyhow::Result<World> {
+        let knowledge = self.knowledge()?;
+        let feeds = crate::ingest::known(knowledge.as_ref().map(|k| k.feeds()).unwrap_or_default());
         Ok(World { assets, scopes: store::scope::list(&self.db).await?, knowledge, feeds })
     }
 
@@ -101,17 +106,6 @@ impl Engine {
         }
     }
 
-    /// How many things are undecided, for each asset that was inspected.
-    pub(super) async fn undecided_counts(&self) -> anyhow::Result<HashMap<AssetId, u64>> {
-        let (mut counts, mut after) = (HashMap::new(), None);
-        loop {
-            let page = store::inspection::latest_of_all(&self.db, after, READ_ROWS).await?;
-            let Some(last) = page.last() else { return Ok(counts) };
-            after = Some(last.asset);
-            counts.extend(page.iter().map(|summary| (summary.asset, summary.undecided_count)));
-        }
-    }
-
     /// What is undecided about one asset now: the last inventory against the knowledge in use.
     pub(super) async fn undecided_of(
         &self,
@@ -125,7 +119,9 @@ impl Engine {
     }
 
     /// What no list may hide: said beside every one of them.
-    pub(super) async fn warnings(&self, world: &World, now: Timestamp) -> anyhow::Result<Vec<String>> {
+    pub(super) async fn warnings(&self, now: Timestamp) -> anyhow::Result<Vec<String>> {
+        let knowledge = self.knowledge()?;
+        let feeds = crate::ingest::known(knowledge.as_ref().map(|k| k.feeds()).unwrap_or_default());
         let mut warnings = Vec::new();
         if self.is_sample().await? {
             warnings.push(
@@ -134,34 +130,18 @@ impl Engine {
                     .to_owned(),
             );
         }
-        if let Some(damage) = world.knowledge.as_ref().and_then(|knowledge| knowledge.damage()) {
+        if let Some(damage) = knowledge.as_ref().and_then(|knowledge| knowledge.damage()) {
             warnings.push(format!("The knowledge file is damaged, so verdicts may be missing: {damage}."));
         }
-        warnings.extend(feed_warnings(&world.feeds, now));
+        warnings.extend(feed_warnings(&feeds, now));
         match store::queue::count(&self.db, JobState::Dead).await? {
             0 => {}
             dead => warnings.push(format!(
                 "{dead} jobs failed for good: `vigie jobs list --state dead` says why, `vigie jobs retry` tries again."
             )),
         }
-        let unknown: Vec<&str> =
-            world.assets.values().filter(|asset| is_unknown(asset)).map(|asset| asset.name.as_str()).collect();
-        if !unknown.is_empty() {
-            let some = unknown.iter().take(5).copied().collect::<Vec<_>>().join(", ");
-            let more = if unknown.len() > 5 { " …" } else { "" };
-            warnings.push(format!(
-                "{} of {} assets are unknown (never inspected, or the last inspection failed): {some}{more}",
-                unknown.len(),
-                world.assets.len(),
-            ));
-        }
         Ok(warnings)
     }
-}
-
-/// Nobody knows what is on it: never inspected, or not successfully.
-pub(super) fn is_unknown(asset: &Asset) -> bool {
-    asset.retired_at.is_none() && (asset.last_inspected_at.is_none() || asset.last_error.is_some())
 }
 
 /// The feeds that cannot be fully trusted, those of one kind in one sentence. What the operator may bring and has not is

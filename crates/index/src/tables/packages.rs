@@ -13,6 +13,8 @@ use crate::order::Order;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Packages {
     entries: Chunked<Arc<Package>>,
+    /// Names in lower case, by which they are searched.
+    folded: Chunked<Box<str>>,
     order: Order,
 }
 
@@ -38,6 +40,11 @@ impl Packages {
         self.entries.iter()
     }
 
+    /// Names in lower case, by number.
+    pub(crate) fn folded(&self) -> impl Iterator<Item = &str> {
+        self.folded.iter().map(|name| &**name)
+    }
+
     pub(crate) const fn order(&self) -> &Order {
         &self.order
     }
@@ -54,6 +61,7 @@ impl Packages {
 
     /// Adds one; its order is set by [`Packages::sort`].
     pub(crate) fn push(&mut self, package: Arc<Package>) -> u32 {
+        self.folded.push(package.name.to_lowercase().into_boxed_str());
         self.entries.push(package);
         next(self.len() - 1)
     }

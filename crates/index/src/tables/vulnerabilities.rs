@@ -26,6 +26,8 @@ pub(crate) struct Place(u64);
 pub(crate) struct Vulnerabilities {
     entries: Chunked<Arc<Vulnerability>>,
     places: Chunked<Place>,
+    /// Identifiers in lower case, by which they are searched.
+    folded: Chunked<Box<str>>,
     order: Order,
 }
 
@@ -40,6 +42,11 @@ impl Vulnerabilities {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Vulnerability> {
         self.entries.iter().map(|entry| &**entry)
+    }
+
+    /// Identifiers in lower case, by number.
+    pub(crate) fn folded(&self) -> impl Iterator<Item = &str> {
+        self.folded.iter().map(|id| &**id)
     }
 
     pub(crate) const fn order(&self) -> &Order {
@@ -70,6 +77,7 @@ impl Vulnerabilities {
     /// Adds one; its order is set by [`Vulnerabilities::sort`].
     pub(crate) fn push(&mut self, id: VulnerabilityId, signals: Signals) -> u32 {
         let place = Place::of(&id);
+        self.folded.push(id.as_str().to_lowercase().into_boxed_str());
         self.entries.push(Arc::new(Vulnerability { id, signals }));
         self.places.push(place);
         next(self.len() - 1)

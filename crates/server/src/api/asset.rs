@@ -29,20 +29,17 @@ pub(crate) struct Params {
 
 /// The known assets, by name.
 #[utoipa::path(get, path = "/api/v1/assets", params(Params), tag = "assets",
-    responses((status = 200, body = AssetPage), (status = 400, body = Problem)))]
+    responses((status = 200, body = AssetPage), (status = 400, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn list_assets(
     Shared(state): Shared<State>,
-    _: Principal,
+    principal: Principal,
     Query(params): Query<Params>,
 ) -> Result<Json<AssetPage>, ApiError> {
     let limit = cursor::limit(params.limit)?;
-    let from = params.cursor.as_deref().map(cursor::read::<AssetId>).transpose()?;
-    let mut all = state.engine().assets().await?;
-    all.sort_by(|a, b| (&a.asset.name, a.asset.id).cmp(&(&b.asset.name, b.asset.id)));
-    let start = from.map_or(0, |(id, name)| all.partition_point(|row| (&row.asset.name, row.asset.id) < (&name, id)));
-    let next = all.get(start + limit).map(|row| cursor::write(&row.asset.id.to_string(), &row.asset.name));
-    let assets = all.iter().skip(start).take(limit).map(wire::asset).collect();
-    Ok(Json(AssetPage { assets, total: all.len() as u64, next_cursor: next }))
+    let after = params.cursor.as_deref().map(cursor::read::<AssetId>).transpose()?.map(|(id, name)| (name, id));
+    let page = state.engine().assets(&principal.visible(), after.as_ref(), limit).await?;
+    let next_cursor = page.next.map(|(name, id)| cursor::write(&id.to_string(), &name));
+    Ok(Json(AssetPage { assets: page.assets.iter().map(wire::asset).collect(), total: page.total, next_cursor }))
 }
 
 /// Makes an asset known.

@@ -2,9 +2,12 @@
 
 #![expect(unused_qualifications, reason = "utoipa's macros qualify names")]
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use axum::extract::State as Shared;
+use domain::ids::AssetId;
 use engine::mobilize::groups;
-use engine::views::Filter;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use wire_types::remediation::{Action, Run};
@@ -33,7 +36,7 @@ pub(crate) async fn list_actions(
     Query(params): Query<Params>,
 ) -> Result<Json<Vec<Action>>, ApiError> {
     let limit = cursor::limit(params.limit)?;
-    let rows = state.engine().all_rows(&Filter::default()).await?;
+    let rows = state.engine().all_rows().await?;
     Ok(Json(groups(&rows).iter().take(limit).map(wire::action).collect()))
 }
 
@@ -47,7 +50,9 @@ pub(crate) async fn list_runs(
 ) -> Result<Json<Vec<Run>>, ApiError> {
     let limit = cursor::limit(params.limit)?;
     let engine = state.engine();
-    let assets = engine.assets().await?.into_iter().map(|summary| (summary.asset.id, summary.asset)).collect();
     let runs = store::run::list(&engine.db, None, limit).await?;
+    let ids: BTreeSet<AssetId> = runs.iter().map(|run| run.action.asset).collect();
+    let assets = store::asset::get_all(&engine.db, &Vec::from_iter(ids)).await?;
+    let assets = assets.into_iter().map(|asset| (asset.id, Arc::new(asset))).collect();
     Ok(Json(runs.iter().map(|run| wire::run(run, &assets)).collect()))
 }

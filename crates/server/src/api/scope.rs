@@ -14,10 +14,9 @@ use crate::{State, wire};
 #[utoipa::path(get, path = "/api/v1/scopes", tag = "scopes", responses((status = 200, body = Vec<Scope>)))]
 pub(crate) async fn list_scopes(Shared(state): Shared<State>, _: Principal) -> Result<Json<Vec<Scope>>, ApiError> {
     let engine = state.engine();
-    let assets = engine.assets().await?;
-    let held = |scope: &domain::scope::Scope| assets.iter().filter(|a| scope.selector.selects(&a.asset)).count();
     let scopes = store::scope::list(&engine.db).await?;
-    Ok(Json(scopes.iter().map(|scope| wire::scope(scope, held(scope) as u64)).collect()))
+    let held = engine.held_by(&scopes).await?;
+    Ok(Json(scopes.iter().zip(held).map(|(scope, held)| wire::scope(scope, held)).collect()))
 }
 
 /// Adds a scope.
@@ -33,7 +32,6 @@ pub(crate) async fn add_scope(
     let mut tx = principal.begin(&state).await?;
     store::scope::insert(&mut tx, &record, engine.now()).await?;
     tx.commit().await?;
-    let assets = engine.assets().await?;
-    let held = assets.iter().filter(|summary| record.selector.selects(&summary.asset)).count();
-    Ok(Json(wire::scope(&record, held as u64)))
+    let held = engine.held_by(std::slice::from_ref(&record)).await?;
+    Ok(Json(wire::scope(&record, held.into_iter().sum())))
 }

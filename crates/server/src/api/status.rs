@@ -1,7 +1,7 @@
 //! How the installation is doing.
 
 use axum::extract::State as Shared;
-use wire_types::status::Status;
+use wire_types::status::{Problem, Status};
 
 use crate::error::ApiError;
 use crate::extract::Json;
@@ -9,10 +9,11 @@ use crate::gate::Principal;
 use crate::{State, wire};
 
 /// How the installation is doing: warnings first.
-#[utoipa::path(get, path = "/api/v1/status", tag = "status", responses((status = 200, body = Status)))]
-pub(crate) async fn get_status(Shared(state): Shared<State>, _: Principal) -> Result<Json<Status>, ApiError> {
+#[utoipa::path(get, path = "/api/v1/status", tag = "status",
+    responses((status = 200, body = Status), (status = 503, body = Problem)))]
+pub(crate) async fn get_status(Shared(state): Shared<State>, principal: Principal) -> Result<Json<Status>, ApiError> {
     let engine = state.engine();
-    let view = engine.status().await?;
+    let view = engine.status(&principal.visible()).await?;
     Ok(Json(wire::status(&view, env!("CARGO_PKG_VERSION"), engine.now())))
 }
 

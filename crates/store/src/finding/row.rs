@@ -17,7 +17,7 @@ use crate::codec;
 use crate::db::On;
 use crate::error::StoreError;
 use crate::intern::Components;
-use crate::sql::{Query, Row, query};
+use crate::sql::{IDS_MAX, Query, Row, query_built};
 
 /// The columns of a finding with its package and vulnerability, in front of what selects the rows.
 macro_rules! select {
@@ -45,9 +45,7 @@ pub(super) async fn load(mut on: On<'_>, statement: Query) -> Result<Vec<(Positi
     let places = places(on.again(), &rows).await?;
     let mut episodes = HashMap::new();
     let assets: BTreeSet<uuid::Uuid> = rows.iter().map(|row| row.uuid("asset_id")).collect::<Result<_, _>>()?;
-    for asset in assets {
-        later_episodes(on.again(), AssetId::from_uuid(asset), &mut episodes).await?;
-    }
+    later_episodes(on.again(), &assets.into_iter().collect::<Vec<_>>(), &mut episodes).await?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
         let position = Position {
@@ -99,21 +97,21 @@ const fn key(position: &Position) -> EpisodeKey {
 
 /// The episodes from the second on: few findings have any.
 async fn later_episodes(
-    on: On<'_>,
-    asset: AssetId,
+    mut on: On<'_>,
+    assets: &[uuid::Uuid],
     episodes: &mut HashMap<EpisodeKey, Vec<Episode>>,
 ) -> Result<(), StoreError> {
-    let rows = query(
-        "read episodes",
-        "select package_id, vulnerability_id, number, opened_by, detected_at, confirmed_at, ended_at
-         from episode where asset_id = $1 order by number",
-    )
-    .bind(asset)
-    .all(on)
-    .await?;
-    for row in &rows {
-        let key = (asset.uuid(), row.int("package_id")?, row.int("vulnerability_id")?);
-        episodes.entry(key).or_default().push(episode(row, row.number("number")?)?);
+    for chunk in assets.chunks(IDS_MAX) {
+        let text = format!(
+            "select asset_id, package_id, vulnerability_id, number, opened_by, detected_at, confirmed_at, ended_at
+             from episode where asset_id in {} order by number",
+            on.dialect().placeholders(1, chunk.len())
+        );
+        let query = chunk.iter().fold(query_built("read episodes", text), |query, asset| query.bind(*asset));
+        for row in &query.all(on.again()).await? {
+            let key = (row.uuid("asset_id")?, row.int("package_id")?, row.int("vulnerability_id")?);
+            episodes.entry(key).or_default().push(episode(row, row.number("number")?)?);
+        }
     }
     Ok(())
 }

@@ -47,6 +47,7 @@ pub(super) async fn save_all(tx: &mut Tx, saves: &[Save<'_>], recording: Recordi
     if saves.is_empty() {
         return Ok(());
     }
+    saves.iter().for_each(|save| tx.touched.asset(save.finding.key.asset));
     let keys = keys(tx, saves).await?;
     let places = places(tx, saves).await?;
     let rows = saves.iter().zip(&keys).zip(places).map(|((save, key), places)| finding_row(save, key, places));

@@ -1,0 +1,120 @@
+//! The checkpoint: the findings as they were, so that a restart follows the change log instead of reading the whole store.
+//!
+//! One line says what the findings were judged by and which log they follow, then comes what the index writes. It is only
+//! ever a shortcut: where anything about it is wrong, or anything would be judged otherwise now, it is not used, and the
+//! store is read.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail, ensure};
+use domain::scope::Scope;
+use index::{Index, Snapshot};
+use jiff::Timestamp;
+use knowledge::Knowledge;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use store::change::Head;
+use store::{Db, change};
+use tracing::{info, warn};
+
+use super::load;
+use super::model::{Basis, Model, Working};
+
+const FILE: &str = "lists.checkpoint";
+/// Becomes [`FILE`] when it is whole.
+const DRAFT: &str = "lists.checkpoint.part";
+
+/// Longest first line.
+const LINE_BYTES_MAX: u64 = 4096;
+
+/// The first line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Envelope {
+    epoch: String,
+    basis: Basis,
+    /// Hash of all scopes: they decide the context of every asset.
+    scopes: String,
+    at: Timestamp,
+}
+
+/// The model of the checkpoint. `None`: there is none that can be used, and the log says why.
+pub(super) async fn read(db: &Db, data_dir: &Path, basis: &Basis, knowledge: Option<&Arc<Knowledge>>) -> Option<Model> {
+    let path = data_dir.join(FILE);
+    if !path.exists() {
+        return None;
+    }
+    match model(db, path, basis, knowledge).await {
+        Ok(model) => Some(model),
+        Err(error) => {
+            warn!("the checkpoint of the lists is not used: {}", crate::with_causes(&error));
+            None
+        }
+    }
+}
+
+async fn model(db: &Db, path: PathBuf, basis: &Basis, knowledge: Option<&Arc<Knowledge>>) -> anyhow::Result<Model> {
+    let head = change::head(db).await?;
+    let scopes = store::scope::list(db).await?;
+    let (wanted, scopes_hash) = (basis.clone(), fingerprint(&scopes));
+    let reading = tokio::task::spawn_blocking(move || open(&path, &head, &wanted, &scopes_hash));
+    let (index, envelope) = reading.await.context("read the checkpoint")??;
+    let snapshot = index.snapshot();
+    let mut working = Working::new(snapshot.log(), scopes);
+    let estate = load::estate(db, &mut working).await?;
+    info!(findings = snapshot.finding_count(), position = snapshot.log(), "the lists were loaded from the checkpoint");
+    let judged = (envelope.basis, knowledge.cloned(), envelope.at);
+    Ok(Model::new(index, estate, judged, envelope.epoch, working))
+}
+
+fn open(path: &Path, head: &Head, basis: &Basis, scopes: &str) -> anyhow::Result<(Index, Envelope)> {
+    let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
+    let mut line = Vec::new();
+    file.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)?;
+    let envelope: Envelope = serde_json::from_slice(&line).context("its first line")?;
+    ensure!(envelope.epoch == head.epoch, "it follows the change log of another database");
+    ensure!(envelope.basis == *basis, "it was judged by other knowledge, or on another day");
+    ensure!(envelope.scopes == scopes, "the scopes have changed since");
+    let index = Index::read_checkpoint(&mut file)?;
+    let log = index.snapshot().log();
+    if log > head.seq {
+        bail!("it is newer than the database: {log} changes, and the database has {}", head.seq);
+    }
+    Ok((index, envelope))
+}
+
+/// Writes the model's findings as they are now, and puts them in the place of what was written before.
+pub(super) async fn write(model: &Model, data_dir: &Path) -> anyhow::Result<()> {
+    let (snapshot, envelope) = {
+        let working = model.working.lock().await;
+        let (epoch, basis, scopes) = (model.epoch.clone(), model.basis.clone(), fingerprint(&working.scopes));
+        (model.snapshot(), Envelope { epoch, basis, scopes, at: model.at })
+    };
+    // Without an epoch nothing would tell this database from another.
+    if envelope.epoch.is_empty() {
+        return Ok(());
+    }
+    let (draft, path) = (data_dir.join(DRAFT), data_dir.join(FILE));
+    let writing = tokio::task::spawn_blocking(move || {
+        write_file(&draft, &envelope, &snapshot).and_then(|()| Ok(fs::rename(&draft, &path)?))
+    });
+    writing.await?.with_context(|| format!("write the checkpoint of the lists into {}", data_dir.display()))
+}
+
+fn write_file(draft: &Path, envelope: &Envelope, snapshot: &Snapshot) -> anyhow::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(draft)?;
+    let mut file = BufWriter::with_capacity(1 << 20, file);
+    serde_json::to_writer(&mut file, envelope)?;
+    file.write_all(b"\n")?;
+    snapshot.write_checkpoint(&mut file)?;
+    file.into_inner().map_err(|error| error.into_error())?.sync_all()?;
+    Ok(())
+}
+
+fn fingerprint(scopes: &[Scope]) -> String {
+    let text = serde_json::to_vec(scopes).expect("scopes have text keys and serialise without failing");
+    hex::encode(Sha256::digest(text))
+}

@@ -1,0 +1,105 @@
+//! Following the change log: what was touched is read again, and published together.
+
+use std::collections::BTreeSet;
+
+use domain::ids::AssetId;
+use store::change::{self, Change, Head};
+use store::{Db, finding, inspection};
+
+use super::model::{Known, Model, Working};
+use crate::assign::context_of;
+use crate::prioritize::Judge;
+
+/// Changes that are read, and assets that are published, at once.
+const CHANGES_PAGE: usize = 1000;
+const ASSETS_PAGE: usize = 64;
+
+/// An asset as the store has it now.
+enum Read {
+    Here(Known, Vec<finding::Listed>),
+    Gone(AssetId),
+}
+
+impl Model {
+    /// Brings the model to the head of the log, or beyond. May be given up at any point: it goes on from there.
+    pub(super) async fn follow(&self, db: &Db, head: &Head) -> anyhow::Result<()> {
+        if self.snapshot().log() >= head.seq {
+            return Ok(());
+        }
+        let mut working = self.working.lock().await;
+        if working.position >= head.seq {
+            return Ok(());
+        }
+        let mut end = Change::behind(working.position);
+        let (mut touched, mut scopes_changed) = (BTreeSet::new(), false);
+        loop {
+            let page = change::after(db, end, CHANGES_PAGE).await?;
+            for change in &page {
+                match change.asset() {
+                    Some(asset) => drop(touched.insert(asset)),
+                    None => scopes_changed = true,
+                }
+            }
+            end = page.last().copied().unwrap_or(end);
+            if page.len() < CHANGES_PAGE {
+                break;
+            }
+        }
+        if scopes_changed {
+            working.scopes = store::scope::list(db).await?;
+            touched.extend(self.in_another_context(&working));
+        }
+        let touched: Vec<AssetId> = touched.into_iter().collect();
+        for chunk in touched.chunks(ASSETS_PAGE) {
+            self.renew(db, &mut working, chunk).await?;
+        }
+        // Everything up to here is in it: a page that is not full had the end of the log.
+        working.position = end.seq;
+        self.index.update(end.seq, |_| ());
+        Ok(())
+    }
+
+    /// Assets of which the scopes say something else than when they were judged.
+    fn in_another_context(&self, working: &Working) -> Vec<AssetId> {
+        let estate = self.estate();
+        let moved = |known: &&Known| *known.context != context_of(&known.asset, &working.scopes);
+        estate.assets.values().filter(moved).map(|known| known.asset.id).collect()
+    }
+
+    /// Reads assets again and publishes them.
+    async fn renew(&self, db: &Db, working: &mut Working, ids: &[AssetId]) -> anyhow::Result<()> {
+        let mut assets = store::asset::get_all(db, ids).await?;
+        let mut read = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some(place) = assets.iter().position(|asset| asset.id == *id) else {
+                read.push(Read::Gone(*id));
+                continue;
+            };
+            let latest = inspection::history(db, *id, 1).await?.pop();
+            let listed = finding::listed(db, *id, *id).await?;
+            working.texts.read(db, &listed).await?;
+            let known = working.known(assets.swap_remove(place), latest.map(|summary| summary.undecided_count));
+            read.push(Read::Here(known, listed));
+        }
+        let judge = Judge::new(self.knowledge.as_deref(), self.at);
+        let (position, texts, verdicts) = (working.position, &working.texts, &mut working.verdicts);
+        let mut estate = self.estate_mut();
+        self.index.update(position, |batch| {
+            for read in read {
+                match read {
+                    Read::Here(known, listed) => {
+                        let rows = verdicts.rows(texts, &judge, &listed, &known.context, batch)?;
+                        batch.put_asset(known.listed());
+                        batch.replace(known.asset.id, &rows)?;
+                        estate.put(known);
+                    }
+                    Read::Gone(id) => {
+                        batch.remove_asset(id);
+                        estate.remove(id);
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+}

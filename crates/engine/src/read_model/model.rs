@@ -1,0 +1,177 @@
+//! One consistent state of everything that lists are made of.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use domain::asset::Asset;
+use domain::ids::AssetId;
+use domain::scope::{Context, Scope};
+use index::Index;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::Offset;
+use knowledge::Knowledge;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+use super::verdicts::{Texts, Verdicts};
+use crate::assign::context_of;
+use crate::prioritize::evidence;
+
+/// The index with the assets behind it.
+pub(crate) struct Model {
+    pub(super) index: Index,
+    /// Changed together with the index: hold it to see both as of the same change.
+    estate: RwLock<Estate>,
+    pub(super) basis: Basis,
+    /// The log that it follows.
+    pub(super) epoch: String,
+    /// What everything in it was judged by, and as of when. Rows that are shown are judged by the same.
+    pub(crate) knowledge: Option<Arc<Knowledge>>,
+    pub(crate) at: Timestamp,
+    pub(super) working: Mutex<Working>,
+}
+
+/// What all verdicts depend on: where it is the same, they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Basis {
+    /// Hash of the knowledge. Empty: there is none.
+    knowledge: String,
+    /// How far the lists of exploit evidence can be trusted.
+    kev: String,
+    epss: String,
+    /// The day, in UTC.
+    today: Date,
+}
+
+/// The assets behind the findings.
+#[derive(Default)]
+pub(crate) struct Estate {
+    pub(crate) assets: BTreeMap<AssetId, Known>,
+    pub(crate) by_name: BTreeSet<(Arc<str>, AssetId)>,
+    /// Those of which nobody knows what is on them.
+    pub(crate) unknown: BTreeSet<AssetId>,
+}
+
+/// What is kept of an asset.
+#[derive(Clone)]
+pub(crate) struct Known {
+    /// Without its services: they are many, and no list needs them.
+    pub(crate) asset: Arc<Asset>,
+    pub(crate) context: Arc<Context>,
+    /// `None`: never inspected.
+    pub(crate) undecided_count: Option<u64>,
+}
+
+/// What only whoever changes the model needs.
+pub(super) struct Working {
+    /// Position in the change log, up to which everything is in the model.
+    pub(super) position: u64,
+    pub(super) scopes: Vec<Scope>,
+    pub(super) texts: Texts,
+    pub(super) verdicts: Verdicts,
+    /// Most assets share theirs with others.
+    contexts: HashSet<Arc<Context>>,
+}
+
+impl Model {
+    pub(super) fn new(
+        index: Index,
+        estate: Estate,
+        judged: (Basis, Option<Arc<Knowledge>>, Timestamp),
+        epoch: String,
+        working: Working,
+    ) -> Self {
+        let (basis, knowledge, at) = judged;
+        let (estate, working) = (RwLock::new(estate), Mutex::new(working));
+        Self { index, estate, basis, epoch, knowledge, at, working }
+    }
+
+    pub(crate) fn estate(&self) -> RwLockReadGuard<'_, Estate> {
+        self.estate.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn estate_mut(&self) -> RwLockWriteGuard<'_, Estate> {
+        self.estate.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The findings as of now.
+    pub(crate) fn snapshot(&self) -> Arc<index::Snapshot> {
+        self.index.snapshot()
+    }
+}
+
+impl Basis {
+    pub(super) fn of(knowledge: Option<&Knowledge>, at: Timestamp) -> Self {
+        let evidence = evidence(knowledge, at);
+        Self {
+            knowledge: knowledge.map(Knowledge::hash).unwrap_or_default(),
+            kev: evidence.kev.as_str().to_owned(),
+            epss: evidence.epss.as_str().to_owned(),
+            today: Offset::UTC.to_datetime(at).date(),
+        }
+    }
+}
+
+impl Estate {
+    pub(super) fn put(&mut self, known: Known) {
+        let id = known.asset.id;
+        self.remove(id);
+        self.by_name.insert((known.asset.name.as_str().into(), id));
+        if is_unknown(&known.asset) {
+            self.unknown.insert(id);
+        }
+        self.assets.insert(id, known);
+    }
+
+    pub(super) fn remove(&mut self, id: AssetId) {
+        if let Some(known) = self.assets.remove(&id) {
+            self.by_name.remove(&(known.asset.name.as_str().into(), id));
+            self.unknown.remove(&id);
+        }
+    }
+}
+
+/// Nobody knows what is on it: never inspected, or not successfully.
+pub(crate) fn is_unknown(asset: &Asset) -> bool {
+    asset.retired_at.is_none() && (asset.last_inspected_at.is_none() || asset.last_error.is_some())
+}
+
+impl Known {
+    /// As the index keeps it.
+    pub(super) fn listed(&self) -> index::Asset {
+        let asset = &self.asset;
+        index::Asset {
+            id: asset.id,
+            name: asset.name.clone(),
+            os: asset.platform.as_ref().and_then(|platform| platform.release.clone()),
+            scopes: self.context.scopes.clone(),
+            tags: asset.tags.clone(),
+            retired: asset.retired_at.is_some(),
+        }
+    }
+}
+
+impl Working {
+    pub(super) fn new(position: u64, scopes: Vec<Scope>) -> Self {
+        let (texts, verdicts, contexts) = (Texts::default(), Verdicts::default(), HashSet::new());
+        Self { position, scopes, texts, verdicts, contexts }
+    }
+
+    /// An asset as it is kept.
+    pub(super) fn known(&mut self, mut asset: Asset, undecided_count: Option<u64>) -> Known {
+        asset.services = Vec::new();
+        let undecided_count = undecided_count.filter(|_| asset.retired_at.is_none());
+        let context = self.shared(context_of(&asset, &self.scopes));
+        Known { asset: Arc::new(asset), context, undecided_count }
+    }
+
+    fn shared(&mut self, context: Context) -> Arc<Context> {
+        if let Some(shared) = self.contexts.get(&context) {
+            return Arc::clone(shared);
+        }
+        let context = Arc::new(context);
+        self.contexts.insert(Arc::clone(&context));
+        context
+    }
+}

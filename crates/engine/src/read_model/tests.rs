@@ -1,0 +1,191 @@
+//! Lists from memory say what the store says, whatever has happened.
+
+mod estate;
+mod oracle;
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::filter::Filter;
+use index::Visible;
+use store::{Db, change};
+use testkit::db;
+use tokio::sync::watch;
+
+use super::{Model, checkpoint};
+use crate::Engine;
+use crate::views::{Query, active};
+use estate::World;
+
+/// Makes a test of a function over a database, one for each engine.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(&super::db::sqlite().await.db).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(test) = super::db::postgres().await {
+                    super::$name(&test.db).await;
+                }
+            })+
+        }
+    };
+}
+
+on_both!(
+    lists_say_what_the_store_says,
+    a_restart_goes_on_from_the_checkpoint,
+    another_node_sees_a_change_within_a_moment,
+);
+
+async fn lists_say_what_the_store_says(db: &Db) {
+    let mut world = World::new(db, 7).await;
+    oracle::check(&world.engine).await;
+    for step in 0..48 {
+        let what = world.step().await;
+        // Several changes at once are followed together.
+        if step % 4 != 2 {
+            said_where_it_fails(&what, oracle::check(&world.engine)).await;
+        }
+    }
+}
+
+/// Says what had been done when a comparison fails.
+async fn said_where_it_fails(what: &str, checking: impl Future<Output = ()>) {
+    struct Said<'a>(&'a str);
+    impl Drop for Said<'_> {
+        #[expect(clippy::print_stderr, reason = "a failed test is read by people")]
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                eprintln!("after: {}", self.0);
+            }
+        }
+    }
+    let said = Said(what);
+    checking.await;
+    drop(said);
+}
+
+async fn a_restart_goes_on_from_the_checkpoint(db: &Db) {
+    let mut world = World::new(db, 11).await;
+    for _ in 0..16 {
+        world.step().await;
+    }
+    keep_once(&Arc::new(world.node())).await;
+    // What happens while nothing runs is followed from the checkpoint's position.
+    for _ in 0..3 {
+        world.touch().await;
+    }
+    assert!(read(&world.node()).await.is_some(), "the checkpoint is good");
+    oracle::check(&world.node()).await;
+
+    let path = world.data.path().join("lists.checkpoint");
+    let whole = fs::read(&path).unwrap();
+    let line = whole.iter().position(|byte| *byte == b'\n').unwrap();
+    let mut flipped = whole.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    let other = String::from_utf8_lossy(&whole[..line]).replacen("epoch\":\"", "epoch\":\"x", 1).into_bytes();
+    for damaged in [Vec::new(), whole[..line].to_vec(), whole[..whole.len() - 9].to_vec(), flipped, vec![b'x'; 9000], {
+        [other, whole[line..].to_vec()].concat()
+    }] {
+        fs::write(&path, damaged).unwrap();
+        let node = world.node();
+        assert!(read(&node).await.is_none());
+        oracle::check(&node).await;
+    }
+    fs::write(&path, &whole).unwrap();
+    world.change_scopes().await;
+    assert!(read(&world.node()).await.is_none(), "other scopes judge otherwise");
+    world.sleep(24);
+    assert!(read(&world.node()).await.is_none(), "another day judges otherwise");
+    oracle::check(&world.node()).await;
+}
+
+async fn another_node_sees_a_change_within_a_moment(db: &Db) {
+    let mut world = World::new(db, 3).await;
+    for _ in 0..8 {
+        world.step().await;
+    }
+    let other = Arc::new(world.node());
+    let (stop, stopped) = watch::channel(false);
+    let keeping = tokio::spawn({
+        let other = Arc::clone(&other);
+        async move { other.keep_lists(stopped).await }
+    });
+    until(|| other.lists.published().is_some()).await;
+    for _ in 0..5 {
+        world.touch().await;
+        let head = change::head(db).await.unwrap();
+        // Nobody asks the other node anything: it follows by itself.
+        until(|| other.lists.published().is_some_and(|model| model.snapshot().log() >= head.seq)).await;
+        oracle::check(&other).await;
+        oracle::check(&world.engine).await;
+    }
+    stop.send(true).unwrap();
+    keeping.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_restored_database_is_another_one() {
+    let (test, target) = (db::sqlite().await, db::sqlite().await);
+    let mut world = World::new(&test.db, 5).await;
+    for _ in 0..8 {
+        world.step().await;
+    }
+    let file = world.data.path().join("backup");
+    store::backup::backup(&test.db, &file).await.unwrap();
+    let engine = Engine { db: target.db.clone(), ..world.node() };
+    let query = Query { filter: active(), sort: index::Sort::WORK, after: None, limit: 10 };
+    assert_eq!(engine.findings(&Visible::All, &query).await.unwrap().total, 0);
+    store::backup::restore(&target.db, &file, engine.now()).await.unwrap();
+    oracle::check(&engine).await;
+}
+
+#[tokio::test]
+async fn what_is_still_loading_is_said_and_never_empty() {
+    let test = db::sqlite().await;
+    let world = World::new(&test.db, 5).await;
+    let node = world.node();
+    node.lists.kept.store(true, std::sync::atomic::Ordering::Relaxed);
+    node.lists.late.store(true, std::sync::atomic::Ordering::Relaxed);
+    let building = node.lists.building.lock().await;
+    let refused = node.facets(&Visible::All, &Filter::Everything, 1).await.unwrap_err();
+    assert!(refused.is::<crate::Loading>(), "{refused}");
+    drop(building);
+    node.bring_lists_up_to_date().await.unwrap();
+    node.facets(&Visible::All, &Filter::Everything, 1).await.unwrap();
+}
+
+async fn read(engine: &Engine) -> Option<Model> {
+    let knowledge = engine.knowledge().unwrap();
+    let basis = super::model::Basis::of(knowledge.as_deref(), engine.now());
+    checkpoint::read(&engine.db, &engine.data_dir, &basis, knowledge.as_ref()).await
+}
+
+/// Starts keeping the lists, waits until they are there, and stops cleanly.
+async fn keep_once(engine: &Arc<Engine>) {
+    let (stop, stopped) = watch::channel(false);
+    let keeping = tokio::spawn({
+        let engine = Arc::clone(engine);
+        async move { engine.keep_lists(stopped).await }
+    });
+    until(|| engine.lists.published().is_some()).await;
+    stop.send(true).unwrap();
+    keeping.await.unwrap();
+}
+
+/// Waits until something is so.
+async fn until(is_so: impl Fn() -> bool) {
+    let looking = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), looking).await.expect("within a minute, on a busy machine");
+}
