@@ -163,9 +163,18 @@ pub enum VendorStatus {
     EndOfLife,
     NotAffected,
     Undetermined,
+    /// No vendor speaks: another tool reports it.
+    Reported,
+    /// Another tool reports it, and somebody suppressed it there.
+    Suppressed,
 }
 
 impl VendorStatus {
+    /// Whether it is the word of another tool.
+    pub const fn is_report(self) -> bool {
+        matches!(self, Self::Reported | Self::Suppressed)
+    }
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::FixedIn => "fixed_in",
@@ -175,6 +184,8 @@ impl VendorStatus {
             Self::EndOfLife => "end_of_life",
             Self::NotAffected => "not_affected",
             Self::Undetermined => "undetermined",
+            Self::Reported => "reported",
+            Self::Suppressed => "suppressed",
         }
     }
 }

@@ -31,11 +31,13 @@ pub enum Ecosystem {
     Nuget,
     /// Software of no package world that Vigie knows: it can only be found by its CPE (`vendor:product`).
     Generic,
+    /// No package at all: a file, an address or a setting in which another tool found something.
+    Object,
 }
 
 impl Ecosystem {
     /// Every ecosystem, in the order of the guide.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Deb,
         Self::Rpm,
         Self::Apk,
@@ -49,9 +51,10 @@ impl Ecosystem {
         Self::Composer,
         Self::Nuget,
         Self::Generic,
+        Self::Object,
     ];
 
-    /// The package-url type.
+    /// The package-url type; for [`Self::Object`] a word of our own.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Deb => "deb",
@@ -67,6 +70,7 @@ impl Ecosystem {
             Self::Composer => "composer",
             Self::Nuget => "nuget",
             Self::Generic => "generic",
+            Self::Object => "object",
         }
     }
 
@@ -105,7 +109,7 @@ impl fmt::Display for Ecosystem {
 /// The text names no ecosystem that Vigie knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown ecosystem {0:?} (known: deb, rpm, apk, alpm, pypi, npm, golang, maven, gem, cargo, composer, nuget, generic)"
+    "unknown ecosystem {0:?} (known: deb, rpm, apk, alpm, pypi, npm, golang, maven, gem, cargo, composer, nuget, generic, object)"
 )]
 pub struct UnknownEcosystem(pub String);
 

@@ -85,6 +85,8 @@ pub enum PendingCause {
 pub enum FixedCause {
     Upgraded,
     Removed,
+    /// The tool that reported it no longer does, after a whole run over the same scope.
+    NotReported,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -115,12 +117,16 @@ pub enum OpenedBy {
     Resurrected,
     /// A withdrawn advisory was reinstated.
     Reinstated,
+    /// A tool reports again what it had ceased to report.
+    ReportedAgain,
 }
 
 /// How strong a method is: a finding closes only by one at least as strong as the one that found it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Strength {
+    /// Said by another tool; how it looked, nobody here knows.
+    Reported,
     /// Seen from the network.
     Remote,
     /// Read from the package database on the asset.

@@ -21,6 +21,7 @@ pub mod cvss;
 pub mod priority;
 pub mod verdict;
 pub mod finding;
+pub mod report;
 pub mod filter;
 pub mod remediation;
 pub mod command;

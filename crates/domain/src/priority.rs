@@ -18,6 +18,7 @@ pub mod epss;
 pub mod context;
 pub mod ssvc;
 pub mod bod;
+pub mod report;
 pub mod tier;
 mod order;
 
@@ -172,7 +173,10 @@ pub fn prioritize_by(policy: &Policy, signals: &Signals<'_>, context: &Context, 
         epss,
         unimportant: signals.urgency == "unimportant",
     };
-    let (tier, due_days) = tier::decide(&facts, signals.advisory_source, &mut reasons);
+    let (tier, due_days) = match report::decide(signals, &facts, &mut reasons) {
+        Some(decided) => decided,
+        None => tier::decide(&facts, signals.advisory_source, &mut reasons),
+    };
     let order_key = order::key(tier, due_days, &facts, &vulnerability.id);
     Priority {
         tier,
@@ -186,6 +190,7 @@ pub fn prioritize_by(policy: &Policy, signals: &Signals<'_>, context: &Context, 
 
 fn explain_vendor(signals: &Signals<'_>, reasons: &mut Vec<Reason>) {
     let text = match signals.vendor_status {
+        VendorStatus::Reported | VendorStatus::Suppressed => return report::explain(signals, reasons),
         VendorStatus::FixedIn | VendorStatus::NotAffected => return,
         VendorStatus::Open => "the vendor has no fix yet: mitigate or remove",
         VendorStatus::Postponed => "the vendor fixes it with a later update",

@@ -76,7 +76,7 @@ impl Scheme {
             Ecosystem::Cargo => Self::Cargo,
             Ecosystem::Composer => Self::Composer,
             Ecosystem::Nuget => Self::Nuget,
-            Ecosystem::Generic => Self::Generic,
+            Ecosystem::Generic | Ecosystem::Object => Self::Generic,
         }
     }
 

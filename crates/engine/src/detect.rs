@@ -93,7 +93,7 @@ fn reopened_by(finding: &Finding, version: &str) -> OpenedBy {
         Detection::Open | Detection::Pending { .. } | Detection::Stale { .. } => OpenedBy::Detected,
         Detection::Closed { cause: ClosedCause::AssetRetired, .. } => OpenedBy::Resurrected,
         Detection::Closed { .. } => OpenedBy::Reinstated,
-        Detection::Fixed { cause: FixedCause::Removed, .. } => OpenedBy::Reintroduced,
+        Detection::Fixed { cause: FixedCause::Removed | FixedCause::NotReported, .. } => OpenedBy::Reintroduced,
         Detection::Fixed { cause: FixedCause::Upgraded, .. } => {
             let Some(seen) = &finding.fixed_version_seen else { return OpenedBy::Regressed };
             match ecosystems::compare(finding.key.package.ecosystem, version, seen) {
@@ -138,6 +138,10 @@ impl<'a> Absence<'a> {
     /// The negative evidence for one unmatched finding. `None`: nothing is proven.
     fn of_finding(&self, finding: &Finding) -> Option<Fact> {
         if !finding.detection.is_active() || !self.inventory.packages_complete() {
+            return None;
+        }
+        // What another tool alone reports may be about what no inventory tells of: its own reports end it.
+        if finding.strength == Strength::Reported {
             return None;
         }
         let strength = Strength::PackageDatabase;

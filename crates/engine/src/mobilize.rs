@@ -224,8 +224,10 @@ impl Engine {
 }
 
 fn is_upgradable(row: &Row) -> bool {
-    let restart = row.judged.matched.restart_needed;
-    row.finding.detection.is_active() && row.judged.matched.fixed_version.is_some() && !restart
+    let matched = &row.judged.matched;
+    // Which binaries are concerned, another tool does not say in our words.
+    let known = !matched.vendor_status.is_report();
+    row.finding.detection.is_active() && matched.fixed_version.is_some() && !matched.restart_needed && known
 }
 
 fn group(package: &str, rows: &[&Row]) -> Option<Group> {

@@ -3,7 +3,7 @@
 //! Every verb here takes no input, is idempotent, and may run twice.
 
 use domain::asset::Asset;
-use domain::finding::{Change, Detection, Evidence, Fact, PendingCause};
+use domain::finding::{Change, Detection, Evidence, Fact, Finding, PendingCause, Strength};
 use domain::ids::AssetId;
 use domain::scope::Scope;
 use jiff::{SignedDuration, Timestamp};
@@ -55,14 +55,14 @@ impl Engine {
 
     async fn tick_asset(&self, asset: AssetId, unseen: bool, now: Timestamp) -> anyhow::Result<u32> {
         let stored = store::finding::of_asset(&self.db, asset).await?;
-        if !stored.iter().any(|stored| fact(&stored.finding.detection, unseen, now).is_some()) {
+        if !stored.iter().any(|stored| fact(&stored.finding, unseen, now).is_some()) {
             return Ok(0);
         }
         let mut tx = self.db.begin().await?;
         store::asset::lock(&mut tx, asset).await?;
         let mut moved = 0;
         for mut stored in store::finding::of_asset(&mut tx, asset).await? {
-            let Some(fact) = fact(&stored.finding.detection, unseen, now) else { continue };
+            let Some(fact) = fact(&stored.finding, unseen, now) else { continue };
             let evidence = Evidence { observed_at: now, fact };
             let change = stored.finding.apply(&evidence);
             moved += u32::from(change != Change::None);
@@ -94,8 +94,10 @@ pub(crate) fn tried_key(asset: AssetId) -> String {
 }
 
 /// What the clock alone says about a finding.
-fn fact(detection: &Detection, unseen: bool, now: Timestamp) -> Option<Fact> {
-    match detection {
+fn fact(finding: &Finding, unseen: bool, now: Timestamp) -> Option<Fact> {
+    // Inspections say nothing of what another tool alone reports.
+    let unseen = unseen && finding.strength > Strength::Reported;
+    match &finding.detection {
         Detection::Open | Detection::Pending { .. } if unseen => Some(Fact::Unseen),
         Detection::Pending { since, cause: PendingCause::FixClaimed } if now.duration_since(*since) > VERIFICATION => {
             Some(Fact::VerificationTimedOut)

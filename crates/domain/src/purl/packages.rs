@@ -29,8 +29,11 @@ impl Component {
 }
 
 impl Package {
-    /// The package-url of this source package at a version.
+    /// The package-url of this source package at a version. Empty: it is no package.
     pub fn purl(&self, version: &str) -> String {
+        if self.ecosystem == Ecosystem::Object {
+            return String::new();
+        }
         if !self.ecosystem.is_distribution() {
             return language(self.ecosystem, &self.name, version).to_string();
         }
@@ -49,6 +52,7 @@ impl Purl {
             Ecosystem::Maven => format!("{}:{}", self.namespace, self.name),
             // A product without a vendor is found by no CPE.
             Ecosystem::Generic if self.namespace.is_empty() => return None,
+            Ecosystem::Object => return None,
             Ecosystem::Generic => format!("{}:{}", self.namespace, self.name),
             Ecosystem::Npm | Ecosystem::Golang | Ecosystem::Composer if !self.namespace.is_empty() => {
                 format!("{}/{}", self.namespace, self.name)

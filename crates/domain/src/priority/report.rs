@@ -1,0 +1,113 @@
+//! Signal: what another tool says of a finding that it reports.
+//!
+//! Where the finding is about a known flaw, the flaw's own signals decide. Where it is about a rule of the tool, nobody but
+//! the tool says how bad it is, so its word decides.
+
+use super::maturity::Rank;
+use super::tier::Facts;
+use super::{Reason, Signals, Tier};
+use crate::advisory::VendorStatus;
+
+/// How bad a tool calls something, in one scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    Informational,
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl Severity {
+    /// Reads a word, or a number from 0 to 10 in CVSS's bands. `None`: it is neither, so nobody knows.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if let Ok(score) = text.parse::<f64>() {
+            return match score {
+                score if !(0.0..=10.0).contains(&score) => None,
+                score if score >= 9.0 => Some(Self::Critical),
+                score if score >= 7.0 => Some(Self::High),
+                score if score >= 4.0 => Some(Self::Medium),
+                score if score > 0.0 => Some(Self::Low),
+                _ => Some(Self::Informational),
+            };
+        }
+        match text.to_ascii_lowercase().as_str() {
+            "critical" | "blocker" | "fatal" => Some(Self::Critical),
+            "high" | "error" | "important" => Some(Self::High),
+            "medium" | "moderate" | "warning" => Some(Self::Medium),
+            "low" | "minor" | "note" => Some(Self::Low),
+            "info" | "informational" | "information" | "none" | "negligible" => Some(Self::Informational),
+            _ => None,
+        }
+    }
+}
+
+/// Says who reports it, and as what.
+pub(super) fn explain(signals: &Signals<'_>, reasons: &mut Vec<Reason>) {
+    let tool = signals.advisory_source;
+    let text = match signals.urgency {
+        "" => format!("reported by {tool}"),
+        urgency => format!("reported by {tool} as {urgency}"),
+    };
+    reasons.push(Reason::input("report.severity", text, tool.to_owned(), None));
+    if signals.vendor_status == VendorStatus::Suppressed {
+        let text = format!("somebody suppressed it in {tool}");
+        reasons.push(Reason::input("report.suppressed", text, tool.to_owned(), None));
+    }
+}
+
+/// The tier where the tool's word decides. `None`: it does not, because the finding is no report, or is about a known flaw.
+pub(super) fn decide(signals: &Signals<'_>, facts: &Facts, reasons: &mut Vec<Reason>) -> Option<(Tier, Option<u16>)> {
+    if !signals.vendor_status.is_report() {
+        return None;
+    }
+    if signals.vendor_status == VendorStatus::Suppressed && !facts.listed && facts.rank < Rank::Reported {
+        let text = "P4: suppressed in the tool that reports it, and no attack is reported";
+        reasons.push(Reason::rule("tier.report_suppressed", text));
+        return Some((Tier::P4, None));
+    }
+    let flaw = signals.vulnerability;
+    if flaw.id.is_cve() || flaw.published_at.is_some() || !flaw.vectors.is_empty() {
+        return None;
+    }
+    let (tier, days, rule, text) = match Severity::parse(signals.urgency) {
+        Some(Severity::Critical) => (Tier::P1, Some(14), "tier.p1.report", "P1: the tool calls it critical"),
+        Some(Severity::High) => (Tier::P2, Some(30), "tier.p2.report", "P2: the tool calls it high"),
+        Some(Severity::Medium) => (Tier::P3, Some(90), "tier.p3.report", "P3: the tool calls it medium"),
+        None => (Tier::P3, Some(90), "tier.p3.report_unknown", "P3: the tool does not say how bad it is"),
+        Some(Severity::Low | Severity::Informational) => {
+            (Tier::P4, None, "tier.p4.report", "P4: the tool calls it low or less")
+        }
+    };
+    reasons.push(Reason::rule(rule, text));
+    Some((tier, days))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_numbers_have_one_scale() {
+        let table = [
+            ("9.8", Some(Severity::Critical)),
+            ("7.0", Some(Severity::High)),
+            ("6.9", Some(Severity::Medium)),
+            ("0.1", Some(Severity::Low)),
+            ("0", Some(Severity::Informational)),
+            ("error", Some(Severity::High)),
+            (" Warning ", Some(Severity::Medium)),
+            ("note", Some(Severity::Low)),
+            ("none", Some(Severity::Informational)),
+            ("11", None),
+            ("-1", None),
+            ("NaN", None),
+            ("", None),
+            ("purple", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(Severity::parse(text), expected, "{text:?}");
+        }
+    }
+}
