@@ -1,3 +1,4 @@
-//! Systems that Vigie hands work to: patch tools, later tickets and messages.
+//! Other tools: those that Vigie hands work to, and those whose reports it reads.
 
 pub mod patching;
+pub mod reports;
