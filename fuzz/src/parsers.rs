@@ -334,6 +334,24 @@ pub(crate) fn image(seed: &Seed) -> String {
     format!("{} {}", plain(read(&seed.bytes)), plain(read(&saved(&[&seed.bytes]))))
 }
 
+/// Reports of other tools, in each form.
+pub(crate) const REPORTS: [&str; 2] = [
+    r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"T","rules":[{"id":"R"}]}},"results":[{"ruleId":"R","ruleIndex":0,"level":"error","message":{"text":"m"},"locations":[{"physicalLocation":{"artifactLocation":{"uri":"file:///a%20b.c"},"region":{"startLine":1}}}],"partialFingerprints":{"p/v1":"x"},"suppressions":[{"kind":"inSource"}]}]}]}"#,
+    r#"{"format":"vigie-report","version":1,"tool":{"name":"T"},"scope":{"asset":"a"},"complete":true,"findings":[{"rule":"CVE-2099-0001","package":"pkg:npm/a@1","path":"x"}]}"#,
+];
+
+/// Each result has an identity that no other one of its report has.
+pub(crate) fn report(seed: &Seed) -> String {
+    let parsed = integrations::reports::parse(&seed.bytes);
+    for report in parsed.iter().flatten() {
+        let mut identities: Vec<&str> = report.results.iter().map(|result| result.identity.as_str()).collect();
+        identities.sort_unstable();
+        identities.dedup();
+        assert_eq!(identities.len(), report.results.len(), "two results of one identity");
+    }
+    say(parsed)
+}
+
 pub(crate) fn sbom(seed: &Seed) -> String {
     say(ecosystems::sbom::parse("bom", &seed.bytes))
 }

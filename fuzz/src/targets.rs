@@ -49,6 +49,7 @@ pub(crate) fn targets(root: &Path) -> anyhow::Result<Vec<Target>> {
         Target::new("archive", parsers::archives()?, parsers::archive),
         Target::new("image", parsers::images(), parsers::image),
         Target::new("sbom", texts(&parsers::BILLS), parsers::sbom),
+        Target::new("report", texts(&parsers::REPORTS), parsers::report),
         Target::new("filter", texts(&read_model::FILTERS), read_model::filter),
         Target::new("index-checkpoint", vec![Seed::at("", read_model::checkpoint_file()?)], read_model::checkpoint),
         Target::new("knowledge", vec![Seed::at("", parsers::knowledge_file(root)?)], parsers::knowledge),

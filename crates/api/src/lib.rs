@@ -12,6 +12,7 @@ pub mod scope;
 pub mod credential;
 pub mod remediation;
 pub mod job;
+pub mod import;
 pub mod node;
 pub mod session;
 pub mod status;

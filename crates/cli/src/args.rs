@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-pub(crate) use listing::Findings;
+pub(crate) use listing::{Findings, ImportArgs};
 pub(crate) use work::{Jobs, JobsList, Node, NodeCommand, NodeWork};
 
 /// Continuous threat exposure management: find, rank, fix, prove.
@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// List or count findings by any filter
     Findings(Findings),
+    /// Take in what another tool found
+    Import(ImportArgs),
     /// Find assets
     #[command(subcommand)]
     Discover(Discover),

@@ -16,6 +16,7 @@ mod serve;
 mod asset;
 mod inspect;
 mod findings;
+mod import;
 mod jobs;
 mod node;
 mod scope;
@@ -76,6 +77,7 @@ fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Serve(serve) => context::block_on(serve::run(&common, serve)),
         Command::Inspect(inspect) => context::block_on(inspect::run(&common, inspect)),
         Command::Findings(findings) => context::block_on(findings::run(&common, findings)),
+        Command::Import(args) => context::block_on(import::run(&common, args)),
         Command::Discover(command) => context::block_on(discover::run(&common, command)),
         Command::Remediate(remediate) => context::block_on(remediate::run(&common, remediate)),
         Command::Node(node) => context::block_on(node::run(&common, node)),

@@ -97,7 +97,8 @@ fn sbom(path: &Path) -> anyhow::Result<(String, Inventory)> {
 /// Most bytes of one file, unpacked.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
-fn bounded(path: &Path) -> anyhow::Result<Vec<u8>> {
+/// A file's bytes, unpacked where it is packed.
+pub(crate) fn bounded(path: &Path) -> anyhow::Result<Vec<u8>> {
     use std::io::Read as _;
     let name = path.display().to_string();
     let file = std::fs::File::open(path).with_context(|| format!("open {name}"))?;

@@ -188,7 +188,7 @@ fn identifiers(sighting: &Sighting) -> Vec<Identifier> {
 }
 
 /// An asset of which nothing but a name and perhaps an address is known.
-fn blank(id: AssetId, name: String, address: Option<IpAddr>, now: Timestamp) -> Asset {
+pub(crate) fn blank(id: AssetId, name: String, address: Option<IpAddr>, now: Timestamp) -> Asset {
     Asset {
         id,
         name,

@@ -7,6 +7,7 @@
 pub mod ingest;
 pub mod discover;
 pub mod inspect;
+pub mod import;
 pub mod assign;
 pub mod detect;
 pub mod prioritize;

@@ -27,6 +27,9 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 /// What a scanner node read of one asset.
 const INVENTORY_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// A report of another tool.
+const REPORT_BYTES_MAX: usize = 128 * 1024 * 1024;
+
 /// How long an answer may take.
 const TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -85,7 +88,10 @@ pub(crate) fn closed() -> OpenApiRouter<State> {
 
 /// The same, where the answer takes its time.
 pub(crate) fn slow() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(api::asset::inspect_asset))
+    let imports = OpenApiRouter::new().routes(routes!(api::import::import_report));
+    OpenApiRouter::new()
+        .routes(routes!(api::asset::inspect_asset))
+        .merge(imports.layer(DefaultBodyLimit::max(REPORT_BYTES_MAX)))
 }
 
 /// What is answered to scanner nodes. What they read is larger than what people send.

@@ -1,5 +1,6 @@
 //! From the engine's views to the wire's types: one place for the API and the command line.
 
+mod import;
 mod job;
 mod knowledge;
 mod written;
@@ -32,6 +33,7 @@ use wire_types::scope::Scope;
 use wire_types::status::Status;
 use wire_types::vulnerability::{Epss, Kev, ScoredVector, Ssvc, VulnerabilityDetail};
 
+pub use import::imports;
 pub use job::job;
 pub use written::{check_credential, scope_record};
 

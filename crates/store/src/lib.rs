@@ -17,6 +17,7 @@ pub mod asset;
 pub mod sighting;
 pub mod inspection;
 pub mod finding;
+pub mod report;
 pub mod scope;
 pub mod seal;
 pub mod credential;

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0004_jobs.sql"),
     include_str!("../migrations/0005_nodes.sql"),
     include_str!("../migrations/0006_change.sql"),
+    include_str!("../migrations/0007_imports.sql"),
 ];
 
 /// The schema that this program writes.

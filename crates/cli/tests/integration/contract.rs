@@ -20,7 +20,7 @@ fn with_input(vigie: &Vigie, args: &[&str], input: &str) -> String {
 #[test]
 fn help_is_what_the_guide_shows() {
     let vigie = Vigie::new();
-    let commands: [&[&str]; 13] = [
+    let commands: [&[&str]; 14] = [
         &[],
         &["scan"],
         &["feeds", "sync"],
@@ -28,6 +28,7 @@ fn help_is_what_the_guide_shows() {
         &["serve"],
         &["inspect"],
         &["findings"],
+        &["import"],
         &["discover", "net"],
         &["remediate"],
         &["asset", "add"],

@@ -13,4 +13,5 @@ mod statements;
 mod providers;
 mod browser;
 mod image;
+mod import;
 mod audit;

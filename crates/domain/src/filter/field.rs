@@ -103,7 +103,9 @@ impl Field {
             Self::Retired => "yes or no",
             Self::Vulnerability => "an identifier such as CVE-2024-3094 or CVE-2024-*",
             Self::Package => "the name of a source package, where * stands for any characters",
-            Self::Ecosystem => "deb, rpm, apk, alpm, pypi, npm, golang, maven, gem, cargo, composer, nuget, generic or object",
+            Self::Ecosystem => {
+                "deb, rpm, apk, alpm, pypi, npm, golang, maven, gem, cargo, composer, nuget, generic or object"
+            }
             Self::Text => "a part of the name of asset, vulnerability or package",
         }
     }

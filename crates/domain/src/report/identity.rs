@@ -64,7 +64,9 @@ fn base(result: &Reported) -> Base {
     }
     match &result.mark {
         Mark::Whole(fingerprint) => Base::Unique(digest(&["whole", &result.rule, fingerprint])),
-        Mark::Partial(fingerprint) => Base::Unique(digest(&[&["partial"], &anchor(result)[..], &[fingerprint]].concat())),
+        Mark::Partial(fingerprint) => {
+            Base::Unique(digest(&[&["partial"], &anchor(result)[..], &[fingerprint]].concat()))
+        }
         Mark::Context(context) => {
             let context = context.split_whitespace().collect::<Vec<_>>().join(" ");
             Base::Numbered(digest(&[&["context"], &anchor(result)[..], &[&context]].concat()))

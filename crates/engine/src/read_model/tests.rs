@@ -60,7 +60,6 @@ async fn lists_say_what_the_store_says(db: &Db) {
 async fn said_where_it_fails(what: &str, checking: impl Future<Output = ()>) {
     struct Said<'a>(&'a str);
     impl Drop for Said<'_> {
-        #[expect(clippy::print_stderr, reason = "a failed test is read by people")]
         fn drop(&mut self) {
             if std::thread::panicking() {
                 eprintln!("after: {}", self.0);

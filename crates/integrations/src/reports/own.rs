@@ -90,7 +90,11 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Report>, ReportError> {
     let common = Report {
         scope: scope(&file)?,
         kind: word(&file.scope.kind).ok_or_else(|| unfit("scope.kind"))?,
-        observed_at: file.observed_at.as_deref().map(|at| instant(at).ok_or_else(|| unfit("observed_at"))).transpose()?,
+        observed_at: file
+            .observed_at
+            .as_deref()
+            .map(|at| instant(at).ok_or_else(|| unfit("observed_at")))
+            .transpose()?,
         partial: (!file.complete).then(|| "it is not complete, by its own word".to_owned()),
         ..Report::default()
     };

@@ -20,7 +20,8 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Report>, ReportError> {
     let mut reports: Vec<(Report, Vec<Reported>)> = Vec::new();
     for (index, run) in log.runs.unwrap_or_default().into_iter().enumerate() {
         let (report, results) = read_run(index, run)?;
-        let same = |(other, _): &&mut (Report, Vec<Reported>)| other.scope == report.scope && other.asset == report.asset;
+        let same =
+            |(other, _): &&mut (Report, Vec<Reported>)| other.scope == report.scope && other.asset == report.asset;
         match reports.iter_mut().find(same) {
             Some((other, all)) => {
                 merge(other, report);
@@ -143,7 +144,8 @@ impl<'a> Around<'a> {
         let of_rule = rule.map_or(&nothing, |rule| &rule.properties);
         let text = |key: &str| property(&result.properties, key).or_else(|| property(of_rule, key));
         let location = self.location(&result)?;
-        let level = result.level.as_deref().or(rule.and_then(|rule| rule.default_configuration.as_ref()?.level.as_deref()));
+        let level =
+            result.level.as_deref().or(rule.and_then(|rule| rule.default_configuration.as_ref()?.level.as_deref()));
         let package = purl(&result.properties).or_else(|| purl(of_rule));
         let message = result.message.as_ref().map(|message| said(message, rule)).unwrap_or_default();
         Ok(Reported {
@@ -180,7 +182,11 @@ impl<'a> Around<'a> {
             let by_index = || self.artifacts.get(usize::try_from(artifact?.index?).ok()?).copied();
             let uri = artifact.and_then(|artifact| artifact.uri.as_deref()).or_else(by_index).unwrap_or_default();
             let uri = word(uri).ok_or("its location is too long or not printable")?;
-            if is_address(&uri) { location.url = uri } else { location.path = self.relative(&path(&uri)) }
+            if is_address(&uri) {
+                location.url = uri
+            } else {
+                location.path = self.relative(&path(&uri))
+            }
             location.line = physical.region.as_ref().and_then(|region| region.start_line);
             location.column = physical.region.as_ref().and_then(|region| region.start_column);
         }

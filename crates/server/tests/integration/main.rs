@@ -4,6 +4,7 @@
 
 mod app;
 mod gate;
+mod imports;
 mod jobs;
 mod nodes;
 mod openapi;

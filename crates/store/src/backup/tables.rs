@@ -334,6 +334,43 @@ pub(super) const TABLES: &[Table] = &[
         key: "id",
         identity: None,
     },
+    Table {
+        name: "report_scope",
+        columns: &[
+            ("asset_id", Uuid),
+            ("id", Uuid),
+            ("digest", Text),
+            ("tool", Text),
+            ("category", Text),
+            ("branch", Text),
+            ("path", Text),
+            ("observed_at", Int),
+            ("recorded_at", Int),
+        ],
+        key: "asset_id, id",
+        identity: None,
+    },
+    Table {
+        name: "report_entry",
+        columns: &[
+            ("asset_id", Uuid),
+            ("scope_id", Uuid),
+            ("identity", Text),
+            ("finding", Text),
+            ("rule", Text),
+            ("severity", Text),
+            ("message", Text),
+            ("path", Text),
+            ("url", Text),
+            ("object", Text),
+            ("line", Int),
+            ("suppressed", Text),
+            ("first_at", Int),
+            ("gone_at", Int),
+        ],
+        key: "asset_id, scope_id, identity",
+        identity: None,
+    },
 ];
 
 impl Table {

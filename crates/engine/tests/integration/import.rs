@@ -1,0 +1,246 @@
+//! Reports of other tools: what they open, what they close, and what they must leave alone.
+
+use std::sync::{Arc, Mutex};
+
+use domain::filter::Filter;
+use engine::import::{Counts, ImportOptions, Imported, read};
+use engine::views::{Query, active};
+use engine::{Engine, Sort, Visible};
+use jiff::{SignedDuration, Timestamp};
+use outside::NeverTouch;
+use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
+use serde_json::{Value, json};
+use store::Db;
+use tempfile::TempDir;
+use testkit::db;
+
+struct World {
+    engine: Engine,
+    now: Arc<Mutex<Timestamp>>,
+    _data: TempDir,
+}
+
+impl World {
+    fn new(db: &Db) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let now = Arc::new(Mutex::new("2099-01-13T08:00:00Z".parse().unwrap()));
+        let clock = Arc::clone(&now);
+        let clock: engine::Clock = Arc::new(move || *clock.lock().unwrap());
+        let engine = Engine::new(db.clone(), data.path().to_owned(), NeverTouch::default(), clock);
+        Self { engine, now, _data: data }
+    }
+
+    fn wait(&self) {
+        let mut now = self.now.lock().unwrap();
+        *now = now.checked_add(SignedDuration::from_hours(1)).unwrap();
+    }
+
+    /// Imports a report an hour after the one before.
+    async fn import(&self, report: &Value, options: &ImportOptions) -> Vec<Imported> {
+        self.wait();
+        self.import_now(report, options).await
+    }
+
+    async fn import_now(&self, report: &Value, options: &ImportOptions) -> Vec<Imported> {
+        let reports = read(report.to_string().into_bytes(), options).await.unwrap();
+        let mut tx = self.engine.db.begin().await.unwrap();
+        let imported = self.engine.import(&mut tx, reports).await.unwrap();
+        tx.commit().await.unwrap();
+        imported
+    }
+
+    async fn moved(&self, report: &Value) -> [u64; 4] {
+        moved(self.import(report, &ImportOptions::default()).await[0].counts)
+    }
+
+    async fn count(&self, filter: &str) -> u64 {
+        let filter: Filter = filter.parse().unwrap();
+        let filter = Filter::all([active(), filter]);
+        let query = Query { filter, sort: Sort::WORK, after: None, limit: 100 };
+        let page = self.engine.findings(&Visible::All, &query).await.unwrap();
+        assert_eq!(page.rows.len() as u64, page.total.min(100), "what is counted can be shown");
+        page.total
+    }
+}
+
+/// Created, closed, reopened, untouched.
+fn moved(counts: Counts) -> [u64; 4] {
+    [counts.created, counts.closed, counts.reopened, counts.untouched]
+}
+
+/// A report about a part of a repository.
+fn report(path: &str, rules: &[&str]) -> Value {
+    let finding =
+        |rule: &&str| json!({ "rule": rule, "severity": "high", "path": format!("{path}/{rule}.c"), "line": 7 });
+    json!({
+        "format": "vigie-report", "version": 1, "tool": { "name": "Lint" }, "complete": true,
+        "scope": { "asset": "shop", "kind": "repository", "path": path },
+        "findings": rules.iter().map(finding).collect::<Vec<_>>(),
+    })
+}
+
+fn sarif(successful: bool, rules: &[&str]) -> Value {
+    let result = |rule: &&str| {
+        json!({
+            "ruleId": rule, "message": { "text": "look here" },
+            "locations": [{ "physicalLocation": {
+                "artifactLocation": { "uri": "src/a.c" }, "region": { "startLine": 3 }
+            } }],
+            "partialFingerprints": { "primaryLocationLineHash": format!("{rule}:1") },
+        })
+    };
+    json!({
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": { "name": "Scan" } },
+            "invocations": [{ "executionSuccessful": successful }],
+            "results": rules.iter().map(result).collect::<Vec<_>>(),
+        }],
+    })
+}
+
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(&super::db::sqlite().await.db).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(test) = super::db::postgres().await {
+                    super::$name(&test.db).await;
+                }
+            })+
+        }
+    };
+}
+
+on_both!(
+    a_report_twice_changes_nothing,
+    absence_closes_within_the_scope_only,
+    a_run_that_failed_or_is_old_closes_nothing,
+    a_named_flaw_in_a_named_package_is_about_these,
+    a_large_report_is_taken_at_once,
+);
+
+async fn a_report_twice_changes_nothing(db: &Db) {
+    let world = World::new(db);
+    let twice = ["R1", "R2", "R2"];
+    let first = world.import(&report("src", &twice), &ImportOptions::default()).await.remove(0);
+    assert!(first.asset_created);
+    assert_eq!((moved(first.counts), first.counts.duplicates), ([2, 0, 0, 0], 1));
+    let events = |world: &World| {
+        let db = world.engine.db.clone();
+        async move {
+            let asset = store::asset::find_by_name(&db, "shop").await.unwrap().unwrap();
+            let mut count = 0;
+            for stored in store::finding::of_asset(&db, asset.id).await.unwrap() {
+                count += store::finding::events(&db, stored.finding.key.id()).await.unwrap().len();
+            }
+            count
+        }
+    };
+    let before = events(&world).await;
+    let second = world.import_now(&report("src", &twice), &ImportOptions::default()).await.remove(0);
+    assert!(!second.asset_created);
+    assert_eq!(moved(second.counts), [0, 0, 0, 2]);
+    assert_eq!(events(&world).await, before, "nothing was written");
+    assert_eq!(world.count("asset:shop").await, 2);
+}
+
+async fn absence_closes_within_the_scope_only(db: &Db) {
+    let world = World::new(db);
+    assert_eq!(world.moved(&report("src", &["R1", "R2"])).await, [2, 0, 0, 0]);
+    assert_eq!(world.moved(&report("lib", &["R1"])).await, [1, 0, 0, 0], "another folder");
+    assert_eq!(world.moved(&report("src", &["R2"])).await, [0, 1, 0, 1]);
+    let other = ImportOptions { tool: Some("Other".to_owned()), ..ImportOptions::default() };
+    world.import(&report("src", &[]), &other).await;
+    let partial = ImportOptions { partial: true, ..ImportOptions::default() };
+    world.import(&report("src", &[]), &partial).await;
+    assert_eq!(world.count("").await, 2, "neither another tool nor half a look closes anything");
+    assert_eq!(world.moved(&report("src", &["R1", "R2"])).await, [0, 0, 1, 1]);
+    assert_eq!(world.count("").await, 3);
+}
+
+async fn a_run_that_failed_or_is_old_closes_nothing(db: &Db) {
+    let world = World::new(db);
+    let here = ImportOptions { asset: Some("shop".to_owned()), ..ImportOptions::default() };
+    assert_eq!(moved(world.import(&sarif(true, &["A", "B"]), &here).await[0].counts), [2, 0, 0, 0]);
+    let failed = world.import(&sarif(false, &["A"]), &here).await.remove(0);
+    assert!(failed.partial.is_some());
+    assert_eq!(moved(failed.counts), [0, 0, 0, 1]);
+    let old = ImportOptions { observed_at: Some("2098-01-01T00:00:00Z".parse().unwrap()), ..here.clone() };
+    let late = world.import(&sarif(true, &["C"]), &old).await.remove(0);
+    assert!(late.late);
+    assert_eq!(moved(late.counts), [0, 0, 0, 1]);
+    assert_eq!(world.count("").await, 2, "the past opens nothing and closes nothing in the present");
+    assert_eq!(moved(world.import(&sarif(true, &["B"]), &here).await[0].counts), [0, 1, 0, 1]);
+}
+
+async fn a_named_flaw_in_a_named_package_is_about_these(db: &Db) {
+    let world = World::new(db);
+    let mut named = report("", &[]);
+    named["findings"] = json!([
+        { "rule": "CVE-2099-0001", "package": "pkg:npm/left@1.0.0", "fixed_version": "1.0.1", "path": "package-lock.json" },
+        { "rule": "no-eval", "path": "a.js", "suppressed": "it is a test" },
+        { "rule": "", "path": "a.js" },
+    ]);
+    let imported = world.import(&named, &ImportOptions::default()).await.remove(0);
+    assert_eq!((moved(imported.counts), imported.counts.suppressed), ([2, 0, 0, 0], 1));
+    assert_eq!((imported.problems.count, imported.partial.is_some()), (1, true), "{:?}", imported.problems);
+    assert_eq!(world.count("vuln:CVE-2099-0001 package:left ecosystem:npm").await, 1);
+    assert_eq!(world.count("").await, 2, "what is suppressed elsewhere is not lost here");
+}
+
+async fn a_large_report_is_taken_at_once(db: &Db) {
+    let world = World::new(db);
+    let rules: Vec<String> = (0..10_000).map(|number| format!("R{number}")).collect();
+    let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+    assert_eq!(world.moved(&report("src", &rules)).await, [10_000, 0, 0, 0]);
+    assert_eq!(world.moved(&report("src", &rules[1..])).await, [0, 1, 0, 9_999]);
+    assert_eq!(world.count("").await, 9_999);
+}
+
+#[tokio::test]
+async fn what_is_no_report_is_refused_with_the_place() {
+    let says = |bytes: &'static [u8]| async move {
+        let options = ImportOptions { asset: Some("shop".to_owned()), ..ImportOptions::default() };
+        engine::with_causes(&read(bytes.to_vec(), &options).await.unwrap_err())
+    };
+    assert!(says(b"{\"runs\": [}").await.contains("line 1 column"), "{}", says(b"{\"runs\": [}").await);
+    assert!(says(b"{\"version\": \"2.0.0\", \"runs\": []}").await.contains("only SARIF 2.1.0 is read"));
+    assert!(says(b"[]").await.contains("cannot be read"));
+    let unnamed = report("src", &[]).to_string().replace("\"shop\"", "null").into_bytes();
+    let error = read(unnamed, &ImportOptions::default()).await.unwrap_err();
+    assert!(error.is::<engine::Invalid>(), "{error:#}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever was reported in whatever order: what is open is what the latest whole report of each scope has, and what
+    /// partial reports added since.
+    #[test]
+    fn the_latest_report_of_each_scope_counts(
+        reports in proptest::collection::vec((0_usize..3, 0_u8..16, any::<bool>()), 1..12),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (found, wanted) = runtime.block_on(async {
+            let test = db::sqlite().await;
+            let world = World::new(&test.db);
+            let mut open = [0_u8; 3];
+            for (scope, rules, whole) in reports {
+                let named: Vec<&str> =
+                    ["A", "B", "C", "D"].into_iter().enumerate().filter(|(n, _)| rules >> n & 1 == 1).map(|(_, r)| r).collect();
+                let options = ImportOptions { partial: !whole, ..ImportOptions::default() };
+                world.import(&report(["x", "y", "z"][scope], &named), &options).await;
+                open[scope] = if whole { rules } else { open[scope] | rules };
+            }
+            (world.count("").await, open.iter().map(|rules| u64::from(rules.count_ones())).sum::<u64>())
+        });
+        prop_assert_eq!(found, wanted);
+    }
+}
