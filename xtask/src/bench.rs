@@ -6,6 +6,7 @@
 
 mod everything;
 mod generate;
+mod imports;
 mod measure;
 mod mirror;
 mod report;
@@ -109,6 +110,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
     }
     values.extend(compiling(&work, &vigie)?);
     values.extend(software(&work, &vigie, &data)?);
+    values.extend(imports::measure(&work, &vigie)?);
     if let Some(folder) = &options.data {
         values.extend(everything::measure(&work, &vigie, folder)?);
         // Opening is measured on the largest file that there is.

@@ -55,7 +55,7 @@ pub struct Asset {
     pub last_inspected_at: Option<String>,
     pub last_error: Option<String>,
     pub retired_at: Option<String>,
-    /// Active findings by tier. `null`: never inspected.
+    /// Active findings by tier. `null`: never inspected, and no other tool reports any.
     pub counts: Option<TierCounts>,
     /// Undecided things of the last inspection. `null`: never inspected.
     pub unknown_count: Option<u64>,

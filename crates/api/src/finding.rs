@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::asset::TierCounts;
+use crate::import::ReportedBy;
 
 /// One (asset, package, vulnerability).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -22,7 +23,8 @@ pub struct Finding {
     /// The binaries concerned.
     pub places: Vec<Place>,
     pub fixed_version: Option<String>,
-    /// `fixed_in`, `open`, `postponed`, `ignored`, `end_of_life`, `not_affected`, `undetermined`.
+    /// `fixed_in`, `open`, `postponed`, `ignored`, `end_of_life`, `not_affected`, `undetermined`; `reported` and
+    /// `suppressed` where no vendor speaks but another tool, and somebody suppressed it there.
     pub vendor_status: String,
     /// The vendor's own word for how bad it is, where it has one.
     pub vendor_urgency: Option<String>,
@@ -59,12 +61,14 @@ pub struct AssetRef {
 /// The package, by the name that advisories use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Component {
-    /// The package-url type: `deb`, `npm` …
+    /// The package-url type: `deb`, `npm` …; `object`: no package, but a file, an address or a setting that another tool
+    /// names.
     pub ecosystem: String,
     /// Source name.
     pub name: String,
     /// Source version.
     pub version: String,
+    /// Empty: it is no package.
     pub purl: String,
 }
 
@@ -138,7 +142,7 @@ pub struct Life {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Episode {
     pub number: u32,
-    /// `detected`, `regressed`, `reintroduced`, `range_widened`, `resurrected`, `reinstated`.
+    /// `detected`, `regressed`, `reintroduced`, `range_widened`, `resurrected`, `reinstated`, `reported_again`.
     pub opened_by: String,
     pub detected_at: String,
     pub ended_at: Option<String>,
@@ -161,6 +165,8 @@ pub struct FindingDetail {
     #[serde(flatten)]
     pub finding: Finding,
     pub events: Vec<Event>,
+    /// Other tools that report it, or did; 100 at most.
+    pub reports: Vec<ReportedBy>,
 }
 
 /// One page of findings.

@@ -53,3 +53,26 @@ pub struct ImportScope {
     pub branch: String,
     pub path: String,
 }
+
+/// One result of another tool that stands for a finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReportedBy {
+    pub scope: ImportScope,
+    /// The tool's name for what it looks for.
+    pub rule: String,
+    /// The tool's own word or number.
+    pub severity: Option<String>,
+    pub message: Option<String>,
+    pub path: Option<String>,
+    pub line: Option<u32>,
+    pub url: Option<String>,
+    /// A function, a resource, a setting.
+    pub object: Option<String>,
+    /// Why it is suppressed in the tool; may be empty. `null`: it is not.
+    pub suppressed: Option<String>,
+    pub first_reported_at: String,
+    /// When the tool looked last, by the latest report about the scope.
+    pub reported_at: String,
+    /// The first report that had it no longer. `null`: the latest one has it.
+    pub gone_at: Option<String>,
+}

@@ -54,7 +54,7 @@ pub struct AssetView {
 pub struct AssetSummary {
     pub asset: Arc<Asset>,
     pub context: Context,
-    /// Active findings by tier. `None`: never inspected, so nobody knows.
+    /// Active findings by tier. `None`: never inspected, and no other tool reports any, so nobody knows.
     pub counts: Option<[u64; 5]>,
     /// `None`: never inspected.
     pub undecided_count: Option<u64>,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use domain::asset::Asset as AssetRecord;
 use domain::credential::{Credential as CredentialRecord, CredentialKind};
 use domain::cvss::Vector;
-use domain::finding::Fact;
+use domain::finding::{Fact, FixedCause};
 use domain::ids::AssetId;
 use domain::remediation::{Run as RunRecord, RunState};
 use domain::scope::{Requirement, Scope as ScopeRecord};
@@ -34,6 +34,7 @@ use wire_types::status::Status;
 use wire_types::vulnerability::{Epss, Kev, ScoredVector, Ssvc, VulnerabilityDetail};
 
 pub use import::imports;
+pub(crate) use import::reported_by;
 pub use job::job;
 pub use written::{check_credential, scope_record};
 
@@ -100,7 +101,9 @@ pub fn groups(by: GroupBy, groups: Groups) -> FindingGroups {
 /// One event of a finding's history, in words.
 pub fn event(event: &store::finding::Event) -> Event {
     let fact = match &event.evidence.fact {
+        Fact::Detected { version, .. } if version.is_empty() => "found".to_owned(),
         Fact::Detected { version, .. } => format!("found at version {version}"),
+        Fact::Absent { cause: FixedCause::NotReported, .. } => "gone: no tool reports it any more".to_owned(),
         Fact::Absent { version: Some(version), .. } => format!("gone: version {version} is installed"),
         Fact::Absent { version: None, .. } => "gone: the package is no longer installed".to_owned(),
         Fact::RestartNeeded { .. } => "fixed version installed, the affected one still runs".to_owned(),

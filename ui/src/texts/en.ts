@@ -155,6 +155,8 @@ export const en = {
       end_of_life: "none: end of life",
       not_affected: "not affected",
       undetermined: "unknown",
+      reported: "no fix named",
+      suppressed: "suppressed in the tool",
     } as Record<string, string>,
     vendorStatus: {
       fixed_in: "Fixed by the vendor",
@@ -164,6 +166,8 @@ export const en = {
       end_of_life: "End of life: no more fixes",
       not_affected: "Not affected, says the vendor",
       undetermined: "The vendor has not decided",
+      reported: "Reported by another tool",
+      suppressed: "Reported by another tool, and suppressed there",
     } as Record<string, string>,
     severity: { none: "none", low: "low", medium: "medium", high: "high", critical: "critical" } as Record<string, string>,
     maturity: {
@@ -206,6 +210,7 @@ export const en = {
       restart_needed: "restart needed",
       upgraded: "upgraded",
       removed: "package removed",
+      not_reported: "no tool reports it any more",
       asset_retired: "asset retired",
       reimaged: "asset reimaged",
       merged: "merged into another asset",
@@ -216,6 +221,7 @@ export const en = {
       detected: "detected",
       regressed: "regressed",
       reintroduced: "reintroduced",
+      reported_again: "reported again",
       range_widened: "affected range widened",
       resurrected: "advisory brought back",
       reinstated: "asset reinstated",

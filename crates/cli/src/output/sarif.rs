@@ -75,6 +75,8 @@ fn result(finding: &Finding, rule: usize) -> Value {
         "locations": locations,
         "partialFingerprints": { "vigie/v1": format!("{}/{}/{}", finding.component.ecosystem, finding.component.name, finding.vulnerability) },
         "properties": {
+            "purl": finding.component.purl,
+            "fixed_version": finding.fixed_version,
             "priority": finding.priority,
             "due": finding.due,
             "epss": finding.epss,

@@ -26,6 +26,9 @@ fn what_a_scan_writes_as_sarif_can_be_imported() {
     let import = ["import", sarif.to_str().unwrap(), "--asset", "web"];
     let first = vigie.json(0, AT, &import);
     assert_eq!(first["imports"][0]["created"], 1, "{first}");
+    let told = &vigie.json(0, AT, &["findings", "--filter", "asset:web"])["findings"][0];
+    let package = (&told["component"]["name"], &told["component"]["version"], &told["fixed_version"]);
+    assert_eq!(package, (&"vigie-demo-web".into(), &"1.0-1".into(), &"1.0-2".into()), "about the same package: {told}");
     let table = vigie.expect(0, AT, &import);
     assert!(table.contains("web") && !table.contains("(new)"), "{table}");
     let found = vigie.json(0, AT, &["findings", "--filter", "asset:web vuln:CVE-2099-0001"]);

@@ -85,9 +85,9 @@ fn spot(result: &Reported) -> (Option<u32>, Option<u32>, &str) {
     (result.location.line, result.location.column, &result.message)
 }
 
-fn order(result: &Reported) -> (&str, &Location, &str, String) {
+fn order(result: &Reported) -> (&str, &Location, &str, &str) {
     let mark = match &result.mark {
-        Mark::Whole(text) | Mark::Partial(text) | Mark::Context(text) => text.clone(),
+        Mark::Whole(text) | Mark::Partial(text) | Mark::Context(text) => text,
     };
     (&result.rule, &result.location, &result.message, mark)
 }

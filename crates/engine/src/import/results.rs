@@ -45,12 +45,17 @@ impl Step {
             counts.untouched += 1;
             return;
         }
-        // The latest word of this scope counts now, also where another scope ceased to report it a little later.
-        let at = if was_active { at } else { at.max(after(known.moved_at)) };
-        let evidence = Evidence { observed_at: at, fact };
-        let change = known.apply(&evidence);
-        if change != Change::None {
-            self.evidence.push((evidence, change));
+        // Seen then; and where another scope ceased to report it a little later, the latest word of this one counts now.
+        for again in [false, true] {
+            if again && known.detection.is_active() {
+                break;
+            }
+            let observed_at = if again { at.max(after(known.moved_at)) } else { at };
+            let evidence = Evidence { observed_at, fact: fact.clone() };
+            let change = known.apply(&evidence);
+            if change != Change::None {
+                self.evidence.push((evidence, change));
+            }
         }
         match !was_active && known.detection.is_active() {
             true => counts.reopened += 1,

@@ -221,7 +221,8 @@ impl Engine {
             warnings: self.warnings_beside(&current).await?,
             asset_count,
             asset_unknown_count: unknown,
-            counts: inspected.then_some(counts),
+            // What other tools report counts without any inspection.
+            counts: Some(counts).filter(|counts| inspected || *counts != [0; 5]),
             undecided_count: inspected.then_some(undecided),
             feeds: crate::ingest::known(knowledge.as_ref().map(|k| k.feeds()).unwrap_or_default()),
         })
@@ -248,7 +249,7 @@ impl Engine {
             Some(AssetSummary {
                 asset,
                 context: known.context.as_ref().clone(),
-                counts: inspected.then(|| counts.remove(id).unwrap_or_default()),
+                counts: counts.remove(id).or_else(|| inspected.then_some([0; 5])),
                 undecided_count: known.undecided_count,
             })
         };

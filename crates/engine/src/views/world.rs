@@ -45,7 +45,7 @@ impl World {
         AssetSummary {
             asset: Arc::clone(asset),
             context: context_of(asset, &self.scopes),
-            counts: inspected.then(|| counts.unwrap_or_default()),
+            counts: counts.filter(|counts| inspected || *counts != [0; 5]).or_else(|| inspected.then_some([0; 5])),
             undecided_count: undecided,
         }
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod import;
+mod import_order;
 mod ingest;
 mod schedule;
 mod work;

@@ -4,6 +4,7 @@
 
 use axum::body::Bytes;
 use axum::extract::State as Shared;
+use axum::extract::rejection::BytesRejection;
 use engine::import::{self, ImportOptions};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -45,11 +46,11 @@ pub(crate) async fn import_report(
     Shared(state): Shared<State>,
     principal: Principal,
     Query(params): Query<Params>,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Imports>, ApiError> {
     let Params { asset, tool, kind, category, branch, path, partial } = params;
     let options = ImportOptions { asset, tool, kind, category, branch, path, observed_at: None, partial };
-    let reports = import::read(body.into(), &options).await?;
+    let reports = import::read(body?.into(), &options).await?;
     let mut tx = principal.begin(&state).await?;
     let imported = state.engine().import(&mut tx, reports).await?;
     tx.commit().await?;
