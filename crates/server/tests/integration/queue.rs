@@ -111,6 +111,62 @@ async fn filters_keep_what_they_say() {
 }
 
 #[tokio::test]
+async fn findings_are_listed_by_any_filter_in_any_order() {
+    let (app, cookie) = App::start_signed_in().await;
+    inspected(&app, &cookie).await;
+    let get = async |query: &str| app.get(&format!("/api/v1/findings{query}"), &cookie).await;
+    let all = get("?limit=500").await.json();
+    let total = all["total"].as_u64().unwrap();
+    assert_eq!(get("?filter=package:vigie-demo-web").await.json()["total"], 2);
+    assert_eq!(get("?filter=package:vigie-demo-web%20kev:yes").await.json()["total"], 1);
+    assert_eq!(get("?filter=state:fixed,closed").await.json()["total"], 0);
+    assert_eq!(get("?filter=kev:yes&text=nothing-like-it").await.json()["total"], 0, "both must hold");
+    let (mut read, mut query) = (Vec::new(), "?sort=-epss&limit=2".to_owned());
+    loop {
+        let page = get(&query).await.json();
+        read.extend(page["findings"].as_array().unwrap().iter().map(|finding| finding["epss"].as_f64()));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        let other = get(&format!("?sort=epss&cursor={cursor}")).await.problem(StatusCode::BAD_REQUEST);
+        assert!(other["detail"].as_str().unwrap().contains("another sort"), "{other}");
+        query = format!("?sort=-epss&limit=2&cursor={cursor}");
+    }
+    assert_eq!(read.len() as u64, total);
+    let known: Vec<f64> = read.iter().map_while(|epss| *epss).collect();
+    assert!(known.len() > 1 && known.is_sorted_by(|a, b| a >= b), "{read:?}");
+    assert!(read[known.len()..].iter().all(Option::is_none), "unknown is last: {read:?}");
+    for (query, said) in [
+        ("?filter=state:open%20tir:P0", "filter: at character 12: there is no field \"tir\"; did you mean \"tier\"?"),
+        ("?sort=size", "sort: \"size\" is none of priority, score,"),
+        ("?cursor=00", "cursor"),
+        ("/groups?by=colour", "by: \"colour\" is none of tier, state,"),
+        ("/facets?limit=501", "limit"),
+    ] {
+        let problem = get(query).await.problem(StatusCode::BAD_REQUEST);
+        assert!(problem["detail"].as_str().unwrap().starts_with(said), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn counts_say_what_another_choice_would_bring() {
+    let (app, cookie) = App::start_signed_in().await;
+    let asset = inspected(&app, &cookie).await;
+    let get = async |query: &str| app.get(&format!("/api/v1/findings{query}"), &cookie).await.json();
+    let (all, urgent) = (get("/facets").await, get("/facets?filter=tier:P0").await);
+    let total = get("").await["total"].clone();
+    assert_eq!((&all["total"], &all["states"]["open"]), (&total, &total));
+    assert_eq!(urgent["tiers"], all["tiers"]);
+    assert_eq!(urgent["total"], all["tiers"]["p0"]);
+    assert_eq!(all["os"], json!([{ "value": "debian bookworm", "finding_count": total }]));
+    assert_eq!(all["scopes"], json!([{ "value": null, "finding_count": total }]));
+    let first = &all["vulnerabilities"][0];
+    assert_eq!((&first["vulnerability"], &first["asset_count"]), (&json!("CVE-2099-10001"), &json!(1)));
+    let groups = get("/groups?by=asset").await;
+    assert_eq!(groups["groups"], json!([{ "value": HOSTILE, "asset": asset, "finding_count": total }]));
+    let packages = get("/groups?by=package&filter=kev:yes").await;
+    assert_eq!(packages["groups"], json!([{ "value": "vigie-demo-web (debian bookworm)", "finding_count": 1 }]));
+}
+
+#[tokio::test]
 async fn a_finding_has_its_reasons_and_its_history() {
     let (app, cookie) = App::start_signed_in().await;
     let asset = inspected(&app, &cookie).await;

@@ -41,3 +41,4 @@ mod audit;
 mod run;
 mod queue;
 mod backup;
+mod change;
