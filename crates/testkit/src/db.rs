@@ -17,6 +17,28 @@ use store::Db;
 use tempfile::TempDir;
 use uuid::Uuid;
 
+/// Makes two tests of each function over a `&Db`: one for each engine.
+#[macro_export]
+macro_rules! contract {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                let test = $crate::db::sqlite().await;
+                super::$name(&test.db).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                if let Some(test) = $crate::db::postgres().await {
+                    super::$name(&test.db).await;
+                }
+            })+
+        }
+    };
+}
+
 /// An open database that nobody else has.
 pub struct TestDb {
     pub db: Db,

@@ -18,27 +18,7 @@ use crate::Engine;
 use crate::views::{Query, active};
 use estate::World;
 
-/// Makes a test of a function over a database, one for each engine.
-macro_rules! on_both {
-    ($($name:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name(&super::db::sqlite().await.db).await;
-            })+
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                if let Some(test) = super::db::postgres().await {
-                    super::$name(&test.db).await;
-                }
-            })+
-        }
-    };
-}
-
-on_both!(
+testkit::contract!(
     lists_say_what_the_store_says,
     a_restart_goes_on_from_the_checkpoint,
     another_node_sees_a_change_within_a_moment,

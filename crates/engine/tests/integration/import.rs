@@ -1,56 +1,25 @@
 //! Reports of other tools: what they open, what they close, and what they must leave alone.
 
-use std::sync::{Arc, Mutex};
-
 use domain::filter::Filter;
-use engine::import::{Counts, ImportOptions, Imported, read};
+use engine::import::{ImportOptions, Imported, read};
 use engine::views::{Query, active};
-use engine::{Engine, Sort, Visible};
-use jiff::{SignedDuration, Timestamp};
-use outside::NeverTouch;
+use engine::{Sort, Visible};
 use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 use serde_json::{Value, json};
 use store::Db;
-use tempfile::TempDir;
 use testkit::db;
 
-struct World {
-    engine: Engine,
-    now: Arc<Mutex<Timestamp>>,
-    _data: TempDir,
-}
+use crate::world::{World, moved};
 
 impl World {
-    fn new(db: &Db) -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let now = Arc::new(Mutex::new("2099-01-13T08:00:00Z".parse().unwrap()));
-        let clock = Arc::clone(&now);
-        let clock: engine::Clock = Arc::new(move || *clock.lock().unwrap());
-        let engine = Engine::new(db.clone(), data.path().to_owned(), NeverTouch::default(), clock);
-        Self { engine, now, _data: data }
-    }
-
-    fn wait(&self) {
-        let mut now = self.now.lock().unwrap();
-        *now = now.checked_add(SignedDuration::from_hours(1)).unwrap();
-    }
-
     /// Imports a report an hour after the one before.
-    async fn import(&self, report: &Value, options: &ImportOptions) -> Vec<Imported> {
-        self.wait();
-        self.import_now(report, options).await
+    async fn import_later(&self, report: &Value, options: &ImportOptions) -> Vec<Imported> {
+        self.wait(1);
+        self.import(report, options).await
     }
 
-    async fn import_now(&self, report: &Value, options: &ImportOptions) -> Vec<Imported> {
-        let reports = read(report.to_string().into_bytes(), options).await.unwrap();
-        let mut tx = self.engine.db.begin().await.unwrap();
-        let imported = self.engine.import(&mut tx, reports).await.unwrap();
-        tx.commit().await.unwrap();
-        imported
-    }
-
-    async fn moved(&self, report: &Value) -> [u64; 4] {
-        moved(self.import(report, &ImportOptions::default()).await[0].counts)
+    async fn moved_later(&self, report: &Value) -> [u64; 4] {
+        moved(&self.import_later(report, &ImportOptions::default()).await[0])
     }
 
     async fn count(&self, filter: &str) -> u64 {
@@ -61,11 +30,6 @@ impl World {
         assert_eq!(page.rows.len() as u64, page.total.min(100), "what is counted can be shown");
         page.total
     }
-}
-
-/// Created, closed, reopened, untouched.
-fn moved(counts: Counts) -> [u64; 4] {
-    [counts.created, counts.closed, counts.reopened, counts.untouched]
 }
 
 /// A report about a part of a repository.
@@ -99,26 +63,7 @@ fn sarif(successful: bool, rules: &[&str]) -> Value {
     })
 }
 
-macro_rules! on_both {
-    ($($name:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name(&super::db::sqlite().await.db).await;
-            })+
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                if let Some(test) = super::db::postgres().await {
-                    super::$name(&test.db).await;
-                }
-            })+
-        }
-    };
-}
-
-on_both!(
+testkit::contract!(
     a_report_twice_changes_nothing,
     absence_closes_within_the_scope_only,
     a_run_that_failed_or_is_old_closes_nothing,
@@ -129,9 +74,9 @@ on_both!(
 async fn a_report_twice_changes_nothing(db: &Db) {
     let world = World::new(db);
     let twice = ["R1", "R2", "R2"];
-    let first = world.import(&report("src", &twice), &ImportOptions::default()).await.remove(0);
+    let first = world.import_later(&report("src", &twice), &ImportOptions::default()).await.remove(0);
     assert!(first.asset_created);
-    assert_eq!((moved(first.counts), first.counts.duplicates), ([2, 0, 0, 0], 1));
+    assert_eq!((moved(&first), first.counts.duplicates), ([2, 0, 0, 0], 1));
     let events = |world: &World| {
         let db = world.engine.db.clone();
         async move {
@@ -144,40 +89,40 @@ async fn a_report_twice_changes_nothing(db: &Db) {
         }
     };
     let before = events(&world).await;
-    let second = world.import_now(&report("src", &twice), &ImportOptions::default()).await.remove(0);
+    let second = world.import(&report("src", &twice), &ImportOptions::default()).await.remove(0);
     assert!(!second.asset_created);
-    assert_eq!(moved(second.counts), [0, 0, 0, 2]);
+    assert_eq!(moved(&second), [0, 0, 0, 2]);
     assert_eq!(events(&world).await, before, "nothing was written");
     assert_eq!(world.count("asset:shop").await, 2);
 }
 
 async fn absence_closes_within_the_scope_only(db: &Db) {
     let world = World::new(db);
-    assert_eq!(world.moved(&report("src", &["R1", "R2"])).await, [2, 0, 0, 0]);
-    assert_eq!(world.moved(&report("lib", &["R1"])).await, [1, 0, 0, 0], "another folder");
-    assert_eq!(world.moved(&report("src", &["R2"])).await, [0, 1, 0, 1]);
+    assert_eq!(world.moved_later(&report("src", &["R1", "R2"])).await, [2, 0, 0, 0]);
+    assert_eq!(world.moved_later(&report("lib", &["R1"])).await, [1, 0, 0, 0], "another folder");
+    assert_eq!(world.moved_later(&report("src", &["R2"])).await, [0, 1, 0, 1]);
     let other = ImportOptions { tool: Some("Other".to_owned()), ..ImportOptions::default() };
-    world.import(&report("src", &[]), &other).await;
+    world.import_later(&report("src", &[]), &other).await;
     let partial = ImportOptions { partial: true, ..ImportOptions::default() };
-    world.import(&report("src", &[]), &partial).await;
+    world.import_later(&report("src", &[]), &partial).await;
     assert_eq!(world.count("").await, 2, "neither another tool nor half a look closes anything");
-    assert_eq!(world.moved(&report("src", &["R1", "R2"])).await, [0, 0, 1, 1]);
+    assert_eq!(world.moved_later(&report("src", &["R1", "R2"])).await, [0, 0, 1, 1]);
     assert_eq!(world.count("").await, 3);
 }
 
 async fn a_run_that_failed_or_is_old_closes_nothing(db: &Db) {
     let world = World::new(db);
     let here = ImportOptions { asset: Some("shop".to_owned()), ..ImportOptions::default() };
-    assert_eq!(moved(world.import(&sarif(true, &["A", "B"]), &here).await[0].counts), [2, 0, 0, 0]);
-    let failed = world.import(&sarif(false, &["A"]), &here).await.remove(0);
+    assert_eq!(moved(&world.import_later(&sarif(true, &["A", "B"]), &here).await[0]), [2, 0, 0, 0]);
+    let failed = world.import_later(&sarif(false, &["A"]), &here).await.remove(0);
     assert!(failed.partial.is_some());
-    assert_eq!(moved(failed.counts), [0, 0, 0, 1]);
+    assert_eq!(moved(&failed), [0, 0, 0, 1]);
     let old = ImportOptions { observed_at: Some("2098-01-01T00:00:00Z".parse().unwrap()), ..here.clone() };
-    let late = world.import(&sarif(true, &["C"]), &old).await.remove(0);
+    let late = world.import_later(&sarif(true, &["C"]), &old).await.remove(0);
     assert!(late.late);
-    assert_eq!(moved(late.counts), [0, 0, 0, 1]);
+    assert_eq!(moved(&late), [0, 0, 0, 1]);
     assert_eq!(world.count("").await, 2, "the past opens nothing and closes nothing in the present");
-    assert_eq!(moved(world.import(&sarif(true, &["B"]), &here).await[0].counts), [0, 1, 0, 1]);
+    assert_eq!(moved(&world.import_later(&sarif(true, &["B"]), &here).await[0]), [0, 1, 0, 1]);
 }
 
 async fn a_named_flaw_in_a_named_package_is_about_these(db: &Db) {
@@ -188,8 +133,8 @@ async fn a_named_flaw_in_a_named_package_is_about_these(db: &Db) {
         { "rule": "no-eval", "path": "a.js", "suppressed": "it is a test" },
         { "rule": "", "path": "a.js" },
     ]);
-    let imported = world.import(&named, &ImportOptions::default()).await.remove(0);
-    assert_eq!((moved(imported.counts), imported.counts.suppressed), ([2, 0, 0, 0], 1));
+    let imported = world.import_later(&named, &ImportOptions::default()).await.remove(0);
+    assert_eq!((moved(&imported), imported.counts.suppressed), ([2, 0, 0, 0], 1));
     assert_eq!((imported.problems.count, imported.partial.is_some()), (1, true), "{:?}", imported.problems);
     assert_eq!(world.count("vuln:CVE-2099-0001 package:left ecosystem:npm").await, 1);
     assert_eq!(world.count("").await, 2, "what is suppressed elsewhere is not lost here");
@@ -199,8 +144,8 @@ async fn a_large_report_is_taken_at_once(db: &Db) {
     let world = World::new(db);
     let rules: Vec<String> = (0..10_000).map(|number| format!("R{number}")).collect();
     let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
-    assert_eq!(world.moved(&report("src", &rules)).await, [10_000, 0, 0, 0]);
-    assert_eq!(world.moved(&report("src", &rules[1..])).await, [0, 1, 0, 9_999]);
+    assert_eq!(world.moved_later(&report("src", &rules)).await, [10_000, 0, 0, 0]);
+    assert_eq!(world.moved_later(&report("src", &rules[1..])).await, [0, 1, 0, 9_999]);
     assert_eq!(world.count("").await, 9_999);
 }
 
@@ -236,7 +181,7 @@ proptest! {
                 let named: Vec<&str> =
                     ["A", "B", "C", "D"].into_iter().enumerate().filter(|(n, _)| rules >> n & 1 == 1).map(|(_, r)| r).collect();
                 let options = ImportOptions { partial: !whole, ..ImportOptions::default() };
-                world.import(&report(["x", "y", "z"][scope], &named), &options).await;
+                world.import_later(&report(["x", "y", "z"][scope], &named), &options).await;
                 open[scope] = if whole { rules } else { open[scope] | rules };
             }
             (world.count("").await, open.iter().map(|rules| u64::from(rules.count_ones())).sum::<u64>())

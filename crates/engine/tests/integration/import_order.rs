@@ -3,44 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::finding::{Detection, FixedCause, OpenedBy};
-use engine::Engine;
-use engine::import::{ImportOptions, Imported, read};
+use engine::import::{ImportOptions, Imported};
 use jiff::{SignedDuration, Timestamp};
-use outside::NeverTouch;
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_assert_eq, proptest};
 use serde_json::{Value, json};
-use store::Db;
 use store::finding::StoredFinding;
-use tempfile::TempDir;
 use testkit::db;
 
-const NOW: &str = "2099-01-13T08:00:00Z";
-
-struct World {
-    engine: Engine,
-    _data: TempDir,
-}
+use crate::world::{NOW, World, moved};
 
 impl World {
-    fn new(db: &Db) -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let clock: engine::Clock = std::sync::Arc::new(|| NOW.parse().unwrap());
-        let engine = Engine::new(db.clone(), data.path().to_owned(), NeverTouch::default(), clock);
-        Self { engine, _data: data }
+    async fn import_one(&self, report: &Value) -> Imported {
+        self.import(report, &ImportOptions::default()).await.remove(0)
     }
 
-    async fn import(&self, report: &Value) -> Imported {
-        let reports = read(report.to_string().into_bytes(), &ImportOptions::default()).await.unwrap();
-        let mut tx = self.engine.db.begin().await.unwrap();
-        let imported = self.engine.import(&mut tx, reports).await.unwrap().remove(0);
-        tx.commit().await.unwrap();
-        imported
-    }
-
-    /// Created, closed, reopened, untouched.
     async fn moved(&self, report: &Value) -> [u64; 4] {
-        let counts = self.import(report).await.counts;
-        [counts.created, counts.closed, counts.reopened, counts.untouched]
+        moved(&self.import_one(report).await)
     }
 
     async fn stored(&self) -> Vec<StoredFinding> {
@@ -110,7 +88,7 @@ async fn what_is_suppressed_in_the_tool_is_last_in_the_queue_and_not_gone() {
             report["findings"] = json!([{ "rule": "r", "path": "a", "severity": "high", "suppressed": suppressed }]);
             report
         };
-        let first = world.import(&written(9, Some("a test"))).await;
+        let first = world.import_one(&written(9, Some("a test"))).await;
         assert_eq!((first.counts.created, first.counts.suppressed), (1, 1));
         let tier = async || {
             let view = world.engine.asset(first.asset.id).await.unwrap().unwrap();
@@ -127,7 +105,7 @@ async fn nobody_has_looked_at_the_future() {
     let test = db::sqlite().await;
     let world = World::new(&test.db);
     // A clock that is ahead would make every later report late.
-    assert_eq!(world.import(&report("one", -1000, &[1])).await.observed_at.to_string(), NOW);
+    assert_eq!(world.import_one(&report("one", -1000, &[1])).await.observed_at.to_string(), NOW);
     assert_eq!(world.moved(&report("one", 0, &[])).await, [0, 1, 0, 0]);
 }
 
@@ -177,9 +155,9 @@ proptest! {
                 let mut report =
                     report(["one", "two"][step.tool], step.hours_ago, &flaws(step.has).collect::<Vec<_>>());
                 report["complete"] = json!(step.complete);
-                world.import(&report).await;
+                world.import_one(&report).await;
                 let before = world.state().await;
-                world.import(&report).await;
+                world.import_one(&report).await;
                 assert_eq!(world.state().await, before, "once more changes nothing");
             }
             world.state().await.0

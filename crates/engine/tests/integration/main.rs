@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod world;
 mod import;
 mod import_order;
 mod ingest;

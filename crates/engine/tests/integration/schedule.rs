@@ -1,7 +1,5 @@
 //! What happens unattended: inspections by cadence, claims that run out of time, assets that nobody sees any more.
 
-use std::sync::{Arc, Mutex};
-
 use domain::asset::Asset;
 use domain::component::{Ecosystem, Package, Release};
 use domain::finding::{Change, Detection, Evidence, Fact, Finding, FindingKey, OpenedBy, Strength};
@@ -9,37 +7,14 @@ use domain::ids::ScopeId;
 use domain::inventory::{Inventory, Platform};
 use domain::scope::{Requirement, Scope, Selector};
 use domain::vulnerability::VulnerabilityId;
-use engine::Engine;
 use engine::discover::NewAsset;
-use jiff::{SignedDuration, Timestamp};
-use outside::NeverTouch;
-use store::Db;
 use store::finding::{Recording, Save};
 use store::inspection::NewInspection;
-use tempfile::TempDir;
+use testkit::db;
 
-struct World {
-    engine: Engine,
-    now: Arc<Mutex<Timestamp>>,
-    _data: TempDir,
-}
+use crate::world::World;
 
 impl World {
-    async fn new() -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let db = Db::open(&format!("sqlite:{}", data.path().join("vigie.db").display())).await.unwrap();
-        let now = Arc::new(Mutex::new("2099-01-13T08:00:00Z".parse().unwrap()));
-        let clock = Arc::clone(&now);
-        let clock: engine::Clock = Arc::new(move || *clock.lock().unwrap());
-        let engine = Engine::new(db, data.path().to_owned(), NeverTouch::default(), clock);
-        Self { engine, now, _data: data }
-    }
-
-    fn wait(&self, hours: i64) {
-        let mut now = self.now.lock().unwrap();
-        *now = now.checked_add(SignedDuration::from_hours(hours)).unwrap();
-    }
-
     async fn asset(&self, host: &str) -> Asset {
         let new = NewAsset { way: format!("ssh://root@{host}"), ..NewAsset::default() };
         self.engine.make_known(&new).await.unwrap()
@@ -102,7 +77,8 @@ impl World {
 
 #[tokio::test]
 async fn assets_are_inspected_by_the_tightest_cadence_of_their_scopes() {
-    let world = World::new().await;
+    let test = db::sqlite().await;
+    let world = World::new(&test.db);
     let slow = world.asset("192.0.2.1").await;
     let fast = world.asset("192.0.2.2").await;
     let scope = Scope {
@@ -133,7 +109,8 @@ async fn assets_are_inspected_by_the_tightest_cadence_of_their_scopes() {
 
 #[tokio::test]
 async fn a_host_that_does_not_answer_is_tried_again_and_not_at_every_turn() {
-    let world = World::new().await;
+    let test = db::sqlite().await;
+    let world = World::new(&test.db);
     let asset = world.asset("192.0.2.1").await;
     world.engine.note_try(asset.id).await.unwrap();
     let mut tx = world.engine.db.begin().await.unwrap();
@@ -146,7 +123,8 @@ async fn a_host_that_does_not_answer_is_tried_again_and_not_at_every_turn() {
 
 #[tokio::test]
 async fn the_clock_ends_claims_and_makes_the_unseen_stale() {
-    let world = World::new().await;
+    let test = db::sqlite().await;
+    let world = World::new(&test.db);
     let asset = world.asset("192.0.2.1").await;
     world.inspected(&asset).await;
     let key = world.claimed(&asset).await;

@@ -9,7 +9,7 @@ use domain::component::{Component, Ecosystem, Release};
 use domain::exposure::Exposure;
 use domain::feed::FeedSnapshot;
 use domain::ids::ScopeId;
-use domain::inventory::{Identity, Inventory, Platform};
+use domain::inventory::{Inventory, Platform};
 use domain::record::{Flaw, Record};
 use domain::scope::{Requirement, Scope, Selector};
 use domain::vulnerability::{Authority, Epss, Kev, PublishedVector, VulnerabilityId};
@@ -202,17 +202,8 @@ impl World {
             }
         }
         let release = (self.below(5) > 0).then(release);
-        Inventory {
-            identity: Identity::default(),
-            platform: Platform { name: "Debian".to_owned(), release, architecture: None },
-            components: Some(components),
-            running_kernel: None,
-            listeners: None,
-            reboot_required: None,
-            stale_packages: None,
-            product: String::new(),
-            gaps: Vec::new(),
-        }
+        let platform = Platform { name: "Debian".to_owned(), release, architecture: None };
+        Inventory { components: Some(components), ..Inventory::of(platform) }
     }
 
     /// Other knowledge: what is affected, what is known of exploitation, and which lists can be asked.
