@@ -36,7 +36,7 @@ async fn print_list(engine: &Engine, format: Format, filter: Filter, sort: Sort,
     if format == Format::Json {
         return output::json(&wire);
     }
-    warn(&wire.warnings)?;
+    output::warnings(&wire.warnings)?;
     output::line(findings::findings_table(&wire.findings))?;
     output::line(format_args!("\n{} of {} findings", wire.findings.len(), wire.total))?;
     Ok(())
@@ -68,18 +68,11 @@ async fn print_groups(
     if format == Format::Json {
         return output::json(&wire);
     }
-    warn(&wire.warnings)?;
+    output::warnings(&wire.warnings)?;
     let mut table = output::table(&[by.as_str(), "findings"]);
     for group in &wire.groups {
         table.add_row(vec![output::or_dash(group.value.as_deref()), group.finding_count.to_string()]);
     }
     output::line(table)?;
-    Ok(())
-}
-
-fn warn(warnings: &[String]) -> anyhow::Result<()> {
-    for warning in warnings {
-        output::line(format_args!("! {warning}"))?;
-    }
     Ok(())
 }

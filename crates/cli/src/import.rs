@@ -48,9 +48,7 @@ fn print(imports: &[Import]) -> anyhow::Result<()> {
         if let Some(why) = &import.partial {
             output::line(format_args!("! {}: nothing was closed: {why}", import.asset_name))?;
         }
-        for problem in &import.problems {
-            output::line(format_args!("! {problem}"))?;
-        }
+        output::warnings(&import.problems)?;
         let unlisted = import.problem_count.saturating_sub(import.problems.len() as u64);
         if unlisted > 0 {
             output::line(format_args!("! and {unlisted} more records that could not be read"))?;

@@ -24,6 +24,11 @@ pub(crate) fn line(text: impl std::fmt::Display) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }
 
+/// Prints what stands beside an answer and must not be overlooked.
+pub(crate) fn warnings(warnings: &[String]) -> io::Result<()> {
+    warnings.iter().try_for_each(|warning| line(format_args!("! {warning}")))
+}
+
 /// Prints a value as JSON that people can read too.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());

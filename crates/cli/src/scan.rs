@@ -122,10 +122,7 @@ fn report(
         version: REPORT_VERSION,
         at: at.to_string(),
         asset: api::convert::scanned_asset(name, inventory),
-        feeds: engine::ingest::known(knowledge.map(Knowledge::feeds).unwrap_or_default())
-            .iter()
-            .map(|snapshot| api::convert::feed(snapshot, at))
-            .collect(),
+        feeds: engine::ingest::known(knowledge).iter().map(|snapshot| api::convert::feed(snapshot, at)).collect(),
         unknown: evaluation.undecided.iter().map(api::convert::unknown).collect(),
         findings: evaluation
             .judged

@@ -196,9 +196,7 @@ async fn print_first(engine: &Engine, count: usize) -> anyhow::Result<()> {
     engine.bring_lists_up_to_date().await?;
     let query = Query { filter: active(), sort: Sort::WORK, after: None, limit: count };
     let page = engine.findings(&Visible::All, &query).await?;
-    for warning in &page.warnings {
-        output::line(format_args!("! {warning}"))?;
-    }
+    output::warnings(&page.warnings)?;
     if page.rows.is_empty() {
         output::line("No finding could be made. That proves nothing while anything above is missing or unknown.")?;
         return Ok(());

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::component::Package;
+use crate::digest;
 use crate::ids::{AssetId, FindingId};
 use crate::vulnerability::VulnerabilityId;
 
@@ -25,23 +26,16 @@ impl FindingKey {
     /// The public identifier, the same after every replay: a version 8 UUID over the key's parts.
     pub fn id(&self) -> FindingId {
         let package = &self.package;
-        let mut hash = Sha256::new();
-        hash.update(self.asset.uuid().as_bytes());
-        for part in [
+        let parts = [
             package.ecosystem.as_str(),
             &package.release.distribution,
             &package.release.name,
             &package.name,
             &package.place,
             self.vulnerability.as_str(),
-        ] {
-            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            hash.update(part.as_bytes());
-        }
-        let digest: [u8; 32] = hash.finalize().into();
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&digest[..16]);
-        FindingId::from_uuid(Uuid::new_v8(bytes))
+        ];
+        let hash = Sha256::new_with_prefix(self.asset.uuid().as_bytes());
+        FindingId::from_uuid(Uuid::new_v8(digest::half(hash, &parts)))
     }
 }
 

@@ -4,6 +4,7 @@
 //! so every verdict can be replayed. Read the modules in this order.
 
 pub mod ids;
+pub mod digest;
 pub mod pattern;
 pub mod component;
 pub mod purl;

@@ -5,10 +5,9 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use uuid::Uuid;
 
 use crate::component::{Ecosystem, Package, Release};
+use crate::digest;
 use crate::finding::FindingKey;
 use crate::ids::AssetId;
 use crate::purl::Purl;
@@ -132,7 +131,7 @@ impl Location {
 impl ReportScope {
     /// The scope's key: the same for every report about it.
     pub fn digest(&self) -> String {
-        digest(&[&self.tool, &self.category, &self.branch, &self.path])
+        digest::of(&[&self.tool, &self.category, &self.branch, &self.path])
     }
 }
 
@@ -154,7 +153,7 @@ impl Reported {
             ecosystem: Ecosystem::Object,
             release: Release::none(),
             name: name.unwrap_or_default().to_owned(),
-            place: digest(&[&scope.tool, &scope.branch, &self.identity]),
+            place: digest::of(&[&scope.tool, &scope.branch, &self.identity]),
         };
         let vulnerability = self.vulnerability.clone().unwrap_or_else(|| rule_id(&scope.tool, &self.rule));
         FindingKey { asset, package, vulnerability }
@@ -208,7 +207,7 @@ pub fn rule_id(tool: &str, rule: &str) -> VulnerabilityId {
     if short != tool.to_ascii_lowercase() || long != rule || short.len() > TOOL || long.len() > RULE {
         // The end of a long name says more than its beginning.
         let end = &long[long.len().saturating_sub(RULE)..];
-        let digest = digest(&[tool, rule]);
+        let digest = digest::of(&[tool, rule]);
         id = format!("{}:{end}-{}", &short[..short.len().min(TOOL)], &digest[..8]);
     }
     VulnerabilityId::new(id).expect("legal characters, and at most 20 + 1 + 34 + 1 + 8 of them")
@@ -242,19 +241,6 @@ pub fn for_people(text: &str) -> String {
 pub fn word(text: &str) -> Option<String> {
     let text = text.trim();
     (text.len() <= WORD_BYTES_MAX && !text.chars().any(char::is_control)).then(|| text.to_owned())
-}
-
-/// 128 bits over parts, each with its length.
-fn digest(parts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    let digest: [u8; 32] = hash.finalize().into();
-    let mut half = [0; 16];
-    half.copy_from_slice(&digest[..16]);
-    Uuid::from_bytes(half).simple().to_string()
 }
 
 #[cfg(test)]

@@ -185,7 +185,7 @@ mod tests {
     use std::sync::Arc;
 
     use domain::advisory::VendorStatus;
-    use domain::inventory::{Area, Gap, Identity, Platform};
+    use domain::inventory::{Area, Gap, Platform};
     use domain::verdict::{Confidence, Undecided, UndecidedKind};
     use knowledge::Verdict;
     use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
@@ -248,16 +248,12 @@ mod tests {
         };
         let gap =
             Gap { area: Area::Packages, subject: "var/lib/dpkg/status".to_owned(), reason: "truncated".to_owned() };
+        let platform = Platform { name: "Debian".to_owned(), release: Some(release()), architecture: None };
         Inventory {
-            identity: Identity::default(),
-            platform: Platform { name: "Debian".to_owned(), release: Some(release()), architecture: None },
             components: Some(if world.installed == 0 { Vec::new() } else { vec![component.into()] }),
-            running_kernel: None,
-            listeners: None,
-            reboot_required: None,
             stale_packages: Some(if world.stale { vec!["demo-bin".to_owned()] } else { Vec::new() }),
-            product: String::new(),
             gaps: if world.whole { Vec::new() } else { vec![gap] },
+            ..Inventory::of(platform)
         }
     }
 

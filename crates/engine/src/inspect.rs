@@ -363,7 +363,7 @@ struct Judgement<'k> {
 
 impl<'k> Judgement<'k> {
     fn new(knowledge: Option<&'k Knowledge>, matches: Matches, inventory: &Inventory, at: Timestamp) -> Self {
-        let feeds = crate::ingest::known(knowledge.map(Knowledge::feeds).unwrap_or_default());
+        let feeds = crate::ingest::known(knowledge);
         let undecided = undecided(&feeds, inventory, &matches, at);
         Self { knowledge, matches, undecided }
     }

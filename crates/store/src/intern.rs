@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use domain::component::{Component, Package};
 use domain::vulnerability::VulnerabilityId;
-use sha2::{Digest as _, Sha256};
 
 use crate::db::{On, Tx};
 use crate::error::StoreError;
@@ -130,14 +129,8 @@ fn package_parts(package: &Package) -> Vec<String> {
     ]
 }
 
-/// 128 bits over all parts: enough that two different components never meet.
 fn digest(parts: &[String]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    hex::encode(&hash.finalize()[..16])
+    domain::digest::of(&parts.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 async fn intern(tx: &mut Tx, table: &Table, keyed: Vec<(String, Vec<String>)>) -> Result<Vec<i64>, StoreError> {

@@ -7,39 +7,28 @@ use super::maturity::Rank;
 use super::tier::Facts;
 use super::{Reason, Signals, Tier};
 use crate::advisory::VendorStatus;
+use crate::cvss::Severity;
 
-/// How bad a tool calls something, in one scale.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    Informational,
-    Low,
-    Medium,
-    High,
-    Critical,
-}
-
-impl Severity {
-    /// Reads a word, or a number from 0 to 10 in CVSS's bands. `None`: it is neither, so nobody knows.
-    pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        if let Ok(score) = text.parse::<f64>() {
-            return match score {
-                score if !(0.0..=10.0).contains(&score) => None,
-                score if score >= 9.0 => Some(Self::Critical),
-                score if score >= 7.0 => Some(Self::High),
-                score if score >= 4.0 => Some(Self::Medium),
-                score if score > 0.0 => Some(Self::Low),
-                _ => Some(Self::Informational),
-            };
-        }
-        match text.to_ascii_lowercase().as_str() {
-            "critical" | "blocker" | "fatal" => Some(Self::Critical),
-            "high" | "error" | "important" => Some(Self::High),
-            "medium" | "moderate" | "warning" => Some(Self::Medium),
-            "low" | "minor" | "note" => Some(Self::Low),
-            "info" | "informational" | "information" | "none" | "negligible" => Some(Self::Informational),
-            _ => None,
-        }
+/// How bad a tool calls something: a word, or a number from 0 to 10 in CVSS's bands. `None`: it is neither, so nobody knows.
+fn severity(text: &str) -> Option<Severity> {
+    let text = text.trim();
+    if let Ok(score) = text.parse::<f64>() {
+        return match score {
+            score if !(0.0..=10.0).contains(&score) => None,
+            score if score >= 9.0 => Some(Severity::Critical),
+            score if score >= 7.0 => Some(Severity::High),
+            score if score >= 4.0 => Some(Severity::Medium),
+            score if score > 0.0 => Some(Severity::Low),
+            _ => Some(Severity::None),
+        };
+    }
+    match text.to_ascii_lowercase().as_str() {
+        "critical" | "blocker" | "fatal" => Some(Severity::Critical),
+        "high" | "error" | "important" => Some(Severity::High),
+        "medium" | "moderate" | "warning" => Some(Severity::Medium),
+        "low" | "minor" | "note" => Some(Severity::Low),
+        "info" | "informational" | "information" | "none" | "negligible" => Some(Severity::None),
+        _ => None,
     }
 }
 
@@ -71,14 +60,12 @@ pub(super) fn decide(signals: &Signals<'_>, facts: &Facts, reasons: &mut Vec<Rea
     if flaw.id.is_cve() || flaw.published_at.is_some() || !flaw.vectors.is_empty() {
         return None;
     }
-    let (tier, days, rule, text) = match Severity::parse(signals.urgency) {
+    let (tier, days, rule, text) = match severity(signals.urgency) {
         Some(Severity::Critical) => (Tier::P1, Some(14), "tier.p1.report", "P1: the tool calls it critical"),
         Some(Severity::High) => (Tier::P2, Some(30), "tier.p2.report", "P2: the tool calls it high"),
         Some(Severity::Medium) => (Tier::P3, Some(90), "tier.p3.report", "P3: the tool calls it medium"),
         None => (Tier::P3, Some(90), "tier.p3.report_unknown", "P3: the tool does not say how bad it is"),
-        Some(Severity::Low | Severity::Informational) => {
-            (Tier::P4, None, "tier.p4.report", "P4: the tool calls it low or less")
-        }
+        Some(Severity::Low | Severity::None) => (Tier::P4, None, "tier.p4.report", "P4: the tool calls it low or less"),
     };
     reasons.push(Reason::rule(rule, text));
     Some((tier, days))
@@ -95,11 +82,11 @@ mod tests {
             ("7.0", Some(Severity::High)),
             ("6.9", Some(Severity::Medium)),
             ("0.1", Some(Severity::Low)),
-            ("0", Some(Severity::Informational)),
+            ("0", Some(Severity::None)),
             ("error", Some(Severity::High)),
             (" Warning ", Some(Severity::Medium)),
             ("note", Some(Severity::Low)),
-            ("none", Some(Severity::Informational)),
+            ("none", Some(Severity::None)),
             ("11", None),
             ("-1", None),
             ("NaN", None),
@@ -107,7 +94,7 @@ mod tests {
             ("purple", None),
         ];
         for (text, expected) in table {
-            assert_eq!(Severity::parse(text), expected, "{text:?}");
+            assert_eq!(severity(text), expected, "{text:?}");
         }
     }
 }

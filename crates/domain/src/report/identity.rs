@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::{Location, Mark, Reported, digest};
+use super::{Location, Mark, Reported};
+use crate::digest;
 
 /// Gives each result its identity, and keeps each once. Also says how many were there again.
 pub fn identified(mut results: Vec<Reported>) -> (Vec<Reported>, u64) {
@@ -26,7 +27,7 @@ pub fn identified(mut results: Vec<Reported>) -> (Vec<Reported>, u64) {
                     *number += 1;
                     *last = kept.len();
                 }
-                digest(&[&base, &number.to_string()])
+                digest::of(&[&base, &number.to_string()])
             }
         };
         match places.entry(result.identity.clone()) {
@@ -60,16 +61,16 @@ fn base(result: &Reported) -> Base {
     {
         let distro = purl.qualifiers.get("distro").map_or("", String::as_str);
         let parts = [vulnerability.as_str(), &purl.kind, &purl.namespace, &purl.name, distro, &location.path];
-        return Base::Unique(digest(&[&["package"], &parts[..]].concat()));
+        return Base::Unique(digest::of(&[&["package"], &parts[..]].concat()));
     }
     match &result.mark {
-        Mark::Whole(fingerprint) => Base::Unique(digest(&["whole", &result.rule, fingerprint])),
+        Mark::Whole(fingerprint) => Base::Unique(digest::of(&["whole", &result.rule, fingerprint])),
         Mark::Partial(fingerprint) => {
-            Base::Unique(digest(&[&["partial"], &anchor(result)[..], &[fingerprint]].concat()))
+            Base::Unique(digest::of(&[&["partial"], &anchor(result)[..], &[fingerprint]].concat()))
         }
         Mark::Context(context) => {
             let context = context.split_whitespace().collect::<Vec<_>>().join(" ");
-            Base::Numbered(digest(&[&["context"], &anchor(result)[..], &[&context]].concat()))
+            Base::Numbered(digest::of(&[&["context"], &anchor(result)[..], &[&context]].concat()))
         }
     }
 }

@@ -1,4 +1,5 @@
 use proptest::prelude::{Strategy, prop_assert, prop_assert_eq, proptest};
+use uuid::Uuid;
 
 use super::*;
 

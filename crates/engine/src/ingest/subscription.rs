@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use domain::feed::FeedSnapshot;
 use feeds::{FEEDS, Feed, Known, Provider, Request};
 use jiff::Timestamp;
+use knowledge::Knowledge;
 
 use super::state::{self, FeedState};
 use super::{SyncError, feeds_dir};
@@ -92,8 +93,9 @@ pub fn wanted(data_dir: &Path, only: Option<&[String]>) -> Result<Vec<Subscripti
     Ok(all)
 }
 
-/// These snapshots, and `never` for each feed that has none, in the order of the guide.
-pub fn known(snapshots: &[FeedSnapshot]) -> Vec<FeedSnapshot> {
+/// What the knowledge says of its feeds, and `never` for each feed that it has not, in the order of the guide.
+pub fn known(knowledge: Option<&Knowledge>) -> Vec<FeedSnapshot> {
+    let snapshots = knowledge.map(Knowledge::feeds).unwrap_or_default();
     let by_id: BTreeMap<&str, &FeedSnapshot> = snapshots.iter().map(|s| (s.id.as_str(), s)).collect();
     let mut all = Vec::new();
     for feed in FEEDS {

@@ -1,6 +1,7 @@
 //! Keeping the lists up to date unasked, so that answers find them so.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::future;
@@ -10,7 +11,6 @@ use tracing::error;
 
 use super::checkpoint;
 use crate::Engine;
-use std::sync::atomic::Ordering;
 
 /// How often the change log is looked at: other nodes' changes are seen within this time.
 const FOLLOW_EVERY: Duration = Duration::from_millis(300);

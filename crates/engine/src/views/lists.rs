@@ -215,7 +215,6 @@ impl Engine {
                 undecided += known.undecided_count.unwrap_or(0);
             }
         }
-        let knowledge = self.knowledge()?;
         Ok(StatusView {
             sample: self.is_sample().await?,
             warnings: self.warnings_beside(&current).await?,
@@ -224,7 +223,7 @@ impl Engine {
             // What other tools report counts without any inspection.
             counts: Some(counts).filter(|counts| inspected || *counts != [0; 5]),
             undecided_count: inspected.then_some(undecided),
-            feeds: crate::ingest::known(knowledge.as_ref().map(|k| k.feeds()).unwrap_or_default()),
+            feeds: crate::ingest::known(self.knowledge()?.as_deref()),
         })
     }
 

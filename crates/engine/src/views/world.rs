@@ -89,7 +89,7 @@ impl Engine {
 
     async fn world_with(&self, assets: BTreeMap<AssetId, Arc<Asset>>) -> anyhow::Result<World> {
         let knowledge = self.knowledge()?;
-        let feeds = crate::ingest::known(knowledge.as_ref().map(|k| k.feeds()).unwrap_or_default());
+        let feeds = crate::ingest::known(knowledge.as_deref());
         Ok(World { assets, scopes: store::scope::list(&self.db).await?, knowledge, feeds })
     }
 
@@ -121,7 +121,7 @@ impl Engine {
     /// What no list may hide: said beside every one of them.
     pub(super) async fn warnings(&self, now: Timestamp) -> anyhow::Result<Vec<String>> {
         let knowledge = self.knowledge()?;
-        let feeds = crate::ingest::known(knowledge.as_ref().map(|k| k.feeds()).unwrap_or_default());
+        let feeds = crate::ingest::known(knowledge.as_deref());
         let mut warnings = Vec::new();
         if self.is_sample().await? {
             warnings.push(
