@@ -9,9 +9,8 @@ use crate::manifest::{Around, Found, FoundBy, Manifest, Tells, manifests};
 
 /// Files by their paths below a root, without a leading slash. Links are followed inside the tree and never out of it.
 pub trait Tree {
-    /// Shows every regular file, in an order that does not depend on the machine. Bounded: more files than the bound is an
-    /// error, with those before it shown. What cannot be listed is an error too, with everything else shown.
-    fn walk(&self, visit: &mut dyn FnMut(&str)) -> Result<(), String>;
+    /// The regular files whose path is wanted.
+    fn files(&self, wanted: &(dyn Fn(&str) -> bool + Sync)) -> Files;
 
     /// The bytes of one file, up to a bound.
     fn read(&self, path: &str, bytes_max: u64) -> Reading;
@@ -24,6 +23,15 @@ pub trait Tree {
 
     /// The digest of the image layer that brought a file. Empty: no image.
     fn layer(&self, path: &str) -> &str;
+}
+
+/// Files of a tree.
+#[derive(Debug, Default)]
+pub struct Files {
+    /// Sorted.
+    pub paths: Vec<String>,
+    /// Why there may be more: too many, or what could not be listed.
+    pub left_out: Option<String>,
 }
 
 /// What is looked at.
@@ -66,34 +74,24 @@ pub fn capture(tree: &dyn Tree, probes: &[Probe]) -> Capture {
 /// Reads everything in a tree that tells of language packages.
 pub fn packages(tree: &dyn Tree, looking: Looking, owner: Owner<'_>) -> Found {
     let mut found = Found::default();
-    let mut wanted: Vec<(&'static Manifest, String)> = Vec::new();
-    let mut unowned: Vec<String> = Vec::new();
-    let ended = tree.walk(&mut |path| {
-        let mut known = false;
-        for manifest in manifests().filter(|manifest| counts(manifest, looking)) {
-            if matches!(manifest.found, FoundBy::Path(matches) if matches(path)) {
-                known = true;
-                wanted.push((manifest, path.to_owned()));
-            }
-        }
-        if !known && may_be_program(path) {
-            unowned.push(path.to_owned());
-        }
-    });
-    if let Err(reason) = ended {
-        found.gaps.push(gap("/", reason));
-    }
+    // Most files of a system are nothing of the kind: only what counts is asked about each of them.
+    let counting: Vec<&'static Manifest> =
+        manifests().filter(|m| m.tells == Tells::Installed || looking == Looking::Application).collect();
+    let files = tree.files(&|path| may_be_program(path) || counting.iter().any(|manifest| is_named(manifest, path)));
+    found.gaps.extend(files.left_out.map(|reason| gap("/", reason)));
     let again = Cell::new(AGAIN_BYTES_MAX);
-    for (manifest, path) in wanted {
-        read(tree, &[manifest], &path, (owner, &again), &mut found);
-    }
     let programs: Vec<&'static Manifest> = manifests().filter(|m| matches!(m.found, FoundBy::Program)).collect();
-    for path in unowned {
-        // What a distribution built is the distribution's to judge, and reading all of it would take minutes.
-        if programs.is_empty() || owner(&path).is_some() || !tree.head(&path).is_some_and(|head| is_program(&head)) {
-            continue;
+    for path in &files.paths {
+        let mut is_manifest = false;
+        for manifest in counting.iter().filter(|manifest| is_named(manifest, path)) {
+            is_manifest = true;
+            read(tree, &[manifest], path, (owner, &again), &mut found);
         }
-        read(tree, &programs, &path, (owner, &again), &mut found);
+        // What a distribution built is the distribution's to judge, and reading all of it would take minutes.
+        let is_own_program = || owner(path).is_none() && tree.head(path).is_some_and(|head| is_program(&head));
+        if !is_manifest && !programs.is_empty() && is_own_program() {
+            read(tree, &programs, path, (owner, &again), &mut found);
+        }
     }
     if again.get() == 0 {
         let reason = format!(
@@ -110,12 +108,11 @@ pub fn packages(tree: &dyn Tree, looking: Looking, owner: Owner<'_>) -> Found {
 
 /// Reads one file as whatever its name or its first bytes say that it is. `None`: nothing that tells of packages.
 pub fn file(path: &str, bytes: &[u8]) -> Option<Found> {
-    let named = manifests().filter(|m| matches!(m.found, FoundBy::Path(matches) if matches(path)));
     let mut head = [0; 16];
     let count = bytes.len().min(head.len());
     head[..count].copy_from_slice(&bytes[..count]);
     let program = manifests().filter(|m| matches!(m.found, FoundBy::Program) && is_program(&head));
-    let mut manifests = named.chain(program).peekable();
+    let mut manifests = manifests().filter(|manifest| is_named(manifest, path)).chain(program).peekable();
     manifests.peek()?;
     let mut found = Found::default();
     for manifest in manifests {
@@ -124,8 +121,9 @@ pub fn file(path: &str, bytes: &[u8]) -> Option<Found> {
     Some(found)
 }
 
-fn counts(manifest: &Manifest, looking: Looking) -> bool {
-    manifest.tells == Tells::Installed || looking == Looking::Application
+/// Whether a file is one by its path.
+fn is_named(manifest: &Manifest, path: &str) -> bool {
+    matches!(manifest.found, FoundBy::Path(matches) if matches(path))
 }
 
 /// Reads a file once, as each of the manifests that it may be.

@@ -1,6 +1,7 @@
 //! Reads files below a root directory, bounded, with every link resolved inside it.
 
 use std::collections::BTreeMap;
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -48,12 +49,11 @@ impl Root {
         }
     }
 
-    /// The regular files and the folders in a folder, sorted; links and everything else are left out.
-    pub(crate) fn entries(&self, folder: &str) -> Result<Vec<(String, bool)>, Errno> {
+    /// Shows the regular files and the folders in a folder; links and everything else are left out.
+    pub(crate) fn entries(&self, folder: &str, mut show: impl FnMut(&CStr, bool)) -> Result<(), Errno> {
         let path = if folder.is_empty() { Path::new(".") } else { Path::new(folder) };
         let directory = self.walk(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK)?;
         let mut directory = Dir::new(directory)?;
-        let mut entries = Vec::new();
         while let Some(entry) = directory.next() {
             let entry = entry?;
             let kind = match entry.file_type() {
@@ -69,13 +69,12 @@ impl Root {
                 FileType::Directory => true,
                 _ => continue,
             };
-            let name = entry.file_name().to_string_lossy();
-            if name != "." && name != ".." {
-                entries.push((name.into_owned(), is_folder));
+            let name = entry.file_name();
+            if !matches!(name.to_bytes(), b"." | b"..") {
+                show(name, is_folder);
             }
         }
-        entries.sort_unstable();
-        Ok(entries)
+        Ok(())
     }
 
     /// The first bytes of a regular file.

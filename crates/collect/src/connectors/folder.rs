@@ -1,10 +1,14 @@
 //! A folder as a tree of files: a root directory (an unpacked image, a mounted disk, a `chroot`) or somebody's sources.
 //! Nothing in it is run, no link leaves it.
 
+use std::ffi::CStr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 use ecosystems::capture::Reading;
-use ecosystems::tree::{Looking, Tree};
+use ecosystems::tree::{Files, Looking, Tree};
+use rayon::Scope;
 use rustix::io::Errno;
 
 use super::files::Root;
@@ -37,70 +41,100 @@ impl Folder {
     }
 }
 
+/// A walk over all files below a folder, each folder listed by whichever thread is free.
+struct Walk<'a> {
+    folder: &'a Folder,
+    wanted: &'a (dyn Fn(&str) -> bool + Sync),
+    seen: AtomicUsize,
+    listed: Mutex<Listed>,
+}
+
+#[derive(Default)]
+struct Listed {
+    paths: Vec<String>,
+    left_out: LeftOut,
+}
+
 /// What could not be looked at: how much, and the first of it.
 #[derive(Default)]
 struct LeftOut {
     count: usize,
-    first: String,
+    first: Option<String>,
+}
+
+impl<'a> Walk<'a> {
+    fn list(&'a self, path: String, scope: &Scope<'a>) {
+        let mut listed = Listed::default();
+        let mut entry = path.clone();
+        let mut show = |name: &CStr, is_folder: bool| {
+            entry.truncate(path.len());
+            if !path.is_empty() {
+                entry.push('/');
+            }
+            let Ok(name) = name.to_str() else {
+                entry.push_str(&name.to_string_lossy());
+                return listed.left_out.add(LeftOut::one(&entry, "its name is no UTF-8"));
+            };
+            entry.push_str(name);
+            if is_folder {
+                // What the kernel shows as files is none; sources may call their folders so.
+                let kernel = self.folder.looking == Looking::System && matches!(entry.as_str(), "proc" | "sys" | "dev");
+                if entry.matches('/').count() >= DEPTH_MAX {
+                    listed.left_out.add(LeftOut::one(&entry, "it is nested too deep"));
+                } else if !kernel && self.seen.load(Relaxed) <= FILES_MAX {
+                    let inner = entry.clone();
+                    scope.spawn(move |scope| self.list(inner, scope));
+                }
+            } else if self.seen.fetch_add(1, Relaxed) < FILES_MAX && (self.wanted)(&entry) {
+                listed.paths.push(entry.clone());
+            }
+        };
+        match self.folder.root.entries(&path, &mut show) {
+            // It went away since its own folder was listed.
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => {
+                let path = if path.is_empty() { "/" } else { &path };
+                listed.left_out.add(LeftOut::one(path, &error.to_string()));
+            }
+        }
+        let mut all = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        all.paths.append(&mut listed.paths);
+        all.left_out.add(listed.left_out);
+    }
 }
 
 impl LeftOut {
-    fn add(&mut self, path: String, reason: &str) {
-        if self.count == 0 {
-            self.first = format!("{path}: {reason}");
-        }
-        self.count += 1;
+    fn one(path: &str, reason: &str) -> Self {
+        Self { count: 1, first: Some(format!("{path}: {reason}")) }
     }
 
-    fn told(self) -> Result<(), String> {
-        match self {
-            Self { count: 0, .. } => Ok(()),
-            Self { count: 1, first } => Err(format!("it was not looked at: {first}")),
-            Self { count, first } => Err(format!("{count} folders or files were not looked at, such as {first}")),
-        }
+    fn add(&mut self, other: Self) {
+        self.count += other.count;
+        // Threads end in any order.
+        self.first = self.first.take().into_iter().chain(other.first).min();
+    }
+
+    fn told(self) -> Option<String> {
+        let first = self.first?;
+        Some(match self.count {
+            1 => format!("it was not looked at: {first}"),
+            count => format!("{count} folders or files were not looked at, such as {first}"),
+        })
     }
 }
 
 impl Tree for Folder {
-    fn walk(&self, visit: &mut dyn FnMut(&str)) -> Result<(), String> {
-        let mut folders = vec![String::new()];
-        let (mut seen, mut left_out) = (0, LeftOut::default());
-        while let Some(folder) = folders.pop() {
-            let entries = match self.root.entries(&folder) {
-                Ok(entries) => entries,
-                // It went away since its own folder was listed.
-                Err(Errno::NOENT) => continue,
-                Err(error) => {
-                    left_out.add(if folder.is_empty() { "/".to_owned() } else { folder }, &error.to_string());
-                    continue;
-                }
-            };
-            let mut inner = Vec::new();
-            for (name, is_folder) in entries {
-                let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-                if path.contains(char::REPLACEMENT_CHARACTER) {
-                    left_out.add(path, "its name is no UTF-8");
-                    continue;
-                }
-                if is_folder {
-                    // What the kernel shows as files is none; sources may call their folders so.
-                    let kernel = self.looking == Looking::System && matches!(path.as_str(), "proc" | "sys" | "dev");
-                    if path.matches('/').count() >= DEPTH_MAX {
-                        left_out.add(path, "it is nested too deep");
-                    } else if !kernel {
-                        inner.push(path);
-                    }
-                    continue;
-                }
-                seen += 1;
-                if seen > FILES_MAX {
-                    return Err(format!("it has more than {FILES_MAX} files: the rest was not looked at"));
-                }
-                visit(&path);
-            }
-            folders.extend(inner.into_iter().rev());
-        }
-        left_out.told()
+    fn files(&self, wanted: &(dyn Fn(&str) -> bool + Sync)) -> Files {
+        let walk = Walk { folder: self, wanted, seen: AtomicUsize::new(0), listed: Mutex::default() };
+        rayon::scope(|scope| walk.list(String::new(), scope));
+        let Listed { mut paths, left_out } = walk.listed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        paths.sort_unstable();
+        let left_out = if walk.seen.into_inner() > FILES_MAX {
+            Some(format!("it has more than {FILES_MAX} files: the rest was not looked at"))
+        } else {
+            left_out.told()
+        };
+        Files { paths, left_out }
     }
 
     fn read(&self, path: &str, bytes_max: u64) -> Reading {
@@ -253,26 +287,24 @@ mod tests {
             fs::create_dir_all(root.path().join("a")).unwrap();
             fs::write(root.path().join("a/file"), "").unwrap();
             build(root.path());
-            let mut seen = Vec::new();
-            let ended =
-                Folder::open(root.path(), Looking::System).unwrap().walk(&mut |path| seen.push(path.to_owned()));
-            (seen, ended)
+            let Files { paths, left_out } = Folder::open(root.path(), Looking::System).unwrap().files(&|_| true);
+            (paths, left_out)
         };
         let whole = vec!["a/file".to_owned()];
-        assert_eq!(walk(&|_| ()), (whole.clone(), Ok(())));
+        assert_eq!(walk(&|_| ()), (whole.clone(), None));
         let deep = |root: &Path| fs::create_dir_all(root.join("d/".repeat(DEPTH_MAX + 1))).unwrap();
-        let (seen, ended) = walk(&deep);
+        let (seen, left_out) = walk(&deep);
         assert_eq!(seen, whole);
-        assert!(ended.unwrap_err().ends_with("d: it is nested too deep"));
+        assert!(left_out.unwrap().ends_with("d: it is nested too deep"));
         let foreign = |root: &Path| {
             for name in [&b"x\xff"[..], b"y\xff"] {
                 fs::write(root.join(std::os::unix::ffi::OsStrExt::from_bytes(name) as &std::ffi::OsStr), "").unwrap();
             }
         };
-        let (seen, ended) = walk(&foreign);
+        let (seen, left_out) = walk(&foreign);
         assert_eq!(seen, whole);
         let reason = "2 folders or files were not looked at, such as x\u{fffd}: its name is no UTF-8";
-        assert_eq!(ended, Err(reason.to_owned()));
+        assert_eq!(left_out.as_deref(), Some(reason));
     }
 
     #[test]
@@ -282,11 +314,7 @@ mod tests {
             fs::create_dir_all(root.path().join(folder)).unwrap();
             fs::write(root.path().join(folder).join("file"), "").unwrap();
         }
-        let walk = |looking: Looking| {
-            let mut seen = Vec::new();
-            Folder::open(root.path(), looking).unwrap().walk(&mut |path| seen.push(path.to_owned())).unwrap();
-            seen
-        };
+        let walk = |looking: Looking| Folder::open(root.path(), looking).unwrap().files(&|_| true).paths;
         assert_eq!(walk(Looking::System), ["a/dev/file"]);
         assert_eq!(walk(Looking::Application), ["a/dev/file", "dev/file", "proc/file", "sys/file"]);
     }

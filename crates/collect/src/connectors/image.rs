@@ -5,7 +5,7 @@
 
 mod nodes;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::FileExt as _;
@@ -13,7 +13,7 @@ use std::path::Path;
 
 use domain::inventory::{Area, Gap};
 use ecosystems::capture::Reading;
-use ecosystems::tree::Tree;
+use ecosystems::tree::{Files, Tree};
 use outside::image::Layer;
 use outside::unpack::tar::{Header, Kind};
 
@@ -225,22 +225,24 @@ fn gap(subject: &str, reason: String) -> Gap {
 }
 
 impl Tree for Layered {
-    fn walk(&self, visit: &mut dyn FnMut(&str)) -> Result<(), String> {
-        let mut folders = VecDeque::from([(String::new(), Nodes::ROOT)]);
-        while let Some((folder, node)) = folders.pop_front() {
+    fn files(&self, wanted: &(dyn Fn(&str) -> bool + Sync)) -> Files {
+        let mut files = Files::default();
+        let mut folders = vec![(String::new(), Nodes::ROOT)];
+        while let Some((folder, node)) = folders.pop() {
             let Content::Folder(children) = self.nodes.content(node) else { continue };
             for (name, &child) in children {
                 let path = if folder.is_empty() { name.to_string() } else { format!("{folder}/{name}") };
                 match self.nodes.content(child) {
                     // What the kernel shows as files is none.
                     Content::Folder(_) if matches!(path.as_str(), "proc" | "sys" | "dev") => {}
-                    Content::Folder(_) => folders.push_back((path, child)),
-                    Content::File { .. } | Content::TooLarge(_) => visit(&path),
-                    Content::Link(_) | Content::Hardlink(_) | Content::Other => {}
+                    Content::Folder(_) => folders.push((path, child)),
+                    Content::File { .. } | Content::TooLarge(_) if wanted(&path) => files.paths.push(path),
+                    _ => {}
                 }
             }
         }
-        Ok(())
+        files.paths.sort_unstable();
+        files
     }
 
     fn read(&self, path: &str, bytes_max: u64) -> Reading {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use ecosystems::capture::{Probe, Reading};
-use ecosystems::tree::{Tree, capture};
+use ecosystems::tree::{self, Tree, capture};
 
 const STATUS: &str = "\
 Package: python3-yaml
@@ -28,9 +28,9 @@ const SINGLE: &str = "Package: tzdata\nVersion: 2024a\nArchitecture: all\n";
 pub(crate) struct Files(pub(crate) BTreeMap<&'static str, Vec<u8>>);
 
 impl Tree for Files {
-    fn walk(&self, visit: &mut dyn FnMut(&str)) -> Result<(), String> {
-        self.0.keys().for_each(|path| visit(path));
-        Ok(())
+    fn files(&self, wanted: &(dyn Fn(&str) -> bool + Sync)) -> tree::Files {
+        let paths = self.0.keys().filter(|path| wanted(path)).map(|path| (*path).to_owned()).collect();
+        tree::Files { paths, left_out: None }
     }
 
     fn read(&self, path: &str, _bytes_max: u64) -> Reading {
