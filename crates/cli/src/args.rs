@@ -114,6 +114,12 @@ pub(crate) enum Command {
         /// File that `backup` wrote
         from: PathBuf,
     },
+    /// Move everything to an empty database of the other kind, or of the same
+    MigrateTo {
+        /// The new database: a PostgreSQL URL, or sqlite:PATH
+        #[arg(value_name = "URL")]
+        to: String,
+    },
     /// Compare versions: lines `A<tab>B` in, `<`, `=`, `>` or `?` out
     VersionCompare {
         /// Whose order to use: deb, rpm, apk, alpm, pypi, npm, golang, maven, gem, composer, nuget, cargo, semver, generic

@@ -25,6 +25,7 @@ mod host_key;
 mod discover;
 mod remediate;
 mod backup;
+mod migrate_to;
 mod audit;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -88,6 +89,7 @@ fn run(args: Args) -> anyhow::Result<Exit> {
         Command::HostKey(command) => context::block_on(host_key::run(&common, command)),
         Command::Backup { to } => context::block_on(backup::backup(&common, &to)),
         Command::Audit(command) => context::block_on(audit::run(&common, command)),
+        Command::MigrateTo { to } => context::block_on(migrate_to::run(&common, &to)),
         Command::Restore { from } => context::block_on(backup::restore(&common, &from)),
     }
 }

@@ -14,7 +14,7 @@ use crate::error::StoreError;
 use crate::sql::{Row, Value, insert_rows, json, query, storable};
 
 pub use chain::{Broken, Head, Report, head, verify};
-pub(crate) use chain::{CHAINED_BY, chain_old};
+pub(crate) use chain::{CHAINED_BY, chain_old, verify_in};
 
 /// The actor where nobody asked: Vigie itself, by its schedule.
 pub const ITSELF: &str = "vigie";

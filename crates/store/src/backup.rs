@@ -3,6 +3,8 @@
 //! The archive is a zstd stream of JSON lines: a head, then for each table a line with its name and columns and one
 //! line a row, then an end with the count of rows and the SHA-256 of everything before it. Bytes are hexadecimal.
 //! Secrets stay sealed in it; the master key is not in it and must be kept elsewhere.
+//!
+//! [`migrate_to`] moves an installation without an archive in between (`backup/copy.rs`).
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,13 +17,18 @@ use crate::change;
 use crate::db::{Db, Tx};
 use crate::error::StoreError;
 use crate::migrate;
-use crate::sql::{Row, Value, insert_rows, query_built};
+use crate::sql::{Value, query_built};
 
 mod archive;
+mod copy;
+mod rows;
 mod tables;
 
+pub use copy::{Migrated, MigratedTable, Progress, migrate_to};
+
 use archive::{Line, Reader, Writer};
-use tables::{Kind, TABLES, Table};
+use rows::{Batch, from_json, to_json};
+use tables::{TABLES, Table};
 
 /// What an archive holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,14 +57,18 @@ pub enum BackupError {
         path.display()
     )]
     Schema { path: PathBuf, found: i64, known: i64 },
-    #[error("the database is not empty ({table} has rows): restore into a new one")]
+    #[error("the database is not empty ({table} has rows): give a new one")]
     NotEmpty { table: &'static str },
+    #[error("the database is no new one: it has schema {found}, and this Vigie makes {known}; give a new one")]
+    OtherTarget { found: i64, known: i64 },
+    #[error(
+        "the copy of {table} is not what was read ({read} rows read, {copied} there): nothing was kept; try again, and \
+         report this if it comes back"
+    )]
+    Differs { table: &'static str, read: u64, copied: u64 },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
-
-/// Parameters in one statement while restoring.
-const ROWS_MAX: usize = 500;
 
 /// Writes everything in the database, as of one instant, to a file that appears only when it is whole.
 pub async fn backup(db: &Db, path: &Path) -> Result<Summary, BackupError> {
@@ -99,31 +110,26 @@ pub async fn restore(db: &Db, path: &Path, now: Timestamp) -> Result<Summary, Ba
     let mut tx = db.begin().await?;
     expect_empty(&mut tx).await?;
     let mut table: Option<&Table> = None;
-    let mut rows = Vec::new();
+    let mut batch = Batch::default();
     let summary = loop {
         match reader.next()? {
             Line::Table(next) => {
-                flush(&mut tx, table, &mut rows).await?;
+                flush(&mut tx, table, &mut batch).await?;
                 table = Some(next);
             }
             Line::Row(values) => {
-                rows.push(to_values(&reader, table, values)?);
-                if rows.len() == ROWS_MAX {
-                    flush(&mut tx, table, &mut rows).await?;
+                batch.push(to_values(&reader, table, values)?);
+                if batch.is_full() {
+                    flush(&mut tx, table, &mut batch).await?;
                 }
             }
             Line::End(summary) => {
-                flush(&mut tx, table, &mut rows).await?;
+                flush(&mut tx, table, &mut batch).await?;
                 break summary;
             }
         }
     };
-    for table in TABLES {
-        let continued = table.identity.and_then(|column| tx.dialect().continue_identity(table.name, column));
-        if let Some(text) = continued {
-            query_built("continue the numbering", text).one(&mut tx).await?;
-        }
-    }
+    continue_numbering(&mut tx).await?;
     change::begin_anew(&mut tx).await?;
     tx.note(Note::new(now, "backup.restore", &summary.sha256).after(&summary));
     tx.commit().await?;
@@ -136,18 +142,12 @@ async fn write(db: &Db, path: &Path) -> Result<Summary, BackupError> {
     let mut tx = db.begin_snapshot().await?;
     for table in TABLES {
         writer.table(table).map_err(failed)?;
-        let mut wrong = None;
         query_built("read a table for the backup", table.select())
-            .each(&mut tx, |row| {
-                if wrong.is_none() {
-                    wrong = writer.row(&to_json(table, &row)?).err();
-                }
-                Ok(())
+            .each(&mut tx, async |row| {
+                let values = rows::read(table.columns, &row)?;
+                writer.row(&to_json(&values)).map_err(failed)
             })
             .await?;
-        if let Some(source) = wrong {
-            return Err(failed(source));
-        }
     }
     writer.finish().map_err(failed)
 }
@@ -162,24 +162,22 @@ async fn expect_empty(tx: &mut Tx) -> Result<(), BackupError> {
     Ok(())
 }
 
-async fn flush(tx: &mut Tx, table: Option<&Table>, rows: &mut Vec<Vec<Value>>) -> Result<(), BackupError> {
-    let Some(table) = table else { return Ok(()) };
-    insert_rows(tx, "restore a table", &table.insert(), "", std::mem::take(rows)).await?;
+/// Has the engine number new rows after those that were written with their numbers.
+async fn continue_numbering(tx: &mut Tx) -> Result<(), StoreError> {
+    for table in TABLES {
+        let continued = table.identity.and_then(|column| tx.dialect().continue_identity(table.name, column));
+        if let Some(text) = continued {
+            query_built("continue the numbering", text).one(&mut *tx).await?;
+        }
+    }
     Ok(())
 }
 
-fn to_json(table: &Table, row: &Row) -> Result<Vec<serde_json::Value>, StoreError> {
-    let mut values = Vec::with_capacity(table.columns.len());
-    for (column, kind) in table.columns {
-        values.push(match kind {
-            Kind::Int => row.get::<Option<i64>>(column)?.into(),
-            Kind::Text => row.get::<Option<String>>(column)?.into(),
-            Kind::Bool => row.get::<Option<bool>>(column)?.into(),
-            Kind::Bytes => row.get::<Option<Vec<u8>>>(column)?.map(hex::encode).into(),
-            Kind::Uuid => row.get::<Option<uuid::Uuid>>(column)?.map(|id| id.to_string()).into(),
-        });
+async fn flush(tx: &mut Tx, table: Option<&Table>, batch: &mut Batch) -> Result<(), StoreError> {
+    match table {
+        Some(table) => batch.write(tx, table).await,
+        None => Ok(()),
     }
-    Ok(values)
 }
 
 fn to_values(
@@ -191,28 +189,6 @@ fn to_values(
     if values.len() != table.columns.len() {
         return Err(reader.damaged(format!("a row of {} has {} values", table.name, values.len())));
     }
-    let pairs = values.into_iter().zip(table.columns);
-    pairs
-        .map(|(value, (column, kind))| {
-            let wrong = || reader.damaged(format!("{}.{column} holds something else than it should", table.name));
-            to_value(value, *kind).ok_or_else(wrong)
-        })
-        .collect()
-}
-
-fn to_value(value: serde_json::Value, kind: Kind) -> Option<Value> {
-    use serde_json::Value as Json;
-    Some(match (kind, value) {
-        (Kind::Int, Json::Null) => Value::Int(None),
-        (Kind::Text, Json::Null) => Value::Text(None),
-        (Kind::Bool, Json::Null) => Value::Bool(None),
-        (Kind::Bytes, Json::Null) => Value::Bytes(None),
-        (Kind::Uuid, Json::Null) => Value::Uuid(None),
-        (Kind::Int, Json::Number(number)) => Value::Int(Some(number.as_i64()?)),
-        (Kind::Text, Json::String(text)) => Value::from(text),
-        (Kind::Bool, Json::Bool(value)) => Value::Bool(Some(value)),
-        (Kind::Bytes, Json::String(text)) => Value::Bytes(Some(hex::decode(text).ok()?)),
-        (Kind::Uuid, Json::String(text)) => Value::Uuid(Some(text.parse().ok()?)),
-        _ => return None,
-    })
+    from_json(table.columns, values)
+        .map_err(|column| reader.damaged(format!("{}.{column} holds something else than it should", table.name)))
 }

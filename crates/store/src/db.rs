@@ -67,15 +67,25 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 impl Db {
     /// Opens `sqlite:PATH`, a bare path, or `postgres://…`, and brings the schema up to date.
     pub async fn open(place: &str) -> Result<Self, StoreError> {
-        let db = Self { engine: connect(place).await?, actor: None };
+        let db = Self::connect(place).await?;
         migrate::up(&db).await?;
         Ok(db)
+    }
+
+    /// Opens a database as it is.
+    pub(crate) async fn connect(place: &str) -> Result<Self, StoreError> {
+        Ok(Self { engine: connect(place).await?, actor: None })
     }
 
     /// The same database, with changes noted under somebody's name.
     #[must_use]
     pub fn acting_as(&self, actor: &str) -> Self {
         Self { engine: self.engine.clone(), actor: Some(actor.into()) }
+    }
+
+    /// The same database, with changes noted under the name that another one carries.
+    pub(crate) fn acting_as_of(&self, other: &Self) -> Self {
+        Self { engine: self.engine.clone(), actor: other.actor.clone() }
     }
 
     /// The same database, with changes noted as Vigie's own.
@@ -260,8 +270,8 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// The address without the password between `:` and `@`.
-fn without_password(url: &str) -> String {
+/// The address of a database without the password between `:` and `@`, to be shown.
+pub fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (login, host) = rest.rsplit_once('@').map_or(("", rest), |(login, host)| (login, host));
     let host = host.split('?').next().unwrap_or(host);

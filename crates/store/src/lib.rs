@@ -34,7 +34,7 @@ pub mod change;
 pub mod audit;
 pub mod backup;
 
-pub use db::{Db, On, Tx};
+pub use db::{Db, On, Tx, without_password};
 pub use error::StoreError;
 pub use secrecy::{ExposeSecret, SecretString};
 

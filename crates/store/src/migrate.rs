@@ -1,7 +1,7 @@
 //! Brings the schema up to date, in one transaction, before anything else is done.
 
 use crate::audit;
-use crate::db::{Db, On};
+use crate::db::{Db, On, Tx};
 use crate::error::StoreError;
 use crate::sql::{query, script};
 
@@ -26,13 +26,7 @@ pub(crate) async fn up(db: &Db) -> Result<(), StoreError> {
         return Ok(());
     }
     let mut tx = db.begin().await?;
-    if let Some(lock) = db.dialect().schema_lock() {
-        query("lock the schema", lock).execute(&mut tx).await?;
-    }
-    query("look at the schema", "create table if not exists schema_version (version bigint primary key)")
-        .execute(&mut tx)
-        .await?;
-    let found = version(&mut tx).await?;
+    let found = look(&mut tx).await?;
     if found > VERSION {
         return Err(StoreError::NewerSchema { found, known: VERSION });
     }
@@ -48,6 +42,22 @@ pub(crate) async fn up(db: &Db) -> Result<(), StoreError> {
             .await?;
     }
     tx.commit().await
+}
+
+/// The schema of a database. Zero: it has none.
+pub(crate) async fn found(db: &Db) -> Result<i64, StoreError> {
+    look(&mut db.begin().await?).await
+}
+
+/// The schema of a database, which nobody else changes until the transaction ends.
+async fn look(tx: &mut Tx) -> Result<i64, StoreError> {
+    if let Some(lock) = tx.dialect().schema_lock() {
+        query("lock the schema", lock).execute(&mut *tx).await?;
+    }
+    query("look at the schema", "create table if not exists schema_version (version bigint primary key)")
+        .execute(&mut *tx)
+        .await?;
+    version(tx).await
 }
 
 async fn version<'a>(on: impl Into<On<'a>>) -> Result<i64, StoreError> {

@@ -15,8 +15,10 @@ use uuid::Uuid;
 use crate::db::{Db, Engine, On, Tx, TxEngine};
 use crate::error::StoreError;
 
+mod load;
 mod value;
 
+pub(crate) use load::load_rows;
 pub(crate) use value::{Value, json, storable, word};
 
 /// Begins a statement. `doing` completes the sentence "could not …".
@@ -139,11 +141,11 @@ impl Query {
     }
 
     /// Hands over one row after another without keeping them.
-    pub(crate) async fn each(
+    pub(crate) async fn each<E: From<StoreError>>(
         self,
         tx: &mut Tx,
-        mut take: impl FnMut(Row) -> Result<(), StoreError> + Send,
-    ) -> Result<(), StoreError> {
+        mut take: impl AsyncFnMut(Row) -> Result<(), E>,
+    ) -> Result<(), E> {
         let doing = self.doing;
         let query = self.render(&On::Tx(tx));
         let failed = |source| StoreError::query(doing, source);
@@ -151,13 +153,13 @@ impl Query {
             TxEngine::Sqlite(tx) => {
                 let mut rows = query.for_sqlite().fetch(&mut **tx);
                 while let Some(row) = rows.try_next().await.map_err(failed)? {
-                    take(Row { doing, row: EngineRow::Sqlite(row) })?;
+                    take(Row { doing, row: EngineRow::Sqlite(row) }).await?;
                 }
             }
             TxEngine::Postgres(tx) => {
                 let mut rows = query.for_postgres().fetch(&mut **tx);
                 while let Some(row) = rows.try_next().await.map_err(failed)? {
-                    take(Row { doing, row: EngineRow::Postgres(row) })?;
+                    take(Row { doing, row: EngineRow::Postgres(row) }).await?;
                 }
             }
         }

@@ -165,3 +165,23 @@ async fn postgresql_keeps_the_same() {
     assert_eq!(on_postgres(&["asset", "show", "192.0.2.7"])["exposure"], "internet");
     assert!(!vigie.data_dir().join("vigie.db").exists(), "no second truth");
 }
+
+#[tokio::test]
+async fn everything_moves_to_postgresql() {
+    let Some(postgres) = testkit::db::postgres().await else { return };
+    let vigie = Vigie::new();
+    vigie.expect(0, AT, &["scope", "add", "Production", "--name-pattern", "web*", "--cadence", "1d"]);
+    vigie.expect(0, AT, &["asset", "add", "ssh://root@192.0.2.7", "--name", "web01"]);
+    let said = vigie.expect(0, AT, &["migrate-to", &postgres.place]);
+    assert!(said.contains("VIGIE_DATABASE=postgres://") && said.contains("asset_identifier"), "{said}");
+    for args in [["scope", "list"], ["asset", "list"]] {
+        let moved = vigie.json(0, AT, &[args.as_slice(), &["--database", &postgres.place]].concat());
+        assert_eq!(moved, vigie.json(0, AT, &args));
+    }
+    vigie.expect(0, AT, &["audit", "verify", "--database", &postgres.place]);
+    vigie.expect(70, AT, &["migrate-to", &postgres.place]);
+    let back = format!("sqlite:{}", vigie.path("back.db").display());
+    let said = vigie.json(0, AT, &["migrate-to", &back, "--database", &postgres.place]);
+    assert_eq!(said["trail_whole"], true);
+    vigie.expect(64, AT, &["migrate-to"]);
+}

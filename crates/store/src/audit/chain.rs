@@ -146,13 +146,17 @@ pub(crate) async fn chain_old(tx: &mut Tx) -> Result<(), StoreError> {
 
 /// Reads the whole trail and names what was done to it. `kept` is a head that was kept elsewhere.
 pub async fn verify(db: &Db, kept: Option<&Head>) -> Result<Report, StoreError> {
-    let mut tx = db.begin_snapshot().await?;
-    let head = head(&mut tx).await?;
+    verify_in(&mut db.begin_snapshot().await?, kept).await
+}
+
+/// The same, of the trail as a transaction sees it.
+pub(crate) async fn verify_in(tx: &mut Tx, kept: Option<&Head>) -> Result<Report, StoreError> {
+    let head = head(&mut *tx).await?;
     let mut links = Vec::new();
     let mut is_kept = kept.is_none();
     let mut last = i64::MIN;
     loop {
-        let page = after(&mut tx, last, PAGE).await?;
+        let page = after(&mut *tx, last, PAGE).await?;
         let Some(end) = page.last() else { break };
         last = end.seq;
         is_kept = is_kept || kept.is_some_and(|kept| page.iter().any(|e| e.seq == kept.seq && e.hash == kept.hash));

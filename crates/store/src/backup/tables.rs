@@ -6,12 +6,15 @@
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) name: &'static str,
-    pub(super) columns: &'static [(&'static str, Kind)],
+    pub(super) columns: &'static [Column],
     /// Orders the rows, so that equal databases have equal backups.
     key: &'static str,
     /// The column that the engine numbers.
     pub(super) identity: Option<&'static str>,
 }
+
+/// A column's name and kind.
+pub(super) type Column = (&'static str, Kind);
 
 /// The kinds of value that behave alike in both engines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -379,17 +382,13 @@ impl Table {
         format!("select {} from {} order by {}", self.column_list(), self.quoted(), self.key)
     }
 
-    /// Begins a statement that writes rows.
-    pub(super) fn insert(&self) -> String {
-        format!("insert into {} ({}) values", self.quoted(), self.column_list())
-    }
-
     /// The name as SQL text: one of them is a reserved word.
     pub(super) fn quoted(&self) -> String {
         format!("\"{}\"", self.name)
     }
 
-    fn column_list(&self) -> String {
+    /// The columns as SQL text.
+    pub(super) fn column_list(&self) -> String {
         self.columns.iter().map(|(column, _)| *column).collect::<Vec<_>>().join(", ")
     }
 }

@@ -7,7 +7,7 @@ use crate::sample::at;
 
 contract!(a_set_up_token_works_once, sessions_end);
 
-fn sample() -> User {
+pub(crate) fn sample() -> User {
     User {
         id: UserId::from_uuid(Uuid::from_u128(1)),
         name: "ada".to_owned(),

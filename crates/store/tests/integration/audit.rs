@@ -91,7 +91,7 @@ async fn writers_at_once_make_one_chain(db: &Db) {
 }
 
 /// Changes the database as somebody would who is not Vigie.
-async fn tamper(test: &TestDb, text: &'static str) {
+pub(crate) async fn tamper(test: &TestDb, text: &'static str) {
     if test.place.starts_with("sqlite:") {
         let mut connection = sqlx::SqliteConnection::connect(&test.place).await.unwrap();
         sqlx::raw_sql(text).execute(&mut connection).await.unwrap();

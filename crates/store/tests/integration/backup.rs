@@ -11,7 +11,7 @@ use crate::sample::{at, component, detected, insert_asset, inventory, key, match
 
 contract!(a_restored_database_is_the_same_and_goes_on);
 
-async fn fill(db: &Db) {
+pub(crate) async fn fill(db: &Db) {
     for number in 1..=2 {
         let asset = insert_asset(db, number).await;
         let key = key(asset.id, "openssl", 1);
@@ -23,7 +23,7 @@ async fn fill(db: &Db) {
     }
 }
 
-async fn record(db: &Db, number: u128, hour: i64) {
+pub(crate) async fn record(db: &Db, number: u128, hour: i64) {
     let mut inventory = inventory();
     inventory.components.as_mut().unwrap().push(component("curl", &hour.to_string()));
     let new = NewInspection {
@@ -40,7 +40,7 @@ async fn record(db: &Db, number: u128, hour: i64) {
     tx.commit().await.unwrap();
 }
 
-async fn expect_same(a: &Db, b: &Db) {
+pub(crate) async fn expect_same(a: &Db, b: &Db) {
     for asset in asset::list(a, None, 100).await.unwrap() {
         assert_eq!(asset::get(b, asset.id).await.unwrap().as_ref(), Some(&asset));
         assert_eq!(inspection::latest(a, asset.id).await.unwrap(), inspection::latest(b, asset.id).await.unwrap());

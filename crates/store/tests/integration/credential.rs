@@ -10,7 +10,7 @@ use crate::sample::at;
 
 contract!(a_secret_opens_for_its_destinations_only, new_destinations_need_the_secret_again, a_host_key_is_pinned_once);
 
-fn sample() -> Credential {
+pub(crate) fn sample() -> Credential {
     Credential {
         id: CredentialId::from_uuid(Uuid::from_u128(1)),
         name: "fleet".to_owned(),
@@ -21,12 +21,12 @@ fn sample() -> Credential {
     }
 }
 
-fn master_key() -> (MasterKey, tempfile::TempDir) {
+pub(crate) fn master_key() -> (MasterKey, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     (MasterKey::load_or_create(&dir.path().join("master.key")).unwrap(), dir)
 }
 
-async fn add(db: &Db, key: &MasterKey) {
+pub(crate) async fn add(db: &Db, key: &MasterKey) {
     let (secret, passphrase) = (SecretString::from("-----BEGIN"), SecretString::from("geheim"));
     let mut tx = db.begin().await.unwrap();
     credential::add(&mut tx, key, &sample(), &secret, Some(&passphrase), at(0)).await.unwrap();

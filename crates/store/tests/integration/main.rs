@@ -21,4 +21,5 @@ mod audit;
 mod run;
 mod queue;
 mod backup;
+mod migrate_to;
 mod change;

@@ -37,7 +37,7 @@ const LEASE: SignedDuration = SignedDuration::from_mins(1);
 const ANY: Claim<'_> =
     Claim { kinds: &["inspect", "ingest"], segment: "", priority_max: i64::MAX, holder: "holder", lease: LEASE };
 
-fn job(key: &str) -> NewJob {
+pub(crate) fn job(key: &str) -> NewJob {
     NewJob {
         kind: "inspect".to_owned(),
         key: key.to_owned(),
@@ -51,7 +51,7 @@ fn job(key: &str) -> NewJob {
     }
 }
 
-async fn enqueue(db: &Db, job: &NewJob) -> JobId {
+pub(crate) async fn enqueue(db: &Db, job: &NewJob) -> JobId {
     let mut tx = db.begin().await.unwrap();
     let id = queue::enqueue(&mut tx, job, at(0)).await.unwrap().unwrap();
     tx.commit().await.unwrap();

@@ -7,7 +7,7 @@ use crate::sample::{at, insert_asset};
 
 contract!(a_run_goes_one_way, one_run_at_a_time_for_an_asset, what_was_applying_at_a_crash_is_interrupted);
 
-fn sample(number: u128, asset: AssetId) -> Run {
+pub(crate) fn sample(number: u128, asset: AssetId) -> Run {
     Run {
         id: RunId::from_uuid(Uuid::from_u128(number)),
         action: Action { asset, packages: ["libssl3".to_owned()].into(), closes: [].into() },
@@ -26,7 +26,7 @@ fn sample(number: u128, asset: AssetId) -> Run {
     }
 }
 
-async fn plan(db: &Db, run: &Run) {
+pub(crate) async fn plan(db: &Db, run: &Run) {
     let mut tx = db.begin().await.unwrap();
     run::plan(&mut tx, run).await.unwrap();
     tx.commit().await.unwrap();

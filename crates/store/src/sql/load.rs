@@ -1,0 +1,100 @@
+//! Writing very many rows: by COPY where the engine has it.
+
+use std::fmt::Write as _;
+
+use super::{Value, insert_rows};
+use crate::db::{Tx, TxEngine};
+use crate::error::StoreError;
+
+/// Writes rows into a table. `columns` are those of the rows, in their order.
+pub(crate) async fn load_rows(
+    tx: &mut Tx,
+    doing: &'static str,
+    table: &str,
+    columns: &str,
+    rows: Vec<Vec<Value>>,
+) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let copy_in = tx.dialect().copy_in(table, columns);
+    if let (Some(text), TxEngine::Postgres(tx)) = (copy_in, &mut tx.engine) {
+        let failed = |source| StoreError::query(doing, source);
+        let lines = rows.iter().fold(String::new(), |mut lines, row| {
+            push_row(&mut lines, row);
+            lines
+        });
+        drop(rows);
+        let mut copy = tx.copy_in_raw(&text).await.map_err(failed)?;
+        copy.send(lines.as_bytes()).await.map_err(failed)?;
+        return copy.finish().await.map(drop).map_err(failed);
+    }
+    insert_rows(tx, doing, &format!("insert into {table} ({columns}) values"), "", rows).await
+}
+
+/// A line of COPY's text form: tabs between values, `\N` for null, backslashes before what has a meaning.
+fn push_row(lines: &mut String, row: &[Value]) {
+    for (index, value) in row.iter().enumerate() {
+        if index > 0 {
+            lines.push('\t');
+        }
+        push_value(lines, value);
+    }
+    lines.push('\n');
+}
+
+fn push_value(lines: &mut String, value: &Value) {
+    let written = match value {
+        Value::Int(Some(number)) => write!(lines, "{number}"),
+        Value::Uuid(Some(id)) => write!(lines, "{id}"),
+        Value::Bool(Some(value)) => write!(lines, "{value}"),
+        Value::Bytes(Some(bytes)) => write!(lines, "\\\\x{}", hex::encode(bytes)),
+        Value::Text(Some(text)) => {
+            push_text(lines, text);
+            Ok(())
+        }
+        Value::Int(None) | Value::Uuid(None) | Value::Bool(None) | Value::Bytes(None) | Value::Text(None) => {
+            lines.push_str("\\N");
+            Ok(())
+        }
+    };
+    written.expect("a string takes everything");
+}
+
+fn push_text(lines: &mut String, text: &str) {
+    for character in text.chars() {
+        match character {
+            '\\' => lines.push_str("\\\\"),
+            '\t' => lines.push_str("\\t"),
+            '\n' => lines.push_str("\\n"),
+            '\r' => lines.push_str("\\r"),
+            other => lines.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_a_meaning_is_escaped() {
+        let mut lines = String::new();
+        push_row(
+            &mut lines,
+            &[
+                Value::Int(Some(-7)),
+                Value::Int(None),
+                Value::from("a\tb\\N\r\n\\."),
+                Value::from(""),
+                Value::Bytes(Some(vec![0, 255])),
+                Value::Bytes(Some(Vec::new())),
+                Value::Bool(Some(true)),
+                Value::Uuid(Some(uuid::Uuid::nil())),
+            ],
+        );
+        let expected =
+            "-7\t\\N\ta\\tb\\\\N\\r\\n\\\\.\t\t\\\\x00ff\t\\\\x\ttrue\t00000000-0000-0000-0000-000000000000\n";
+        assert_eq!(lines, expected);
+    }
+}
