@@ -36,6 +36,9 @@ pub(crate) struct Common {
     /// Database: a PostgreSQL URL; default is an embedded SQLite file in the data folder
     #[arg(long, global = true, value_name = "URL", env = "VIGIE_DATABASE", hide_env_values = true)]
     pub(crate) database: Option<String>,
+    /// Change an older database without a backup of it in the data folder
+    #[arg(long, global = true)]
+    pub(crate) no_backup_before_upgrade: bool,
     /// Networks that no discovery, connector or download may send a packet to, separated by commas
     #[arg(long, global = true, value_name = "LIST", value_delimiter = ',', env = "VIGIE_NEVER_TOUCH")]
     pub(crate) never_touch: Vec<ipnet::IpNet>,

@@ -23,9 +23,9 @@ pub(crate) async fn backup(common: &Common, to: &Path) -> anyhow::Result<Exit> {
 }
 
 pub(crate) async fn restore(common: &Common, from: &Path) -> anyhow::Result<Exit> {
-    let engine = context::engine(common).await?;
-    store::backup::restore(&engine.db, from, engine.now()).await?;
-    engine.db.close().await;
+    let db = context::bare(common).await?;
+    store::backup::restore(&db, from, context::now(common)).await?;
+    db.close().await;
     output::line(format_args!("{}: restored", from.display()))?;
     Ok(Exit::Clean)
 }

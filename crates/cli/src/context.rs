@@ -11,11 +11,15 @@ use domain::ids::AssetId;
 use engine::{Clock, Engine};
 use jiff::Timestamp;
 use outside::{ClientOptions, NeverTouch};
-use store::Db;
+use store::{Db, Upgrade, UpgradeStep};
+use tracing::info;
 
 use crate::args::Common;
 use crate::exit::Usage;
 use crate::operator::operator;
+
+/// Where backups before upgrades are, in the data folder.
+const BACKUPS: &str = "backups";
 
 /// The instant to judge for: `--at`, else the clock.
 pub(crate) fn now(common: &Common) -> Timestamp {
@@ -46,6 +50,11 @@ impl Common {
         self.data_dir.join(engine::ingest::KNOWLEDGE_FILE)
     }
 
+    /// The database in use.
+    fn place(&self) -> String {
+        self.database.clone().unwrap_or_else(|| format!("sqlite:{}", self.data_dir.join("vigie.db").display()))
+    }
+
     /// Whether anything is kept here: a command that needs no store makes none.
     pub(crate) fn has_database(&self) -> bool {
         self.database.is_some() || self.data_dir.join("vigie.db").exists()
@@ -56,12 +65,31 @@ impl Common {
 /// this program. The data folder is made at first use.
 pub(crate) async fn engine(common: &Common) -> anyhow::Result<Engine> {
     make_private(&common.data_dir)?;
-    let place =
-        common.database.clone().unwrap_or_else(|| format!("sqlite:{}", common.data_dir.join("vigie.db").display()));
-    let db = Db::open(&place).await?.acting_as(&operator());
+    let folder = common.data_dir.join(BACKUPS);
+    let backups = Some(folder.as_path()).filter(|_| !common.no_backup_before_upgrade);
+    let upgrade = Upgrade { backups, now: clock(), tell: &tell_upgrade };
+    let db = Db::open_upgrading(&common.place(), &upgrade).await?.acting_as(&operator());
     let fixed = common.at;
     let clock: Clock = Arc::new(move || fixed.unwrap_or_else(clock));
     Ok(Engine::new(db, common.data_dir.clone(), never_touch(common), clock))
+}
+
+/// Says how far an upgrade is, in the log: a terminal sees it, and so does whoever looks at a service that does not answer.
+fn tell_upgrade(step: UpgradeStep<'_>) {
+    match step {
+        UpgradeStep::BackingUp { path, row_count: 0 } => {
+            info!("backing the store up before its upgrade: {}", path.display())
+        }
+        UpgradeStep::BackingUp { row_count, .. } => info!("backing the store up: {row_count} rows"),
+        UpgradeStep::Migrating { number, of } => info!("upgrading the store: {number} of {of} …"),
+        UpgradeStep::Done => info!("the store is upgraded"),
+    }
+}
+
+/// Opens a database that is to be filled, as it is.
+pub(crate) async fn bare(common: &Common) -> anyhow::Result<Db> {
+    make_private(&common.data_dir)?;
+    Ok(Db::open_bare(&common.place()).await?.acting_as(&operator()))
 }
 
 /// The data folder holds secrets and findings: nobody else may look into it.

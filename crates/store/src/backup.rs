@@ -9,6 +9,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -20,15 +21,19 @@ use crate::migrate;
 use crate::sql::{Value, query_built};
 
 mod archive;
+mod before;
 mod copy;
 mod rows;
+mod shape;
 mod tables;
 
+pub(crate) use before::before_upgrade;
 pub use copy::{Migrated, MigratedTable, Progress, migrate_to};
 
 use archive::{Line, Reader, Writer};
 use rows::{Batch, from_json, to_json};
-use tables::{TABLES, Table};
+use shape::{Shape, whole};
+use tables::TABLES;
 
 /// What an archive holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,8 +57,8 @@ pub enum BackupError {
     #[error("the backup {} is cut off or damaged: {detail}; use another one", path.display())]
     Damaged { path: PathBuf, detail: String },
     #[error(
-        "the backup {} has schema {found} and this Vigie has {known}: restore it with the version that made it, then \
-         upgrade",
+        "the backup {} has schema {found}, and this Vigie restores schema {known} into this database: use the version \
+         that made it, or for an older backup a new database",
         path.display()
     )]
     Schema { path: PathBuf, found: i64, known: i64 },
@@ -72,11 +77,21 @@ pub enum BackupError {
 
 /// Writes everything in the database, as of one instant, to a file that appears only when it is whole.
 pub async fn backup(db: &Db, path: &Path) -> Result<Summary, BackupError> {
+    let mut tx = db.begin_snapshot().await?;
+    write_whole(&mut tx, path, (migrate::VERSION, &whole()), &|_| ()).await
+}
+
+async fn write_whole(
+    tx: &mut Tx,
+    path: &Path,
+    schema: (i64, &[Shape]),
+    tell: &(dyn Fn(u64) + Send + Sync),
+) -> Result<Summary, BackupError> {
     let failed = |source| BackupError::Write { path: path.to_owned(), source };
     let mut draft = path.as_os_str().to_owned();
     draft.push(".part");
     let draft = PathBuf::from(draft);
-    let written = write(db, &draft).await;
+    let written = write(tx, &draft, schema, tell).await;
     if written.is_err() {
         // Nothing is lost if half a backup stays: the next one overwrites it.
         let _ = std::fs::remove_file(&draft);
@@ -89,46 +104,32 @@ pub async fn backup(db: &Db, path: &Path) -> Result<Summary, BackupError> {
 /// Reads a whole backup and compares its checksum, without touching any database.
 pub fn verify(path: &Path) -> Result<Summary, BackupError> {
     let mut reader = Reader::open(path)?;
-    let mut table: Option<&Table> = None;
+    let mut shape: Option<Shape> = None;
     loop {
         match reader.next()? {
-            Line::Table(next) => table = Some(next),
-            Line::Row(values) => drop(to_values(&reader, table, values)?),
+            Line::Table(next) => shape = Some(next),
+            Line::Row(values) => drop(to_values(&reader, shape.as_ref(), values)?),
             Line::End(summary) => return Ok(summary),
         }
     }
 }
 
-/// Fills an empty database from a backup, all or nothing. The backup is verified first.
+/// Fills an empty database from a backup, all or nothing. The backup is verified first. One of an older schema needs a
+/// database without any ([`Db::open_bare`]), and is upgraded in it.
 pub async fn restore(db: &Db, path: &Path, now: Timestamp) -> Result<Summary, BackupError> {
     verify(path)?;
     let mut reader = Reader::open(path)?;
-    if reader.schema() != migrate::VERSION {
-        let (found, known) = (reader.schema(), migrate::VERSION);
-        return Err(BackupError::Schema { path: path.to_owned(), found, known });
-    }
+    let (schema, known) = (reader.schema(), migrate::VERSION);
     let mut tx = db.begin().await?;
+    let there = migrate::look(&mut tx).await?;
+    if schema > known || (there != 0 && there != schema) {
+        let known = if schema > known { known } else { there };
+        return Err(BackupError::Schema { path: path.to_owned(), found: schema, known });
+    }
+    migrate::steps(&mut tx, there, schema, None).await?;
     expect_empty(&mut tx).await?;
-    let mut table: Option<&Table> = None;
-    let mut batch = Batch::default();
-    let summary = loop {
-        match reader.next()? {
-            Line::Table(next) => {
-                flush(&mut tx, table, &mut batch).await?;
-                table = Some(next);
-            }
-            Line::Row(values) => {
-                batch.push(to_values(&reader, table, values)?);
-                if batch.is_full() {
-                    flush(&mut tx, table, &mut batch).await?;
-                }
-            }
-            Line::End(summary) => {
-                flush(&mut tx, table, &mut batch).await?;
-                break summary;
-            }
-        }
-    };
+    let summary = load(&mut tx, &mut reader).await?;
+    migrate::steps(&mut tx, schema, known, None).await?;
     continue_numbering(&mut tx).await?;
     change::begin_anew(&mut tx).await?;
     tx.note(Note::new(now, "backup.restore", &summary.sha256).after(&summary));
@@ -136,24 +137,45 @@ pub async fn restore(db: &Db, path: &Path, now: Timestamp) -> Result<Summary, Ba
     Ok(summary)
 }
 
-async fn write(db: &Db, path: &Path) -> Result<Summary, BackupError> {
+/// Writes the rows of an archive.
+async fn load(tx: &mut Tx, reader: &mut Reader) -> Result<Summary, BackupError> {
+    let (mut shape, mut batch): (Option<Shape>, _) = (None, Batch::default());
+    loop {
+        let line = reader.next()?;
+        let is_row = matches!(line, Line::Row(_));
+        if let Some(shape) = shape.as_ref().filter(|_| !is_row || batch.is_full()) {
+            batch.write(tx, shape).await?;
+        }
+        match line {
+            Line::Table(next) => shape = Some(next),
+            Line::Row(values) => batch.push(to_values(reader, shape.as_ref(), values)?),
+            Line::End(summary) => return Ok(summary),
+        }
+    }
+}
+
+/// Writes all rows as a transaction sees them. `tell` hears how many are written now and then.
+async fn write(
+    tx: &mut Tx,
+    path: &Path,
+    (schema, shapes): (i64, &[Shape]),
+    tell: &(dyn Fn(u64) + Send + Sync),
+) -> Result<Summary, BackupError> {
     let failed = |source| BackupError::Write { path: path.to_owned(), source };
-    let mut writer = Writer::create(path, migrate::VERSION).map_err(failed)?;
-    let mut tx = db.begin_snapshot().await?;
-    for table in TABLES {
-        writer.table(table).map_err(failed)?;
-        query_built("read a table for the backup", table.select())
-            .each(&mut tx, async |row| {
-                let values = rows::read(table.columns, &row)?;
-                writer.row(&to_json(&values)).map_err(failed)
-            })
-            .await?;
+    let mut writer = Writer::create(path, schema).map_err(failed)?;
+    for shape in shapes {
+        writer.table(shape).map_err(failed)?;
+        let mut rows = query_built("read a table for the backup", shape.select()).stream(&mut *tx);
+        while let Some(row) = rows.try_next().await? {
+            let values = rows::read(&shape.columns, &row)?;
+            tell(writer.row(&to_json(&values)).map_err(failed)?);
+        }
     }
     writer.finish().map_err(failed)
 }
 
 async fn expect_empty(tx: &mut Tx) -> Result<(), BackupError> {
-    for table in TABLES {
+    for Shape { table, .. } in shape::found(tx).await? {
         let text = format!("select 1 as one from {} limit 1", table.quoted());
         if query_built("look into the database", text).optional(&mut *tx).await?.is_some() {
             return Err(BackupError::NotEmpty { table: table.name });
@@ -173,22 +195,15 @@ async fn continue_numbering(tx: &mut Tx) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn flush(tx: &mut Tx, table: Option<&Table>, batch: &mut Batch) -> Result<(), StoreError> {
-    match table {
-        Some(table) => batch.write(tx, table).await,
-        None => Ok(()),
-    }
-}
-
 fn to_values(
     reader: &Reader,
-    table: Option<&Table>,
+    shape: Option<&Shape>,
     values: Vec<serde_json::Value>,
 ) -> Result<Vec<Value>, BackupError> {
-    let table = table.ok_or_else(|| reader.damaged("a row before the first table"))?;
-    if values.len() != table.columns.len() {
+    let Shape { table, columns } = shape.ok_or_else(|| reader.damaged("a row before the first table"))?;
+    if values.len() != columns.len() {
         return Err(reader.damaged(format!("a row of {} has {} values", table.name, values.len())));
     }
-    from_json(table.columns, values)
+    from_json(columns, values)
         .map_err(|column| reader.damaged(format!("{}.{column} holds something else than it should", table.name)))
 }

@@ -13,7 +13,7 @@ use crate::audit::{self, Note};
 use crate::change::{self, Touched};
 use crate::dialect::Dialect;
 use crate::error::StoreError;
-use crate::migrate;
+use crate::migrate::{self, Upgrade};
 
 /// An open database. Copies share its connections.
 #[derive(Debug, Clone)]
@@ -67,13 +67,20 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 impl Db {
     /// Opens `sqlite:PATH`, a bare path, or `postgres://…`, and brings the schema up to date.
     pub async fn open(place: &str) -> Result<Self, StoreError> {
-        let db = Self::connect(place).await?;
-        migrate::up(&db).await?;
+        let db = Self::open_bare(place).await?;
+        migrate::up(&db, None).await?;
         Ok(db)
     }
 
-    /// Opens a database as it is.
-    pub(crate) async fn connect(place: &str) -> Result<Self, StoreError> {
+    /// The same, with a backup before an older schema is changed, and words about how far it is.
+    pub async fn open_upgrading(place: &str, upgrade: &Upgrade<'_>) -> Result<Self, StoreError> {
+        let db = Self::open_bare(place).await?;
+        migrate::up(&db, Some(upgrade)).await?;
+        Ok(db)
+    }
+
+    /// Opens a database as it is, whatever schema it has: for [`crate::backup::restore`].
+    pub async fn open_bare(place: &str) -> Result<Self, StoreError> {
         Ok(Self { engine: connect(place).await?, actor: None })
     }
 

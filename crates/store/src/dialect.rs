@@ -69,6 +69,20 @@ impl Dialect {
         }
     }
 
+    /// Reads the name of each column of each table that is there.
+    pub(crate) const fn columns(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "select t.name as table_name, c.name as column_name
+                 from sqlite_master t join pragma_table_info(t.name) c where t.type = 'table'"
+            }
+            Self::Postgres => {
+                "select table_name::text as table_name, column_name::text as column_name
+                 from information_schema.columns where table_schema = current_schema()"
+            }
+        }
+    }
+
     /// Begins to write very many rows in the form of `sql/load.rs`. `None`: inserting many at once is the fastest there is.
     pub(crate) fn copy_in(self, table: &str, columns: &str) -> Option<String> {
         match self {

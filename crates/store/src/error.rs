@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::backup::BackupError;
+
 /// Why the store could not do something.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -15,6 +17,11 @@ pub enum StoreError {
         "the database has schema {found} and this Vigie knows up to {known}: use the newer Vigie, or restore a backup"
     )]
     NewerSchema { found: i64, known: i64 },
+    #[error(
+        "the database is as it was, because it could not be backed up before the upgrade (make room, or go without by \
+         --no-backup-before-upgrade): {source}"
+    )]
+    NoBackup { source: Box<BackupError> },
     /// The engine refused or failed.
     #[error("could not {doing}: {source}")]
     Query { doing: &'static str, source: sqlx::Error },

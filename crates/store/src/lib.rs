@@ -36,6 +36,7 @@ pub mod backup;
 
 pub use db::{Db, On, Tx, without_password};
 pub use error::StoreError;
+pub use migrate::{Upgrade, UpgradeStep};
 pub use secrecy::{ExposeSecret, SecretString};
 
 use jiff::Timestamp;

@@ -1,12 +1,17 @@
 //! Brings the schema up to date, in one transaction, before anything else is done.
 
+use std::path::Path;
+
+use jiff::Timestamp;
+
 use crate::audit;
+use crate::backup;
 use crate::db::{Db, On, Tx};
 use crate::error::StoreError;
 use crate::sql::{query, script};
 
 /// Every step, oldest first: its number is its place in the list. A step that was released is never edited.
-const MIGRATIONS: &[&str] = &[
+pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_start.sql"),
     include_str!("../migrations/0002_package_context.sql"),
     include_str!("../migrations/0003_audit_chain.sql"),
@@ -19,8 +24,32 @@ const MIGRATIONS: &[&str] = &[
 /// The schema that this program writes.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
 
+/// How an older schema is brought up to date.
+pub struct Upgrade<'a> {
+    /// The folder for the backup that is written before anything is changed. `None`: there is none.
+    pub backups: Option<&'a Path>,
+    pub now: Timestamp,
+    pub tell: &'a (dyn Fn(UpgradeStep<'_>) + Send + Sync),
+}
+
+/// How far an upgrade is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpgradeStep<'a> {
+    /// The backup is being written.
+    BackingUp {
+        path: &'a Path,
+        row_count: u64,
+    },
+    /// One step after another changes the schema; they become true together.
+    Migrating {
+        number: usize,
+        of: usize,
+    },
+    Done,
+}
+
 /// Applies the missing steps; refuses a schema that a newer program made.
-pub(crate) async fn up(db: &Db) -> Result<(), StoreError> {
+pub(crate) async fn up(db: &Db, upgrade: Option<&Upgrade<'_>>) -> Result<(), StoreError> {
     // Mostly there is nothing to do: then nobody waits for a writer. A failed look says no more than that it is not so.
     if version(db).await.is_ok_and(|found| found == VERSION) {
         return Ok(());
@@ -30,18 +59,38 @@ pub(crate) async fn up(db: &Db) -> Result<(), StoreError> {
     if found > VERSION {
         return Err(StoreError::NewerSchema { found, known: VERSION });
     }
-    let done = usize::try_from(found).unwrap_or(0);
-    for (index, text) in MIGRATIONS.iter().enumerate().skip(done) {
-        script(&mut tx, "change the schema", (*text).to_owned()).await?;
+    let upgrade = upgrade.filter(|_| found > 0 && found < VERSION);
+    // Whoever opens the database meanwhile waits for the transaction, and then finds nothing to do.
+    if let Some(Upgrade { backups: Some(folder), now, tell }) = upgrade {
+        let told = |path: &Path, row_count| tell(UpgradeStep::BackingUp { path, row_count });
+        let made = backup::before_upgrade(db, found, folder, *now, &told).await;
+        made.map_err(|source| StoreError::NoBackup { source: Box::new(source) })?;
+    }
+    steps(&mut tx, found, VERSION, upgrade).await?;
+    tx.commit().await?;
+    if let Some(upgrade) = upgrade {
+        (upgrade.tell)(UpgradeStep::Done);
+    }
+    Ok(())
+}
+
+/// Applies the steps after one schema up to another.
+pub(crate) async fn steps(tx: &mut Tx, from: i64, to: i64, upgrade: Option<&Upgrade<'_>>) -> Result<(), StoreError> {
+    let (from, to) = (usize::try_from(from).unwrap_or(0), usize::try_from(to).unwrap_or(0));
+    for (index, text) in MIGRATIONS.iter().enumerate().take(to).skip(from) {
+        if let Some(upgrade) = upgrade {
+            (upgrade.tell)(UpgradeStep::Migrating { number: index + 1 - from, of: to - from });
+        }
+        script(tx, "change the schema", (*text).to_owned()).await?;
         if index + 1 == audit::CHAINED_BY {
-            audit::chain_old(&mut tx).await?;
+            audit::chain_old(tx).await?;
         }
         query("note the schema", "insert into schema_version (version) values ($1)")
             .bind(index + 1)
-            .execute(&mut tx)
+            .execute(&mut *tx)
             .await?;
     }
-    tx.commit().await
+    Ok(())
 }
 
 /// The schema of a database. Zero: it has none.
@@ -50,7 +99,7 @@ pub(crate) async fn found(db: &Db) -> Result<i64, StoreError> {
 }
 
 /// The schema of a database, which nobody else changes until the transaction ends.
-async fn look(tx: &mut Tx) -> Result<i64, StoreError> {
+pub(crate) async fn look(tx: &mut Tx) -> Result<i64, StoreError> {
     if let Some(lock) = tx.dialect().schema_lock() {
         query("lock the schema", lock).execute(&mut *tx).await?;
     }

@@ -4,7 +4,8 @@
 
 use std::borrow::Cow;
 
-use futures_util::TryStreamExt as _;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use sqlx::postgres::{PgArguments, PgRow};
@@ -140,30 +141,21 @@ impl Query {
         .map_err(|source| StoreError::query(doing, source))
     }
 
-    /// Hands over one row after another without keeping them.
-    pub(crate) async fn each<E: From<StoreError>>(
-        self,
-        tx: &mut Tx,
-        mut take: impl AsyncFnMut(Row) -> Result<(), E>,
-    ) -> Result<(), E> {
+    /// One row after another, none of them kept.
+    pub(crate) fn stream(self, tx: &mut Tx) -> BoxStream<'_, Result<Row, StoreError>> {
         let doing = self.doing;
         let query = self.render(&On::Tx(tx));
-        let failed = |source| StoreError::query(doing, source);
+        let failed = move |source| StoreError::query(doing, source);
         match &mut tx.engine {
             TxEngine::Sqlite(tx) => {
-                let mut rows = query.for_sqlite().fetch(&mut **tx);
-                while let Some(row) = rows.try_next().await.map_err(failed)? {
-                    take(Row { doing, row: EngineRow::Sqlite(row) }).await?;
-                }
+                let rows = query.for_sqlite().fetch(&mut **tx);
+                rows.map_ok(move |row| Row { doing, row: EngineRow::Sqlite(row) }).map_err(failed).boxed()
             }
             TxEngine::Postgres(tx) => {
-                let mut rows = query.for_postgres().fetch(&mut **tx);
-                while let Some(row) = rows.try_next().await.map_err(failed)? {
-                    take(Row { doing, row: EngineRow::Postgres(row) }).await?;
-                }
+                let rows = query.for_postgres().fetch(&mut **tx);
+                rows.map_ok(move |row| Row { doing, row: EngineRow::Postgres(row) }).map_err(failed).boxed()
             }
         }
-        Ok(())
     }
 
     fn render(self, on: &On<'_>) -> Self {

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::tables::{TABLES, Table};
+use super::shape::{Shape, named};
 use super::{BackupError, Summary};
+use crate::migrate;
 
 /// First line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -55,14 +56,16 @@ impl Writer {
         Ok(writer)
     }
 
-    pub(super) fn table(&mut self, table: &Table) -> io::Result<()> {
-        let columns = table.columns.iter().map(|(column, _)| (*column).to_owned()).collect();
-        self.line(&TableHead { table: table.name.to_owned(), columns })
+    pub(super) fn table(&mut self, shape: &Shape) -> io::Result<()> {
+        let columns = shape.columns.iter().map(|(column, _)| (*column).to_owned()).collect();
+        self.line(&TableHead { table: shape.table.name.to_owned(), columns })
     }
 
-    pub(super) fn row(&mut self, values: &[serde_json::Value]) -> io::Result<()> {
+    /// Writes a row; the answer is how many there are now.
+    pub(super) fn row(&mut self, values: &[serde_json::Value]) -> io::Result<u64> {
         self.row_count += 1;
-        self.line(&values)
+        self.line(&values)?;
+        Ok(self.row_count)
     }
 
     /// Ends the archive and sees it to the disk.
@@ -84,7 +87,7 @@ impl Writer {
 
 /// One line of an archive.
 pub(super) enum Line {
-    Table(&'static Table),
+    Table(Shape),
     Row(Vec<serde_json::Value>),
     /// The checksum has been compared.
     End(Summary),
@@ -134,9 +137,7 @@ impl Reader {
         }
         let head: TableHead = serde_json::from_slice(&line).map_err(|error| self.damaged(error.to_string()))?;
         self.hash.update(&line);
-        let known = TABLES.iter().find(|table| {
-            table.name == head.table && table.columns.iter().map(|(column, _)| *column).eq(head.columns.iter())
-        });
+        let known = named(&head.table, &head.columns, self.schema < migrate::VERSION);
         known.map(Line::Table).ok_or_else(|| self.damaged(format!("unknown table or columns: {}", head.table)))
     }
 

@@ -1,12 +1,13 @@
 //! Moving an installation to another database: read in one snapshot, written in one transaction, compared before it is
 //! kept.
 
+use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::rows::{self, Batch, to_json};
-use super::tables::{TABLES, Table};
+use super::shape::{Shape, whole};
 use super::{BackupError, continue_numbering, expect_empty};
 use crate::audit::{self, Note};
 use crate::change;
@@ -53,11 +54,11 @@ pub async fn migrate_to(
     now: Timestamp,
     tell: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Migrated, BackupError> {
-    let target = Db::connect(place).await?;
+    let target = Db::open_bare(place).await?;
     let known = migrate::VERSION;
     // A database of an older Vigie is somebody's: it is not brought up to date for this.
     match migrate::found(&target).await? {
-        0 => migrate::up(&target).await?,
+        0 => migrate::up(&target, None).await?,
         found if found == known => {}
         found => return Err(BackupError::OtherTarget { found, known }),
     }
@@ -76,56 +77,52 @@ async fn copy(
     let (mut from, mut to) = (source.begin_snapshot().await?, target.begin().await?);
     expect_empty(&mut to).await?;
     let mut rows_total = 0;
-    for table in TABLES {
-        let text = format!("select count(*) as rows from {}", table.quoted());
+    let shapes = whole();
+    for shape in &shapes {
+        let text = format!("select count(*) as rows from {}", shape.table.quoted());
         rows_total += query_built("count rows", text).one(&mut from).await?.number::<u64>("rows")?;
     }
     let mut meter = Meter { tell, rows_done: 0, rows_total, is_comparing: false };
-    let mut read = Vec::with_capacity(TABLES.len());
-    for table in TABLES {
-        read.push(copy_table(&mut from, &mut to, table, &mut meter).await?);
+    let mut read = Vec::with_capacity(shapes.len());
+    for shape in &shapes {
+        read.push(copy_table(&mut from, &mut to, shape, &mut meter).await?);
     }
     let mut meter = Meter { rows_done: 0, is_comparing: true, ..meter };
-    for (table, read) in TABLES.iter().zip(&read) {
+    for (shape, read) in shapes.iter().zip(&read) {
         let mut copied = Content::default();
-        query_built("read a table again", table.select())
-            .each(&mut to, async |row| {
-                meter.advance(table);
-                copied.add(&to_json(&rows::read(table.columns, &row)?));
-                Ok::<_, StoreError>(())
-            })
-            .await?;
+        let mut again = query_built("read a table again", shape.select()).stream(&mut to);
+        while let Some(row) = again.try_next().await? {
+            meter.advance(shape);
+            copied.add(&to_json(&rows::read(&shape.columns, &row)?));
+        }
+        drop(again);
         if copied != *read {
-            return Err(BackupError::Differs { table: table.name, read: read.row_count, copied: copied.row_count });
+            let (read, copied) = (read.row_count, copied.row_count);
+            return Err(BackupError::Differs { table: shape.table.name, read, copied });
         }
     }
     continue_numbering(&mut to).await?;
     change::begin_anew(&mut to).await?;
     let trail = audit::verify_in(&mut to, None).await?;
-    let tables = TABLES.iter().zip(read);
-    let tables: Vec<_> = tables.map(|(table, content)| content.of(table.name)).collect();
+    let tables: Vec<_> = shapes.iter().zip(read).map(|(shape, content)| content.of(shape.table.name)).collect();
     to.note(Note::new(now, "store.migrate", without_password(place)).after(&tables));
     to.commit().await?;
     Ok(Migrated { tables, trail })
 }
 
-async fn copy_table(
-    from: &mut Tx,
-    to: &mut Tx,
-    table: &'static Table,
-    meter: &mut Meter<'_>,
-) -> Result<Content, StoreError> {
+async fn copy_table(from: &mut Tx, to: &mut Tx, shape: &Shape, meter: &mut Meter<'_>) -> Result<Content, StoreError> {
     let (mut content, mut batch) = (Content::default(), Batch::default());
-    query_built("read a table", table.select())
-        .each(from, async |row| {
-            meter.advance(table);
-            let values = rows::read(table.columns, &row)?;
-            content.add(&to_json(&values));
-            batch.push(values);
-            if batch.is_full() { batch.write(to, table).await } else { Ok(()) }
-        })
-        .await?;
-    batch.write(to, table).await?;
+    let mut found = query_built("read a table", shape.select()).stream(from);
+    while let Some(row) = found.try_next().await? {
+        meter.advance(shape);
+        let values = rows::read(&shape.columns, &row)?;
+        content.add(&to_json(&values));
+        batch.push(values);
+        if batch.is_full() {
+            batch.write(to, shape).await?;
+        }
+    }
+    batch.write(to, shape).await?;
     Ok(content)
 }
 
@@ -137,10 +134,10 @@ struct Meter<'a> {
 }
 
 impl Meter<'_> {
-    fn advance(&mut self, table: &Table) {
+    fn advance(&mut self, shape: &Shape) {
         let Self { rows_done, rows_total, is_comparing, .. } = *self;
         if rows_done.is_multiple_of(TELL_EVERY) {
-            (self.tell)(Progress { table: table.name, is_comparing, rows_done, rows_total });
+            (self.tell)(Progress { table: shape.table.name, is_comparing, rows_done, rows_total });
         }
         self.rows_done += 1;
     }

@@ -1,6 +1,7 @@
 //! Rows on their way from one database to an archive or to another database.
 
-use super::tables::{Column, Kind, Table};
+use super::shape::Shape;
+use super::tables::{Column, Kind};
 use crate::db::Tx;
 use crate::error::StoreError;
 use crate::sql::{Row, Value, load_rows};
@@ -27,9 +28,9 @@ impl Batch {
     }
 
     /// Writes the rows and is empty again.
-    pub(super) async fn write(&mut self, tx: &mut Tx, table: &Table) -> Result<(), StoreError> {
+    pub(super) async fn write(&mut self, tx: &mut Tx, shape: &Shape) -> Result<(), StoreError> {
         let Self { rows, .. } = std::mem::take(self);
-        load_rows(tx, "write a table", &table.quoted(), &table.column_list(), rows).await
+        load_rows(tx, "write a table", &shape.table.quoted(), &shape.column_list(), rows).await
     }
 }
 

@@ -188,36 +188,39 @@ async fn a_chain_that_was_written_anew_differs_from_the_head_that_was_kept() {
     }
 }
 
+/// Makes the schema that of step 2 again. Whatever later steps made has to go: it is made again.
+pub(crate) const OLD: &str = "
+    delete from schema_version where version >= 3;
+    drop table report_entry;
+    drop table report_scope;
+    drop table asset_change;
+    drop table change_head;
+    drop table node;
+    drop index job_ready;
+    drop index job_lane;
+    drop index job_leased;
+    drop index job_work;
+    drop index job_state;
+    alter table job drop column lane;
+    alter table job drop column segment;
+    alter table job drop column asked_by;
+    alter table job drop column started_at;
+    alter table job drop column cancel_asked_at;
+    alter table job drop column progress_done;
+    alter table job drop column progress_total;
+    alter table job drop column progress_text;
+    drop table audit_head;
+    alter table audit drop column previous;
+    alter table audit drop column hash;";
+
 #[tokio::test]
 async fn entries_from_before_the_chain_are_chained_when_the_schema_is() {
-    // Whatever later steps made has to go too: they are made again.
-    const OLD: &str = "
-        delete from schema_version where version >= 3;
-        drop table report_entry;
-        drop table report_scope;
-        drop table asset_change;
-        drop table change_head;
-        drop table node;
-        drop index job_ready;
-        drop index job_lane;
-        drop index job_leased;
-        drop index job_work;
-        drop index job_state;
-        alter table job drop column lane;
-        alter table job drop column segment;
-        alter table job drop column asked_by;
-        alter table job drop column started_at;
-        alter table job drop column cancel_asked_at;
-        alter table job drop column progress_done;
-        alter table job drop column progress_total;
-        alter table job drop column progress_text;
-        drop table audit_head;
-        alter table audit drop column previous;
-        alter table audit drop column hash;
+    const ENTRIES: &str = "
         insert into audit (seq, at, actor, what, subject, new_value) values (2, 1, 'ada', 'scope.add', 'a', '{}');
         insert into audit (seq, at, actor, what, subject, new_value) values (7, 2, 'ada', 'scope.add', 'b', null);";
     for test in databases().await {
         tamper(&test, OLD).await;
+        tamper(&test, ENTRIES).await;
         let db = Db::open(&test.place).await.unwrap();
         append(&db, [9]).await;
         let report = audit::verify(&db, None).await.unwrap();

@@ -22,4 +22,5 @@ mod run;
 mod queue;
 mod backup;
 mod migrate_to;
+mod upgrade;
 mod change;

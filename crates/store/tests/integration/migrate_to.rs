@@ -23,7 +23,7 @@ contract!(everything_moves_and_goes_on, what_is_not_empty_or_not_new_is_left_alo
 const AWKWARD: &str = "a\tb\nc\r\\N \\. \\x00 'd' \"e\" {f} %g é 漢 \u{1f511}";
 
 /// A little of everything.
-async fn fill_all(db: &Db, master: &MasterKey) {
+pub(crate) async fn fill_all(db: &Db, master: &MasterKey) {
     fill(db).await;
     crate::credential::add(db, master).await;
     let db = &db.acting_as("ada");
@@ -54,7 +54,7 @@ async fn fill_all(db: &Db, master: &MasterKey) {
     tx.commit().await.unwrap();
 }
 
-async fn expect_all_same(a: &Db, b: &Db, master: &MasterKey) {
+pub(crate) async fn expect_all_same(a: &Db, b: &Db, master: &MasterKey) {
     expect_same(a, b).await;
     let all = Listing { states: &JobState::ALL, kind: None, before: None, limit: 100 };
     assert_eq!(queue::list(a, all).await.unwrap(), queue::list(b, all).await.unwrap());
@@ -74,7 +74,7 @@ async fn expect_all_same(a: &Db, b: &Db, master: &MasterKey) {
     }
 }
 
-async fn targets() -> Vec<TestDb> {
+pub(crate) async fn targets() -> Vec<TestDb> {
     let mut targets = vec![db::sqlite().await];
     targets.extend(db::postgres().await);
     targets

@@ -1,0 +1,154 @@
+//! What an upgrade does before it changes anything.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use store::backup::{self, BackupError};
+use store::{Db, StoreError, Upgrade, UpgradeStep, audit};
+
+use crate::audit::{OLD, tamper};
+use crate::db::{self, TestDb};
+use crate::migrate_to::{expect_all_same, fill_all, targets};
+use crate::sample::{at, insert_asset};
+
+fn backups(folder: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    found.sort();
+    found
+}
+
+/// A database as nothing has touched it yet.
+async fn bare(target: &TestDb) -> Db {
+    if target.place.starts_with("sqlite:") {
+        let file = PathBuf::from(target.place.trim_start_matches("sqlite:"));
+        return Db::open_bare(&format!("{}.bare", file.display())).await.unwrap();
+    }
+    tamper(target, "drop schema public cascade; create schema public").await;
+    Db::open_bare(&target.place).await.unwrap()
+}
+
+/// The data of schema 2, with entries in its trail that have no hashes yet.
+async fn old(test: &TestDb, master: &store::seal::MasterKey) {
+    fill_all(&test.db, master).await;
+    tamper(test, OLD).await;
+}
+
+#[tokio::test]
+async fn a_backup_is_made_before_the_schema_is_changed() {
+    for test in targets().await {
+        let (master, dir) = crate::credential::master_key();
+        old(&test, &master).await;
+        let folder = dir.path().join("data/backups");
+        let told: Mutex<Vec<String>> = Mutex::default();
+        let tell = |step: UpgradeStep<'_>| {
+            told.lock().unwrap().push(match step {
+                UpgradeStep::BackingUp { row_count, .. } => format!("backup {row_count}"),
+                UpgradeStep::Migrating { number, of } => format!("{number}/{of}"),
+                UpgradeStep::Done => "done".to_owned(),
+            });
+        };
+        let upgrade = Upgrade { backups: Some(&folder), now: at(0), tell: &tell };
+        let upgraded = Db::open_upgrading(&test.place, &upgrade).await.unwrap();
+        let told_now = std::mem::take(&mut *told.lock().unwrap());
+        assert_eq!(told_now[0], "backup 0");
+        let steps: Vec<&str> = told_now[1..].iter().map(String::as_str).collect();
+        assert!(steps.starts_with(&["1/5", "2/5"]) && steps.ends_with(&["5/5", "done"]), "{steps:?}");
+
+        let made = backups(&folder);
+        assert_eq!(made.len(), 1, "{made:?}");
+        assert!(made[0].file_name().unwrap().to_str().unwrap().starts_with("before-0."), "{made:?}");
+        assert_eq!(fs::metadata(&made[0]).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        let summary = backup::verify(&made[0]).unwrap();
+        assert_eq!(summary.schema, 2);
+
+        for target in targets().await {
+            // A database that has today's schema cannot take yesterday's rows.
+            let refused = backup::restore(&target.db, &made[0], at(1)).await.unwrap_err();
+            assert!(matches!(refused, BackupError::Schema { found: 2, .. }), "{refused}");
+            let restored = bare(&target).await;
+            assert_eq!(backup::restore(&restored, &made[0], at(1)).await.unwrap(), summary);
+            expect_all_same(&upgraded, &restored, &master).await;
+            let trails = (audit::verify(&upgraded, None).await.unwrap(), audit::verify(&restored, None).await.unwrap());
+            assert_eq!((trails.0.broken.len(), trails.1.broken.len()), (0, 0));
+            assert_eq!(trails.0.entry_count + 1, trails.1.entry_count, "the restoration is noted");
+            restored.close().await;
+        }
+
+        // There is nothing to do any more.
+        Db::open_upgrading(&test.place, &upgrade).await.unwrap();
+        assert_eq!((backups(&folder).len(), told.lock().unwrap().len()), (1, 0));
+    }
+}
+
+#[tokio::test]
+async fn without_a_backup_nothing_is_changed_unless_somebody_says_so() {
+    for test in targets().await {
+        let (master, dir) = crate::credential::master_key();
+        old(&test, &master).await;
+        // Root may write into folders that are read-only; nobody makes a folder of a file.
+        let folder = dir.path().join("backups");
+        fs::write(&folder, "in the way").unwrap();
+        let upgrade = Upgrade { backups: Some(&folder), now: at(0), tell: &|_| () };
+        for _ in 0..2 {
+            let refused = Db::open_upgrading(&test.place, &upgrade).await.unwrap_err();
+            assert!(matches!(refused, StoreError::NoBackup { .. }), "{refused}");
+            assert!(refused.to_string().contains("--no-backup-before-upgrade"), "{refused}");
+        }
+        // The schema is still the old one: there is room for what a later step makes.
+        tamper(&test, "create table node (id bigint)").await;
+        tamper(&test, "drop table node").await;
+        let upgrade = Upgrade { backups: None, ..upgrade };
+        let db = Db::open_upgrading(&test.place, &upgrade).await.unwrap();
+        assert_eq!(audit::verify(&db, None).await.unwrap().broken, []);
+        assert_eq!(fs::read(&folder).unwrap(), b"in the way");
+    }
+}
+
+#[tokio::test]
+async fn the_last_three_are_kept_and_nothing_else_is_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    fs::write(folder.join("mine"), "").unwrap();
+    fs::write(folder.join("before-0.0.9-killed.part"), "half").unwrap();
+    for hour in 0..5_i64 {
+        let test = db::sqlite().await;
+        let asset = insert_asset(&test.db, 1).await;
+        tamper(&test, OLD).await;
+        // Of two in one second both are kept.
+        let upgrade = Upgrade { backups: Some(folder), now: at(hour / 2), tell: &|_| () };
+        let db = Db::open_upgrading(&test.place, &upgrade).await.unwrap();
+        assert_eq!(store::asset::get(&db, asset.id).await.unwrap(), Some(asset));
+    }
+    let found = backups(folder);
+    let names: Vec<_> = found.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+    assert_eq!(names.len(), 4, "{names:?}");
+    assert!(names[..3].iter().all(|name| name.starts_with("before-") && !name.ends_with(".part")), "{names:?}");
+    assert!(names[0].ends_with("Z") && names[1].ends_with("Z-2") && names[2].ends_with("Z"), "{names:?}");
+    assert_eq!(names[3], "mine");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_that_open_it_one_upgrades() {
+    for test in targets().await {
+        insert_asset(&test.db, 1).await;
+        tamper(&test, OLD).await;
+        let dir = tempfile::tempdir().unwrap();
+        let opens: Vec<_> = (0..4_i64)
+            .map(|hour| {
+                let (place, folder) = (test.place.clone(), dir.path().to_owned());
+                tokio::spawn(async move {
+                    let upgrade = Upgrade { backups: Some(&folder), now: at(hour), tell: &|_| () };
+                    let db = Db::open_upgrading(&place, &upgrade).await.unwrap();
+                    assert_eq!(store::asset::list(&db, None, 9).await.unwrap().len(), 1);
+                })
+            })
+            .collect();
+        for open in opens {
+            open.await.unwrap();
+        }
+        assert_eq!(backups(dir.path()).len(), 1);
+    }
+}
