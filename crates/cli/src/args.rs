@@ -9,7 +9,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
 pub(crate) use listing::{Findings, ImportArgs};
-pub(crate) use work::{Jobs, JobsList, Node, NodeCommand, NodeWork};
+pub(crate) use work::{Jobs, JobsList, Keep, Node, NodeCommand, NodeWork};
 
 /// Continuous threat exposure management: find, rank, fix, prove.
 #[derive(Debug, Parser)]
@@ -296,6 +296,8 @@ pub(crate) struct Serve {
     /// Inspections that this node runs at once
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) inspections: u16,
+    #[command(flatten)]
+    pub(crate) keep: Keep,
     /// Seconds after which the work of a node that says nothing goes to another one
     #[arg(long, default_value_t = 60, value_name = "S", value_parser = clap::value_parser!(u32).range(2..=3600))]
     pub(crate) lease_seconds: u32,

@@ -111,7 +111,7 @@ fn written(add: Scope) -> anyhow::Result<api::scope::Scope> {
 }
 
 /// Reads `45s`, `30m`, `12h`, `7d`.
-fn seconds(text: &str) -> Result<u32, Usage> {
+pub(crate) fn seconds(text: &str) -> Result<u32, Usage> {
     let invalid = || Usage(format!("{text:?} is no duration: write 30m, 12h or 7d"));
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(invalid)?;
     let unit = match unit {

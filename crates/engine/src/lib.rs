@@ -2,7 +2,7 @@
 //!
 //! Read them in the order of the loop: ingest brings knowledge, discover finds assets, inspect looks inside one, assign
 //! says which scopes hold it, detect moves its findings, prioritize ranks them, mobilize fixes them, and the next
-//! inspection validates. [`Engine`] holds what they share; the pure parts take everything as arguments.
+//! inspection validates; forget ends what ended long ago. [`Engine`] holds what they share; the pure parts take everything as arguments.
 
 pub mod ingest;
 pub mod discover;
@@ -14,6 +14,7 @@ pub mod prioritize;
 pub mod evaluate;
 pub mod mobilize;
 pub mod schedule;
+pub mod forget;
 pub mod work;
 mod read_model;
 pub mod views;

@@ -30,6 +30,7 @@ pub use shown::JobView;
 pub use verb::Verb;
 
 use crate::Engine;
+use crate::forget::Retention;
 
 /// How one node works.
 #[derive(Debug, Clone)]
@@ -42,6 +43,7 @@ pub struct WorkOptions {
     pub poll: Duration,
     /// Scheduled inspections that run at once.
     pub inspections_max: usize,
+    pub retention: Retention,
 }
 
 /// Where feeds are taken from, asked anew for each synchronisation.
@@ -144,7 +146,7 @@ impl Worker {
     async fn attempt(&self, verb: Verb, lease: &Lease, mut stopped: watch::Receiver<bool>) {
         let report = Report::default();
         let end = tokio::select! {
-            done = verb::perform(&self.engine, &*self.sources, verb, lease, &report) => match done {
+            done = verb::perform(&self.engine, (&*self.sources, &self.options), verb, lease, &report) => match done {
                 Ok(()) => End::Done,
                 Err(error) => End::Failed(error),
             },

@@ -16,7 +16,9 @@ use crate::sql::{IDS_MAX, query, query_built};
 mod row;
 mod listed;
 mod write;
+mod forget;
 
+pub use forget::{forget, with_ended};
 pub use listed::{Listed, listed, packages, vulnerabilities};
 
 use row::{load, select};

@@ -21,6 +21,10 @@ use crate::intern;
 pub use crate::intern::Components;
 use crate::sql::{Row, json, query};
 
+mod forget;
+
+pub use forget::{forget, outdated};
+
 /// What to record of one reading.
 #[derive(Debug, Clone, Copy)]
 pub struct NewInspection<'a> {

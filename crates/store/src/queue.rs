@@ -299,10 +299,12 @@ pub async fn next_at<'a>(on: impl Into<On<'a>>, segment: &str) -> Result<Option<
     query("look for the next job", text).bind(segment).one(on).await?.instant_opt("next_at")
 }
 
-/// Forgets jobs that ended before an instant. Dead ones stay until a person has seen them.
-pub async fn sweep(tx: &mut Tx, ended_before: Timestamp) -> Result<u64, StoreError> {
-    let text = "delete from job where state in ('done', 'cancelled', 'superseded') and ended_at < $1";
-    query("forget old jobs", text).bind(ended_before).execute(tx).await
+/// Forgets so many jobs that ended before an instant. Dead ones stay until a person has seen them.
+pub async fn forget(tx: &mut Tx, ended_before: Timestamp, limit: usize) -> Result<u64, StoreError> {
+    let text = "delete from job where id in (
+                    select id from job where state in ('done', 'cancelled', 'superseded') and ended_at < $1
+                    order by id limit $2)";
+    query("forget old jobs", text).bind(ended_before).bind(limit).execute(tx).await
 }
 
 impl JobState {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 use domain::ids::JobId;
+use engine::forget::Retention;
+use jiff::SignedDuration;
 use store::queue::JobState;
 
 #[derive(Debug, Subcommand)]
@@ -23,7 +25,7 @@ pub(crate) struct JobsList {
     /// ready, leased (running), done, dead (failed for good), cancelled, superseded; default: all
     #[arg(long, value_name = "STATE", value_parser = parse_job_state)]
     pub(crate) state: Option<JobState>,
-    /// sync, rematch, clock, inspect; default: all
+    /// sync, rematch, clock, forget, inspect; default: all
     #[arg(long, value_name = "KIND")]
     pub(crate) kind: Option<String>,
     /// Show at most this many
@@ -72,7 +74,71 @@ pub(crate) enum NodeCommand {
     Remove { name: String },
 }
 
+/// For how long the server keeps what has ended; give all servers of a database the same.
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub(crate) struct Keep {
+    /// Keep findings that are fixed or closed for so long, such as 1000d, or `forever`
+    #[arg(long, value_name = "TIME", default_value = "forever", value_parser = parse_keep)]
+    pub(crate) keep_findings: KeepFor,
+    /// Keep inventories for so long; what each asset was like then and since stays known
+    #[arg(long, value_name = "TIME", default_value = "400d", value_parser = parse_keep)]
+    pub(crate) keep_inspections: KeepFor,
+    /// Keep jobs that have ended for so long; those that failed for good stay
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = parse_keep)]
+    pub(crate) keep_jobs: KeepFor,
+}
+
+/// `None`: for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeepFor(Option<SignedDuration>);
+
+impl Keep {
+    pub(crate) const fn retention(self) -> Retention {
+        Retention { findings: self.keep_findings.0, inspections: self.keep_inspections.0, jobs: self.keep_jobs.0 }
+    }
+}
+
+/// What ended an hour ago is still looked at.
+const KEEP_SECONDS_MIN: u32 = 3600;
+
+fn parse_keep(text: &str) -> Result<KeepFor, String> {
+    if text == "forever" {
+        return Ok(KeepFor(None));
+    }
+    let seconds =
+        crate::scope::seconds(text).map_err(|_| format!("{text:?} is no time: write 12h, 400d or forever"))?;
+    if seconds < KEEP_SECONDS_MIN {
+        return Err("keep things for an hour at least".to_owned());
+    }
+    Ok(KeepFor(Some(SignedDuration::from_secs(seconds.into()))))
+}
+
 fn parse_job_state(text: &str) -> Result<JobState, String> {
     let known = || JobState::ALL.map(JobState::as_str).join(", ");
     JobState::parse(text).ok_or_else(|| format!("{text:?} is no state of a job; write one of {}", known()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Only {
+        #[command(flatten)]
+        keep: Keep,
+    }
+
+    #[test]
+    fn what_is_not_said_is_the_default() {
+        let keep = |args: &[&str]| Only::try_parse_from([&["x"], args].concat()).map(|only| only.keep.retention());
+        assert_eq!(keep(&[]).unwrap(), Retention::default());
+        let chosen = keep(&["--keep-findings", "30d", "--keep-inspections", "forever", "--keep-jobs", "1h"]).unwrap();
+        let hours = |hours: i64| Some(SignedDuration::from_hours(hours));
+        assert_eq!(chosen, Retention { findings: hours(720), inspections: None, jobs: hours(1) });
+        for wrong in ["", "3600", "0d", "59m", "ever", "-1d"] {
+            assert!(keep(&["--keep-jobs", wrong]).is_err(), "{wrong}");
+        }
+    }
 }

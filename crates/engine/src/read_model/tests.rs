@@ -2,6 +2,7 @@
 
 mod estate;
 mod oracle;
+mod remains;
 
 use std::fs;
 use std::sync::Arc;
@@ -9,17 +10,21 @@ use std::time::Duration;
 
 use domain::filter::Filter;
 use index::Visible;
+use jiff::SignedDuration;
 use store::{Db, change};
 use testkit::db;
 use tokio::sync::watch;
 
 use super::{Model, checkpoint};
 use crate::Engine;
+use crate::forget::{Forgotten, Retention};
 use crate::views::{Query, active};
+use crate::work::Report;
 use estate::World;
 
 testkit::contract!(
     lists_say_what_the_store_says,
+    lists_lose_what_is_forgotten,
     a_restart_goes_on_from_the_checkpoint,
     another_node_sees_a_change_within_a_moment,
 );
@@ -34,6 +39,35 @@ async fn lists_say_what_the_store_says(db: &Db) {
             said_where_it_fails(&what, oracle::check(&world.engine)).await;
         }
     }
+}
+
+async fn lists_lose_what_is_forgotten(db: &Db) {
+    let mut world = World::new(db, 23).await;
+    let (mut forgotten, mut kept) = (Forgotten::default(), 0);
+    let kept_for = Some(SignedDuration::from_hours(24));
+    let retention = Retention { findings: kept_for, inspections: kept_for, jobs: kept_for };
+    for _ in 0..4 {
+        for _ in 0..6 {
+            world.step().await;
+            world.touch().await;
+        }
+        world.sleep(24);
+        // The lists hold what goes now: it has to be followed.
+        oracle::check(&world.engine).await;
+        let (expected, findings, inspections) = remains::after(&world.engine, &retention).await;
+        let trail = store::audit::head(db).await.unwrap();
+        let gone = world.engine.forget(&retention, &Report::default()).await.unwrap();
+        assert_eq!(remains::now(&world.engine).await, expected);
+        assert_eq!((gone.findings, gone.inspections), (findings, inspections));
+        assert_eq!(store::audit::head(db).await.unwrap(), trail, "the trail stays, and nothing of this is news in it");
+        oracle::check(&world.engine).await;
+        let again = world.engine.forget(&retention, &Report::default()).await.unwrap();
+        assert_eq!(again, Forgotten::default(), "twice is once");
+        forgotten.findings += gone.findings;
+        forgotten.inspections += gone.inspections;
+        kept += expected.ended;
+    }
+    assert!(forgotten.findings > 1 && forgotten.inspections > 5 && kept > 1, "{forgotten:?}, {kept} kept");
 }
 
 /// Says what had been done when a comparison fails.

@@ -2,12 +2,11 @@
 
 use anyhow::{Context as _, anyhow};
 use domain::ids::AssetId;
-use jiff::SignedDuration;
 use store::queue::{self, Lease, Progress};
 use store::schedule::{self, Schedule};
 use tracing::info;
 
-use super::{Report, Sources};
+use super::{Report, Sources, WorkOptions};
 use crate::Engine;
 use crate::ingest::{self, PROVIDER_TIME, SyncOptions};
 
@@ -18,8 +17,10 @@ pub enum Verb {
     Sync,
     /// Matches stored inventories with new knowledge.
     Rematch,
-    /// Moves findings by the clock, enqueues inspections that are due, forgets old jobs.
+    /// Moves findings by the clock, and enqueues inspections that are due.
     Clock,
+    /// Forgets what ended long ago.
+    Forget,
     /// Looks inside one asset.
     Inspect,
 }
@@ -33,17 +34,18 @@ const REMATCH_SECONDS: u32 = 60 * 60;
 /// How often the clock is looked at.
 const CLOCK_SECONDS: u32 = 60;
 
-/// Jobs that have ended are kept for so long.
-const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How often is looked for what is old enough to be forgotten.
+const FORGET_SECONDS: u32 = 24 * 60 * 60;
 
 impl Verb {
-    pub const ALL: [Self; 4] = [Self::Sync, Self::Rematch, Self::Clock, Self::Inspect];
+    pub const ALL: [Self; 5] = [Self::Sync, Self::Rematch, Self::Clock, Self::Forget, Self::Inspect];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sync => "sync",
             Self::Rematch => "rematch",
             Self::Clock => "clock",
+            Self::Forget => "forget",
             Self::Inspect => "inspect",
         }
     }
@@ -55,7 +57,7 @@ impl Verb {
     /// How many of these one node does at once by schedule.
     pub(super) const fn at_once(self, inspections_max: usize) -> usize {
         match self {
-            Self::Sync | Self::Rematch | Self::Clock => 1,
+            Self::Sync | Self::Rematch | Self::Clock | Self::Forget => 1,
             Self::Inspect => inspections_max,
         }
     }
@@ -64,7 +66,7 @@ impl Verb {
 /// Does a job and ends it. An error means that nothing of it was kept.
 pub(super) async fn perform(
     engine: &Engine,
-    sources: &dyn Sources,
+    (sources, options): (&dyn Sources, &WorkOptions),
     verb: Verb,
     lease: &Lease,
     report: &Report,
@@ -81,11 +83,12 @@ pub(super) async fn perform(
         Verb::Clock => {
             let moved = engine.tick().await.context("move findings by the clock")?;
             let enqueued = engine.enqueue_due().await.context("look for due inspections")?;
-            let mut tx = engine.db.begin().await?;
-            queue::sweep(&mut tx, engine.now() - KEPT).await?;
-            let outcome = format!("{moved} findings moved, {enqueued} inspections due");
-            queue::finish(&mut tx, lease, &outcome, engine.now()).await?;
-            Ok(tx.commit().await?)
+            engine.end(lease, &format!("{moved} findings moved, {enqueued} inspections due")).await
+        }
+        Verb::Forget => {
+            let forgotten = engine.forget(&options.retention, report).await.context("forget what ended long ago")?;
+            info!("{forgotten}");
+            engine.end(lease, &forgotten.to_string()).await
         }
         Verb::Inspect => {
             let id: AssetId = lease.key.parse().with_context(|| format!("{:?} is no asset", lease.key))?;
@@ -122,7 +125,12 @@ async fn synchronise(engine: &Engine, sources: &dyn Sources, lease: &Lease, repo
 impl Engine {
     /// Has the verbs come back that nobody asks for.
     pub async fn set_schedules(&self) -> anyhow::Result<()> {
-        let every = [(Verb::Sync, SYNC_SECONDS), (Verb::Rematch, REMATCH_SECONDS), (Verb::Clock, CLOCK_SECONDS)];
+        let every = [
+            (Verb::Sync, SYNC_SECONDS),
+            (Verb::Rematch, REMATCH_SECONDS),
+            (Verb::Clock, CLOCK_SECONDS),
+            (Verb::Forget, FORGET_SECONDS),
+        ];
         let mut tx = self.db.begin().await?;
         for (verb, every_seconds) in every {
             let (name, payload) = (verb.as_str().to_owned(), serde_json::Value::Null);

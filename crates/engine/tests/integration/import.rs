@@ -1,12 +1,17 @@
 //! Reports of other tools: what they open, what they close, and what they must leave alone.
 
 use domain::filter::Filter;
+use domain::finding::{Evidence, Fact, FixedCause, Strength};
+use engine::forget::Retention;
 use engine::import::{ImportOptions, Imported, read};
 use engine::views::{Query, active};
+use engine::work::Report;
 use engine::{Sort, Visible};
+use jiff::SignedDuration;
 use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 use serde_json::{Value, json};
 use store::Db;
+use store::finding::{Recording, Save};
 use testkit::db;
 
 use crate::world::{World, moved};
@@ -69,6 +74,7 @@ testkit::contract!(
     a_run_that_failed_or_is_old_closes_nothing,
     a_named_flaw_in_a_named_package_is_about_these,
     a_large_report_is_taken_at_once,
+    what_ended_long_ago_is_forgotten_and_comes_back_as_new,
 );
 
 async fn a_report_twice_changes_nothing(db: &Db) {
@@ -95,6 +101,41 @@ async fn a_report_twice_changes_nothing(db: &Db) {
     assert_eq!(events(&world).await, before, "nothing was written");
     assert_eq!(world.count("asset:shop").await, 2);
 }
+
+async fn what_ended_long_ago_is_forgotten_and_comes_back_as_new(db: &Db) {
+    let world = World::new(db);
+    let asset = async || store::asset::find_by_name(db, "shop").await.unwrap().unwrap().id;
+    let stored = async || store::finding::of_asset(db, asset().await).await.unwrap();
+    assert_eq!(world.moved_later(&report("src", &["R1", "R2"])).await, [2, 0, 0, 0]);
+    assert_eq!(world.moved_later(&report("src", &["R2"])).await, [0, 1, 0, 1]);
+    world.wait(24 * 10);
+    let retention = |days: i64| Retention { findings: Some(SignedDuration::from_hours(24 * days)), ..KEEP_ALL };
+    let forget = async |days| world.engine.forget(&retention(days), &Report::default()).await.unwrap().findings;
+    assert_eq!((forget(11).await, stored().await.len()), (0, 2), "within the window");
+    assert_eq!((forget(9).await, stored().await.len()), (1, 1), "what is open stays");
+    let attributed = store::report::of_finding(db, stored().await[0].finding.key.id()).await.unwrap();
+    assert_eq!(attributed.len(), 1, "{attributed:?}");
+    assert_eq!(world.moved_later(&report("src", &["R1", "R2"])).await, [1, 0, 0, 1], "found anew, not reopened");
+    let again = stored().await;
+    assert!(again.iter().all(|stored| stored.finding.episodes.len() == 1), "{again:?}");
+
+    // Ended, and yet in the latest report of a tool: it is not forgotten as long as that says so.
+    let ended = again[0].finding.key.clone();
+    let mut tx = db.begin().await.unwrap();
+    let mut finding = again[0].finding.clone();
+    let fact = Fact::Absent { cause: FixedCause::Removed, version: None, strength: Strength::PackageDatabase };
+    let evidence = Evidence { observed_at: world.engine.now(), fact };
+    let change = finding.apply(&evidence);
+    assert!(!finding.detection.is_active(), "{finding:?}");
+    let save = Save { finding: &finding, matched: None, evidence: &[(evidence, change)] };
+    store::finding::save(&mut tx, save, Recording { at: world.engine.now(), cause: "test" }).await.unwrap();
+    tx.commit().await.unwrap();
+    world.wait(24 * 20);
+    assert_eq!((forget(9).await, stored().await.len()), (0, 2));
+    assert_eq!(store::report::of_finding(db, ended.id()).await.unwrap().len(), 1);
+}
+
+const KEEP_ALL: Retention = Retention { findings: None, inspections: None, jobs: None };
 
 async fn absence_closes_within_the_scope_only(db: &Db) {
     let world = World::new(db);

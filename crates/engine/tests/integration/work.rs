@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::asset::Asset;
 use engine::Engine;
 use engine::discover::NewAsset;
+use engine::forget::Retention;
 use engine::work::{Sources, Verb, Waited, WorkOptions, Worker};
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
@@ -54,6 +55,7 @@ impl Node {
             lease: SignedDuration::from_mins(1),
             poll: Duration::from_millis(20),
             inspections_max: 2,
+            retention: Retention::default(),
         };
         let (stop, stopped) = watch::channel(false);
         let working = tokio::spawn(Worker::new(Arc::clone(&engine), options, Arc::new(sources)).run(stopped));
@@ -117,6 +119,10 @@ async fn two_nodes_share_what_is_due(db: &Db) {
         }
     }
     assert_eq!(jobs(db, Verb::Clock).await.len(), 1, "one schedule, however many nodes");
+    // Each start asks for it, and the one before may have ended already.
+    let forgot = async || jobs(db, Verb::Forget).await.into_iter().find(|job| job.state == JobState::Done);
+    until("old things were forgotten", async || forgot().await.is_some()).await;
+    assert_eq!(forgot().await.unwrap().progress.text, "forgot 0 findings, 0 inspections, 0 jobs, 0 sessions");
     let sync = jobs(db, Verb::Sync).await;
     assert!(sync[0].last_error.as_ref().unwrap().contains("no publisher here"), "{sync:?}");
     one.stop().await;

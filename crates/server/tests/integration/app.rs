@@ -10,6 +10,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, StatusCode, header};
 use engine::Engine;
+use engine::forget::Retention;
 use engine::work::{Sources, WorkOptions, Worker};
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
@@ -92,6 +93,7 @@ impl App {
             lease: LEASE,
             poll: Duration::from_millis(50),
             inspections_max: 2,
+            retention: Retention::default(),
         };
         tokio::spawn(Worker::new(Arc::clone(&engine), options, Arc::new(NoSource)).run(stopped));
         let router = server::router(server::State::new(Arc::clone(&engine), Vec::new(), address, LEASE));

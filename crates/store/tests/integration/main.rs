@@ -12,6 +12,7 @@ mod open;
 mod asset;
 mod inspection;
 mod finding;
+mod forget;
 mod history;
 mod crash;
 mod scope;

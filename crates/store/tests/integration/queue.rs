@@ -334,7 +334,7 @@ async fn old_jobs_are_forgotten_and_the_dead_are_not(db: &Db) {
         finish(db, &claim(db, hour).await.unwrap(), hour).await;
     }
     let mut tx = db.begin().await.unwrap();
-    assert_eq!(queue::sweep(&mut tx, at(5)).await.unwrap(), 1);
+    assert_eq!(queue::forget(&mut tx, at(5), 9).await.unwrap(), 1);
     tx.commit().await.unwrap();
     assert_eq!(in_state(db, JobState::Done).await[0].key, "web03");
     assert_eq!(in_state(db, JobState::Dead).await.len(), 1);

@@ -1,0 +1,85 @@
+//! Retention: findings that ended long ago. What is open, pending or stale is never forgotten.
+
+use std::collections::HashSet;
+
+use domain::ids::{AssetId, FindingId};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::db::{On, Tx};
+use crate::error::StoreError;
+use crate::sql::{json, query};
+
+/// One that ended before the instant in `$1`.
+macro_rules! ended {
+    () => {
+        "finding.state in ('fixed', 'closed') and finding.since_at < $1"
+    };
+}
+
+/// Rows of one asset by their keys in two parts, which neither engine takes as a list.
+macro_rules! keys {
+    () => {
+        "asset_id = $1 and package_id || ':' || vulnerability_id in (select item.value from {texts $2})"
+    };
+}
+
+/// One page of the assets that have findings which ended before an instant, after the asset given.
+pub async fn with_ended<'a>(
+    on: impl Into<On<'a>>,
+    before: Timestamp,
+    after: Option<AssetId>,
+    limit: usize,
+) -> Result<Vec<AssetId>, StoreError> {
+    let text = concat!(
+        "select distinct asset_id from finding where ",
+        ended!(),
+        " and asset_id > $2 order by asset_id limit $3"
+    );
+    let query = query("look for old findings", text).bind(before).bind(after.map_or(Uuid::nil(), AssetId::uuid));
+    let rows = query.bind(limit).all(on).await?;
+    rows.iter().map(|row| Ok(AssetId::from_uuid(row.uuid("asset_id")?))).collect()
+}
+
+/// Forgets findings of an asset that ended before an instant, with their evidence, episodes, and what tools reported of
+/// them; returns how many. One that is in some tool's latest report stays. Lock the asset first.
+pub async fn forget(tx: &mut Tx, asset: AssetId, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
+    let reported: HashSet<String> = query(
+        "look at what tools report",
+        "select {all finding} as ids from report_entry where asset_id = $1 and gone_at is null",
+    )
+    .bind(asset)
+    .one(&mut *tx)
+    .await?
+    .json("ids")?;
+    let text = concat!(
+        "select id, package_id, vulnerability_id from finding where ",
+        ended!(),
+        " and asset_id = $2 order by since_at, package_id, vulnerability_id"
+    );
+    let rows = query("find old findings", text).bind(before).bind(asset).all(&mut *tx).await?;
+    let (mut ids, mut keys) = (Vec::new(), Vec::new());
+    for row in &rows {
+        let id = FindingId::from_uuid(row.uuid("id")?).to_string();
+        if keys.len() < limit && !reported.contains(&id) {
+            ids.push(id);
+            keys.push(format!("{}:{}", row.int("package_id")?, row.int("vulnerability_id")?));
+        }
+    }
+    if keys.is_empty() {
+        return Ok(0);
+    }
+    tx.touched.asset(asset);
+    let text = "delete from report_entry where asset_id = $1 and finding in (select item.value from {texts $2})";
+    query("forget what was reported", text).bind(asset).bind(json(&ids)).execute(&mut *tx).await?;
+    let mut forgotten = 0;
+    // What refers to findings goes before them.
+    for text in [
+        concat!("delete from finding_event where ", keys!()),
+        concat!("delete from episode where ", keys!()),
+        concat!("delete from finding where ", keys!()),
+    ] {
+        forgotten = query("forget old findings", text).bind(asset).bind(json(&keys)).execute(&mut *tx).await?;
+    }
+    Ok(forgotten)
+}
