@@ -6,6 +6,7 @@
 pub mod scan;
 pub mod finding;
 pub mod asset;
+pub mod identity;
 pub mod vulnerability;
 pub mod feed;
 pub mod scope;

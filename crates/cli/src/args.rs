@@ -1,5 +1,6 @@
 //! The command line: a stable contract, described in `docs/book/src/cli.md` and covered by snapshots.
 
+mod asset;
 mod listing;
 mod work;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+pub(crate) use asset::Asset;
 pub(crate) use listing::{Findings, ImportArgs};
 pub(crate) use work::{Jobs, JobsList, Keep, Node, NodeCommand, NodeWork};
 
@@ -357,34 +359,6 @@ pub(crate) struct Remediate {
     /// Apply without asking
     #[arg(long, conflicts_with_all = ["list", "plan"])]
     pub(crate) yes: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Asset {
-    /// List the known assets
-    List,
-    /// Make an asset known
-    Add {
-        /// `local` or ssh://user@host[:port]
-        way: String,
-        /// Shown to people; default: the host
-        #[arg(long)]
-        name: Option<String>,
-        /// Stored credential to log in with
-        #[arg(long, value_name = "NAME")]
-        credential: Option<String>,
-        /// Host to go through first: ssh://user@host[:port]
-        #[arg(long, value_name = "SSH-URL")]
-        jump: Option<String>,
-        /// Tags, separated by commas
-        #[arg(long, value_delimiter = ',', value_name = "LIST")]
-        tags: Vec<String>,
-    },
-    /// Show an asset with its findings and their history
-    Show {
-        /// Name or id
-        asset: String,
-    },
 }
 
 #[derive(Debug, Subcommand)]

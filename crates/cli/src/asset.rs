@@ -1,5 +1,7 @@
 //! `vigie asset`: what is known, and making more known.
 
+mod identity;
+
 use engine::discover::NewAsset;
 use engine::views::PAGE_ROWS_MAX;
 use engine::{Engine, Visible};
@@ -19,6 +21,10 @@ pub(crate) async fn run(common: &Common, command: Asset) -> anyhow::Result<Exit>
             output::line(format_args!("{}: known now; `vigie inspect {}` looks inside", asset.name, asset.name))?;
         }
         Asset::Show { asset } => show(&engine, common.format, &asset).await?,
+        Asset::Records { asset } => identity::records(&engine, common.format, &asset).await?,
+        Asset::Merge { asset, other } => identity::merge(&engine, common.format, [&asset, &other]).await?,
+        Asset::Split { asset, records } => identity::split(&engine, common.format, &asset, &records).await?,
+        Asset::Cases => identity::cases(&engine, common.format).await?,
     }
     engine.db.close().await;
     Ok(Exit::Clean)

@@ -114,14 +114,19 @@ pub(crate) fn client_options() -> ClientOptions {
 
 /// An asset by name or id.
 pub(crate) async fn asset(engine: &Engine, name: &str) -> anyhow::Result<Asset> {
-    if let Ok(id) = name.parse::<AssetId>()
-        && let Some(asset) = store::asset::get(&engine.db, id).await?
-    {
-        return Ok(asset);
+    let by_id = match name.parse::<AssetId>() {
+        Ok(id) => store::asset::get(&engine.db, id).await?,
+        Err(_) => None,
+    };
+    let found = match by_id {
+        Some(asset) => Some(asset),
+        None => store::asset::find_by_name(&engine.db, name).await?,
+    };
+    match found {
+        // One that was found to be another is that one.
+        Some(asset) => Ok(store::asset::current(&engine.db, asset).await?),
+        None => Err(Usage(format!("there is no asset {name:?}: `vigie asset list` shows them")).into()),
     }
-    store::asset::find_by_name(&engine.db, name)
-        .await?
-        .ok_or_else(|| Usage(format!("there is no asset {name:?}: `vigie asset list` shows them")).into())
 }
 
 /// A credential by name.

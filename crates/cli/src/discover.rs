@@ -1,10 +1,14 @@
 //! `vigie discover`: what is seen from outside becomes assets.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use collect::discovery::net;
 use domain::asset::Sighting;
+use domain::identity::phantom::phantoms;
 use engine::Engine;
+use ipnet::IpNet;
 use serde_json::json;
-use tokio::sync::mpsc;
 
 use crate::args::{Common, Discover, Format};
 use crate::context;
@@ -21,29 +25,28 @@ pub(crate) async fn run(common: &Common, command: Discover) -> anyhow::Result<Ex
     let mut options = net::Options::new(ranges);
     options.ports = ports.unwrap_or(options.ports);
     options.rate_per_second = rate.max(1);
-    let (sender, mut sightings) = mpsc::unbounded_channel::<Sighting>();
-    let sweep = async {
-        // Moved in, so that the receiver learns when the sweep has ended.
-        let sender = sender;
-        let mut sink = |sighting: Sighting| drop(sender.send(sighting));
-        net::sweep(&options, &engine.never_touch, engine.now(), &mut sink).await
-    };
-    let keep = async {
-        let mut found = Vec::new();
-        while let Some(sighting) = sightings.recv().await {
-            let kept = engine.take_sighting(&sighting, credential.as_ref()).await?;
-            if common.format != Format::Json {
-                output::line(seen(&sighting, &kept.asset.name, kept.new))?;
-            }
-            found.push((sighting, kept));
+    let mut sightings = Vec::new();
+    let sweep = net::sweep(&options, &engine.never_touch, engine.now(), &mut |sighting| sightings.push(sighting)).await;
+    let summary = sweep.map_err(|error| Usage(error.to_string()))?;
+    // Only the whole answer of a range tells whether one thing answers for all of it.
+    let phantoms: Vec<Phantom> = options
+        .ranges
+        .iter()
+        .map(|range| Phantom::of(*range, &sightings))
+        .filter(|p| !p.addresses.is_empty())
+        .collect();
+    let is_phantom = |sighting: &Sighting| phantoms.iter().any(|phantom| phantom.addresses.contains(&sighting.address));
+    let mut found = Vec::new();
+    for sighting in sightings.into_iter().filter(|sighting| !is_phantom(sighting)) {
+        let kept = engine.take_sighting(&sighting, credential.as_ref()).await?;
+        if common.format != Format::Json {
+            output::line(seen(&sighting, &kept.asset.name, kept.new))?;
         }
-        anyhow::Ok(found)
-    };
-    let (summary, found) = tokio::join!(sweep, keep);
-    let (summary, found) = (summary.map_err(|error| Usage(error.to_string()))?, found?);
+        found.push((sighting, kept));
+    }
     let exit = if summary.failed > 0 { Exit::Unknown } else { Exit::Clean };
     if common.format == Format::Json {
-        print_json(&engine, &found, &summary).await?;
+        print_json(&engine, &found, &phantoms, &summary).await?;
     } else {
         output::line(format_args!(
             "{} addresses looked at, {} live, {} new assets, {} left out",
@@ -52,12 +55,32 @@ pub(crate) async fn run(common: &Common, command: Discover) -> anyhow::Result<Ex
             found.iter().filter(|(_, kept)| kept.new).count(),
             summary.left_out,
         ))?;
+        for Phantom { range, addresses } in &phantoms {
+            output::line(format_args!(
+                "{range}: {} addresses answer in one voice, as a firewall or proxy does for all of them: no asset was made",
+                addresses.len(),
+            ))?;
+        }
         for (address, reason) in &summary.failures {
             output::line(format_args!("unknown: {address}: {reason}"))?;
         }
     }
     engine.db.close().await;
     Ok(exit)
+}
+
+/// A range for which one thing answers.
+struct Phantom {
+    range: IpNet,
+    addresses: BTreeSet<IpAddr>,
+}
+
+impl Phantom {
+    fn of(range: IpNet, sightings: &[Sighting]) -> Self {
+        let inside: Vec<Sighting> = sightings.iter().filter(|seen| range.contains(&seen.address)).cloned().collect();
+        let addresses = phantoms(&inside, range.hosts().count());
+        Self { range, addresses }
+    }
 }
 
 fn seen(sighting: &Sighting, asset: &str, new: bool) -> String {
@@ -77,6 +100,7 @@ fn seen(sighting: &Sighting, asset: &str, new: bool) -> String {
 async fn print_json(
     engine: &Engine,
     found: &[(Sighting, engine::discover::Found)],
+    phantoms: &[Phantom],
     summary: &net::Summary,
 ) -> anyhow::Result<()> {
     let ids: Vec<_> = found.iter().map(|(_, kept)| kept.asset.id).collect();
@@ -93,6 +117,7 @@ async fn print_json(
         "live": summary.live,
         "left_out": summary.left_out,
         "unknown": summary.failures.iter().map(|(address, reason)| json!({ "address": address, "reason": reason })).collect::<Vec<_>>(),
+        "phantoms": phantoms.iter().map(|phantom| json!({ "range": phantom.range, "addresses": phantom.addresses })).collect::<Vec<_>>(),
         "found": assets,
     }))
 }

@@ -11,6 +11,7 @@ pub mod common;
 pub mod compare;
 mod normal;
 pub mod phantom;
+pub mod tell;
 
 use std::collections::BTreeSet;
 
@@ -182,7 +183,7 @@ impl Record {
 }
 
 /// The kinds that a target of a way in can meet: only what is seen at an address from outside is what answers there.
-pub(crate) const fn is_sighting(source: Source) -> bool {
+pub const fn is_sighting(source: Source) -> bool {
     matches!(source, Source::NetworkScan | Source::Passive)
 }
 

@@ -180,6 +180,7 @@ async fn keep(tx: &mut store::Tx, id: AssetId, inventory: &Inventory, at: Timest
     };
     store::asset::upsert(tx, &asset).await?;
     let new = NewInspection {
+        record: None,
         asset: id,
         inventory,
         undecided: &[],

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 
 use domain::asset::{Asset, Service, Sighting, SshTarget, Way};
 use domain::credential::Credential;
+use domain::identity::{Source, tell};
 use domain::ids::AssetId;
 use domain::inventory::Identity;
 use jiff::Timestamp;
-use store::asset::{Identifier, IdentifierKind};
 use store::audit::Note;
 use store::{StoreError, Tx};
 
+use crate::identify::Statement;
 use crate::inspect::parse_ssh;
 use crate::{Engine, Invalid};
 
@@ -43,23 +44,19 @@ const WORD_CHARS_MAX: usize = 200;
 const TAGS_MAX: usize = 100;
 
 impl Engine {
-    /// Keeps a sighting. It joins the asset with the same SSH host key, else the one with the same address; else a new
-    /// asset joins by itself. With a credential, a host that speaks SSH will be inspected with it.
+    /// Keeps a sighting. It joins the asset that its host key tells, or to whose way in it is the answer; else a new asset
+    /// joins by itself, and a retired one is back. With a credential, a host that speaks SSH will be inspected with it.
     pub async fn take_sighting(&self, sighting: &Sighting, credential: Option<&Credential>) -> anyhow::Result<Found> {
         let mut tx = self.db.begin().await?;
-        let known = known_asset(&mut tx, sighting).await?;
-        let new = known.is_none();
-        let mut asset = match known {
-            Some(asset) => asset,
-            None => {
-                let id = AssetId::from_uuid(store::new_id(self.now()));
-                let (name, address) = (sighting.address.to_string(), Some(sighting.address));
-                let asset = blank(id, name, address, sighting.observed_at);
-                store::asset::insert(&mut tx, &asset).await?;
-                tx.note(Note::new(self.now(), "asset.add", asset.id).after(&asset));
-                asset
-            }
+        let statement = Statement {
+            source: Source::NetworkScan,
+            native_key: tell::sighting_key(sighting),
+            identifiers: tell::of_sighting(sighting),
+            at: sighting.observed_at,
         };
+        let make = |id, name| blank(id, name, Some(sighting.address), sighting.observed_at);
+        let whom = self.identify(&mut tx, &statement, &sighting.address.to_string(), make).await?;
+        let mut asset = self.reinstated(&mut tx, whom.asset).await?;
         if asset.way.is_none()
             && let Some(way) = credential.and_then(|credential| ssh_way(sighting, credential))
         {
@@ -69,16 +66,26 @@ impl Engine {
         }
         let services = merge(&asset.services, sighting);
         store::asset::set_services(&mut tx, asset.id, &services, sighting.observed_at).await?;
-        store::asset::note_identifiers(&mut tx, asset.id, &identifiers(sighting), sighting.observed_at).await?;
-        store::sighting::record(&mut tx, asset.id, sighting).await?;
+        store::sighting::record(&mut tx, asset.id, whom.record, sighting).await?;
         tx.commit().await?;
         asset.services = services;
-        Ok(Found { asset, new })
+        Ok(Found { asset, new: whom.new })
+    }
+
+    /// The asset, back among the others if it was retired: it is there after all.
+    async fn reinstated(&self, tx: &mut Tx, id: AssetId) -> anyhow::Result<Asset> {
+        let mut asset = store::asset::lock(tx, id).await?;
+        if asset.retired_at.take().is_some() {
+            asset.name = self.free_name(tx, &asset.name).await?;
+            store::asset::part(tx, id, None, &asset.name).await?;
+            tx.note(Note::new(self.now(), "asset.reinstate", id).after(&asset));
+        }
+        Ok(asset)
     }
 }
 
 impl Engine {
-    /// Makes an asset known. A host that was seen at this address already, and has no way in yet, is that asset.
+    /// Makes an asset known. A host that was seen at this address already is that asset.
     pub async fn make_known(&self, new: &NewAsset) -> anyhow::Result<Asset> {
         let mut tx = self.db.begin().await?;
         let asset = self.make_known_in(&mut tx, new).await?;
@@ -94,35 +101,44 @@ impl Engine {
             Way::Local => "local".to_owned(),
             Way::Ssh(target) => target.host.clone(),
         };
-        let address: Option<IpAddr> = host.parse().ok();
-        let seen = match address {
-            Some(address) => seen_at(tx, address).await?,
-            None => None,
-        };
         let now = self.now();
-        let before = seen.clone();
-        let mut asset = seen.unwrap_or_else(|| blank(AssetId::from_uuid(store::new_id(now)), host, address, now));
-        asset.way = Some(way);
-        asset.name = new.name.clone().unwrap_or(asset.name);
-        asset.tags.extend(new.tags.iter().cloned());
-        asset.tags.sort();
-        asset.tags.dedup();
-        let (kept, note) = match &before {
-            Some(before) => {
-                (store::asset::update(tx, &asset).await, Note::new(now, "asset.update", asset.id).before(before))
-            }
-            None => (store::asset::insert(tx, &asset).await, Note::new(now, "asset.add", asset.id)),
+        let identifiers = tell::of_way(&way);
+        let native_key = identifiers.first().map(|way| way.value.clone()).unwrap_or_default();
+        let statement = Statement { source: Source::Operator, native_key, identifiers, at: now };
+        let address: Option<IpAddr> = host.parse().ok();
+        let named = |asset: Asset| {
+            let mut asset = Asset { way: Some(way.clone()), ..asset };
+            asset.name = new.name.clone().unwrap_or(asset.name);
+            asset.tags.extend(new.tags.iter().cloned());
+            asset.tags.sort();
+            asset.tags.dedup();
+            asset
         };
-        match kept {
-            Err(StoreError::Taken { .. }) => {
-                Err(Invalid(format!("there is an asset {:?} already: choose another name", asset.name)).into())
-            }
-            kept => {
-                kept?;
-                tx.note(note.after(&asset));
-                Ok(asset)
-            }
+        // Whoever adds something wants it by the name that was said, and not by one like it.
+        let make = |id, _| named(blank(id, host.clone(), address, now));
+        let whom = self.identify(tx, &statement, &host, make).await.map_err(taken)?;
+        let known = store::asset::lock(tx, whom.asset).await?;
+        if whom.new {
+            return Ok(known);
         }
+        if known.way.as_ref() == Some(&way) && known.retired_at.is_none() {
+            return Err(Invalid(format!("there is an asset {:?} already, which is reached just so", known.name)).into());
+        }
+        let before = self.reinstated(tx, whom.asset).await?;
+        let asset = named(before.clone());
+        store::asset::update(tx, &asset).await.map_err(|error| taken(error.into()))?;
+        tx.note(Note::new(now, "asset.update", asset.id).before(&before).after(&asset));
+        Ok(asset)
+    }
+}
+
+/// A name that another asset has is for people to mend.
+fn taken(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<StoreError>() {
+        Some(StoreError::Taken { .. }) => {
+            Invalid("there is an asset of this name already: choose another name".to_owned()).into()
+        }
+        _ => error,
     }
 }
 
@@ -154,37 +170,6 @@ async fn read_way(tx: &mut Tx, new: &NewAsset) -> anyhow::Result<Way> {
         target.jump = Some(Box::new(SshTarget { credential: target.credential, ..read(jump)? }));
     }
     Ok(Way::Ssh(target))
-}
-
-/// The asset that was seen at an address and has no way in yet.
-async fn seen_at(tx: &mut Tx, address: IpAddr) -> anyhow::Result<Option<Asset>> {
-    let identifier = Identifier { kind: IdentifierKind::Address, value: address.to_string() };
-    for id in store::asset::find_by_identifier(&mut *tx, &identifier).await? {
-        let asset = store::asset::get(&mut *tx, id).await?;
-        if let Some(asset) = asset.filter(|asset| asset.way.is_none() && asset.retired_at.is_none()) {
-            return Ok(Some(asset));
-        }
-    }
-    Ok(None)
-}
-
-async fn known_asset(tx: &mut Tx, sighting: &Sighting) -> anyhow::Result<Option<Asset>> {
-    for identifier in identifiers(sighting) {
-        for id in store::asset::find_by_identifier(&mut *tx, &identifier).await? {
-            let asset = store::asset::get(&mut *tx, id).await?;
-            if let Some(asset) = asset.filter(|asset| asset.retired_at.is_none()) {
-                return Ok(Some(asset));
-            }
-        }
-    }
-    Ok(None)
-}
-
-/// Strongest first: an address is a lease, a host key is not.
-fn identifiers(sighting: &Sighting) -> Vec<Identifier> {
-    let key = sighting.ssh_host_key.clone().map(|value| Identifier { kind: IdentifierKind::SshHostKey, value });
-    let address = Identifier { kind: IdentifierKind::Address, value: sighting.address.to_string() };
-    key.into_iter().chain([address]).collect()
 }
 
 /// An asset of which nothing but a name and perhaps an address is known.

@@ -192,8 +192,13 @@ impl Engine {
         }
         entries.sort_by(|a, b| a.identity.cmp(&b.identity));
         store::report::save_entries(tx, asset.id, scope.id, &entries).await?;
-        save(tx, &findings, &steps, Recording { at: self.now(), cause: &format!("report of {}", scope.scope.tool) })
-            .await
+        save(
+            tx,
+            &findings,
+            &steps,
+            Recording { at: self.now(), cause: &format!("report of {}", scope.scope.tool), record: None },
+        )
+        .await
     }
 
     /// The asset of that name or id; else one is made known, of the kind that the report says.
@@ -206,13 +211,17 @@ impl Engine {
             Some(asset) => Some(asset),
             None => store::asset::find_by_name(&mut *tx, name).await?,
         };
-        if let Some(asset) = found.filter(|asset| asset.retired_at.is_none()) {
-            return Ok((asset, false));
+        if let Some(asset) = found {
+            let asset = store::asset::current(&mut *tx, asset).await?;
+            if asset.retired_at.is_none() {
+                return Ok((asset, false));
+            }
         }
         let now = self.now();
         let mut asset = blank(AssetId::from_uuid(store::new_id(now)), name.to_owned(), None, now);
         asset.tags.extend((!kind.is_empty()).then(|| kind.to_owned()));
         store::asset::insert(tx, &asset).await?;
+        self.own_record(tx, &asset).await?;
         tx.note(Note::new(now, "asset.add", asset.id).after(&asset));
         Ok((asset, true))
     }

@@ -14,6 +14,7 @@ use collect::connectors;
 use collect::connectors::folder::{Folder, FolderError};
 use domain::asset::Asset;
 use domain::finding::{Change, Finding, FindingKey};
+use domain::identity::{Identifier, Seen, Source, tell};
 use domain::ids::AssetId;
 use domain::inventory::{Area, Inventory, Platform};
 use domain::verdict::Undecided;
@@ -27,7 +28,7 @@ use serde_json::json;
 use store::Tx;
 use store::audit::Note;
 use store::finding::{Recording, Save, StoredFinding};
-use store::inspection::{Components, NewInspection};
+use store::inspection::{Components, NewInspection, Stored, Summary};
 use store::queue::{Lease, Progress};
 
 pub use access::{Access, Keys, Login};
@@ -36,6 +37,8 @@ pub use ssh_url::{InvalidSshUrl, parse_ssh};
 
 use crate::Engine;
 use crate::detect::{Moved, detect};
+use crate::discover::blank;
+use crate::identify::{Identified, Statement};
 use crate::ingest::PREVIOUS_FILE;
 use crate::prioritize::undecided;
 use crate::work::Report;
@@ -253,11 +256,13 @@ impl Engine {
         let matches = loaded.as_ref().map_or_else(Matches::default, |loaded| loaded.find(inventory));
         let judged = Judgement::new(loaded.as_ref().map(|loaded| &*loaded.knowledge), matches, inventory, at);
         let mut tx = self.db.begin().await?;
-        let locked = store::asset::lock(&mut tx, asset.id).await?;
+        let whom = self.whom(&mut tx, asset, inventory, at).await?;
+        let locked = store::asset::lock(&mut tx, whom.asset).await?;
         let inspection = store::inspection::record(
             &mut tx,
             &NewInspection {
-                asset: asset.id,
+                asset: locked.id,
+                record: Some(whom.record),
                 inventory,
                 undecided: &judged.undecided,
                 knowledge: &hash,
@@ -270,12 +275,13 @@ impl Engine {
         // A reading older than one already kept adds to the past and never opens anything in the present.
         let late = locked.last_inspected_at.is_some_and(|last| at < last);
         let cause = format!("inspection {inspection}");
-        let outcome = take_in(&mut tx, asset.id, inventory, &judged, late, Recording { at, cause: &cause }).await?;
+        let recording = Recording { at, cause: &cause, record: Some(whom.record) };
+        let outcome = take_in(&mut tx, locked.id, inventory, &judged, late, recording).await?;
         if let Some(reason) = unreadable(inventory) {
-            store::asset::record_error(&mut tx, asset.id, &reason).await?;
+            store::asset::record_error(&mut tx, locked.id, &reason).await?;
         }
         let moved = json!({ "inspection": inspection, "opened": outcome.opened, "ended": outcome.ended });
-        tx.note_request(Note::new(self.now(), INSPECTED, asset.id).after(&moved));
+        tx.note_request(Note::new(self.now(), INSPECTED, locked.id).after(&moved));
         if let Some(lease) = lease {
             store::queue::finish(&mut tx, lease, &outcome.in_words(), self.now()).await?;
         }
@@ -286,6 +292,46 @@ impl Engine {
         Ok(outcome)
     }
 
+    /// Whom an inventory is of: the asset that one wanted to read, or the one that answered instead.
+    async fn whom(
+        &self,
+        tx: &mut Tx,
+        asset: &Asset,
+        inventory: &Inventory,
+        at: Timestamp,
+    ) -> anyhow::Result<Identified> {
+        let own = self.own_record(tx, asset).await?;
+        let Some(way) = &asset.way else {
+            return Ok(Identified { asset: asset.id, record: own, new: false });
+        };
+        let to_way = tell::of_way(way);
+        let records = store::record::of_asset(&mut *tx, asset.id).await?;
+        let shows = |identifier: &Identifier| {
+            records.iter().flat_map(|assigned| &assigned.record.seen).any(|seen| seen.identifier == *identifier)
+        };
+        // An asset that was found to be another one has no records, and its way leads to that one.
+        if !records.is_empty() && !to_way.iter().all(shows) {
+            let seen = |identifier: &Identifier| Seen {
+                identifier: identifier.clone(),
+                first_seen_at: asset.first_seen_at,
+                last_seen_at: at,
+            };
+            store::record::see(tx, own, &to_way.iter().map(seen).collect::<Vec<_>>()).await?;
+        }
+        let mut identifiers = to_way;
+        identifiers.extend(tell::of_identity(&inventory.identity));
+        let native_key = tell::inspection_key(way, &inventory.identity);
+        let statement = Statement { source: Source::Inspection, native_key, identifiers, at };
+        let wanted = inventory.identity.hostname.as_deref().unwrap_or(&asset.name);
+        let whom = self.identify(tx, &statement, wanted, |id, name| blank(id, name, None, at)).await?;
+        if whom.asset != asset.id && store::asset::merged_into(&mut *tx, asset.id).await?.is_none() {
+            let other = store::asset::get(&mut *tx, whom.asset).await?.map(|other| other.name).unwrap_or_default();
+            let reason = format!("its way leads to another machine by now, which is kept as {other}");
+            store::asset::record_error(tx, asset.id, &reason).await?;
+        }
+        Ok(whom)
+    }
+
     async fn rematch_one(
         &self,
         knowledge: &Knowledge,
@@ -293,18 +339,37 @@ impl Engine {
         components: &mut Components,
         asset: AssetId,
     ) -> anyhow::Result<()> {
-        let now = self.now();
         let mut tx = self.db.begin().await?;
         store::asset::lock(&mut tx, asset).await?;
         let Some(stored) = store::inspection::latest_sharing(&mut tx, asset, components).await? else { return Ok(()) };
         let matches = matcher.find(&stored.inventory);
-        let judged = Judgement::new(Some(knowledge), matches, &stored.inventory, now);
-        let cause = format!("knowledge {}", knowledge.hash());
-        let at = now.max(stored.summary.observed_at);
-        take_in(&mut tx, asset, &stored.inventory, &judged, false, Recording { at, cause: &cause }).await?;
-        let (id, hash) = (stored.summary.id, knowledge.hash());
-        store::inspection::set_undecided(&mut tx, asset, id, &judged.undecided, &hash).await?;
+        self.keep_verdicts(&mut tx, Some(knowledge), matches, &stored).await?;
         tx.commit().await.context("keep the new verdicts")
+    }
+
+    /// Moves the findings of an asset by what its latest inspection proves with the knowledge in use.
+    pub(crate) async fn judge_again(&self, tx: &mut Tx, asset: AssetId) -> anyhow::Result<()> {
+        let Some(stored) = store::inspection::latest(&mut *tx, asset).await? else { return Ok(()) };
+        let Some(loaded) = self.loaded()? else { return Ok(()) };
+        let matches = loaded.find(&stored.inventory);
+        self.keep_verdicts(tx, Some(&loaded.knowledge), matches, &stored).await
+    }
+
+    async fn keep_verdicts(
+        &self,
+        tx: &mut Tx,
+        knowledge: Option<&Knowledge>,
+        matches: Matches,
+        stored: &Stored,
+    ) -> anyhow::Result<()> {
+        let now = self.now();
+        let Summary { asset, id, record, observed_at, .. } = stored.summary;
+        let judged = Judgement::new(knowledge, matches, &stored.inventory, now);
+        let hash = knowledge.map(Knowledge::hash).unwrap_or_default();
+        let cause = format!("knowledge {hash}");
+        let recording = Recording { at: now.max(observed_at), cause: &cause, record };
+        take_in(tx, asset, &stored.inventory, &judged, false, recording).await?;
+        Ok(store::inspection::set_undecided(tx, asset, id, &judged.undecided, &hash).await?)
     }
 }
 

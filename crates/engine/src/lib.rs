@@ -16,6 +16,7 @@ pub mod mobilize;
 pub mod schedule;
 pub mod forget;
 pub mod work;
+pub mod identify;
 mod read_model;
 pub mod views;
 

@@ -179,7 +179,7 @@ impl Engine {
             let change = stored.finding.apply(&evidence);
             let save =
                 Save { finding: &stored.finding, matched: stored.matched.as_ref(), evidence: &[(evidence, change)] };
-            store::finding::save(&mut tx, save, Recording { at, cause: &cause }).await?;
+            store::finding::save(&mut tx, save, Recording { at, cause: &cause, record: None }).await?;
         }
         tx.commit().await?;
         Ok(())

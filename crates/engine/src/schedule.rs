@@ -67,7 +67,7 @@ impl Engine {
             let change = stored.finding.apply(&evidence);
             moved += u32::from(change != Change::None);
             let save = Save { finding: &stored.finding, matched: None, evidence: &[(evidence, change)] };
-            store::finding::save(&mut tx, save, Recording { at: now, cause: "clock" }).await?;
+            store::finding::save(&mut tx, save, Recording { at: now, cause: "clock", record: None }).await?;
         }
         tx.commit().await?;
         Ok(moved)

@@ -26,6 +26,7 @@ mod api {
     pub(crate) mod feed;
     pub(crate) mod remediation;
     pub(crate) mod job;
+    pub(crate) mod identity;
     pub(crate) mod import;
     pub(crate) mod node;
 }

@@ -1,32 +1,13 @@
-//! Assets, and the identifiers that find them again.
+//! Assets.
 
 use domain::asset::{Asset, Service, Way};
 use domain::ids::AssetId;
-use domain::inventory::Identity;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::db::{On, Tx};
 use crate::error::StoreError;
-use crate::sql::{IDS_MAX, Query, Row, json, query, query_built, word};
-
-/// What an identifier is. The order is the strength, strongest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IdentifierKind {
-    MachineId,
-    /// Fingerprint of an SSH host key.
-    SshHostKey,
-    Hostname,
-    Address,
-}
-
-/// One value that tells an asset from another. Clones share even the strong ones.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Identifier {
-    pub kind: IdentifierKind,
-    pub value: String,
-}
+use crate::sql::{IDS_MAX, Query, Row, json, query, query_built};
 
 /// The columns of an asset, in front of what selects the rows.
 macro_rules! select {
@@ -46,7 +27,7 @@ pub async fn insert(tx: &mut Tx, asset: &Asset) -> Result<(), StoreError> {
                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     bind(query("add the asset", text), asset).execute(tx).await?;
     tx.touched.asset(asset.id);
-    note_identifiers(tx, asset.id, &identifiers(&asset.identity), asset.last_seen_at).await
+    Ok(())
 }
 
 /// Writes all of an asset that exists.
@@ -57,7 +38,7 @@ pub async fn update(tx: &mut Tx, asset: &Asset) -> Result<(), StoreError> {
     let changed = bind(query("change the asset", text), asset).execute(tx).await?;
     expect_one(changed, asset.id)?;
     tx.touched.asset(asset.id);
-    note_identifiers(tx, asset.id, &identifiers(&asset.identity), asset.last_seen_at).await
+    Ok(())
 }
 
 /// Writes an asset, known or not.
@@ -92,32 +73,17 @@ pub async fn find_by_name<'a>(on: impl Into<On<'a>>, name: &str) -> Result<Optio
     .transpose()
 }
 
-/// The assets with these ids, as far as they are there, in no order.
+/// The assets with these ids, as far as they are there and were not found to be others, in no order.
 pub async fn get_all<'a>(on: impl Into<On<'a>>, ids: &[AssetId]) -> Result<Vec<Asset>, StoreError> {
     let mut on = on.into();
     let mut found = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(IDS_MAX) {
         let list = on.dialect().placeholders(1, chunk.len());
-        let query = query_built("read assets", format!("{}{list}", select!("where id in ")));
+        let query = query_built("read assets", format!("{}{list}", select!("where merged_into is null and id in ")));
         let rows = chunk.iter().fold(query, |query, id| query.bind(*id)).all(on.again()).await?;
         found.extend(rows.iter().map(from_row).collect::<Result<Vec<_>, _>>()?);
     }
     Ok(found)
-}
-
-/// Every asset that was ever seen with an identifier, longest known first.
-pub async fn find_by_identifier<'a>(
-    on: impl Into<On<'a>>,
-    identifier: &Identifier,
-) -> Result<Vec<AssetId>, StoreError> {
-    query("find assets", "select asset_id from asset_identifier where kind = $1 and value = $2 order by asset_id")
-        .bind(word(identifier.kind))
-        .bind(identifier.value.as_str())
-        .all(on)
-        .await?
-        .iter()
-        .map(|row| row.uuid("asset_id").map(AssetId::from_uuid))
-        .collect()
 }
 
 /// How many assets were inspected and are not retired.
@@ -126,12 +92,14 @@ pub async fn count_inspected<'a>(on: impl Into<On<'a>>) -> Result<u64, StoreErro
     query("count inspected assets", text).one(on).await?.number("assets")
 }
 
-/// One page of all assets, retired ones included, in the order in which they became known. The cursor is the last
-/// asset of the page before.
+/// One page of all assets, retired ones included and those left out that were found to be others, in the order in which they
+/// became known. The cursor is the last asset of the page before.
 pub async fn list<'a>(on: impl Into<On<'a>>, after: Option<AssetId>, limit: usize) -> Result<Vec<Asset>, StoreError> {
     let query = match after {
-        None => query("list assets", select!("order by id limit $1")).bind(limit),
-        Some(after) => query("list assets", select!("where id > $2 order by id limit $1")).bind(limit).bind(after),
+        None => query("list assets", select!("where merged_into is null order by id limit $1")).bind(limit),
+        Some(after) => query("list assets", select!("where merged_into is null and id > $2 order by id limit $1"))
+            .bind(limit)
+            .bind(after),
     };
     query.all(on).await?.iter().map(from_row).collect()
 }
@@ -161,6 +129,61 @@ pub async fn reinstate(tx: &mut Tx, id: AssetId) -> Result<(), StoreError> {
     expect_one(query("reinstate the asset", text).bind(id).execute(tx).await?, id)
 }
 
+/// Notes that an asset was found to be another one, which takes over how to look inside where it does not know, and the tags.
+pub async fn merge(tx: &mut Tx, gone: AssetId, into: AssetId, at: Timestamp) -> Result<(), StoreError> {
+    let (left, mut kept) = (lock(tx, gone).await?, lock(tx, into).await?);
+    let news: Vec<String> = left.tags.into_iter().filter(|tag| !kept.tags.contains(tag)).collect();
+    let text =
+        "update asset set retired_at = coalesce(retired_at, $1), merged_into = $2, merged_tags = $3 where id = $4";
+    let query = query("note that the asset is another", text).bind(at).bind(into).bind(json(&news)).bind(gone);
+    expect_one(query.execute(tx).await?, gone)?;
+    kept.way = kept.way.or(left.way);
+    kept.tags.extend(news);
+    kept.tags.sort();
+    update(tx, &kept).await
+}
+
+/// Makes a merged or retired asset itself again. What the one that it was part of took over from it stays with it alone;
+/// where its name was given to another meanwhile, it has a new one.
+pub async fn part(tx: &mut Tx, id: AssetId, from: Option<AssetId>, name: &str) -> Result<(), StoreError> {
+    let own = lock(tx, id).await?;
+    if let Some(from) = from {
+        let row = query("read the merged asset", "select merged_tags from asset where id = $1");
+        let taken: Vec<String> = row.bind(id).one(&mut *tx).await?.json_opt("merged_tags")?.unwrap_or_default();
+        let mut other = lock(tx, from).await?;
+        other.tags.retain(|tag| !taken.contains(tag));
+        if other.way == own.way {
+            other.way = None;
+        }
+        update(tx, &other).await?;
+    }
+    tx.touched.asset(id);
+    let text = "update asset set retired_at = null, merged_into = null, merged_tags = null, name = $1 where id = $2";
+    expect_one(query("make the asset itself again", text).bind(name).bind(id).execute(tx).await?, id)
+}
+
+/// The asset that this one was found to be, and that one, and so on. `None`: it is itself.
+pub async fn merged_into<'a>(on: impl Into<On<'a>>, id: AssetId) -> Result<Option<AssetId>, StoreError> {
+    let mut on = on.into();
+    let mut found = None;
+    loop {
+        let row = query("read the asset", "select merged_into from asset where id = $1").bind(found.unwrap_or(id));
+        match row.optional(on.again()).await?.map(|row| row.get::<Option<Uuid>>("merged_into")).transpose()?.flatten() {
+            Some(into) => found = Some(AssetId::from_uuid(into)),
+            None => return Ok(found),
+        }
+    }
+}
+
+/// The asset itself, or the one that it was found to be.
+pub async fn current<'a>(on: impl Into<On<'a>>, asset: Asset) -> Result<Asset, StoreError> {
+    let mut on = on.into();
+    match merged_into(on.again(), asset.id).await? {
+        Some(into) => Ok(get(on, into).await?.unwrap_or(asset)),
+        None => Ok(asset),
+    }
+}
+
 /// Says how to look inside.
 pub async fn set_way(tx: &mut Tx, id: AssetId, way: Option<&Way>) -> Result<(), StoreError> {
     tx.touched.asset(id);
@@ -187,41 +210,6 @@ pub async fn set_services(
                 where id = $3";
     let query = query("note the asset's services", text);
     expect_one(query.bind(json(services)).bind(seen_at).bind(id).execute(tx).await?, id)
-}
-
-/// Remembers identifiers of an asset with the instants at which they were first and last seen.
-pub async fn note_identifiers(
-    tx: &mut Tx,
-    id: AssetId,
-    identifiers: &[Identifier],
-    seen_at: Timestamp,
-) -> Result<(), StoreError> {
-    for identifier in identifiers {
-        query(
-            "note an identifier of the asset",
-            "insert into asset_identifier (asset_id, kind, value, first_seen_at, last_seen_at)
-             values ($1, $2, $3, $4, $4)
-             on conflict (asset_id, kind, value) do update set last_seen_at = excluded.last_seen_at
-             where asset_identifier.last_seen_at < excluded.last_seen_at",
-        )
-        .bind(id)
-        .bind(word(identifier.kind))
-        .bind(identifier.value.as_str())
-        .bind(seen_at)
-        .execute(tx)
-        .await?;
-    }
-    Ok(())
-}
-
-/// The identifiers in what an inspection read.
-pub(crate) fn identifiers(identity: &Identity) -> Vec<Identifier> {
-    let machine_id = identity.machine_id.iter().map(|value| (IdentifierKind::MachineId, value.clone()));
-    let hostname = identity.hostname.iter().map(|value| (IdentifierKind::Hostname, value.clone()));
-    // A loopback address tells no asset from another.
-    let addresses = identity.addresses.iter().filter(|address| !address.is_loopback());
-    let addresses = addresses.map(|address| (IdentifierKind::Address, address.to_string()));
-    machine_id.chain(hostname).chain(addresses).map(|(kind, value)| Identifier { kind, value }).collect()
 }
 
 /// Binds all columns, the id last.

@@ -53,6 +53,14 @@ impl Dialect {
         }
     }
 
+    /// Lets one transaction at a time decide which records are one asset.
+    pub(crate) const fn identity_lock(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("select pg_advisory_xact_lock(8620318)"),
+        }
+    }
+
     /// Begins a transaction that sees one state of the database however long it reads.
     pub(crate) const fn begin_snapshot(self) -> &'static str {
         match self {

@@ -3,7 +3,7 @@
 //! The rows say what the fold of the evidence says; [`replay_check`] proves it for an asset.
 
 use domain::finding::{Change, Detection, Evidence, Finding};
-use domain::ids::{AssetId, FindingId};
+use domain::ids::{AssetId, FindingId, RecordId};
 use domain::verdict::Match;
 use domain::vulnerability::VulnerabilityId;
 use jiff::Timestamp;
@@ -13,11 +13,13 @@ use crate::db::{On, Tx};
 use crate::error::StoreError;
 use crate::sql::{IDS_MAX, query, query_built};
 
+mod carry;
 mod row;
 mod listed;
 mod write;
 mod forget;
 
+pub(crate) use carry::carry;
 pub use forget::{forget, with_ended};
 pub use listed::{Listed, listed, packages, vulnerabilities};
 
@@ -47,6 +49,8 @@ pub struct Recording<'a> {
     pub at: Timestamp,
     /// What brought the evidence: `inspection 0190…`, `knowledge 3fa9…`, `run 0190…`.
     pub cause: &'a str,
+    /// Whose word it is, and where it goes if that is another asset's. `None`: the asset's own.
+    pub record: Option<RecordId>,
 }
 
 /// One piece of evidence, as it was kept.
@@ -92,10 +96,19 @@ pub async fn of_asset<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<Vec<S
     load(on.into(), query.bind(asset)).await.map(bare)
 }
 
-/// One finding by its public identifier.
+/// One finding by its public identifier, or by one that it had before its asset was found to be another.
 pub async fn get<'a>(on: impl Into<On<'a>>, id: FindingId) -> Result<Option<StoredFinding>, StoreError> {
-    let query = query("read the finding", select!("where finding.id = $1"));
-    load(on.into(), query.bind(id)).await.map(|found| bare(found).pop())
+    let mut on = on.into();
+    let there = query("read the finding", select!("where finding.id = $1"));
+    if let Some(found) = bare(load(on.again(), there.bind(id)).await?).pop() {
+        return Ok(Some(found));
+    }
+    let former = select!(
+        "join finding_alias alias on alias.asset_id = finding.asset_id and alias.package_id = finding.package_id
+             and alias.vulnerability_id = finding.vulnerability_id
+         where alias.id = $1"
+    );
+    load(on, query("read the finding", former).bind(id)).await.map(|found| bare(found).pop())
 }
 
 /// The findings with these public identifiers, as far as they are there, in no order.
@@ -155,9 +168,9 @@ pub async fn events<'a>(on: impl Into<On<'a>>, id: FindingId) -> Result<Vec<Even
         "select event.observed_at, event.recorded_at, event.change, event.fact, event.cause
          from finding join finding_event event on event.asset_id = finding.asset_id
              and event.package_id = finding.package_id and event.vulnerability_id = finding.vulnerability_id
-         where finding.id = $1 order by event.seq",
+         where finding.id = $1 and event.change <> 'none' order by event.seq",
     )
-    .bind(id)
+    .bind(stored.finding.key.id())
     .all(on)
     .await?;
     let mut state: Option<Finding> = None;

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use domain::asset::Way;
 use domain::component::Component;
-use domain::ids::{AssetId, InspectionId};
+use domain::ids::{AssetId, InspectionId, RecordId};
 use domain::inventory::Inventory;
 use domain::verdict::Undecided;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
-use crate::asset::{identifiers, note_identifiers};
 use crate::codec;
 use crate::db::{On, Tx};
 use crate::error::StoreError;
@@ -29,6 +29,8 @@ pub use forget::{forget, outdated};
 #[derive(Debug, Clone, Copy)]
 pub struct NewInspection<'a> {
     pub asset: AssetId,
+    /// `None`: the asset's own.
+    pub record: Option<RecordId>,
     pub inventory: &'a Inventory,
     /// What could not be decided, read and matched with `knowledge`.
     pub undecided: &'a [Undecided],
@@ -45,6 +47,8 @@ pub struct NewInspection<'a> {
 pub struct Summary {
     pub id: InspectionId,
     pub asset: AssetId,
+    /// `None`: the asset's own.
+    pub record: Option<RecordId>,
     pub observed_at: Timestamp,
     pub recorded_at: Timestamp,
     pub way: Option<Way>,
@@ -68,7 +72,7 @@ const NAMES_MAX: usize = 1000;
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "select asset_id, id, observed_at, recorded_at, way, complete, knowledge, components, facts, undecided, ",
+            "select asset_id, record_id, id, observed_at, recorded_at, way, complete, knowledge, components, facts, undecided, ",
             "undecided_count from inspection ",
             $tail
         )
@@ -92,8 +96,8 @@ pub async fn record(tx: &mut Tx, new: &NewInspection<'_>) -> Result<InspectionId
     query(
         "record the inspection",
         "insert into inspection (asset_id, id, observed_at, recorded_at, way, complete, knowledge, components, facts,
-             undecided, undecided_count)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+             undecided, undecided_count, record_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(asset)
     .bind(id)
@@ -106,6 +110,7 @@ pub async fn record(tx: &mut Tx, new: &NewInspection<'_>) -> Result<InspectionId
     .bind(facts)
     .bind(undecided)
     .bind(new.undecided.len())
+    .bind(new.record)
     .execute(tx)
     .await?;
     touch_asset(tx, new).await?;
@@ -161,7 +166,7 @@ pub async fn latest_of_all<'a>(
     limit: usize,
 ) -> Result<Vec<Summary>, StoreError> {
     // The smallest UUID stands before all others.
-    let after = after.unwrap_or(AssetId::from_uuid(uuid::Uuid::nil()));
+    let after = after.unwrap_or(AssetId::from_uuid(Uuid::nil()));
     let text = select!(
         "where (asset_id, id) in (
              select asset.id, (select latest.id from inspection latest where latest.asset_id = asset.id
@@ -274,7 +279,7 @@ async fn touch_asset(tx: &mut Tx, new: &NewInspection<'_>) -> Result<(), StoreEr
     if changed == 0 {
         tracing::info!(asset.id = %new.asset, "recorded an inspection older than the latest");
     }
-    note_identifiers(tx, new.asset, &identifiers(&identity), new.observed_at).await
+    Ok(())
 }
 
 async fn stored(mut on: On<'_>, row: &Row, known: &mut Components) -> Result<Stored, StoreError> {
@@ -304,6 +309,7 @@ fn summary(row: &Row) -> Result<Summary, StoreError> {
     Ok(Summary {
         id: InspectionId::from_uuid(row.uuid("id")?),
         asset: AssetId::from_uuid(row.uuid("asset_id")?),
+        record: row.get::<Option<Uuid>>("record_id")?.map(RecordId::from_uuid),
         observed_at: row.instant("observed_at")?,
         recorded_at: row.instant("recorded_at")?,
         way: row.json_opt("way")?,

@@ -14,6 +14,7 @@ mod codec;
 mod intern;
 
 pub mod asset;
+pub mod record;
 pub mod sighting;
 pub mod inspection;
 pub mod finding;

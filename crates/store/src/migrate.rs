@@ -4,11 +4,10 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::audit;
-use crate::backup;
 use crate::db::{Db, On, Tx};
 use crate::error::StoreError;
 use crate::sql::{query, script};
+use crate::{audit, backup, record};
 
 /// Every step, oldest first: its number is its place in the list. A step that was released is never edited.
 pub(crate) const MIGRATIONS: &[&str] = &[
@@ -19,6 +18,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0005_nodes.sql"),
     include_str!("../migrations/0006_change.sql"),
     include_str!("../migrations/0007_imports.sql"),
+    include_str!("../migrations/0008_identity.sql"),
 ];
 
 /// The schema that this program writes.
@@ -84,6 +84,9 @@ pub(crate) async fn steps(tx: &mut Tx, from: i64, to: i64, upgrade: Option<&Upgr
         script(tx, "change the schema", (*text).to_owned()).await?;
         if index + 1 == audit::CHAINED_BY {
             audit::chain_old(tx).await?;
+        }
+        if index + 1 == record::BEGUN_BY {
+            record::begin(tx).await?;
         }
         query("note the schema", "insert into schema_version (version) values ($1)")
             .bind(index + 1)

@@ -3,9 +3,8 @@
 use std::net::IpAddr;
 
 use domain::asset::Sighting;
-use domain::ids::AssetId;
+use domain::ids::{AssetId, RecordId};
 
-use crate::asset::{Identifier, IdentifierKind, note_identifiers};
 use crate::db::{On, Tx};
 use crate::error::StoreError;
 use crate::sql::{Row, json, query};
@@ -20,13 +19,15 @@ macro_rules! select {
 }
 
 /// Records a sighting of an asset: the latest of each source and address is kept, with the instant of the first.
-pub async fn record(tx: &mut Tx, asset: AssetId, sighting: &Sighting) -> Result<(), StoreError> {
+pub async fn record(tx: &mut Tx, asset: AssetId, record: RecordId, sighting: &Sighting) -> Result<(), StoreError> {
     query(
         "record the sighting",
-        "insert into sighting (asset_id, source, address, services, ssh_host_key, first_observed_at, observed_at)
-         values ($1, $2, $3, $4, $5, $6, $6)
+        "insert into sighting (asset_id, source, address, services, ssh_host_key, first_observed_at, observed_at,
+             record_id)
+         values ($1, $2, $3, $4, $5, $6, $6, $7)
          on conflict (asset_id, source, address) do update set services = excluded.services,
-             ssh_host_key = excluded.ssh_host_key, observed_at = excluded.observed_at
+             ssh_host_key = excluded.ssh_host_key, observed_at = excluded.observed_at,
+             record_id = excluded.record_id
          where sighting.observed_at <= excluded.observed_at",
     )
     .bind(asset)
@@ -35,12 +36,10 @@ pub async fn record(tx: &mut Tx, asset: AssetId, sighting: &Sighting) -> Result<
     .bind(json(&sighting.services))
     .bind(sighting.ssh_host_key.as_deref())
     .bind(sighting.observed_at)
+    .bind(record.uuid())
     .execute(tx)
     .await?;
-    let address = Identifier { kind: IdentifierKind::Address, value: sighting.address.to_string() };
-    let key = sighting.ssh_host_key.clone().map(|value| Identifier { kind: IdentifierKind::SshHostKey, value });
-    let identifiers: Vec<Identifier> = std::iter::once(address).chain(key).collect();
-    note_identifiers(tx, asset, &identifiers, sighting.observed_at).await
+    Ok(())
 }
 
 /// The sightings of one asset, latest first.

@@ -12,6 +12,7 @@ mod soak;
 mod statements;
 mod providers;
 mod browser;
+mod identity;
 mod image;
 mod import;
 mod audit;

@@ -31,6 +31,7 @@ impl World {
         let now = self.engine.now();
         let mut tx = self.engine.db.begin().await.unwrap();
         let new = NewInspection {
+            record: None,
             asset: asset.id,
             inventory: &inventory,
             undecided: &[],
@@ -65,7 +66,7 @@ impl World {
         let evidence = [(found, Change::Moved), (claim, change)];
         let mut tx = self.engine.db.begin().await.unwrap();
         let save = Save { finding: &finding, matched: None, evidence: &evidence };
-        store::finding::save(&mut tx, save, Recording { at, cause: "test" }).await.unwrap();
+        store::finding::save(&mut tx, save, Recording { at, cause: "test", record: None }).await.unwrap();
         tx.commit().await.unwrap();
         key
     }

@@ -89,12 +89,14 @@ pub(crate) async fn inspect_asset(
     detail(&state, id).await
 }
 
-fn read_id(id: &str) -> Result<AssetId, ApiError> {
+pub(super) fn read_id(id: &str) -> Result<AssetId, ApiError> {
     id.parse().map_err(|_| ApiError::not_found("asset"))
 }
 
 async fn detail(state: &State, id: AssetId) -> Result<Json<AssetDetail>, ApiError> {
     let engine = state.engine();
+    // Whoever kept the address of an asset that was found to be another one gets that one.
+    let id = store::asset::merged_into(&engine.db, id).await?.unwrap_or(id);
     let view = engine.asset(id).await?.ok_or_else(|| ApiError::not_found("asset"))?;
     Ok(Json(wire::asset_detail(&view, engine.now())))
 }

@@ -4,6 +4,7 @@
 
 mod app;
 mod gate;
+mod identity;
 mod imports;
 mod jobs;
 mod nodes;

@@ -33,6 +33,7 @@ async fn inspected(app: &App, cookie: &str) -> String {
     let engine = &app.engine;
     let mut tx = engine.db.begin().await.unwrap();
     let inspection = NewInspection {
+        record: None,
         asset: id.parse().unwrap(),
         inventory: &inventory,
         undecided: &[],

@@ -75,6 +75,7 @@ pub async fn forget(tx: &mut Tx, asset: AssetId, before: Timestamp, limit: usize
     let mut forgotten = 0;
     // What refers to findings goes before them.
     for text in [
+        concat!("delete from finding_alias where ", keys!()),
         concat!("delete from finding_event where ", keys!()),
         concat!("delete from episode where ", keys!()),
         concat!("delete from finding where ", keys!()),

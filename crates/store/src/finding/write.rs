@@ -172,6 +172,7 @@ async fn save_events(
                 word(*change).into(),
                 json(&evidence.fact).into(),
                 recording.cause.into(),
+                recording.record.into(),
             ]);
         }
     }
@@ -179,7 +180,7 @@ async fn save_events(
         tx,
         "save evidence",
         "insert into finding_event (asset_id, package_id, vulnerability_id, seq, observed_at, recorded_at, change,
-             fact, cause) values",
+             fact, cause, record_id) values",
         "",
         rows,
     )

@@ -1,6 +1,8 @@
 //! Parameters: five kinds, which behave alike in both engines.
 
-use domain::ids::{AssetId, CredentialId, FindingId, InspectionId, JobId, NodeId, RunId, ScopeId, SessionId, UserId};
+use domain::ids::{
+    AssetId, CredentialId, FindingId, InspectionId, JobId, NodeId, RecordId, RunId, ScopeId, SessionId, UserId,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
@@ -111,6 +113,12 @@ impl From<Uuid> for Value {
     }
 }
 
+impl From<Option<RecordId>> for Value {
+    fn from(id: Option<RecordId>) -> Self {
+        Self::Uuid(id.map(RecordId::uuid))
+    }
+}
+
 impl From<Timestamp> for Value {
     fn from(value: Timestamp) -> Self {
         Self::Int(Some(value.as_millisecond()))
@@ -133,7 +141,7 @@ macro_rules! ids {
     )+};
 }
 
-ids!(AssetId, CredentialId, FindingId, InspectionId, JobId, NodeId, RunId, ScopeId, SessionId, UserId);
+ids!(AssetId, CredentialId, FindingId, InspectionId, JobId, NodeId, RecordId, RunId, ScopeId, SessionId, UserId);
 
 #[cfg(test)]
 mod tests {

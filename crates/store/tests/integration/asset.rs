@@ -1,5 +1,6 @@
 use domain::asset::{Service, Sighting};
-use store::asset::{self, Identifier, IdentifierKind};
+use domain::ids::RecordId;
+use store::asset;
 use store::{Db, StoreError, sighting};
 
 use crate::sample::{self, at, insert_asset};
@@ -8,7 +9,6 @@ contract!(
     an_asset_reads_as_it_was_written,
     names_are_unique_among_the_living,
     pages_follow_each_other,
-    identifiers_find_assets,
     small_changes_touch_nothing_else,
     sightings_keep_the_latest,
     hostile_text_is_kept_on_both_engines,
@@ -71,22 +71,6 @@ async fn pages_follow_each_other(db: &Db) {
     assert_eq!(names, expected);
 }
 
-async fn identifiers_find_assets(db: &Db) {
-    let (one, two) = (insert_asset(db, 1).await, insert_asset(db, 2).await);
-    let find = |kind, value: &str| {
-        let identifier = Identifier { kind, value: value.to_owned() };
-        async move { asset::find_by_identifier(db, &identifier).await.unwrap() }
-    };
-    assert_eq!(find(IdentifierKind::Address, "10.0.0.1").await, [one.id, two.id]);
-    assert_eq!(find(IdentifierKind::Hostname, "web02").await, [two.id]);
-    assert_eq!(find(IdentifierKind::Address, "127.0.0.1").await, [], "loopback tells nothing");
-    let key = Identifier { kind: IdentifierKind::SshHostKey, value: "SHA256:abc".to_owned() };
-    let mut tx = db.begin().await.unwrap();
-    asset::note_identifiers(&mut tx, one.id, &[key.clone(), key], at(1)).await.unwrap();
-    tx.commit().await.unwrap();
-    assert_eq!(find(IdentifierKind::SshHostKey, "SHA256:abc").await, [one.id]);
-}
-
 async fn small_changes_touch_nothing_else(db: &Db) {
     let mut asset = insert_asset(db, 1).await;
     let service = Service {
@@ -122,7 +106,7 @@ async fn sightings_keep_the_latest(db: &Db) {
     };
     let mut tx = db.begin().await.unwrap();
     for hour in [1, 3, 2] {
-        sighting::record(&mut tx, asset.id, &sighting(hour)).await.unwrap();
+        sighting::record(&mut tx, asset.id, RecordId::from_uuid(asset.id.uuid()), &sighting(hour)).await.unwrap();
     }
     tx.commit().await.unwrap();
     assert_eq!(sighting::of_asset(db, asset.id).await.unwrap(), [sighting(3)]);

@@ -103,7 +103,7 @@ pub(crate) async fn tamper(test: &TestDb, text: &'static str) {
     }
 }
 
-async fn databases() -> Vec<TestDb> {
+pub(crate) async fn databases() -> Vec<TestDb> {
     let mut databases = vec![db::sqlite().await];
     databases.extend(db::postgres().await);
     databases
@@ -191,6 +191,18 @@ async fn a_chain_that_was_written_anew_differs_from_the_head_that_was_kept() {
 /// Makes the schema that of step 2 again. Whatever later steps made has to go: it is made again.
 pub(crate) const OLD: &str = "
     delete from schema_version where version >= 3;
+    drop table finding_alias;
+    drop table identity_case;
+    drop table record_link;
+    drop table record_identifier;
+    drop table record;
+    drop index asset_merged;
+    alter table asset drop column merged_into;
+    alter table asset drop column merged_tags;
+    alter table sighting drop column record_id;
+    alter table inspection drop column record_id;
+    alter table finding_event drop column record_id;
+    alter table report_scope drop column record_id;
     drop table report_entry;
     drop table report_scope;
     drop table asset_change;

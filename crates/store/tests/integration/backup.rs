@@ -27,6 +27,7 @@ pub(crate) async fn record(db: &Db, number: u128, hour: i64) {
     let mut inventory = inventory();
     inventory.components.as_mut().unwrap().push(component("curl", &hour.to_string()));
     let new = NewInspection {
+        record: None,
         asset: crate::sample::asset(number).id,
         inventory: &inventory,
         undecided: &[undecided("zlib")],

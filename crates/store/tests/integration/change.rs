@@ -51,6 +51,7 @@ async fn what_is_written_is_touched(db: &Db) {
             3 => store::asset::set_tags(&mut tx, id, &[]).await.unwrap(),
             4 => {
                 let new = store::inspection::NewInspection {
+                    record: None,
                     asset: id,
                     inventory: &inventory,
                     undecided: &[],

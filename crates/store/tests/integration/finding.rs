@@ -29,7 +29,7 @@ pub(crate) async fn learn(db: &Db, key: &FindingKey, evidence: Evidence, matched
         None => (Finding::open(key.clone(), &evidence).unwrap(), Change::Moved),
     };
     let save = Save { finding: &finding, matched, evidence: &[(evidence, change)] };
-    finding::save(&mut tx, save, Recording { at: at(500), cause: "test" }).await.unwrap();
+    finding::save(&mut tx, save, Recording { at: at(500), cause: "test", record: None }).await.unwrap();
     tx.commit().await.unwrap();
     finding
 }
@@ -145,7 +145,7 @@ async fn many_findings_are_saved_at_once(db: &Db) {
         .map(|(finding, matched)| Save { finding, matched: Some(matched), evidence: &evidence })
         .collect();
     let mut tx = db.begin().await.unwrap();
-    finding::save_all(&mut tx, &saves, Recording { at: at(1), cause: "test" }).await.unwrap();
+    finding::save_all(&mut tx, &saves, Recording { at: at(1), cause: "test", record: None }).await.unwrap();
     tx.commit().await.unwrap();
     let mut stored = finding::of_asset(db, asset.id).await.unwrap();
     stored.sort_by(|a, b| a.finding.key.cmp(&b.finding.key));
@@ -163,7 +163,7 @@ async fn rows_that_evidence_does_not_explain_are_found(db: &Db) {
     finding.failed_fixes = 7;
     let mut tx = db.begin().await.unwrap();
     let save = Save { finding: &finding, matched: None, evidence: &[] };
-    finding::save(&mut tx, save, Recording { at: at(1), cause: "test" }).await.unwrap();
+    finding::save(&mut tx, save, Recording { at: at(1), cause: "test", record: None }).await.unwrap();
     tx.commit().await.unwrap();
     let [mismatch] = &finding::replay_check(db, asset.id).await.unwrap()[..] else { panic!("one") };
     assert_eq!(mismatch.stored, finding);

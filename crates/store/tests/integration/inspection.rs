@@ -21,6 +21,7 @@ contract!(
 
 async fn record(db: &Db, asset: AssetId, inventory: &Inventory, observed_at: Timestamp) -> InspectionId {
     let new = NewInspection {
+        record: None,
         asset,
         inventory,
         undecided: &[undecided("zlib")],

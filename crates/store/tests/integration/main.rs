@@ -10,6 +10,7 @@ mod sample;
 
 mod open;
 mod asset;
+mod record;
 mod inspection;
 mod finding;
 mod forget;

@@ -1,0 +1,54 @@
+//! Commands about assets.
+
+use clap::Subcommand;
+use domain::ids::RecordId;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Asset {
+    /// List the known assets
+    List,
+    /// Make an asset known
+    Add {
+        /// `local` or ssh://user@host[:port]
+        way: String,
+        /// Shown to people; default: the host
+        #[arg(long)]
+        name: Option<String>,
+        /// Stored credential to log in with
+        #[arg(long, value_name = "NAME")]
+        credential: Option<String>,
+        /// Host to go through first: ssh://user@host[:port]
+        #[arg(long, value_name = "SSH-URL")]
+        jump: Option<String>,
+        /// Tags, separated by commas
+        #[arg(long, value_delimiter = ',', value_name = "LIST")]
+        tags: Vec<String>,
+    },
+    /// Show an asset with its findings and their history
+    Show {
+        /// Name or id
+        asset: String,
+    },
+    /// Show what each source says of an asset, and what tells it from others
+    Records {
+        /// Name or id
+        asset: String,
+    },
+    /// Say that two assets are one: everything of both is the older one's from now on
+    Merge {
+        /// Name or id
+        asset: String,
+        /// Name or id
+        other: String,
+    },
+    /// Say that records of an asset are another one: what it has from them goes with them
+    Split {
+        /// Name or id
+        asset: String,
+        /// Ids of records, as `vigie asset records` shows them
+        #[arg(required = true)]
+        records: Vec<RecordId>,
+    },
+    /// List pairs of assets that may be one, or copies of each other
+    Cases,
+}
