@@ -79,6 +79,7 @@ async fn rematch(common: &Common, noted_as: &'static str) -> anyhow::Result<()> 
     if let Some(knowledge) = engine.knowledge()? {
         let mut tx = engine.db.begin().await?;
         tx.note(Note::new(engine.now(), noted_as, knowledge.hash()));
+        engine.tell_knowledge(&mut tx).await?;
         tx.commit().await?;
     }
     let count = engine.rematch().await?;

@@ -22,6 +22,7 @@ pub mod cvss;
 pub mod priority;
 pub mod verdict;
 pub mod finding;
+pub mod event;
 pub mod report;
 pub mod filter;
 pub mod remediation;

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use anyhow::Context as _;
 use domain::asset::Asset;
+use domain::event::EventKind;
 use domain::finding::{Change, Detection, Evidence, Fact, Finding, FixedCause, OpenedBy, Strength};
 use domain::ids::{AssetId, FindingId};
 use domain::report::{Problems, Report, ReportScope, Reported, word};
@@ -17,6 +18,7 @@ use serde::Serialize;
 use store::Tx;
 use store::audit::Note;
 use store::finding::{Recording, Save};
+use store::outbox::NewEvent;
 use store::report::{Elsewhere, ReportEntry, StoredScope};
 
 use crate::discover::blank;
@@ -79,6 +81,16 @@ pub struct Counts {
     pub problems: u64,
 }
 
+/// What is told of one report.
+#[derive(Serialize)]
+struct Done<'a> {
+    scope: &'a ReportScope,
+    observed_at: Timestamp,
+    late: bool,
+    partial: bool,
+    counts: Counts,
+}
+
 /// The reports of one file, each with the name of its asset.
 #[derive(Debug)]
 pub struct Reports(Vec<(String, Report)>);
@@ -134,6 +146,8 @@ impl Engine {
         }
         let told = (&report.scope, observed_at, late, &report.partial, counts);
         tx.note(Note::new(now, "report.import", asset.id).after(&told));
+        let done = Done { scope: &report.scope, observed_at, late, partial: report.partial.is_some(), counts };
+        tx.tell(NewEvent::new(now, EventKind::ImportDone).of_asset(asset.id).saying(&done));
         let Report { scope, partial, problems, .. } = report;
         Ok(Imported { asset, asset_created, scope, observed_at, counts, late, partial, problems })
     }

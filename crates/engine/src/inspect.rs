@@ -159,7 +159,7 @@ impl Engine {
             Err(error) => {
                 let reason = crate::with_causes(&error);
                 let mut tx = self.db.begin().await?;
-                store::asset::record_error(&mut tx, id, &reason).await?;
+                store::asset::record_error(&mut tx, id, &reason, self.now()).await?;
                 tx.note_request(Note::new(self.now(), INSPECTED, id).after(&json!({ "error": reason })));
                 tx.commit().await?;
                 Err(error.context(format!("inspect {}", asset.name)))
@@ -278,7 +278,7 @@ impl Engine {
         let recording = Recording { at, cause: &cause, record: Some(whom.record) };
         let outcome = take_in(&mut tx, locked.id, inventory, &judged, late, recording).await?;
         if let Some(reason) = unreadable(inventory) {
-            store::asset::record_error(&mut tx, locked.id, &reason).await?;
+            store::asset::record_error(&mut tx, locked.id, &reason, self.now()).await?;
         }
         let moved = json!({ "inspection": inspection, "opened": outcome.opened, "ended": outcome.ended });
         tx.note_request(Note::new(self.now(), INSPECTED, locked.id).after(&moved));

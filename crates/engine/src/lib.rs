@@ -24,12 +24,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::Context as _;
+use domain::event::EventKind;
 use domain::inventory::Inventory;
 use ecosystems::Pool;
 use jiff::Timestamp;
 use knowledge::{Knowledge, Matcher, Matches};
 use outside::NeverTouch;
-use store::Db;
+use store::outbox::NewEvent;
+use store::{Db, Tx};
 use tokio::sync::Notify;
 
 pub use index::{Count, Cursor, GroupBy, Sort, SortBy, UnknownWord, Visible};
@@ -73,6 +75,9 @@ pub struct Engine {
     lists: ReadModel,
 }
 
+/// The setting that holds the hash of the knowledge that was told of last.
+const KNOWLEDGE_TOLD: &str = "knowledge_told";
+
 /// The knowledge file in use, and how to tell that another one has taken its place.
 #[derive(Clone)]
 struct Loaded {
@@ -110,6 +115,17 @@ impl Engine {
     /// The knowledge in use, opened again if another process has activated a newer file. `None`: there is none yet.
     pub fn knowledge(&self) -> anyhow::Result<Option<Arc<Knowledge>>> {
         Ok(self.loaded()?.map(|loaded| loaded.knowledge))
+    }
+
+    /// Tells of the knowledge in use, unless that was told before. It is a file, so this follows the change.
+    pub async fn tell_knowledge(&self, tx: &mut Tx) -> anyhow::Result<()> {
+        let Some(knowledge) = self.knowledge()? else { return Ok(()) };
+        let hash = knowledge.hash();
+        if store::meta::replace(tx, KNOWLEDGE_TOLD, &hash).await? {
+            let told = serde_json::json!({ "knowledge": hash });
+            tx.tell(NewEvent::new(self.now(), EventKind::KnowledgeActivated).saying(&told));
+        }
+        Ok(())
     }
 
     fn loaded(&self) -> anyhow::Result<Option<Loaded>> {

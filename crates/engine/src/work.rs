@@ -213,7 +213,7 @@ impl Engine {
             && let Ok(asset) = lease.key.parse::<AssetId>()
             && store::asset::get(&mut tx, asset).await?.is_some()
         {
-            store::asset::record_error(&mut tx, asset, &reason).await?;
+            store::asset::record_error(&mut tx, asset, &reason, self.now()).await?;
         }
         let failed = queue::fail(&mut tx, lease, &reason, self.now()).await?;
         tx.commit().await?;

@@ -1,12 +1,14 @@
 //! Assets.
 
 use domain::asset::{Asset, Service, Way};
+use domain::event::EventKind;
 use domain::ids::AssetId;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::db::{On, Tx};
 use crate::error::StoreError;
+use crate::outbox::{self, NewEvent};
 use crate::sql::{IDS_MAX, Query, Row, json, query, query_built};
 
 /// The columns of an asset, in front of what selects the rows.
@@ -27,6 +29,7 @@ pub async fn insert(tx: &mut Tx, asset: &Asset) -> Result<(), StoreError> {
                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     bind(query("add the asset", text), asset).execute(tx).await?;
     tx.touched.asset(asset.id);
+    tx.tell(NewEvent::new(asset.first_seen_at, EventKind::AssetAdded).of_asset(asset.id));
     Ok(())
 }
 
@@ -104,22 +107,32 @@ pub async fn list<'a>(on: impl Into<On<'a>>, after: Option<AssetId>, limit: usiz
     query.all(on).await?.iter().map(from_row).collect()
 }
 
-/// Notes why the latest inspection failed.
-pub async fn record_error(tx: &mut Tx, id: AssetId, reason: &str) -> Result<(), StoreError> {
+/// Notes why the latest inspection failed. That it fails as before is no news.
+pub async fn record_error(tx: &mut Tx, id: AssetId, reason: &str, at: Timestamp) -> Result<(), StoreError> {
+    let before = lock(tx, id).await?.last_error;
     tx.touched.asset(id);
-    let changed = query("note the failed inspection", "update asset set last_error = $1 where id = $2")
+    query("note the failed inspection", "update asset set last_error = $1 where id = $2")
         .bind(reason)
         .bind(id)
         .execute(tx)
         .await?;
-    expect_one(changed, id)
+    if before.as_deref() != Some(reason) {
+        let why = serde_json::json!({ "reason": outbox::reason(reason) });
+        tx.tell(NewEvent::new(at, EventKind::InspectionFailed).of_asset(id).saying(&why));
+    }
+    Ok(())
 }
 
 /// Retires an asset. Its findings and its history stay.
 pub async fn retire(tx: &mut Tx, id: AssetId, at: Timestamp) -> Result<(), StoreError> {
+    if lock(tx, id).await?.retired_at.is_some() {
+        return Ok(());
+    }
     tx.touched.asset(id);
-    let text = "update asset set retired_at = coalesce(retired_at, $1) where id = $2";
-    expect_one(query("retire the asset", text).bind(at).bind(id).execute(tx).await?, id)
+    let text = "update asset set retired_at = $1 where id = $2";
+    query("retire the asset", text).bind(at).bind(id).execute(tx).await?;
+    tx.tell(NewEvent::new(at, EventKind::AssetRetired).of_asset(id));
+    Ok(())
 }
 
 /// Brings a retired asset back. Its name must be free.

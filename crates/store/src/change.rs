@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::db::{On, Tx};
 use crate::error::StoreError;
+use crate::outbox::{self, NewEvent};
 use crate::sql::{insert_rows, query};
 
 /// Where the log ends.
@@ -70,6 +71,13 @@ pub async fn after<'a>(on: impl Into<On<'a>>, position: Change, limit: usize) ->
     rows.iter().map(|row| Ok(Change { seq: row.number("seq")?, what: row.uuid("asset_id")? })).collect()
 }
 
+/// The epoch of the log, and the number of the latest event. `None`: nothing was noted yet.
+pub(crate) async fn event_head<'a>(on: impl Into<On<'a>>) -> Result<Option<(String, u64)>, StoreError> {
+    let text = "select epoch, event_seq from change_head where id = $1";
+    let row = query("read the number of the latest event", text).bind(HEAD).optional(on).await?;
+    row.map(|row| Ok((row.text("epoch")?, row.number("event_seq")?))).transpose()
+}
+
 /// What a transaction has touched.
 #[derive(Debug, Default)]
 pub(crate) struct Touched(BTreeSet<Uuid>);
@@ -84,21 +92,26 @@ impl Touched {
     }
 }
 
-/// Gives what was touched the next number.
-pub(crate) async fn append(tx: &mut Tx, touched: Touched) -> Result<(), StoreError> {
-    if touched.0.is_empty() {
+/// Gives what was touched the next number, and each event that was told one of its own.
+pub(crate) async fn append(tx: &mut Tx, touched: Touched, events: Vec<NewEvent>) -> Result<(), StoreError> {
+    if touched.0.is_empty() && events.is_empty() {
         return Ok(());
     }
     let row = query(
         "advance the change log",
-        "insert into change_head (id, seq, epoch) values ($1, 1, $2)
-         on conflict (id) do update set seq = change_head.seq + 1 returning seq",
+        "insert into change_head (id, seq, epoch, event_seq) values ($1, $2, $3, $4)
+         on conflict (id) do update set seq = change_head.seq + excluded.seq,
+             event_seq = change_head.event_seq + excluded.event_seq
+         returning seq, event_seq",
     )
     .bind(HEAD)
+    .bind(i64::from(!touched.0.is_empty()))
     .bind(fresh_epoch())
+    .bind(events.len())
     .one(&mut *tx)
     .await?;
-    let seq = row.int("seq")?;
+    let (seq, last_event) = (row.int("seq")?, row.int("event_seq")?);
+    outbox::append(tx, last_event, events).await?;
     let rows = touched.0.into_iter().map(|what| vec![what.into(), seq.into()]).collect();
     insert_rows(
         tx,

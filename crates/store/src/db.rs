@@ -14,6 +14,7 @@ use crate::change::{self, Touched};
 use crate::dialect::Dialect;
 use crate::error::StoreError;
 use crate::migrate::{self, Upgrade};
+use crate::outbox::NewEvent;
 
 /// An open database. Copies share its connections.
 #[derive(Debug, Clone)]
@@ -42,6 +43,8 @@ pub struct Tx {
     notes: Vec<Note>,
     /// Appended to the change log by the commit.
     pub(crate) touched: Touched,
+    /// Written to the outbox by the commit.
+    events: Vec<NewEvent>,
 }
 
 #[derive(Debug)]
@@ -110,7 +113,7 @@ impl Db {
             Engine::Postgres(pool) => pool.begin_with(text).await.map(TxEngine::Postgres),
         };
         let engine = begun.map_err(|source| StoreError::query("begin a transaction", source))?;
-        Ok(Tx { engine, actor: self.actor.clone(), notes: Vec::new(), touched: Touched::default() })
+        Ok(Tx { engine, actor: self.actor.clone(), notes: Vec::new(), touched: Touched::default(), events: Vec::new() })
     }
 
     /// Begins a transaction that sees one state of the database however long it reads.
@@ -121,7 +124,7 @@ impl Db {
             Engine::Postgres(pool) => pool.begin_with(text).await.map(TxEngine::Postgres),
         };
         let engine = begun.map_err(|source| StoreError::query("begin to read", source))?;
-        Ok(Tx { engine, actor: None, notes: Vec::new(), touched: Touched::default() })
+        Ok(Tx { engine, actor: None, notes: Vec::new(), touched: Touched::default(), events: Vec::new() })
     }
 
     /// Closes every connection, after what is running has ended.
@@ -156,13 +159,18 @@ impl Tx {
         }
     }
 
+    /// Tells whoever follows from outside, if and when this is committed.
+    pub fn tell(&mut self, event: NewEvent) {
+        self.events.push(event);
+    }
+
     /// Makes everything that was written here true, at once.
     pub async fn commit(mut self) -> Result<(), StoreError> {
         let (actor, notes) = (self.actor.take(), std::mem::take(&mut self.notes));
         audit::append(&mut self, actor.as_deref().unwrap_or(audit::ITSELF), notes).await?;
         // Last, since others who commit wait for it.
-        let touched = std::mem::take(&mut self.touched);
-        change::append(&mut self, touched).await?;
+        let (touched, events) = (std::mem::take(&mut self.touched), std::mem::take(&mut self.events));
+        change::append(&mut self, touched, events).await?;
         match self.engine {
             TxEngine::Sqlite(tx) => tx.commit().await,
             TxEngine::Postgres(tx) => tx.commit().await,

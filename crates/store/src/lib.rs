@@ -32,6 +32,7 @@ pub mod schedule;
 pub mod node;
 pub mod meta;
 pub mod change;
+pub mod outbox;
 pub mod audit;
 pub mod backup;
 

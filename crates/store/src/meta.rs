@@ -33,6 +33,13 @@ pub async fn set(tx: &mut Tx, key: &str, value: &str) -> Result<(), StoreError> 
     query("keep a setting", text).bind(key).bind(value).execute(tx).await.map(drop)
 }
 
+/// Sets a value; says whether it was another one before.
+pub async fn replace(tx: &mut Tx, key: &str, value: &str) -> Result<bool, StoreError> {
+    let text = "insert into meta (key, value) values ($1, $2)
+                on conflict (key) do update set value = excluded.value where meta.value <> excluded.value";
+    Ok(query("keep a setting", text).bind(key).bind(value).execute(tx).await? == 1)
+}
+
 pub async fn flag<'a>(on: impl Into<On<'a>>, key: &str) -> Result<bool, StoreError> {
     Ok(get(on, key).await?.as_deref() == Some("true"))
 }

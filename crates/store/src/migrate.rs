@@ -19,6 +19,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0006_change.sql"),
     include_str!("../migrations/0007_imports.sql"),
     include_str!("../migrations/0008_identity.sql"),
+    include_str!("../migrations/0009_events.sql"),
 ];
 
 /// The schema that this program writes.

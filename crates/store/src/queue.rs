@@ -5,11 +5,13 @@
 
 mod people;
 
+use domain::event::EventKind;
 use domain::ids::JobId;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::db::{Db, On, Tx};
 use crate::error::StoreError;
+use crate::outbox::{self, NewEvent};
 use crate::sql::{Row, json, query};
 
 pub use people::{Job, Listing, cancel, count, get, list, retry};
@@ -242,7 +244,7 @@ pub async fn fail(tx: &mut Tx, lease: &Lease, error: &str, now: Timestamp) -> Re
     let text = "update job set state = case when cancel_asked_at is null then $1 else 'cancelled' end, run_at = $2,
                     ended_at = case when cancel_asked_at is null then $3 else $4 end, last_error = $5,
                     lease_until = null
-                where id = $6 and state = 'leased' and attempts = $7";
+                where id = $6 and state = 'leased' and attempts = $7 returning id, kind, key, state, last_error";
     let noted = query("note the failed job", text)
         .bind(state)
         .bind(run_at)
@@ -251,11 +253,10 @@ pub async fn fail(tx: &mut Tx, lease: &Lease, error: &str, now: Timestamp) -> Re
         .bind(clip(error, ERROR_CHARS_MAX))
         .bind(lease.id)
         .bind(lease.attempt)
-        .execute(&mut *tx)
+        .optional(&mut *tx)
         .await?;
-    if noted == 0 {
-        return Err(lost(lease));
-    }
+    let Some(noted) = noted else { return Err(lost(lease)) };
+    tell_if_dead(tx, &noted, now)?;
     if outcome == Failed::Dead {
         supersede(tx, lease).await?;
     }
@@ -334,7 +335,7 @@ impl JobState {
 /// Takes jobs back whose leases have ended. One that took its holder down as often as it may be tried is never claimed
 /// again, and one that a person cancelled has ended.
 async fn take_back(tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
-    query(
+    let taken = query(
         "take abandoned jobs back",
         "update job set lease_until = null, last_error = 'its holder stopped answering',
              state = case when cancel_asked_at is not null then 'cancelled'
@@ -342,12 +343,25 @@ async fn take_back(tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
              ended_at = case when cancel_asked_at is not null or attempts >= attempts_max then $1 else null end
          where id in (
              select id from job where state = 'leased' and lease_until <= $1 order by id {skip locked}
-         )",
+         ) returning id, kind, key, state, last_error",
     )
     .bind(now)
-    .execute(tx)
-    .await
-    .map(drop)
+    .all(&mut *tx)
+    .await?;
+    taken.iter().try_for_each(|job| tell_if_dead(tx, job, now))
+}
+
+fn tell_if_dead(tx: &mut Tx, job: &Row, now: Timestamp) -> Result<(), StoreError> {
+    if job.text("state")? == JobState::Dead.as_str() {
+        let told = serde_json::json!({
+            "job": job.uuid("id")?,
+            "kind": job.text("kind")?,
+            "key": job.text("key")?,
+            "reason": outbox::reason(&job.text("last_error")?),
+        });
+        tx.tell(NewEvent::new(now, EventKind::JobDead).saying(&told));
+    }
+    Ok(())
 }
 
 async fn claim_one(tx: &mut Tx, claim: &Claim<'_>, now: Timestamp) -> Result<Option<Lease>, StoreError> {

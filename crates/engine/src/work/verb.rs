@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, anyhow};
 use domain::ids::AssetId;
+use store::outbox;
 use store::queue::{self, Lease, Progress};
 use store::schedule::{self, Schedule};
 use tracing::info;
@@ -17,7 +18,7 @@ pub enum Verb {
     Sync,
     /// Matches stored inventories with new knowledge.
     Rematch,
-    /// Moves findings by the clock, and enqueues inspections that are due.
+    /// Moves findings by the clock, enqueues inspections that are due, forgets old events.
     Clock,
     /// Forgets what ended long ago.
     Forget,
@@ -83,7 +84,11 @@ pub(super) async fn perform(
         Verb::Clock => {
             let moved = engine.tick().await.context("move findings by the clock")?;
             let enqueued = engine.enqueue_due().await.context("look for due inspections")?;
-            engine.end(lease, &format!("{moved} findings moved, {enqueued} inspections due")).await
+            let mut tx = engine.db.begin().await?;
+            outbox::prune(&mut tx, engine.now() - outbox::KEPT, engine.now()).await?;
+            let outcome = format!("{moved} findings moved, {enqueued} inspections due");
+            queue::finish(&mut tx, lease, &outcome, engine.now()).await?;
+            Ok(tx.commit().await?)
         }
         Verb::Forget => {
             let forgotten = engine.forget(&options.retention, report).await.context("forget what ended long ago")?;
@@ -116,6 +121,7 @@ async fn synchronise(engine: &Engine, sources: &dyn Sources, lease: &Lease, repo
     info!("feeds synchronised: {summary}");
     let mut tx = engine.db.begin().await?;
     queue::finish(&mut tx, lease, &summary, engine.now()).await?;
+    engine.tell_knowledge(&mut tx).await?;
     engine.ask_rematch(&mut tx).await?;
     tx.commit().await?;
     engine.wake.notify_one();

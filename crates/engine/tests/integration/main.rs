@@ -6,5 +6,6 @@ mod world;
 mod import;
 mod import_order;
 mod ingest;
+mod events;
 mod schedule;
 mod work;

@@ -115,7 +115,7 @@ async fn a_host_that_does_not_answer_is_tried_again_and_not_at_every_turn() {
     let asset = world.asset("192.0.2.1").await;
     world.engine.note_try(asset.id).await.unwrap();
     let mut tx = world.engine.db.begin().await.unwrap();
-    store::asset::record_error(&mut tx, asset.id, "no answer").await.unwrap();
+    store::asset::record_error(&mut tx, asset.id, "no answer", world.engine.now()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(world.due().await, Vec::<String>::new());
     world.wait(1);

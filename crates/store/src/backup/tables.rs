@@ -1,6 +1,6 @@
 //! Every table and column of the schema, in an order in which rows may be written: what is referred to comes first.
 //!
-//! The change log is left out: its numbers are about one database, and a restored one begins its own.
+//! The change log and the events are left out: their numbers are about one database, and a restored one begins its own.
 
 /// One table.
 #[derive(Debug)]
@@ -412,6 +412,21 @@ pub(super) const TABLES: &[Table] = &[
         key: "id",
         identity: None,
     },
+    Table {
+        name: "webhook",
+        columns: &[
+            ("id", Uuid),
+            ("url", Text),
+            ("kinds", Text),
+            ("sealed_secret", Bytes),
+            ("created_at", Int),
+            ("position", Text),
+            ("delivered_at", Int),
+            ("last_error", Text),
+        ],
+        key: "id",
+        identity: None,
+    },
 ];
 
 impl Table {
@@ -448,7 +463,7 @@ mod tests {
         let db = Db::open(dir.path().join("vigie.db").to_str().unwrap()).await.unwrap();
         let text = "select t.name as table_name, c.name as column_name, c.type as column_type
                     from sqlite_master t join pragma_table_info(t.name) c
-                    where t.type = 'table' and t.name not in ('schema_version', 'asset_change', 'change_head')
+                    where t.type = 'table' and t.name not in ('schema_version', 'asset_change', 'change_head', 'event')
                     order by t.rowid, c.cid";
         let mut found = Vec::new();
         for row in query_built("read the schema", text.to_owned()).all(&db).await.unwrap() {

@@ -4,14 +4,17 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use domain::component::Component;
-use domain::finding::{Change, Detection, Episode, Finding};
+use domain::event::EventKind;
+use domain::finding::{Change, Detection, Episode, Evidence, Fact, Finding, State};
 use domain::ids::AssetId;
 use domain::verdict::Match;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::{Recording, Save};
 use crate::db::Tx;
 use crate::error::StoreError;
+use crate::outbox::NewEvent;
 use crate::sql::{Value, insert_rows, json, query, word};
 use crate::{codec, intern};
 
@@ -162,6 +165,9 @@ async fn save_events(
         let seq = latest.entry(*key).or_default();
         for (evidence, change) in save.evidence.iter().filter(|(_, change)| *change != Change::None) {
             *seq += 1;
+            if *change == Change::Moved {
+                tx.tell(told(save.finding, evidence, *seq == 1, recording));
+            }
             rows.push(vec![
                 asset.into(),
                 package.into(),
@@ -185,6 +191,31 @@ async fn save_events(
         rows,
     )
     .await
+}
+
+/// What is told of a finding that has moved, and why.
+#[derive(Serialize)]
+struct Told<'a> {
+    state: &'static str,
+    observed_at: Timestamp,
+    evidence: &'a Fact,
+    because: &'a str,
+}
+
+fn told(finding: &Finding, evidence: &Evidence, is_first: bool, recording: Recording<'_>) -> NewEvent {
+    let Evidence { observed_at, fact } = evidence;
+    let begins = || finding.episodes.iter().skip(1).any(|episode| episode.detected_at == *observed_at);
+    let (kind, state) = match fact {
+        Fact::Detected { .. } if is_first => (EventKind::FindingOpened, State::Open),
+        Fact::Detected { .. } if begins() => (EventKind::FindingBack, State::Open),
+        Fact::Detected { .. } | Fact::VerificationTimedOut => (EventKind::FindingMoved, State::Open),
+        Fact::RestartNeeded { .. } | Fact::FixClaimed => (EventKind::FindingMoved, State::Pending),
+        Fact::Unseen => (EventKind::FindingMoved, State::Stale),
+        Fact::Absent { .. } => (EventKind::FindingEnded, State::Fixed),
+        Fact::Ended { .. } => (EventKind::FindingEnded, State::Closed),
+    };
+    let told = Told { state: state.as_str(), observed_at: *observed_at, evidence: fact, because: recording.cause };
+    NewEvent::new(recording.at, kind).of_asset(finding.key.asset).of_finding(finding.key.id()).saying(&told)
 }
 
 /// The number of the latest event of each finding that has any.

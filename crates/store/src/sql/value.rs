@@ -119,6 +119,12 @@ impl From<Option<RecordId>> for Value {
     }
 }
 
+impl From<Option<Uuid>> for Value {
+    fn from(value: Option<Uuid>) -> Self {
+        Self::Uuid(value)
+    }
+}
+
 impl From<Timestamp> for Value {
     fn from(value: Timestamp) -> Self {
         Self::Int(Some(value.as_millisecond()))

@@ -83,7 +83,7 @@ async fn small_changes_touch_nothing_else(db: &Db) {
     let mut tx = db.begin().await.unwrap();
     asset::set_tags(&mut tx, asset.id, &["a".to_owned(), "b".to_owned()]).await.unwrap();
     asset::set_way(&mut tx, asset.id, None).await.unwrap();
-    asset::record_error(&mut tx, asset.id, "refused").await.unwrap();
+    asset::record_error(&mut tx, asset.id, "refused", at(1)).await.unwrap();
     asset::set_services(&mut tx, asset.id, std::slice::from_ref(&service), at(4)).await.unwrap();
     tx.commit().await.unwrap();
     asset.tags = vec!["a".to_owned(), "b".to_owned()];

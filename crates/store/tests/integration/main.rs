@@ -26,3 +26,4 @@ mod backup;
 mod migrate_to;
 mod upgrade;
 mod change;
+mod outbox;

@@ -71,6 +71,8 @@ async fn a_record_learns_only_when(db: &Db) {
 /// Undoes the migration that brought records.
 const OLD: &str = "
     delete from schema_version where version >= 8;
+    drop table webhook;
+    drop table event;
     drop table finding_alias;
     drop table identity_case;
     drop table record_link;
