@@ -14,6 +14,7 @@ pub mod credential;
 pub mod remediation;
 pub mod job;
 pub mod import;
+pub mod event;
 pub mod node;
 pub mod session;
 pub mod status;

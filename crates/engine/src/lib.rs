@@ -19,6 +19,7 @@ pub mod work;
 pub mod identify;
 mod read_model;
 pub mod views;
+pub mod events;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use domain::ids::SessionId;
+use domain::ids::{AssetId, SessionId};
 use domain::node::Node;
 use engine::Visible;
 use jiff::{SignedDuration, Timestamp};
@@ -40,6 +40,13 @@ impl Principal {
     pub(crate) const fn visible(&self) -> Visible {
         match self.role {
             Role::Administrator => Visible::All,
+        }
+    }
+
+    /// Whether the reader may hear of something about this asset; `None`: about the whole installation.
+    pub(crate) const fn may_see(&self, _: Option<AssetId>) -> bool {
+        match self.role {
+            Role::Administrator => true,
         }
     }
 
@@ -97,6 +104,12 @@ impl<S: Send + Sync> FromRequestParts<S> for NodePrincipal {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         parts.extensions.get::<Self>().cloned().ok_or_else(ApiError::unknown_node)
     }
+}
+
+/// Whether somebody who was let in once would be let in now: for answers that go on.
+pub(crate) async fn is_admitted(state: &State, principal: &Principal) -> Result<bool, StoreError> {
+    let engine = state.engine();
+    store::session::is_live(&engine.db, principal.session, engine.now()).await
 }
 
 async fn admit(state: &State, headers: &HeaderMap) -> Result<Principal, ApiError> {

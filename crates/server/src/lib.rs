@@ -28,6 +28,7 @@ mod api {
     pub(crate) mod job;
     pub(crate) mod identity;
     pub(crate) mod import;
+    pub(crate) mod event;
     pub(crate) mod node;
 }
 
@@ -44,6 +45,7 @@ pub use router::router;
 pub use serve::serve;
 pub use tls::Tls;
 
+use api::event::Streams;
 use auth::Throttle;
 
 /// What handlers share.
@@ -59,6 +61,7 @@ struct Shared {
     throttle: Throttle,
     /// Password hashing takes 19 MB each: a flood of sign-ins may not take the machine's memory.
     hashing: Arc<Semaphore>,
+    streams: Streams,
 }
 
 /// Passwords hashed at once.
@@ -80,7 +83,12 @@ impl State {
             lease,
             throttle: Throttle::default(),
             hashing: Arc::new(Semaphore::new(HASHING_MAX)),
+            streams: Streams::default(),
         }))
+    }
+
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.0.streams
     }
 
     pub(crate) fn engine(&self) -> &Engine {

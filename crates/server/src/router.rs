@@ -84,6 +84,7 @@ pub(crate) fn closed() -> OpenApiRouter<State> {
         .routes(routes!(api::feed::list_feeds))
         .routes(routes!(api::remediation::list_actions))
         .routes(routes!(api::remediation::list_runs))
+        .routes(routes!(api::event::follow_events))
         .routes(routes!(api::job::list_jobs))
         .routes(routes!(api::job::get_job))
         .routes(routes!(api::job::cancel_job))

@@ -36,7 +36,7 @@ pub async fn serve(
     state: State,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let router = router(state);
+    let router = router(state.clone());
     let mut http = Builder::new(TokioExecutor::new()).http1_only();
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
     let connections = GracefulShutdown::new();
@@ -79,6 +79,7 @@ pub async fn serve(
         });
     }
     drop(listener);
+    state.streams().stop();
     if tokio::time::timeout(STOP_TIME_MAX, connections.shutdown()).await.is_err() {
         tracing::warn!("some requests were still being answered when Vigie stopped");
     }

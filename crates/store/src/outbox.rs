@@ -182,6 +182,11 @@ pub(crate) async fn append(tx: &mut Tx, last: i64, events: Vec<NewEvent>) -> Res
 const EPOCH_CHARS: usize = 12;
 
 impl Position {
+    /// Whether there is something between this and the end: also where the end is another database's.
+    pub fn is_before(&self, end: &Self) -> bool {
+        self.epoch != end.epoch || self.seq < end.seq
+    }
+
     /// Before the first event of a database that has told none yet.
     fn beginning() -> Self {
         Self { epoch: "0".repeat(EPOCH_CHARS), seq: 0 }

@@ -65,6 +65,12 @@ pub async fn find<'a>(
     found.as_ref().map(from_row).transpose()
 }
 
+/// Whether a session goes on still.
+pub async fn is_live<'a>(on: impl Into<On<'a>>, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {
+    let text = "select 1 as one from session where id = $1 and expires_at > $2";
+    Ok(query("look at the session", text).bind(id).bind(now).optional(on).await?.is_some())
+}
+
 /// Moves the end of a session.
 pub async fn extend(tx: &mut Tx, id: SessionId, expires_at: Timestamp) -> Result<(), StoreError> {
     let text = "update session set expires_at = $1 where id = $2";

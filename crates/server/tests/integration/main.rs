@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod app;
+mod events;
 mod gate;
 mod identity;
 mod imports;
