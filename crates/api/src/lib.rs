@@ -15,6 +15,7 @@ pub mod remediation;
 pub mod job;
 pub mod import;
 pub mod event;
+pub mod webhook;
 pub mod node;
 pub mod session;
 pub mod status;

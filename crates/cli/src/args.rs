@@ -2,6 +2,7 @@
 
 mod asset;
 mod listing;
+mod webhook;
 mod work;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 
 pub(crate) use asset::Asset;
 pub(crate) use listing::{Findings, ImportArgs};
+pub(crate) use webhook::Webhook;
 pub(crate) use work::{Jobs, JobsList, Keep, Node, NodeCommand, NodeWork};
 
 /// Continuous threat exposure management: find, rank, fix, prove.
@@ -44,6 +46,9 @@ pub(crate) struct Common {
     /// Networks that no discovery, connector or download may send a packet to, separated by commas
     #[arg(long, global = true, value_name = "LIST", value_delimiter = ',', env = "VIGIE_NEVER_TOUCH")]
     pub(crate) never_touch: Vec<ipnet::IpNet>,
+    /// Networks that webhooks may lead into although they are not public, or without TLS, separated by commas
+    #[arg(long, global = true, value_name = "LIST", value_delimiter = ',', env = "VIGIE_ALLOW_DESTINATION")]
+    pub(crate) allow_destination: Vec<ipnet::IpNet>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -103,6 +108,9 @@ pub(crate) enum Command {
     /// Sealed ways to log in
     #[command(subcommand)]
     Credential(Credential),
+    /// Who is told of what happens
+    #[command(subcommand)]
+    Webhook(Webhook),
     /// Keys of SSH servers, pinned at the first connection
     #[command(subcommand)]
     HostKey(HostKey),

@@ -71,7 +71,9 @@ pub(crate) async fn engine(common: &Common) -> anyhow::Result<Engine> {
     let db = Db::open_upgrading(&common.place(), &upgrade).await?.acting_as(&operator());
     let fixed = common.at;
     let clock: Clock = Arc::new(move || fixed.unwrap_or_else(clock));
-    Ok(Engine::new(db, common.data_dir.clone(), never_touch(common), clock))
+    let mut engine = Engine::new(db, common.data_dir.clone(), never_touch(common), clock);
+    engine.destinations.allowed.clone_from(&common.allow_destination);
+    Ok(engine)
 }
 
 /// Says how far an upgrade is, in the log: a terminal sees it, and so does whoever looks at a service that does not answer.

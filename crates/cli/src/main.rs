@@ -21,6 +21,7 @@ mod jobs;
 mod node;
 mod scope;
 mod credential;
+mod webhook;
 mod host_key;
 mod discover;
 mod remediate;
@@ -86,6 +87,7 @@ fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Asset(command) => context::block_on(asset::run(&common, command)),
         Command::Scope(command) => context::block_on(scope::run(&common, command)),
         Command::Credential(command) => context::block_on(credential::run(&common, command)),
+        Command::Webhook(command) => context::block_on(webhook::run(&common, command)),
         Command::HostKey(command) => context::block_on(host_key::run(&common, command)),
         Command::Backup { to } => context::block_on(backup::backup(&common, &to)),
         Command::Audit(command) => context::block_on(audit::run(&common, command)),

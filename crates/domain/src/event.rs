@@ -13,6 +13,12 @@ pub enum EventKind {
     FindingMoved,
     AssetAdded,
     AssetRetired,
+    /// A retired asset was seen again.
+    AssetBack,
+    /// An asset was found to be another one, which has everything from it.
+    AssetMerged,
+    /// One that was found to be another is itself again.
+    AssetSplit,
     /// The asset is unknown until an inspection succeeds. Told when the reason is another one than before.
     InspectionFailed,
     ImportDone,
@@ -23,13 +29,16 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::FindingOpened,
         Self::FindingEnded,
         Self::FindingBack,
         Self::FindingMoved,
         Self::AssetAdded,
         Self::AssetRetired,
+        Self::AssetBack,
+        Self::AssetMerged,
+        Self::AssetSplit,
         Self::InspectionFailed,
         Self::ImportDone,
         Self::KnowledgeActivated,
@@ -44,6 +53,9 @@ impl EventKind {
             Self::FindingMoved => "finding.moved",
             Self::AssetAdded => "asset.added",
             Self::AssetRetired => "asset.retired",
+            Self::AssetBack => "asset.back",
+            Self::AssetMerged => "asset.merged",
+            Self::AssetSplit => "asset.split",
             Self::InspectionFailed => "asset.inspection_failed",
             Self::ImportDone => "import.done",
             Self::KnowledgeActivated => "knowledge.activated",

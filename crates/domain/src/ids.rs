@@ -63,6 +63,8 @@ ids! {
     JobId,
     /// A scanner node in another network.
     NodeId,
+    /// A receiver of events.
+    WebhookId,
     /// A person who may sign in.
     UserId,
     /// A signed-in browser.

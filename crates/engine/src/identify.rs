@@ -239,7 +239,7 @@ impl Engine {
             // It was found to be another before, and is itself again.
             Some(entered) if entered.retired_at.is_some() => {
                 let name = self.free_name(tx, &entered.name).await?;
-                store::asset::part(tx, to, Some(from), &name).await?;
+                store::asset::part(tx, to, Some(from), &name, now).await?;
             }
             Some(_) => {}
             None => {

@@ -327,7 +327,7 @@ impl Engine {
         if whom.asset != asset.id && store::asset::merged_into(&mut *tx, asset.id).await?.is_none() {
             let other = store::asset::get(&mut *tx, whom.asset).await?.map(|other| other.name).unwrap_or_default();
             let reason = format!("its way leads to another machine by now, which is kept as {other}");
-            store::asset::record_error(tx, asset.id, &reason).await?;
+            store::asset::record_error(tx, asset.id, &reason, self.now()).await?;
         }
         Ok(whom)
     }

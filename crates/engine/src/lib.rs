@@ -2,7 +2,8 @@
 //!
 //! Read them in the order of the loop: ingest brings knowledge, discover finds assets, inspect looks inside one, assign
 //! says which scopes hold it, detect moves its findings, prioritize ranks them, mobilize fixes them, and the next
-//! inspection validates; forget ends what ended long ago. [`Engine`] holds what they share; the pure parts take everything as arguments.
+//! inspection validates; forget ends what ended long ago; deliver tells others. [`Engine`] holds what they share; the pure parts take
+//! everything as arguments.
 
 pub mod ingest;
 pub mod discover;
@@ -13,6 +14,7 @@ pub mod detect;
 pub mod prioritize;
 pub mod evaluate;
 pub mod mobilize;
+pub mod deliver;
 pub mod schedule;
 pub mod forget;
 pub mod work;
@@ -31,6 +33,7 @@ use ecosystems::Pool;
 use jiff::Timestamp;
 use knowledge::{Knowledge, Matcher, Matches};
 use outside::NeverTouch;
+use outside::receiver::Destinations;
 use store::outbox::NewEvent;
 use store::{Db, Tx};
 use tokio::sync::Notify;
@@ -66,6 +69,8 @@ pub struct Engine {
     pub db: Db,
     pub data_dir: PathBuf,
     pub never_touch: NeverTouch,
+    /// Where messages may go.
+    pub destinations: Destinations,
     pub clock: Clock,
     /// Tells the workers of this process that there is work.
     pub wake: Notify,
@@ -102,7 +107,8 @@ impl Engine {
     pub fn new(db: Db, data_dir: PathBuf, never_touch: NeverTouch, clock: Clock) -> Self {
         let (wake, knowledge, components) = (Notify::new(), RwLock::new(None), Mutex::default());
         let lists = ReadModel::default();
-        Self { db, data_dir, never_touch, clock, wake, knowledge, components, lists }
+        let destinations = Destinations { never_touch: never_touch.clone(), ..Destinations::default() };
+        Self { db, data_dir, never_touch, destinations, clock, wake, knowledge, components, lists }
     }
 
     pub fn now(&self) -> Timestamp {

@@ -111,6 +111,10 @@ impl Worker {
             schedule::enqueue_due(&mut tx, now).await?;
             tx.commit().await?;
         }
+        if let Err(error) = self.engine.enqueue_deliveries().await {
+            // Nothing is lost by it: the webhooks stay behind.
+            warn!("webhooks could not be looked at: {}", crate::with_causes(&error));
+        }
         while queue::next_at(db, "").await?.is_some_and(|next| next <= self.engine.now()) {
             let Some((verb, seat, lease)) = self.claim().await? else { break };
             let (worker, stopped) = (Arc::clone(self), stopped.clone());
@@ -216,6 +220,9 @@ impl Engine {
             store::asset::record_error(&mut tx, asset, &reason, self.now()).await?;
         }
         let failed = queue::fail(&mut tx, lease, &reason, self.now()).await?;
+        if verb == Verb::Deliver {
+            self.note_undelivered(&mut tx, lease, error, failed == Failed::Dead).await?;
+        }
         tx.commit().await?;
         let (kind, key) = (&lease.kind, &lease.key);
         match failed {

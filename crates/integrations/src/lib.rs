@@ -1,4 +1,5 @@
-//! Other tools: those that Vigie hands work to, and those whose reports it reads.
+//! Other tools: those that Vigie hands work to, those whose reports it reads, and those that it tells.
 
 pub mod patching;
 pub mod reports;
+pub mod messages;

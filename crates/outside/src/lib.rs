@@ -9,10 +9,11 @@ pub mod image;
 pub mod mirror;
 pub mod never_touch;
 pub mod peer;
+pub mod receiver;
 pub mod source;
 pub mod unpack;
 
-pub use http::guard::NotPublic;
+pub use http::guard::{NotPublic, Refused};
 pub use http::{Client, ClientOptions};
 pub use mirror::Mirror;
 pub use never_touch::NeverTouch;

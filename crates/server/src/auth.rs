@@ -181,6 +181,11 @@ pub fn random_token() -> SecretString {
     SecretString::from(hex::encode(bytes))
 }
 
+/// What a webhook's messages are signed with.
+pub fn webhook_secret() -> SecretString {
+    engine::deliver::secret(&rand::rng().random())
+}
+
 fn valid_name(name: &str) -> Result<String, ApiError> {
     let name = name.trim();
     let legal = !name.is_empty() && name.chars().count() <= NAME_CHARS_MAX && !name.chars().any(char::is_control);

@@ -75,6 +75,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Principal {
     }
 }
 
+/// Somebody who may say where everything goes.
+#[derive(Debug, Clone)]
+pub(crate) struct Administrator(pub(crate) Principal);
+
+impl<S: Send + Sync> FromRequestParts<S> for Administrator {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let principal = Principal::from_request_parts(parts, state).await?;
+        match principal.role {
+            Role::Administrator => Ok(Self(principal)),
+        }
+    }
+}
+
 /// A scanner node that has passed its own gate.
 #[derive(Debug, Clone)]
 pub(crate) struct NodePrincipal(pub(crate) Node);

@@ -29,6 +29,7 @@ mod api {
     pub(crate) mod identity;
     pub(crate) mod import;
     pub(crate) mod event;
+    pub(crate) mod webhook;
     pub(crate) mod node;
 }
 
@@ -39,7 +40,7 @@ use engine::Engine;
 use jiff::SignedDuration;
 use tokio::sync::Semaphore;
 
-pub use auth::{create_setup_token, random_token};
+pub use auth::{create_setup_token, random_token, webhook_secret};
 pub use openapi::openapi;
 pub use router::router;
 pub use serve::serve;

@@ -30,7 +30,7 @@ use crate::router::{closed, nodes, open, slow};
         (name = "scopes", description = "Selected assets and their rules"),
         (name = "credentials", description = "Secrets go in and never come out"),
         (name = "feeds", description = "Where knowledge comes from"),
-        (name = "events", description = "What happens, as it happens"),
+        (name = "events", description = "What happens, as it happens, and who is told of it"),
         (name = "jobs", description = "What waits, what runs, what failed"),
         (name = "node", description = "What scanner nodes ask, with a token of their own"),
         (name = "remediation", description = "What would fix findings, and what was done"),

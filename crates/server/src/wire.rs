@@ -5,6 +5,7 @@ mod identity;
 mod import;
 mod job;
 mod knowledge;
+mod webhook;
 mod written;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ pub use identity::{identity_cases, identity_change, records};
 pub use import::imports;
 pub(crate) use import::reported_by;
 pub use job::job;
+pub use webhook::webhook;
 pub use written::{check_credential, scope_record};
 
 /// A finding of the store, with its life.

@@ -150,6 +150,7 @@ pub async fn merge(tx: &mut Tx, gone: AssetId, into: AssetId, at: Timestamp) -> 
         "update asset set retired_at = coalesce(retired_at, $1), merged_into = $2, merged_tags = $3 where id = $4";
     let query = query("note that the asset is another", text).bind(at).bind(into).bind(json(&news)).bind(gone);
     expect_one(query.execute(tx).await?, gone)?;
+    tx.tell(NewEvent::new(at, EventKind::AssetMerged).of_asset(gone).saying(&serde_json::json!({ "into": into })));
     kept.way = kept.way.or(left.way);
     kept.tags.extend(news);
     kept.tags.sort();
@@ -158,8 +159,16 @@ pub async fn merge(tx: &mut Tx, gone: AssetId, into: AssetId, at: Timestamp) -> 
 
 /// Makes a merged or retired asset itself again. What the one that it was part of took over from it stays with it alone;
 /// where its name was given to another meanwhile, it has a new one.
-pub async fn part(tx: &mut Tx, id: AssetId, from: Option<AssetId>, name: &str) -> Result<(), StoreError> {
+pub async fn part(
+    tx: &mut Tx,
+    id: AssetId,
+    from: Option<AssetId>,
+    name: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     let own = lock(tx, id).await?;
+    let event = NewEvent::new(at, if from.is_some() { EventKind::AssetSplit } else { EventKind::AssetBack });
+    tx.tell(event.of_asset(id).saying(&serde_json::json!({ "from": from })));
     if let Some(from) = from {
         let row = query("read the merged asset", "select merged_tags from asset where id = $1");
         let taken: Vec<String> = row.bind(id).one(&mut *tx).await?.json_opt("merged_tags")?.unwrap_or_default();

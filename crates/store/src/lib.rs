@@ -33,6 +33,7 @@ pub mod node;
 pub mod meta;
 pub mod change;
 pub mod outbox;
+pub mod webhook;
 pub mod audit;
 pub mod backup;
 

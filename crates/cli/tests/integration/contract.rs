@@ -173,7 +173,7 @@ async fn everything_moves_to_postgresql() {
     vigie.expect(0, AT, &["scope", "add", "Production", "--name-pattern", "web*", "--cadence", "1d"]);
     vigie.expect(0, AT, &["asset", "add", "ssh://root@192.0.2.7", "--name", "web01"]);
     let said = vigie.expect(0, AT, &["migrate-to", &postgres.place]);
-    assert!(said.contains("VIGIE_DATABASE=postgres://") && said.contains("asset_identifier"), "{said}");
+    assert!(said.contains("VIGIE_DATABASE=postgres://") && said.contains("record_identifier"), "{said}");
     for args in [["scope", "list"], ["asset", "list"]] {
         let moved = vigie.json(0, AT, &[args.as_slice(), &["--database", &postgres.place]].concat());
         assert_eq!(moved, vigie.json(0, AT, &args));

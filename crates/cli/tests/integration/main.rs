@@ -15,4 +15,5 @@ mod browser;
 mod identity;
 mod image;
 mod import;
+mod webhook;
 mod audit;

@@ -24,6 +24,8 @@ pub enum Verb {
     Forget,
     /// Looks inside one asset.
     Inspect,
+    /// Tells one webhook what has happened.
+    Deliver,
 }
 
 /// How often feeds are asked for news; installations differ by a share of it.
@@ -35,11 +37,14 @@ const REMATCH_SECONDS: u32 = 60 * 60;
 /// How often the clock is looked at.
 const CLOCK_SECONDS: u32 = 60;
 
+/// Webhooks that one node tells at once.
+const DELIVERIES_MAX: usize = 4;
+
 /// How often is looked for what is old enough to be forgotten.
 const FORGET_SECONDS: u32 = 24 * 60 * 60;
 
 impl Verb {
-    pub const ALL: [Self; 5] = [Self::Sync, Self::Rematch, Self::Clock, Self::Forget, Self::Inspect];
+    pub const ALL: [Self; 6] = [Self::Sync, Self::Rematch, Self::Clock, Self::Forget, Self::Inspect, Self::Deliver];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -48,6 +53,7 @@ impl Verb {
             Self::Clock => "clock",
             Self::Forget => "forget",
             Self::Inspect => "inspect",
+            Self::Deliver => "deliver",
         }
     }
 
@@ -60,6 +66,7 @@ impl Verb {
         match self {
             Self::Sync | Self::Rematch | Self::Clock | Self::Forget => 1,
             Self::Inspect => inspections_max,
+            Self::Deliver => DELIVERIES_MAX,
         }
     }
 }
@@ -103,6 +110,7 @@ pub(super) async fn perform(
             info!(asset = asset.name, opened = outcome.opened, ended = outcome.ended, "inspected");
             Ok(())
         }
+        Verb::Deliver => engine.deliver(lease, report).await,
     }
 }
 

@@ -128,7 +128,9 @@ async fn what_ended_long_ago_is_forgotten_and_comes_back_as_new(db: &Db) {
     let change = finding.apply(&evidence);
     assert!(!finding.detection.is_active(), "{finding:?}");
     let save = Save { finding: &finding, matched: None, evidence: &[(evidence, change)] };
-    store::finding::save(&mut tx, save, Recording { at: world.engine.now(), cause: "test", record: None }).await.unwrap();
+    store::finding::save(&mut tx, save, Recording { at: world.engine.now(), cause: "test", record: None })
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     world.wait(24 * 20);
     assert_eq!((forget(9).await, stored().await.len()), (0, 2));

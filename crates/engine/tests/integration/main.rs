@@ -6,6 +6,7 @@ mod world;
 mod import;
 mod import_order;
 mod ingest;
+mod deliver;
 mod events;
 mod schedule;
 mod work;

@@ -28,7 +28,7 @@ impl Sources for Endless {
 }
 
 /// No source of feeds.
-struct Nowhere;
+pub(crate) struct Nowhere;
 
 impl Sources for Nowhere {
     fn choose(&self) -> BoxFuture<'_, anyhow::Result<Source>> {
@@ -79,7 +79,7 @@ async fn jobs(db: &Db, verb: Verb) -> Vec<Job> {
 }
 
 /// Waits until something is so.
-async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+pub(crate) async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
     let looking = async {
         while !is_so().await {
             tokio::time::sleep(Duration::from_millis(20)).await;

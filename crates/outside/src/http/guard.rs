@@ -9,6 +9,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{ClientBuilder, Url};
 
 use crate::never_touch::{Forbidden, NeverTouch};
+use crate::receiver::Destinations;
 
 /// Gives a client the never-touch ranges: names that lead into one are not resolved. Addresses are up to [`touch`], since no
 /// resolver sees them.
@@ -23,6 +24,24 @@ pub(crate) fn guarded_against(
     strangers: &Strangers,
 ) -> ClientBuilder {
     builder.dns_resolver(Arc::new(GuardedNames { never_touch: never_touch.clone(), strangers: strangers.clone() }))
+}
+
+/// Gives a client the addresses that messages may go to; `plain`: without TLS.
+pub(crate) fn to_destinations(builder: ClientBuilder, destinations: &Destinations, plain: bool) -> ClientBuilder {
+    builder.dns_resolver(Arc::new(DestinationNames { destinations: destinations.clone(), plain }))
+}
+
+/// No message goes to this address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error(transparent)]
+    NeverTouch(#[from] Forbidden),
+    #[error(
+        "the receiver has the address {0}, which is not public: if it is meant to, name it with --allow-destination"
+    )]
+    NotPublic(IpAddr),
+    #[error("the receiver has the address {0}: without TLS, messages go only where --allow-destination says")]
+    Plain(IpAddr),
 }
 
 /// The address is one of the operator's own network, or of this machine.
@@ -77,7 +96,7 @@ fn plain_host(host: &str) -> &str {
 }
 
 /// Refuses addresses that lead to this machine, or into a network that is not everybody's.
-fn check_public(address: IpAddr) -> Result<(), NotPublic> {
+pub(crate) fn check_public(address: IpAddr) -> Result<(), NotPublic> {
     let is_public = match address.to_canonical() {
         IpAddr::V4(v4) => is_public_v4(v4),
         IpAddr::V6(v6) => is_public_v6(v6),
@@ -157,6 +176,23 @@ impl Resolve for GuardedNames {
                     check_public(address.ip())?;
                 }
             }
+            let addresses: Addrs = Box::new(addresses.into_iter());
+            Ok(addresses)
+        })
+    }
+}
+
+struct DestinationNames {
+    destinations: Destinations,
+    plain: bool,
+}
+
+impl Resolve for DestinationNames {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (destinations, plain) = (self.destinations.clone(), self.plain);
+        Box::pin(async move {
+            let addresses: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            addresses.iter().try_for_each(|address| destinations.check(address.ip(), plain))?;
             let addresses: Addrs = Box::new(addresses.into_iter());
             Ok(addresses)
         })

@@ -16,3 +16,4 @@ mod refusals;
 mod served;
 mod session;
 mod views;
+mod webhooks;

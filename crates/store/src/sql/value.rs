@@ -2,6 +2,7 @@
 
 use domain::ids::{
     AssetId, CredentialId, FindingId, InspectionId, JobId, NodeId, RecordId, RunId, ScopeId, SessionId, UserId,
+    WebhookId,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -147,7 +148,20 @@ macro_rules! ids {
     )+};
 }
 
-ids!(AssetId, CredentialId, FindingId, InspectionId, JobId, NodeId, RecordId, RunId, ScopeId, SessionId, UserId);
+ids!(
+    AssetId,
+    CredentialId,
+    FindingId,
+    InspectionId,
+    JobId,
+    NodeId,
+    RecordId,
+    RunId,
+    ScopeId,
+    SessionId,
+    UserId,
+    WebhookId
+);
 
 #[cfg(test)]
 mod tests {

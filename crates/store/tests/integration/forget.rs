@@ -18,6 +18,7 @@ contract!(
 async fn read(db: &Db, asset: AssetId, hour: i64, inventory: &Inventory) -> InspectionId {
     let unknown = [undecided(&format!("reading {hour}"))];
     let new = NewInspection {
+        record: None,
         asset,
         inventory,
         undecided: &unknown,

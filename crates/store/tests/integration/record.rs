@@ -73,6 +73,7 @@ const OLD: &str = "
     delete from schema_version where version >= 8;
     drop table webhook;
     drop table event;
+    alter table change_head drop column event_seq;
     drop table finding_alias;
     drop table identity_case;
     drop table record_link;
@@ -250,7 +251,7 @@ async fn an_asset_that_was_another_is_itself_again(db: &Db) {
     assert_eq!(asset::get(db, b.id).await.unwrap().unwrap().retired_at, Some(at(9)));
 
     let mut tx = db.begin().await.unwrap();
-    asset::part(&mut tx, b.id, Some(a.id), "db.example").await.unwrap();
+    asset::part(&mut tx, b.id, Some(a.id), "db.example", at(10)).await.unwrap();
     tx.commit().await.unwrap();
     let (kept, own) = (asset::get(db, a.id).await.unwrap().unwrap(), asset::get(db, b.id).await.unwrap().unwrap());
     assert_eq!((kept.way, kept.tags), (None, vec!["web".to_owned()]));
