@@ -77,7 +77,7 @@ impl Engine {
         let mut asset = store::asset::lock(tx, id).await?;
         if asset.retired_at.take().is_some() {
             asset.name = self.free_name(tx, &asset.name).await?;
-            store::asset::part(tx, id, None, &asset.name, self.now()).await?;
+            store::asset::reinstate(tx, id, &asset.name, self.now()).await?;
             tx.note(Note::new(self.now(), "asset.reinstate", id).after(&asset));
         }
         Ok(asset)

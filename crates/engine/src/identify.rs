@@ -236,10 +236,13 @@ impl Engine {
         let proofs: Vec<_> = members.iter().filter_map(|member| member.joined_by.as_ref()).collect();
         let told = json!({ "from": from, "to": to, "records": records, "because": proofs });
         match store::asset::get(&mut *tx, to).await? {
-            // It was found to be another before, and is itself again.
             Some(entered) if entered.retired_at.is_some() => {
                 let name = self.free_name(tx, &entered.name).await?;
-                store::asset::part(tx, to, Some(from), &name, now).await?;
+                // It was found to be another before, and is itself again; or it had gone, and is there after all.
+                match store::asset::merged_into(&mut *tx, to).await? {
+                    Some(_) => store::asset::part(tx, to, from, &name, now).await?,
+                    None => store::asset::reinstate(tx, to, &name, now).await?,
+                }
             }
             Some(_) => {}
             None => {

@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{StatusCode, Url};
 
 use crate::http::guard::{self, Refused};
 use crate::http::{ClientOptions, builder, with_causes};
@@ -94,7 +94,7 @@ impl Receiver {
         }
         match request.send().await.map(|response| response.status()) {
             Ok(status) if status.is_success() => Ok(()),
-            Ok(status) => Err(ReceiverError::Status { host, status: status_number(status) }),
+            Ok(status) => Err(ReceiverError::Status { host, status: status.as_u16() }),
             Err(error) => Err(match guard::caused_by::<Refused>(&error) {
                 Some(refused) => refused.into(),
                 None => ReceiverError::NoAnswer { host, reason: with_causes(&error.without_url()) },
@@ -116,10 +116,6 @@ impl Destinations {
         }
         guard::check_public(address).map_err(|_| Refused::NotPublic(address))
     }
-}
-
-fn status_number(status: StatusCode) -> u16 {
-    status.as_u16()
 }
 
 #[cfg(test)]

@@ -135,11 +135,12 @@ pub async fn retire(tx: &mut Tx, id: AssetId, at: Timestamp) -> Result<(), Store
     Ok(())
 }
 
-/// Brings a retired asset back. Its name must be free.
-pub async fn reinstate(tx: &mut Tx, id: AssetId) -> Result<(), StoreError> {
+/// Brings a retired asset back, by a name that must be free.
+pub async fn reinstate(tx: &mut Tx, id: AssetId, name: &str, at: Timestamp) -> Result<(), StoreError> {
     tx.touched.asset(id);
-    let text = "update asset set retired_at = null where id = $1";
-    expect_one(query("reinstate the asset", text).bind(id).execute(tx).await?, id)
+    tx.tell(NewEvent::new(at, EventKind::AssetBack).of_asset(id));
+    let text = "update asset set retired_at = null, name = $1 where id = $2";
+    expect_one(query("reinstate the asset", text).bind(name).bind(id).execute(tx).await?, id)
 }
 
 /// Notes that an asset was found to be another one, which takes over how to look inside where it does not know, and the tags.
@@ -157,29 +158,19 @@ pub async fn merge(tx: &mut Tx, gone: AssetId, into: AssetId, at: Timestamp) -> 
     update(tx, &kept).await
 }
 
-/// Makes a merged or retired asset itself again. What the one that it was part of took over from it stays with it alone;
-/// where its name was given to another meanwhile, it has a new one.
-pub async fn part(
-    tx: &mut Tx,
-    id: AssetId,
-    from: Option<AssetId>,
-    name: &str,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    let own = lock(tx, id).await?;
-    let event = NewEvent::new(at, if from.is_some() { EventKind::AssetSplit } else { EventKind::AssetBack });
-    tx.tell(event.of_asset(id).saying(&serde_json::json!({ "from": from })));
-    if let Some(from) = from {
-        let row = query("read the merged asset", "select merged_tags from asset where id = $1");
-        let taken: Vec<String> = row.bind(id).one(&mut *tx).await?.json_opt("merged_tags")?.unwrap_or_default();
-        let mut other = lock(tx, from).await?;
-        other.tags.retain(|tag| !taken.contains(tag));
-        if other.way == own.way {
-            other.way = None;
-        }
-        update(tx, &other).await?;
+/// Makes a merged asset itself again, by a name that must be free. What the one that it was part of took over from it stays
+/// with it alone.
+pub async fn part(tx: &mut Tx, id: AssetId, from: AssetId, name: &str, at: Timestamp) -> Result<(), StoreError> {
+    let (own, mut other) = (lock(tx, id).await?, lock(tx, from).await?);
+    let row = query("read the merged asset", "select merged_tags from asset where id = $1");
+    let taken: Vec<String> = row.bind(id).one(&mut *tx).await?.json_opt("merged_tags")?.unwrap_or_default();
+    other.tags.retain(|tag| !taken.contains(tag));
+    if other.way == own.way {
+        other.way = None;
     }
+    update(tx, &other).await?;
     tx.touched.asset(id);
+    tx.tell(NewEvent::new(at, EventKind::AssetSplit).of_asset(id).saying(&serde_json::json!({ "from": from })));
     let text = "update asset set retired_at = null, merged_into = null, merged_tags = null, name = $1 where id = $2";
     expect_one(query("make the asset itself again", text).bind(name).bind(id).execute(tx).await?, id)
 }

@@ -23,6 +23,7 @@ use crate::sql::{Row, json, query};
 
 mod forget;
 
+pub(crate) use forget::spare_parts;
 pub use forget::{forget, outdated};
 
 /// What to record of one reading.

@@ -50,16 +50,22 @@ pub async fn forget(tx: &mut Tx, asset: AssetId, before: Timestamp, limit: usize
     let forgotten =
         query("forget old inspections", text).bind(before).bind(asset).bind(limit).execute(&mut *tx).await?;
     if forgotten > 0 {
-        query(
-            "forget parts of old inspections",
-            "delete from inspection_part where asset_id = $1 and digest not in (
-                 select components from inspection where asset_id = $1 and components is not null
-                 union select facts from inspection where asset_id = $1
-                 union select undecided from inspection where asset_id = $1)",
-        )
-        .bind(asset)
-        .execute(tx)
-        .await?;
+        spare_parts(tx, asset).await?;
     }
     Ok(forgotten)
+}
+
+/// Forgets the parts of an asset's inspections that none of them refers to any more.
+pub(crate) async fn spare_parts(tx: &mut Tx, asset: AssetId) -> Result<(), StoreError> {
+    query(
+        "forget parts of old inspections",
+        "delete from inspection_part where asset_id = $1 and digest not in (
+             select components from inspection where asset_id = $1 and components is not null
+             union select facts from inspection where asset_id = $1
+             union select undecided from inspection where asset_id = $1)",
+    )
+    .bind(asset)
+    .execute(tx)
+    .await?;
+    Ok(())
 }

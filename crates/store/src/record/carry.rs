@@ -4,8 +4,8 @@ use domain::ids::{AssetId, RecordId};
 
 use crate::db::Tx;
 use crate::error::StoreError;
-use crate::finding;
 use crate::sql::query;
+use crate::{finding, inspection};
 
 /// What goes with a record, statement by statement. Each takes the new asset, the old one and the record. What refers to a
 /// row is moved between its copy and its end. Remediation runs stay: they are what was done under the other name.
@@ -56,13 +56,6 @@ const STEPS: &[(&str, &str)] = &[
     ("move records", "update record set asset_id = $1 where asset_id = $2 and id = $3"),
 ];
 
-/// Parts that no inspection refers to any more.
-const SPARE: &str = "delete from inspection_part where asset_id = $1 and digest not in (
-    select components from inspection where asset_id = $1 and components is not null
-    union select facts from inspection where asset_id = $1
-    union select undecided from inspection where asset_id = $1
-)";
-
 /// Takes records of `from`, and what it has from them, to `to`. Both must be locked. What `to` has already under the same
 /// name, such as a report of the same scope, stays where it is.
 pub async fn carry(tx: &mut Tx, records: &[RecordId], from: AssetId, to: AssetId) -> Result<(), StoreError> {
@@ -72,7 +65,7 @@ pub async fn carry(tx: &mut Tx, records: &[RecordId], from: AssetId, to: AssetId
             query(doing, text).bind(to).bind(from).bind(record.uuid()).execute(tx).await?;
         }
     }
-    query("remove spare parts of inspections", SPARE).bind(from).execute(tx).await?;
+    inspection::spare_parts(tx, from).await?;
     for (old, new) in moved {
         query("move results of reports", "update report_entry set finding = $1 where finding = $2")
             .bind(new.to_string())

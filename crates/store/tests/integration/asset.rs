@@ -50,7 +50,7 @@ async fn names_are_unique_among_the_living(db: &Db) {
     assert_eq!(asset::get(db, first.id).await.unwrap().unwrap().retired_at, Some(at(5)));
 
     let mut tx = db.begin().await.unwrap();
-    let taken = asset::reinstate(&mut tx, first.id).await.unwrap_err();
+    let taken = asset::reinstate(&mut tx, first.id, &first.name, at(6)).await.unwrap_err();
     assert!(matches!(taken, StoreError::Taken { .. }), "{taken}");
 }
 

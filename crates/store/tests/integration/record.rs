@@ -251,7 +251,7 @@ async fn an_asset_that_was_another_is_itself_again(db: &Db) {
     assert_eq!(asset::get(db, b.id).await.unwrap().unwrap().retired_at, Some(at(9)));
 
     let mut tx = db.begin().await.unwrap();
-    asset::part(&mut tx, b.id, Some(a.id), "db.example", at(10)).await.unwrap();
+    asset::part(&mut tx, b.id, a.id, "db.example", at(10)).await.unwrap();
     tx.commit().await.unwrap();
     let (kept, own) = (asset::get(db, a.id).await.unwrap().unwrap(), asset::get(db, b.id).await.unwrap().unwrap());
     assert_eq!((kept.way, kept.tags), (None, vec!["web".to_owned()]));

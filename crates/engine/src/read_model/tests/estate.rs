@@ -165,7 +165,9 @@ impl World {
         let now = self.engine.now();
         let mut tx = self.engine.db.begin().await.unwrap();
         match self.below(5) {
-            0 if asset.retired_at.is_some() => store::asset::reinstate(&mut tx, asset.id).await.unwrap(),
+            0 if asset.retired_at.is_some() => {
+                store::asset::reinstate(&mut tx, asset.id, &asset.name, now).await.unwrap();
+            }
             0 | 1 => store::asset::retire(&mut tx, asset.id, now).await.unwrap(),
             2 => store::asset::set_tags(&mut tx, asset.id, &["web".to_owned()]).await.unwrap(),
             3 => store::asset::record_error(&mut tx, asset.id, "no answer", asset.last_seen_at).await.unwrap(),
