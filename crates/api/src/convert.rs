@@ -197,7 +197,7 @@ fn is_reached(day: jiff::civil::Date, at: Timestamp) -> bool {
 }
 
 /// The word that the domain's own serialisation uses.
-fn word(value: &impl Serialize) -> String {
+pub fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         other => format!("{other:?}"),

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use outside::receiver::Receiver;
 use store::audit::Note;
 use store::outbox::{self, Position};
-use store::queue::{self, JobState, Lease, Listing, NewJob, SCHEDULED_PRIORITY};
+use store::queue::{self, JobState, Lease, Listing, NewJob};
 use store::seal::MasterKey;
 use store::webhook::{self, Webhook};
 use store::{SecretString, Tx};
@@ -126,17 +126,7 @@ impl Engine {
         }
         let (now, mut tx) = (self.now(), self.db.begin().await?);
         for webhook in &behind {
-            let job = NewJob {
-                kind: Verb::Deliver.as_str().to_owned(),
-                key: webhook.id.to_string(),
-                payload: serde_json::Value::Null,
-                priority: SCHEDULED_PRIORITY,
-                run_at: now,
-                attempts_max: ATTEMPTS_MAX,
-                lane: String::new(),
-                segment: String::new(),
-                asked_by: String::new(),
-            };
+            let job = NewJob::scheduled(Verb::Deliver.as_str(), webhook.id.to_string(), ATTEMPTS_MAX, now);
             queue::enqueue(&mut tx, &job, now).await?;
         }
         tx.commit().await?;

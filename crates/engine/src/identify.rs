@@ -17,10 +17,14 @@ use jiff::Timestamp;
 use serde_json::json;
 use store::Tx;
 use store::audit::Note;
+use store::record::OpenCase;
 
 use crate::discover::blank;
 use crate::{Engine, Invalid};
 use around::Around;
+
+/// Questions in one answer.
+const CASES_MAX: usize = 500;
 
 /// What a source says of one thing.
 #[derive(Debug, Clone)]
@@ -141,6 +145,14 @@ impl Engine {
         store::record::link(tx, first, second, true).await?;
         let around = Around::of(tx, [first, second], None).await?;
         self.settle(tx, &around, None).await
+    }
+
+    /// The oldest open questions about assets, with the assets that they are about.
+    pub async fn cases(&self) -> anyhow::Result<(Vec<OpenCase>, Vec<Asset>)> {
+        let cases = store::record::cases(&self.db, CASES_MAX).await?;
+        let ids: Vec<AssetId> = cases.iter().flat_map(|open| [open.case.a, open.case.b]).collect();
+        let assets = store::asset::get_all(&self.db, &ids).await?;
+        Ok((cases, assets))
     }
 
     /// Takes records out of an asset because a person says that they are another one.

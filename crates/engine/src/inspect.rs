@@ -300,12 +300,15 @@ impl Engine {
         inventory: &Inventory,
         at: Timestamp,
     ) -> anyhow::Result<Identified> {
-        let own = self.own_record(tx, asset).await?;
+        let records = store::record::of_asset(&mut *tx, asset.id).await?;
+        let own = match records.iter().find(|assigned| assigned.record.id.uuid() == asset.id.uuid()) {
+            Some(assigned) => assigned.record.id,
+            None => self.own_record(tx, asset).await?,
+        };
         let Some(way) = &asset.way else {
             return Ok(Identified { asset: asset.id, record: own, new: false });
         };
         let to_way = tell::of_way(way);
-        let records = store::record::of_asset(&mut *tx, asset.id).await?;
         let shows = |identifier: &Identifier| {
             records.iter().flat_map(|assigned| &assigned.record.seen).any(|seen| seen.identifier == *identifier)
         };

@@ -107,6 +107,18 @@ pub async fn list<'a>(on: impl Into<On<'a>>, after: Option<AssetId>, limit: usiz
     query.all(on).await?.iter().map(from_row).collect()
 }
 
+/// One page of the assets that a statement selects by an instant in `$1`, after the one in `$2`, up to `$3`.
+pub(crate) async fn selected(
+    on: On<'_>,
+    query: Query,
+    before: Timestamp,
+    after: Option<AssetId>,
+    limit: usize,
+) -> Result<Vec<AssetId>, StoreError> {
+    let rows = query.bind(before).bind(after.map_or(Uuid::nil(), AssetId::uuid)).bind(limit).all(on).await?;
+    rows.iter().map(|row| Ok(AssetId::from_uuid(row.uuid("asset_id")?))).collect()
+}
+
 /// Notes why the latest inspection failed. That it fails as before is no news.
 pub async fn record_error(tx: &mut Tx, id: AssetId, reason: &str, at: Timestamp) -> Result<(), StoreError> {
     let before = lock(tx, id).await?.last_error;

@@ -36,6 +36,23 @@ pub struct NewJob {
     pub asked_by: String,
 }
 
+impl NewJob {
+    /// A job without input that nobody waits for, beside everything else, claimed by servers.
+    pub fn scheduled(kind: &str, key: impl Into<String>, attempts_max: u32, now: Timestamp) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            key: key.into(),
+            payload: serde_json::Value::Null,
+            priority: SCHEDULED_PRIORITY,
+            run_at: now,
+            attempts_max,
+            lane: String::new(),
+            segment: String::new(),
+            asked_by: String::new(),
+        }
+    }
+}
+
 /// What a person waits for comes before what a schedule made.
 pub const PERSON_PRIORITY: i64 = 0;
 pub const SCHEDULED_PRIORITY: i64 = 10;

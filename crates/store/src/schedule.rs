@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::db::{On, Tx};
 use crate::error::StoreError;
-use crate::queue::{NewJob, SCHEDULED_PRIORITY, enqueue};
+use crate::queue::{NewJob, enqueue};
 use crate::sql::{Row, query};
 
 /// Work that comes back.
@@ -69,15 +69,8 @@ pub async fn enqueue_due(tx: &mut Tx, now: Timestamp) -> Result<usize, StoreErro
     for row in &rows {
         let schedule = from_row(row)?;
         let job = NewJob {
-            kind: schedule.kind.clone(),
-            key: schedule.name.clone(),
             payload: schedule.payload.clone(),
-            priority: SCHEDULED_PRIORITY,
-            run_at: now,
-            attempts_max: ATTEMPTS_MAX,
-            lane: String::new(),
-            segment: String::new(),
-            asked_by: String::new(),
+            ..NewJob::scheduled(&schedule.kind, schedule.name.as_str(), ATTEMPTS_MAX, now)
         };
         enqueued += usize::from(enqueue(tx, &job, now).await?.is_some());
         query("set the next instant", "update schedule set next_at = $1 where name = $2")

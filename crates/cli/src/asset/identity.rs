@@ -7,9 +7,6 @@ use engine::identify::Moved;
 use crate::args::Format;
 use crate::{context, output};
 
-/// Questions that are shown.
-const CASES_MAX: usize = 500;
-
 pub(super) async fn records(engine: &Engine, format: Format, name: &str) -> anyhow::Result<()> {
     let asset = context::asset(engine, name).await?;
     let records = server::wire::records(&store::record::of_asset(&engine.db, asset.id).await?);
@@ -50,9 +47,8 @@ pub(super) async fn split(engine: &Engine, format: Format, name: &str, records: 
 }
 
 pub(super) async fn cases(engine: &Engine, format: Format) -> anyhow::Result<()> {
-    let cases = store::record::cases(&engine.db, CASES_MAX).await?;
-    let ids: Vec<AssetId> = cases.iter().flat_map(|open| [open.case.a, open.case.b]).collect();
-    let cases = server::wire::identity_cases(&cases, &store::asset::get_all(&engine.db, &ids).await?);
+    let (cases, assets) = engine.cases().await?;
+    let cases = server::wire::identity_cases(&cases, &assets);
     if format == Format::Json {
         return output::json(&cases);
     }

@@ -7,7 +7,7 @@ use domain::asset::Asset;
 use domain::ids::{AssetId, JobId};
 use jiff::Timestamp;
 use store::Tx;
-use store::queue::{self, JobState, NewJob, PERSON_PRIORITY, SCHEDULED_PRIORITY};
+use store::queue::{self, JobState, NewJob, PERSON_PRIORITY};
 
 use super::Verb;
 use super::remote::segment_of;
@@ -127,15 +127,5 @@ fn inspection(asset: AssetId, now: Timestamp) -> NewJob {
 
 /// A job as a schedule asks for it. Of a verb without input there is one at a time.
 fn of_verb(verb: Verb, now: Timestamp) -> NewJob {
-    NewJob {
-        kind: verb.as_str().to_owned(),
-        key: verb.as_str().to_owned(),
-        payload: serde_json::Value::Null,
-        priority: SCHEDULED_PRIORITY,
-        run_at: now,
-        attempts_max: ATTEMPTS_MAX,
-        lane: String::new(),
-        segment: String::new(),
-        asked_by: String::new(),
-    }
+    NewJob::scheduled(verb.as_str(), verb.as_str(), ATTEMPTS_MAX, now)
 }

@@ -1,7 +1,7 @@
 //! Who assets are: the records behind one, and people's word about them.
 
 use axum::extract::State as Shared;
-use domain::ids::{AssetId, RecordId};
+use domain::ids::RecordId;
 use wire_types::identity::{AssetRecord, IdentityCase, IdentityChange, Merge, Split};
 use wire_types::status::Problem;
 
@@ -10,9 +10,6 @@ use crate::error::ApiError;
 use crate::extract::{Json, Path};
 use crate::gate::Principal;
 use crate::{State, wire};
-
-/// Questions in one answer.
-const CASES_MAX: usize = 500;
 
 /// What each source says of an asset.
 #[utoipa::path(get, path = "/api/v1/assets/{id}/records", params(("id" = String, Path)), tag = "assets",
@@ -72,8 +69,6 @@ pub(crate) async fn list_cases(
     Shared(state): Shared<State>,
     _: Principal,
 ) -> Result<Json<Vec<IdentityCase>>, ApiError> {
-    let db = &state.engine().db;
-    let cases = store::record::cases(db, CASES_MAX).await?;
-    let ids: Vec<AssetId> = cases.iter().flat_map(|open| [open.case.a, open.case.b]).collect();
-    Ok(Json(wire::identity_cases(&cases, &store::asset::get_all(db, &ids).await?)))
+    let (cases, assets) = state.engine().cases().await?;
+    Ok(Json(wire::identity_cases(&cases, &assets)))
 }

@@ -6,8 +6,8 @@ use domain::asset::Asset;
 use domain::identity::Kind;
 use domain::ids::AssetId;
 use engine::identify::Moved;
-use serde::Serialize;
 use store::record::{Assigned, OpenCase};
+use wire_types::convert::word;
 use wire_types::identity::{AssetIdentifier, AssetPair, AssetRecord, IdentityCase, IdentityChange};
 
 /// The records of an asset.
@@ -17,7 +17,7 @@ pub fn records(assigned: &[Assigned]) -> Vec<AssetRecord> {
 
 fn record(Assigned { record, .. }: &Assigned) -> AssetRecord {
     let identifier = |seen: &domain::identity::Seen| AssetIdentifier {
-        kind: word(seen.identifier.kind),
+        kind: word(&seen.identifier.kind),
         scope: seen.identifier.scope.clone(),
         value: seen.identifier.value.clone(),
         first_seen_at: seen.first_seen_at.to_string(),
@@ -25,7 +25,7 @@ fn record(Assigned { record, .. }: &Assigned) -> AssetRecord {
     };
     AssetRecord {
         id: record.id.to_string(),
-        source: word(record.source),
+        source: word(&record.source),
         native_key: record.native_key.trim().to_owned(),
         identifiers: record.seen.iter().map(identifier).collect(),
     }
@@ -44,25 +44,17 @@ pub fn identity_change(moved: &Moved) -> IdentityChange {
 /// Open questions about assets, with the assets that they are about.
 pub fn identity_cases(cases: &[OpenCase], assets: &[Asset]) -> Vec<IdentityCase> {
     let name = |id: AssetId| assets.iter().find(|asset| asset.id == id).map(|asset| asset.name.clone());
-    let words = |kinds: &[Kind]| kinds.iter().map(|kind| word(*kind)).collect();
+    let words = |kinds: &[Kind]| kinds.iter().map(word).collect();
     let case = |OpenCase { case, since }: &OpenCase| IdentityCase {
         a: case.a.to_string(),
         a_name: name(case.a).unwrap_or_default(),
         b: case.b.to_string(),
         b_name: name(case.b).unwrap_or_default(),
-        question: word(case.question),
+        question: word(&case.question),
         agreeing: words(&case.agreeing),
         differing: words(&case.differing),
         bits: i32::try_from(case.centibits).map_or(f64::INFINITY, |centibits| f64::from(centibits) / 100.0),
         since: since.to_string(),
     };
     cases.iter().map(case).collect()
-}
-
-/// An enumeration by the word that it has everywhere.
-fn word<T: Serialize>(value: T) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => String::new(),
-    }
 }

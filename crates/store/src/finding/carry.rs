@@ -153,15 +153,7 @@ impl Side {
         // Without evidence nothing is recorded, so neither when nor why is kept.
         write::save_all(tx, &saves, Recording { at: Timestamp::UNIX_EPOCH, cause: "", record: None }).await?;
         let rows = kept.iter().flat_map(|(place, stored)| self.events(**place, &stored.finding.key)).collect();
-        insert_rows(
-            tx,
-            "move evidence",
-            "insert into finding_event (asset_id, package_id, vulnerability_id, seq, observed_at, recorded_at, change,
-                 fact, cause, record_id) values",
-            "",
-            rows,
-        )
-        .await
+        write::insert_events(tx, rows).await
     }
 
     fn events(&self, place: Place, key: &FindingKey) -> Vec<Vec<Value>> {

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use domain::ids::{AssetId, FindingId};
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use crate::db::{On, Tx};
 use crate::error::StoreError;
@@ -36,9 +35,7 @@ pub async fn with_ended<'a>(
         ended!(),
         " and asset_id > $2 order by asset_id limit $3"
     );
-    let query = query("look for old findings", text).bind(before).bind(after.map_or(Uuid::nil(), AssetId::uuid));
-    let rows = query.bind(limit).all(on).await?;
-    rows.iter().map(|row| Ok(AssetId::from_uuid(row.uuid("asset_id")?))).collect()
+    crate::asset::selected(on.into(), query("look for old findings", text), before, after, limit).await
 }
 
 /// Forgets findings of an asset that ended before an instant, with their evidence, episodes, and what tools reported of

@@ -182,6 +182,11 @@ async fn save_events(
             ]);
         }
     }
+    insert_events(tx, rows).await
+}
+
+/// Writes rows of evidence, in the order of the columns.
+pub(super) async fn insert_events(tx: &mut Tx, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
     insert_rows(
         tx,
         "save evidence",

@@ -5,7 +5,6 @@
 
 use domain::ids::AssetId;
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use crate::db::{On, Tx};
 use crate::error::StoreError;
@@ -33,9 +32,7 @@ pub async fn outdated<'a>(
         outdated!(),
         " and old.asset_id > $2 order by asset_id limit $3"
     );
-    let query = query("look for old inspections", text).bind(before).bind(after.map_or(Uuid::nil(), AssetId::uuid));
-    let rows = query.bind(limit).all(on).await?;
-    rows.iter().map(|row| Ok(AssetId::from_uuid(row.uuid("asset_id")?))).collect()
+    crate::asset::selected(on.into(), query("look for old inspections", text), before, after, limit).await
 }
 
 /// Forgets inspections of an asset that others have taken the place of before an instant, the oldest first, and what they

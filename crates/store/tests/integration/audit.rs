@@ -188,24 +188,34 @@ async fn a_chain_that_was_written_anew_differs_from_the_head_that_was_kept() {
     }
 }
 
+/// Undoes what the step that brought records made, and those after it.
+macro_rules! undo_records {
+    () => {
+        "
+            drop table webhook;
+            drop table event;
+            alter table change_head drop column event_seq;
+            drop table finding_alias;
+            drop table identity_case;
+            drop table record_link;
+            drop table record_identifier;
+            drop table record;
+            drop index asset_merged;
+            alter table asset drop column merged_into;
+            alter table asset drop column merged_tags;
+            alter table sighting drop column record_id;
+            alter table inspection drop column record_id;
+            alter table finding_event drop column record_id;
+            alter table report_scope drop column record_id;"
+    };
+}
+pub(crate) use undo_records;
+
 /// Makes the schema that of step 2 again. Whatever later steps made has to go: it is made again.
-pub(crate) const OLD: &str = "
-    delete from schema_version where version >= 3;
-    drop table webhook;
-    drop table event;
-    drop table finding_alias;
-    drop table identity_case;
-    drop table record_link;
-    drop table record_identifier;
-    drop table record;
-    drop index asset_merged;
-    alter table asset drop column merged_into;
-    alter table asset drop column merged_tags;
-    alter table sighting drop column record_id;
-    alter table inspection drop column record_id;
-    alter table finding_event drop column record_id;
-    alter table report_scope drop column record_id;
-    drop table report_entry;
+pub(crate) const OLD: &str = concat!(
+    "delete from schema_version where version >= 3;",
+    undo_records!(),
+    "drop table report_entry;
     drop table report_scope;
     drop table asset_change;
     drop table change_head;
@@ -225,7 +235,8 @@ pub(crate) const OLD: &str = "
     alter table job drop column progress_text;
     drop table audit_head;
     alter table audit drop column previous;
-    alter table audit drop column hash;";
+    alter table audit drop column hash;"
+);
 
 #[tokio::test]
 async fn entries_from_before_the_chain_are_chained_when_the_schema_is() {

@@ -19,6 +19,17 @@ contract!(
 
 /// Takes evidence in as the engine does: read, apply, save.
 pub(crate) async fn learn(db: &Db, key: &FindingKey, evidence: Evidence, matched: Option<&Match>) -> Finding {
+    learn_as(db, key, evidence, matched, Recording { at: at(500), cause: "test", record: None }).await
+}
+
+/// The same, recorded so.
+pub(crate) async fn learn_as(
+    db: &Db,
+    key: &FindingKey,
+    evidence: Evidence,
+    matched: Option<&Match>,
+    recording: Recording<'_>,
+) -> Finding {
     let mut tx = db.begin().await.unwrap();
     let prior = finding::get(&mut tx, key.id()).await.unwrap();
     let (finding, change) = match prior {
@@ -29,7 +40,7 @@ pub(crate) async fn learn(db: &Db, key: &FindingKey, evidence: Evidence, matched
         None => (Finding::open(key.clone(), &evidence).unwrap(), Change::Moved),
     };
     let save = Save { finding: &finding, matched, evidence: &[(evidence, change)] };
-    finding::save(&mut tx, save, Recording { at: at(500), cause: "test", record: None }).await.unwrap();
+    finding::save(&mut tx, save, recording).await.unwrap();
     tx.commit().await.unwrap();
     finding
 }

@@ -3,18 +3,18 @@
 use std::collections::BTreeSet;
 
 use domain::asset::Sighting;
-use domain::finding::{Change, Detection, Evidence, Finding, FindingKey, FixedCause};
+use domain::finding::{Detection, Evidence, FindingKey, FixedCause};
 use domain::identity::cluster::{Case, Question};
 use domain::identity::{Identifier, Kind, Record, Seen, Source};
 use domain::ids::{AssetId, RecordId};
-use store::finding::{self, Event, Recording, Save, StoredFinding};
+use store::finding::{self, Event, Recording, StoredFinding};
 use store::inspection::{self, NewInspection};
 use store::record::{self, Assigned};
 use store::{Db, asset, sighting};
 use uuid::Uuid;
 
-use crate::audit::{databases, tamper};
-use crate::finding::learn;
+use crate::audit::{databases, tamper, undo_records};
+use crate::finding::{learn, learn_as};
 use crate::sample::{at, detected, insert_asset, inventory, key, matched, undecided, upgraded};
 
 contract!(
@@ -69,27 +69,14 @@ async fn a_record_learns_only_when(db: &Db) {
 }
 
 /// Undoes the migration that brought records.
-const OLD: &str = "
-    delete from schema_version where version >= 8;
-    drop table webhook;
-    drop table event;
-    alter table change_head drop column event_seq;
-    drop table finding_alias;
-    drop table identity_case;
-    drop table record_link;
-    drop table record_identifier;
-    drop table record;
-    drop index asset_merged;
-    alter table asset drop column merged_into;
-    alter table asset drop column merged_tags;
-    alter table sighting drop column record_id;
-    alter table inspection drop column record_id;
-    alter table finding_event drop column record_id;
-    alter table report_scope drop column record_id;
-    insert into asset_identifier (asset_id, kind, value, first_seen_at, last_seen_at)
+const OLD: &str = concat!(
+    "delete from schema_version where version >= 8;",
+    undo_records!(),
+    "insert into asset_identifier (asset_id, kind, value, first_seen_at, last_seen_at)
         select id, 'machine_id', '0123456789abcdef0123456789abcdef', first_seen_at, last_seen_at from asset;
     insert into asset_identifier (asset_id, kind, value, first_seen_at, last_seen_at)
-        select id, 'hostname', 'localhost', first_seen_at, last_seen_at from asset;";
+        select id, 'hostname', 'localhost', first_seen_at, last_seen_at from asset;"
+);
 
 #[tokio::test]
 async fn assets_from_before_have_a_record() {
@@ -140,20 +127,10 @@ async fn inspected(db: &Db, number: u128, record: &Record, hours: [i64; 2]) -> A
 }
 
 async fn told(db: &Db, key: &FindingKey, evidence: Evidence, record: &Record) {
-    let mut tx = db.begin().await.unwrap();
-    let prior = finding::get(&mut tx, key.id()).await.unwrap();
-    let (finding, change) = match prior {
-        Some(StoredFinding { mut finding, .. }) => {
-            let change = finding.apply(&evidence);
-            (finding, change)
-        }
-        None => (Finding::open(key.clone(), &evidence).unwrap(), Change::Moved),
-    };
     let at = evidence.observed_at;
     let matched = matched(key, Some("3.0.11-9"));
-    let save = Save { finding: &finding, matched: Some(&matched), evidence: &[(evidence, change)] };
-    finding::save(&mut tx, save, Recording { at, cause: "test", record: Some(record.id) }).await.unwrap();
-    tx.commit().await.unwrap();
+    let recording = Recording { at, cause: "test", record: Some(record.id) };
+    learn_as(db, key, evidence, Some(&matched), recording).await;
 }
 
 /// Everything that moves.
