@@ -11,6 +11,8 @@ pub enum EventKind {
     FindingBack,
     /// Any other move: pending, stale, open again.
     FindingMoved,
+    /// More findings of one asset moved at once than anybody would read of one by one; how many, it says.
+    AssetFindingsMoved,
     AssetAdded,
     AssetRetired,
     /// A retired asset was seen again.
@@ -29,11 +31,12 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::FindingOpened,
         Self::FindingEnded,
         Self::FindingBack,
         Self::FindingMoved,
+        Self::AssetFindingsMoved,
         Self::AssetAdded,
         Self::AssetRetired,
         Self::AssetBack,
@@ -51,6 +54,7 @@ impl EventKind {
             Self::FindingEnded => "finding.ended",
             Self::FindingBack => "finding.back",
             Self::FindingMoved => "finding.moved",
+            Self::AssetFindingsMoved => "asset.findings_moved",
             Self::AssetAdded => "asset.added",
             Self::AssetRetired => "asset.retired",
             Self::AssetBack => "asset.back",

@@ -23,19 +23,41 @@ pub struct FindingKey {
 }
 
 impl FindingKey {
-    /// The public identifier, the same after every replay: a version 8 UUID over the key's parts.
+    /// The public identifier, the same after every replay: a version 8 UUID that ends as the asset's does, behind what is the
+    /// same on every asset.
     pub fn id(&self) -> FindingId {
-        let package = &self.package;
+        let mut bytes = Defect::of(self).0;
+        bytes[8..].copy_from_slice(&self.asset.uuid().as_bytes()[8..]);
+        FindingId::from_uuid(Uuid::new_v8(bytes))
+    }
+}
+
+/// What a finding is about, on whatever asset: 128 bits over the package and the vulnerability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Defect([u8; 16]);
+
+impl Defect {
+    pub fn of(key: &FindingKey) -> Self {
+        let package = &key.package;
         let parts = [
             package.ecosystem.as_str(),
             &package.release.distribution,
             &package.release.name,
             &package.name,
             &package.place,
-            self.vulnerability.as_str(),
+            key.vulnerability.as_str(),
         ];
-        let hash = Sha256::new_with_prefix(self.asset.uuid().as_bytes());
-        FindingId::from_uuid(Uuid::new_v8(digest::half(hash, &parts)))
+        Self(digest::half(Sha256::new(), &parts))
+    }
+
+    /// All of it, in hexadecimal digits.
+    pub fn digest(self) -> String {
+        Uuid::from_bytes(self.0).simple().to_string()
+    }
+
+    /// What the public id of each of its findings begins with.
+    pub fn code(self) -> i64 {
+        FindingId::from_uuid(Uuid::new_v8(self.0)).code()
     }
 }
 

@@ -70,3 +70,22 @@ ids! {
     /// A signed-in browser.
     SessionId,
 }
+
+impl AssetId {
+    /// The half that the public ids of its findings end with.
+    pub const fn tail(self) -> i64 {
+        FindingId(Uuid::new_v8(*self.0.as_bytes())).tail()
+    }
+}
+
+impl FindingId {
+    /// The first half: what the finding is about.
+    pub const fn code(self) -> i64 {
+        (self.0.as_u128() >> 64) as i64
+    }
+
+    /// The second half: which asset has it.
+    pub const fn tail(self) -> i64 {
+        self.0.as_u128() as i64
+    }
+}

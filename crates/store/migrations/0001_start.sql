@@ -1,4 +1,4 @@
--- One text for SQLite and PostgreSQL. What must differ is written {identity} and filled in by dialect.rs.
+-- One text for SQLite and PostgreSQL. What must differ is written in braces and filled in by dialect.rs.
 -- Instants are milliseconds since 1970 in UTC, JSON is text, identifiers made by us are uuid.
 -- asset_id comes first in every key of what belongs to an asset: it is the distribution key of a sharded installation.
 
@@ -9,6 +9,8 @@ create table meta (
 
 create table asset (
     id uuid primary key,
+    -- Its last eight bytes, which end the public ids of its findings.
+    tail bigint not null,
     name text not null,
     way text,
     identity text not null,
@@ -22,6 +24,7 @@ create table asset (
     retired_at bigint
 );
 create unique index asset_name on asset (name) where retired_at is null;
+create index asset_tail on asset (tail);
 
 create table asset_identifier (
     asset_id uuid not null references asset (id),
@@ -98,64 +101,83 @@ create table inspection (
 );
 create index inspection_observed on inspection (asset_id, observed_at, id);
 
-create table finding (
-    asset_id uuid not null references asset (id),
+-- A defect: one vulnerability in one package, on whatever asset. `code` is the half of a finding's public id that tells it.
+create table defect (
+    id {identity},
+    digest text not null unique,
+    code bigint not null,
     package_id bigint not null references package (id),
-    vulnerability_id bigint not null references vulnerability (id),
-    id uuid not null,
-    state text not null,
-    cause text,
-    since_at bigint,
-    version text not null,
-    fixed_version_seen text,
-    strength text not null,
-    failed_fixes bigint not null,
-    moved_at bigint not null,
-    -- The first episode. Later ones have rows of their own.
-    opened_by text not null,
-    detected_at bigint not null,
-    confirmed_at bigint not null,
-    ended_at bigint,
-    -- The latest match. All null: found without one.
-    match_source text,
-    match_advisory text,
-    match_version text,
-    match_status text,
-    match_urgency text,
-    match_fixed_version text,
-    match_restart_needed boolean,
-    match_places bytea,
-    primary key (asset_id, package_id, vulnerability_id)
+    vulnerability_id bigint not null references vulnerability (id)
 );
-create index finding_id on finding (id);
-create index finding_vulnerability on finding (vulnerability_id, asset_id);
+create index defect_code on defect (code);
+create index defect_vulnerability on defect (vulnerability_id);
+
+-- What a match says. Machines of one estate have mostly the same.
+create table match (
+    id {identity},
+    digest text not null unique,
+    version text not null,
+    source text not null,
+    advisory text not null,
+    status text not null,
+    urgency text not null,
+    fixed_version text,
+    restart_needed boolean not null,
+    confidence text not null,
+    places bytea not null
+);
+
+-- There are millions of the following rows, so they are narrow, refer by number and are not checked against what they refer
+-- to one by one: nothing that they refer to is ever removed before them.
+
+-- When and why something was learnt of an asset's findings, and whose word it is. Null: the asset's own.
+create table recording (
+    asset_id uuid not null,
+    seq bigint not null,
+    at bigint not null,
+    cause text not null,
+    record_id uuid,
+    primary key (asset_id, seq)
+) {by key};
+
+create table finding (
+    asset_id uuid not null,
+    defect_id bigint not null,
+    -- The latest match. Null: found without one.
+    match_id bigint,
+    state text not null,
+    -- Of the first episode. Later ones have rows of their own.
+    detected_at bigint not null,
+    moved_at bigint not null,
+    -- The recording of the first evidence, where the row tells it whole. Zero: all evidence has rows of its own.
+    recording bigint not null,
+    -- JSON of what is not as it mostly is. Empty: nothing.
+    more text not null,
+    primary key (asset_id, defect_id)
+) {by asset finding};
+create index finding_defect on finding (defect_id);
 
 create table episode (
     asset_id uuid not null,
-    package_id bigint not null,
-    vulnerability_id bigint not null,
+    defect_id bigint not null,
     number bigint not null,
     opened_by text not null,
     detected_at bigint not null,
     confirmed_at bigint not null,
     ended_at bigint,
-    primary key (asset_id, package_id, vulnerability_id, number),
-    foreign key (asset_id, package_id, vulnerability_id) references finding (asset_id, package_id, vulnerability_id)
-);
+    primary key (asset_id, defect_id, number)
+) {by key};
 
 create table finding_event (
     asset_id uuid not null,
-    package_id bigint not null,
-    vulnerability_id bigint not null,
+    defect_id bigint not null,
     seq bigint not null,
+    recording bigint not null,
     observed_at bigint not null,
-    recorded_at bigint not null,
     change text not null,
     fact text not null,
-    cause text not null,
-    primary key (asset_id, package_id, vulnerability_id, seq),
-    foreign key (asset_id, package_id, vulnerability_id) references finding (asset_id, package_id, vulnerability_id)
-);
+    primary key (asset_id, defect_id, seq)
+) {by asset finding_event};
 
 create table scope (
     id uuid primary key,

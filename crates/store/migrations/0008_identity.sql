@@ -49,13 +49,11 @@ create index asset_merged on asset (merged_into) where merged_into is not null;
 
 alter table sighting add column record_id uuid;
 alter table inspection add column record_id uuid;
-alter table finding_event add column record_id uuid;
 alter table report_scope add column record_id uuid;
 
 -- Findings whose asset became another have another id; the one that people wrote down leads there.
 create table finding_alias (
     id uuid primary key,
     asset_id uuid not null,
-    package_id bigint not null,
-    vulnerability_id bigint not null
+    defect_id bigint not null
 );

@@ -7,6 +7,7 @@ create table event (
     kind text not null,
     asset_id uuid,
     finding_id uuid,
+    defect_id bigint,
     body text not null
 );
 -- Who is told of events, and up to which.

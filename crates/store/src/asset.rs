@@ -25,9 +25,9 @@ macro_rules! select {
 /// Makes an asset known. Its name must be free.
 pub async fn insert(tx: &mut Tx, asset: &Asset) -> Result<(), StoreError> {
     let text = "insert into asset (name, way, identity, platform, tags, services, first_seen_at, last_seen_at,
-                    last_inspected_at, last_error, retired_at, id)
-                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-    bind(query("add the asset", text), asset).execute(tx).await?;
+                    last_inspected_at, last_error, retired_at, id, tail)
+                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    bind(query("add the asset", text), asset).bind(asset.id.tail()).execute(tx).await?;
     tx.touched.asset(asset.id);
     tx.tell(NewEvent::new(asset.first_seen_at, EventKind::AssetAdded).of_asset(asset.id));
     Ok(())

@@ -18,6 +18,11 @@ pub enum StoreError {
     )]
     NewerSchema { found: i64, known: i64 },
     #[error(
+        "the database was made by a Vigie that was never released (its step {step} is another one): take what you need out of \
+         it with that Vigie, and begin a new one"
+    )]
+    UnreleasedSchema { step: i64 },
+    #[error(
         "the database is as it was, because it could not be backed up before the upgrade (make room, or go without by \
          --no-backup-before-upgrade): {source}"
     )]

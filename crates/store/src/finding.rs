@@ -1,6 +1,7 @@
 //! Findings: where each stands, and the evidence that brought it there.
 //!
-//! The rows say what the fold of the evidence says; [`replay_check`] proves it for an asset.
+//! The rows say what the fold of the evidence says; [`replay_check`] proves it for an asset. There are millions of them, so they
+//! are narrow: what many findings share is interned, and what is not as usual stands in one more column.
 
 use domain::finding::{Change, Detection, Evidence, Finding};
 use domain::ids::{AssetId, FindingId, RecordId};
@@ -11,13 +12,15 @@ use uuid::Uuid;
 
 use crate::db::{On, Tx};
 use crate::error::StoreError;
-use crate::sql::{IDS_MAX, query, query_built};
+use crate::sql::{IDS_MAX, json, query, query_built};
 
 mod carry;
-mod row;
-mod listed;
-mod write;
+mod evidence;
 mod forget;
+mod listed;
+mod more;
+mod row;
+mod write;
 
 pub(crate) use carry::carry;
 pub use forget::{forget, with_ended};
@@ -65,11 +68,10 @@ pub struct Event {
 }
 
 /// A place in the order of all findings, to go on reading from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
-    asset: Uuid,
-    package: i64,
-    vulnerability: i64,
+    asset: AssetId,
+    defect: i64,
 }
 
 /// A finding whose row is not the fold of its evidence.
@@ -98,28 +100,55 @@ pub async fn of_asset<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<Vec<S
 
 /// One finding by its public identifier, or by one that it had before its asset was found to be another.
 pub async fn get<'a>(on: impl Into<On<'a>>, id: FindingId) -> Result<Option<StoredFinding>, StoreError> {
-    let mut on = on.into();
-    let there = query("read the finding", select!("where finding.id = $1"));
-    if let Some(found) = bare(load(on.again(), there.bind(id)).await?).pop() {
+    find(on.into(), id).await.map(|found| found.map(|(_, stored)| stored))
+}
+
+async fn find(mut on: On<'_>, id: FindingId) -> Result<Option<(Position, StoredFinding)>, StoreError> {
+    if let Some(found) = find_all(on.again(), &[id]).await?.pop() {
         return Ok(Some(found));
     }
     let former = select!(
-        "join finding_alias alias on alias.asset_id = finding.asset_id and alias.package_id = finding.package_id
-             and alias.vulnerability_id = finding.vulnerability_id
+        "join finding_alias alias on alias.asset_id = finding.asset_id and alias.defect_id = finding.defect_id
          where alias.id = $1"
     );
-    load(on, query("read the finding", former).bind(id)).await.map(|found| bare(found).pop())
+    Ok(load(on, query("read the finding", former).bind(id)).await?.pop())
 }
 
 /// The findings with these public identifiers, as far as they are there, in no order.
 pub async fn get_all<'a>(on: impl Into<On<'a>>, ids: &[FindingId]) -> Result<Vec<StoredFinding>, StoreError> {
-    let mut on = on.into();
+    find_all(on.into(), ids).await.map(bare)
+}
+
+/// An identifier says by its halves which defect of which asset it is of, so no index over all findings is needed.
+async fn find_all(mut on: On<'_>, ids: &[FindingId]) -> Result<Vec<(Position, StoredFinding)>, StoreError> {
     let mut found = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(IDS_MAX) {
-        let list = on.dialect().placeholders(1, chunk.len());
-        let query = query_built("read findings", format!("{}{list}", select!("where finding.id in ")));
-        let query = chunk.iter().fold(query, |query, id| query.bind(*id));
-        found.extend(bare(load(on.again(), query).await?));
+        let tails: Vec<i64> = chunk.iter().map(|id| id.tail()).collect();
+        let codes: Vec<i64> = chunk.iter().map(|id| id.code()).collect();
+        let assets = "select id, tail from asset where tail in (select cast(item.value as bigint) from {texts $1})";
+        let assets = query("look for the findings' assets", assets).bind(json(&tails)).all(on.again()).await?;
+        let defects = "select id, code from defect where code in (select cast(item.value as bigint) from {texts $1})";
+        let defects = query("look for the findings' defects", defects).bind(json(&codes)).all(on.again()).await?;
+        let mut rows: Vec<(Uuid, i64)> = Vec::with_capacity(chunk.len());
+        for id in chunk {
+            for asset in &assets {
+                for defect in &defects {
+                    if asset.int("tail")? == id.tail() && defect.int("code")? == id.code() {
+                        rows.push((asset.uuid("id")?, defect.int("id")?));
+                    }
+                }
+            }
+        }
+        if rows.is_empty() {
+            continue;
+        }
+        let list = on.dialect().placeholders(rows.len(), 2);
+        let text = format!("{} (values {list})", select!("where (finding.asset_id, finding.defect_id) in"));
+        let query = rows
+            .iter()
+            .fold(query_built("read findings", text), |query, (asset, defect)| query.bind(*asset).bind(*defect));
+        let there = load(on.again(), query).await?;
+        found.extend(there.into_iter().filter(|(_, stored)| chunk.contains(&stored.finding.key.id())));
     }
     Ok(found)
 }
@@ -139,15 +168,12 @@ pub async fn active<'a>(
     after: Option<Position>,
     limit: usize,
 ) -> Result<(Vec<StoredFinding>, Option<Position>), StoreError> {
-    let start = Position { asset: Uuid::nil(), package: 0, vulnerability: 0 };
-    let after = after.unwrap_or(start);
+    let after = after.unwrap_or(Position { asset: AssetId::from_uuid(Uuid::nil()), defect: 0 });
     let text = select!(
-        "where finding.state in ('open', 'pending', 'stale')
-           and (finding.asset_id, finding.package_id, finding.vulnerability_id) > ($1, $2, $3)
-         order by finding.asset_id, finding.package_id, finding.vulnerability_id limit $4"
+        "where finding.state in ('open', 'pending', 'stale') and (finding.asset_id, finding.defect_id) > ($1, $2)
+         order by finding.asset_id, finding.defect_id limit $3"
     );
-    let query = query("read active findings", text);
-    let query = query.bind(after.asset).bind(after.package).bind(after.vulnerability).bind(limit);
+    let query = query("read active findings", text).bind(after.asset).bind(after.defect).bind(limit);
     let found = load(on.into(), query).await?;
     let next = if found.len() < limit { None } else { found.last().map(|(position, _)| *position) };
     Ok((bare(found), next))
@@ -162,32 +188,22 @@ pub async fn active_count<'a>(on: impl Into<On<'a>>) -> Result<u64, StoreError> 
 /// The evidence of a finding in the order in which it was kept, each piece with the state after it.
 pub async fn events<'a>(on: impl Into<On<'a>>, id: FindingId) -> Result<Vec<Event>, StoreError> {
     let mut on = on.into();
-    let Some(stored) = get(on.again(), id).await? else { return Err(StoreError::missing("finding", id)) };
-    let rows = query(
-        "read the finding's events",
-        "select event.observed_at, event.recorded_at, event.change, event.fact, event.cause
-         from finding join finding_event event on event.asset_id = finding.asset_id
-             and event.package_id = finding.package_id and event.vulnerability_id = finding.vulnerability_id
-         where finding.id = $1 and event.change <> 'none' order by event.seq",
-    )
-    .bind(stored.finding.key.id())
-    .all(on)
-    .await?;
+    let Some((position, stored)) = find(on.again(), id).await? else { return Err(StoreError::missing("finding", id)) };
     let mut state: Option<Finding> = None;
-    let mut events = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let evidence = Evidence { observed_at: row.instant("observed_at")?, fact: row.json("fact")? };
+    let mut events = Vec::new();
+    for kept in evidence::of_finding(on, position).await? {
         match &mut state {
-            Some(finding) => drop(finding.apply(&evidence)),
-            None => state = Finding::open(stored.finding.key.clone(), &evidence),
+            Some(finding) => drop(finding.apply(&kept.evidence)),
+            None => state = Finding::open(stored.finding.key.clone(), &kept.evidence),
         }
-        let Some(finding) = &state else { return Err(row.corrupt("the first evidence is not a detection")) };
+        let no_beginning = || StoreError::corrupt("read the evidence", "the first piece is not a detection");
+        let finding = state.as_ref().ok_or_else(no_beginning)?;
         events.push(Event {
-            evidence,
-            change: row.word("change")?,
+            evidence: kept.evidence,
+            change: kept.change,
             detection: finding.detection,
-            recorded_at: row.instant("recorded_at")?,
-            cause: row.text("cause")?,
+            recorded_at: kept.recorded_at,
+            cause: kept.cause,
         });
     }
     Ok(events)
@@ -196,11 +212,13 @@ pub async fn events<'a>(on: impl Into<On<'a>>, id: FindingId) -> Result<Vec<Even
 /// Replays the evidence of every finding of an asset; what differs from its row comes back.
 pub async fn replay_check<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<Vec<Mismatch>, StoreError> {
     let mut on = on.into();
+    let here = query("read the asset's findings", select!("where finding.asset_id = $1")).bind(asset);
+    let stored = load(on.again(), here).await?;
+    let evidence = evidence::of_asset(on, asset).await?;
     let mut mismatches = Vec::new();
-    for StoredFinding { finding: stored, .. } in of_asset(on.again(), asset).await? {
-        let events = events(on.again(), stored.key.id()).await?;
-        let evidence = events.iter().map(|event| &event.evidence);
-        let replayed = Finding::replay(stored.key.clone(), evidence);
+    for (position, StoredFinding { finding: stored, .. }) in stored {
+        let kept = evidence.get(&position.defect).into_iter().flatten();
+        let replayed = Finding::replay(stored.key.clone(), kept.map(|kept| &kept.evidence));
         if replayed.as_ref() != Some(&stored) {
             mismatches.push(Mismatch { stored, replayed });
         }

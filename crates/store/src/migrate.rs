@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
+use domain::digest;
 use jiff::Timestamp;
 
 use crate::db::{Db, On, Tx};
 use crate::error::StoreError;
-use crate::sql::{query, script};
+use crate::sql::{Row, query, script};
 use crate::{audit, backup, record};
 
-/// Every step, oldest first: its number is its place in the list. A step that was released is never edited.
+/// Every step, oldest first: its number is its place in the list. A step that was released is never edited: each database keeps
+/// the digests of those that made it.
 pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_start.sql"),
     include_str!("../migrations/0002_package_context.sql"),
@@ -89,8 +91,9 @@ pub(crate) async fn steps(tx: &mut Tx, from: i64, to: i64, upgrade: Option<&Upgr
         if index + 1 == record::BEGUN_BY {
             record::begin(tx).await?;
         }
-        query("note the schema", "insert into schema_version (version) values ($1)")
+        query("note the schema", "insert into schema_version (version, digest) values ($1, $2)")
             .bind(index + 1)
+            .bind(digest::of(&[text]))
             .execute(&mut *tx)
             .await?;
     }
@@ -107,13 +110,25 @@ pub(crate) async fn look(tx: &mut Tx) -> Result<i64, StoreError> {
     if let Some(lock) = tx.dialect().schema_lock() {
         query("lock the schema", lock).execute(&mut *tx).await?;
     }
-    query("look at the schema", "create table if not exists schema_version (version bigint primary key)")
-        .execute(&mut *tx)
-        .await?;
+    let text = "create table if not exists schema_version (version bigint primary key, digest text not null)";
+    query("look at the schema", text).execute(&mut *tx).await?;
+    let columns = query("look at the schema", tx.dialect().columns()).all(&mut *tx).await?;
+    let is_digest = |row: &Row| Ok(row.text("table_name")? == "schema_version" && row.text("column_name")? == "digest");
+    if !columns.iter().map(is_digest).collect::<Result<Vec<bool>, StoreError>>()?.contains(&true) {
+        return Err(StoreError::UnreleasedSchema { step: 1 });
+    }
     version(tx).await
 }
 
 async fn version<'a>(on: impl Into<On<'a>>) -> Result<i64, StoreError> {
-    let newest = "select coalesce(max(version), 0) as version from schema_version";
-    query("read the schema's version", newest).one(on).await?.int("version")
+    let text = "select version, digest from schema_version order by version";
+    let mut newest = 0;
+    for row in query("read the schema's version", text).all(on).await? {
+        newest = row.int("version")?;
+        let step = usize::try_from(newest).ok().and_then(|number| MIGRATIONS.get(number.checked_sub(1)?));
+        if step.is_some_and(|step| row.text("digest").is_ok_and(|found| found != digest::of(&[step]))) {
+            return Err(StoreError::UnreleasedSchema { step: newest });
+        }
+    }
+    Ok(newest)
 }

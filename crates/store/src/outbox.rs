@@ -35,7 +35,8 @@ pub struct NewEvent {
     at: Timestamp,
     kind: EventKind,
     asset: Option<AssetId>,
-    finding: Option<FindingId>,
+    /// With the number of what it is about.
+    finding: Option<(FindingId, i64)>,
     body: String,
 }
 
@@ -98,8 +99,8 @@ impl NewEvent {
     }
 
     #[must_use]
-    pub fn of_finding(self, finding: FindingId) -> Self {
-        Self { finding: Some(finding), ..self }
+    pub(crate) fn of_finding(self, finding: FindingId, defect: i64) -> Self {
+        Self { finding: Some((finding, defect)), ..self }
     }
 
     /// What is to be said beside it, in JSON. Never holds a secret.
@@ -171,12 +172,19 @@ pub async fn prune(tx: &mut Tx, before: Timestamp, now: Timestamp) -> Result<u64
 pub(crate) async fn append(tx: &mut Tx, last: i64, events: Vec<NewEvent>) -> Result<(), StoreError> {
     let first = last - i64::try_from(events.len()).unwrap_or(i64::MAX) + 1;
     let row = |(seq, event): (i64, NewEvent)| {
-        let (asset, finding) = (event.asset.map(AssetId::uuid), event.finding.map(FindingId::uuid));
-        vec![seq.into(), event.at.into(), event.kind.as_str().into(), asset.into(), finding.into(), event.body.into()]
+        let (finding, defect) = event.finding.map(|(id, defect)| (id.uuid(), defect)).unzip();
+        let (asset, kind) = (event.asset.map(AssetId::uuid), event.kind.as_str());
+        vec![seq.into(), event.at.into(), kind.into(), asset.into(), finding.into(), defect.into(), event.body.into()]
     };
     let rows = (first..).zip(events).map(row).collect();
-    insert_rows(tx, "write events", "insert into event (seq, at, kind, asset_id, finding_id, body) values", "", rows)
-        .await
+    insert_rows(
+        tx,
+        "write events",
+        "insert into event (seq, at, kind, asset_id, finding_id, defect_id, body) values",
+        "",
+        rows,
+    )
+    .await
 }
 
 const EPOCH_CHARS: usize = 12;
@@ -230,9 +238,9 @@ async fn read(
              vulnerability.public_id, package.ecosystem, package.name as package_name, package.place
          from event
          left join asset on asset.id = event.asset_id
-         left join finding on finding.id = event.finding_id
-         left join vulnerability on vulnerability.id = finding.vulnerability_id
-         left join package on package.id = finding.package_id
+         left join defect on defect.id = event.defect_id
+         left join vulnerability on vulnerability.id = defect.vulnerability_id
+         left join package on package.id = defect.package_id
          where event.seq > $1 and event.seq <= $2 and event.kind in (select item.value from {texts $3})
          order by event.seq limit $4",
     )

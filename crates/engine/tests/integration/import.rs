@@ -120,9 +120,9 @@ async fn what_ended_long_ago_is_forgotten_and_comes_back_as_new(db: &Db) {
     assert!(again.iter().all(|stored| stored.finding.episodes.len() == 1), "{again:?}");
 
     // Ended, and yet in the latest report of a tool: it is not forgotten as long as that says so.
-    let ended = again[0].finding.key.clone();
+    let mut finding = again.into_iter().map(|stored| stored.finding).min_by_key(|finding| finding.moved_at).unwrap();
+    let ended = finding.key.clone();
     let mut tx = db.begin().await.unwrap();
-    let mut finding = again[0].finding.clone();
     let fact = Fact::Absent { cause: FixedCause::Removed, version: None, strength: Strength::PackageDatabase };
     let evidence = Evidence { observed_at: world.engine.now(), fact };
     let change = finding.apply(&evidence);

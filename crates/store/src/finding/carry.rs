@@ -2,34 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::finding::{Change, Evidence, Finding, FindingKey};
+use domain::finding::{Change, Finding, FindingKey};
 use domain::ids::{AssetId, FindingId, RecordId};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::evidence::{self, Kept};
 use super::row::{load, select};
 use super::{Recording, Save, StoredFinding, write};
 use crate::db::Tx;
 use crate::error::StoreError;
-use crate::sql::{Value, insert_rows, json, query, word};
+use crate::sql::{Value, insert_rows, json, query};
 
-/// A finding's place within one asset.
-type Place = (i64, i64);
-
-/// One piece of evidence, wherever it lies.
-#[derive(Clone)]
-struct Piece {
-    evidence: Evidence,
-    recorded_at: Timestamp,
-    cause: String,
-    record: Uuid,
-}
-
-/// One asset's findings that the move touches.
+/// One asset's findings that the move touches, by their defects.
 struct Side {
     asset: AssetId,
-    rows: BTreeMap<Place, StoredFinding>,
-    pieces: BTreeMap<Place, Vec<Piece>>,
+    rows: BTreeMap<i64, StoredFinding>,
+    pieces: BTreeMap<i64, Vec<Kept>>,
 }
 
 /// Takes the evidence that `from` has from these records to `to`, where it is put among what is there in the order in which
@@ -42,37 +31,34 @@ pub(crate) async fn carry(
     to: AssetId,
 ) -> Result<Vec<(FindingId, FindingId)>, StoreError> {
     let records: BTreeSet<Uuid> = records.iter().map(|record| record.uuid()).collect();
+    let goes = |piece: &Kept| records.contains(&piece.record.unwrap_or(from.uuid()));
     let mut left = Side::read(tx, from).await?;
-    let touched: BTreeSet<Place> = left
-        .pieces
-        .iter()
-        .filter(|(_, pieces)| pieces.iter().any(|piece| records.contains(&piece.record)))
-        .map(|(place, _)| *place)
-        .collect();
+    let touched: BTreeSet<i64> =
+        left.pieces.iter().filter(|(_, pieces)| pieces.iter().any(&goes)).map(|(defect, _)| *defect).collect();
     if touched.is_empty() {
         return Ok(Vec::new());
     }
     let mut entered = Side::read(tx, to).await?;
-    for place in &touched {
-        let pieces = left.pieces.remove(place).unwrap_or_default();
-        let (going, staying): (Vec<Piece>, Vec<Piece>) =
-            pieces.into_iter().partition(|piece| records.contains(&piece.record));
-        left.pieces.insert(*place, staying);
-        let there = entered.pieces.entry(*place).or_default();
-        there.extend(going);
+    for defect in &touched {
+        let pieces = left.pieces.remove(defect).unwrap_or_default();
+        let (going, staying): (Vec<Kept>, Vec<Kept>) = pieces.into_iter().partition(&goes);
+        left.pieces.insert(*defect, staying);
+        let there = entered.pieces.entry(*defect).or_default();
+        // Whose word it is must be said where it is not the asset's own any more.
+        there.extend(going.into_iter().map(|piece| Kept { record: piece.record.or(Some(from.uuid())), ..piece }));
         there.sort_by_key(|piece| piece.recorded_at);
     }
     let mut moved = Vec::new();
     let mut aliases: Vec<Vec<Value>> = Vec::new();
-    for place in &touched {
-        let Some(old) = left.rows.get(place).cloned() else { continue };
+    for defect in &touched {
+        let Some(old) = left.rows.get(defect).cloned() else { continue };
         let key = FindingKey { asset: to, ..old.finding.key.clone() };
-        entered.fold(*place, &key, &old);
-        left.fold(*place, &old.finding.key.clone(), &old);
+        entered.fold(*defect, &key, &old);
+        left.fold(*defect, &old.finding.key.clone(), &old);
         let (old_id, new_id) = (old.finding.key.id(), key.id());
-        if !left.rows.contains_key(place) && entered.rows.contains_key(place) {
+        if !left.rows.contains_key(defect) && entered.rows.contains_key(defect) {
             moved.push((old_id, new_id));
-            aliases.push(vec![old_id.into(), to.into(), place.0.into(), place.1.into()]);
+            aliases.push(vec![old_id.into(), to.into(), (*defect).into()]);
         }
     }
     left.write(tx, &touched).await?;
@@ -80,9 +66,8 @@ pub(crate) async fn carry(
     insert_rows(
         tx,
         "note the findings' former identifiers",
-        "insert into finding_alias (id, asset_id, package_id, vulnerability_id) values",
-        "on conflict (id) do update set asset_id = excluded.asset_id, package_id = excluded.package_id,
-             vulnerability_id = excluded.vulnerability_id",
+        "insert into finding_alias (id, asset_id, defect_id) values",
+        "on conflict (id) do update set asset_id = excluded.asset_id, defect_id = excluded.defect_id",
         aliases,
     )
     .await?;
@@ -93,93 +78,60 @@ impl Side {
     async fn read(tx: &mut Tx, asset: AssetId) -> Result<Self, StoreError> {
         let text = select!("where finding.asset_id = $1");
         let rows = load((&mut *tx).into(), query("read the asset's findings", text).bind(asset)).await?;
-        let rows = rows.into_iter().map(|(position, stored)| ((position.package, position.vulnerability), stored));
-        let mut side = Self { asset, rows: rows.collect(), pieces: BTreeMap::new() };
-        let events = query(
-            "read the asset's evidence",
-            "select package_id, vulnerability_id, observed_at, recorded_at, fact, cause,
-                 coalesce(record_id, asset_id) as record
-             from finding_event where asset_id = $1 order by package_id, vulnerability_id, seq",
-        );
-        for row in events.bind(asset).all(&mut *tx).await? {
-            let piece = Piece {
-                evidence: Evidence { observed_at: row.instant("observed_at")?, fact: row.json("fact")? },
-                recorded_at: row.instant("recorded_at")?,
-                cause: row.text("cause")?,
-                record: row.uuid("record")?,
-            };
-            let place = (row.int("package_id")?, row.int("vulnerability_id")?);
-            side.pieces.entry(place).or_default().push(piece);
-        }
-        Ok(side)
+        let rows = rows.into_iter().map(|(position, stored)| (position.defect, stored)).collect();
+        Ok(Self { asset, rows, pieces: evidence::of_asset(tx.into(), asset).await? })
     }
 
-    /// Makes one row what its evidence says. A match is known here, or from where the evidence was.
-    fn fold(&mut self, place: Place, key: &FindingKey, other: &StoredFinding) {
-        let evidence = self.pieces.get(&place).into_iter().flatten().map(|piece| &piece.evidence);
-        match Finding::replay(key.clone(), evidence) {
+    /// Makes one row what its evidence says, and each piece what it does there. A match is known here, or from where the
+    /// evidence was.
+    fn fold(&mut self, defect: i64, key: &FindingKey, other: &StoredFinding) {
+        let pieces = self.pieces.entry(defect).or_default();
+        let mut finding: Option<Finding> = None;
+        for piece in &mut *pieces {
+            piece.change = match &mut finding {
+                Some(finding) => finding.apply(&piece.evidence),
+                None => {
+                    finding = Finding::open(key.clone(), &piece.evidence);
+                    Change::Moved
+                }
+            };
+        }
+        match Finding::replay(key.clone(), pieces.iter().map(|piece| &piece.evidence)) {
             Some(finding) => {
-                let here = self.rows.remove(&place).and_then(|stored| stored.matched);
+                let here = self.rows.remove(&defect).and_then(|stored| stored.matched);
                 let matched = here.or_else(|| other.matched.clone());
-                self.rows.insert(place, StoredFinding { finding, matched });
+                self.rows.insert(defect, StoredFinding { finding, matched });
             }
             None => {
-                self.rows.remove(&place);
-                self.pieces.remove(&place);
+                self.rows.remove(&defect);
+                self.pieces.remove(&defect);
             }
         }
     }
 
     /// Writes the touched findings anew, with everything that hangs on them.
-    async fn write(&self, tx: &mut Tx, touched: &BTreeSet<Place>) -> Result<(), StoreError> {
+    async fn write(mut self, tx: &mut Tx, touched: &BTreeSet<i64>) -> Result<(), StoreError> {
         tx.touched.asset(self.asset);
-        for (package, vulnerability) in touched {
-            let here = |doing, text| query(doing, text).bind(self.asset).bind(*package).bind(*vulnerability);
-            let events = "delete from finding_event where asset_id = $1 and package_id = $2 and vulnerability_id = $3";
-            here("move evidence", events).execute(tx).await?;
-            let episodes = "delete from episode where asset_id = $1 and package_id = $2 and vulnerability_id = $3";
-            here("move episodes", episodes).execute(tx).await?;
-            if !self.rows.contains_key(&(*package, *vulnerability)) {
-                let finding = "delete from finding where asset_id = $1 and package_id = $2 and vulnerability_id = $3";
-                here("move findings", finding).execute(tx).await?;
-            }
+        for text in [
+            "delete from finding_event where asset_id = $1
+                 and defect_id in (select cast(item.value as bigint) from {texts $2})",
+            "delete from episode where asset_id = $1
+                 and defect_id in (select cast(item.value as bigint) from {texts $2})",
+            "delete from finding where asset_id = $1
+                 and defect_id in (select cast(item.value as bigint) from {texts $2})",
+        ] {
+            query("move findings", text).bind(self.asset).bind(json(touched)).execute(tx).await?;
         }
-        let kept: Vec<(&Place, &StoredFinding)> =
-            self.rows.iter().filter(|(place, _)| touched.contains(place)).collect();
-        let saves: Vec<Save<'_>> = kept
-            .iter()
-            .map(|(_, stored)| Save { finding: &stored.finding, matched: stored.matched.as_ref(), evidence: &[] })
+        self.rows.retain(|defect, _| touched.contains(defect));
+        self.pieces.retain(|defect, _| touched.contains(defect));
+        let saves: Vec<Save<'_>> = self
+            .rows
+            .values()
+            .map(|stored| Save { finding: &stored.finding, matched: stored.matched.as_ref(), evidence: &[] })
             .collect();
         // Without evidence nothing is recorded, so neither when nor why is kept.
         write::save_all(tx, &saves, Recording { at: Timestamp::UNIX_EPOCH, cause: "", record: None }).await?;
-        let rows = kept.iter().flat_map(|(place, stored)| self.events(**place, &stored.finding.key)).collect();
-        write::insert_events(tx, rows).await
-    }
-
-    fn events(&self, place: Place, key: &FindingKey) -> Vec<Vec<Value>> {
-        let mut state: Option<Finding> = None;
-        let pieces = self.pieces.get(&place).into_iter().flatten();
-        let row = |(number, piece): (i64, &Piece)| {
-            let change = match &mut state {
-                Some(finding) => finding.apply(&piece.evidence),
-                None => {
-                    state = Finding::open(key.clone(), &piece.evidence);
-                    Change::Moved
-                }
-            };
-            vec![
-                self.asset.into(),
-                place.0.into(),
-                place.1.into(),
-                number.into(),
-                piece.evidence.observed_at.into(),
-                piece.recorded_at.into(),
-                word(change).into(),
-                json(&piece.evidence.fact).into(),
-                piece.cause.as_str().into(),
-                piece.record.into(),
-            ]
-        };
-        (1..).zip(pieces).map(row).collect()
+        evidence::write(tx, self.asset, &self.pieces).await?;
+        evidence::spare_recordings(tx, self.asset).await
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
-use domain::ids::{AssetId, FindingId};
+use domain::ids::AssetId;
 use jiff::Timestamp;
 
+use super::evidence;
+use super::row::key;
 use crate::db::{On, Tx};
 use crate::error::StoreError;
 use crate::sql::{json, query};
@@ -12,14 +14,14 @@ use crate::sql::{json, query};
 /// One that ended before the instant in `$1`.
 macro_rules! ended {
     () => {
-        "finding.state in ('fixed', 'closed') and finding.since_at < $1"
+        "finding.state in ('fixed', 'closed') and finding.moved_at < $1"
     };
 }
 
-/// Rows of one asset by their keys in two parts, which neither engine takes as a list.
+/// Rows of one asset by the numbers of defects.
 macro_rules! keys {
     () => {
-        "asset_id = $1 and package_id || ':' || vulnerability_id in (select item.value from {texts $2})"
+        "asset_id = $1 and defect_id in (select cast(item.value as bigint) from {texts $2})"
     };
 }
 
@@ -50,17 +52,20 @@ pub async fn forget(tx: &mut Tx, asset: AssetId, before: Timestamp, limit: usize
     .await?
     .json("ids")?;
     let text = concat!(
-        "select id, package_id, vulnerability_id from finding where ",
+        "select finding.defect_id, package.ecosystem, package.distribution, package.release, package.name, package.place,
+             vulnerability.public_id
+         from finding join defect on defect.id = finding.defect_id join package on package.id = defect.package_id
+         join vulnerability on vulnerability.id = defect.vulnerability_id where ",
         ended!(),
-        " and asset_id = $2 order by since_at, package_id, vulnerability_id"
+        " and finding.asset_id = $2 order by finding.moved_at, finding.defect_id"
     );
     let rows = query("find old findings", text).bind(before).bind(asset).all(&mut *tx).await?;
     let (mut ids, mut keys) = (Vec::new(), Vec::new());
     for row in &rows {
-        let id = FindingId::from_uuid(row.uuid("id")?).to_string();
+        let id = key(row, asset)?.id().to_string();
         if keys.len() < limit && !reported.contains(&id) {
             ids.push(id);
-            keys.push(format!("{}:{}", row.int("package_id")?, row.int("vulnerability_id")?));
+            keys.push(row.int("defect_id")?);
         }
     }
     if keys.is_empty() {
@@ -79,5 +84,6 @@ pub async fn forget(tx: &mut Tx, asset: AssetId, before: Timestamp, limit: usize
     ] {
         forgotten = query("forget old findings", text).bind(asset).bind(json(&keys)).execute(&mut *tx).await?;
     }
+    evidence::spare_recordings(tx, asset).await?;
     Ok(forgotten)
 }

@@ -8,8 +8,8 @@ use domain::finding::State;
 use domain::ids::AssetId;
 use domain::vulnerability::VulnerabilityId;
 use jiff::Timestamp;
-use uuid::Uuid;
 
+use super::{Position, more};
 use crate::db::On;
 use crate::error::StoreError;
 use crate::sql::{IDS_MAX, Row, json, query};
@@ -37,9 +37,10 @@ pub async fn listed<'a>(on: impl Into<On<'a>>, first: AssetId, last: AssetId) ->
     let episodes = latest_episodes(on.again(), first, last).await?;
     let rows = query(
         "read findings for lists",
-        "select asset_id, package_id, vulnerability_id, state, detected_at, match_source, match_status, match_urgency
-         from finding where asset_id >= $1 and asset_id <= $2 and match_source is not null
-         order by asset_id, package_id, vulnerability_id",
+        "select finding.asset_id, finding.defect_id, defect.package_id, defect.vulnerability_id, finding.state,
+             finding.detected_at, match.source, match.status, match.urgency
+         from finding join defect on defect.id = finding.defect_id join match on match.id = finding.match_id
+         where finding.asset_id >= $1 and finding.asset_id <= $2 order by finding.asset_id, finding.defect_id",
     )
     .bind(first)
     .bind(last)
@@ -93,40 +94,41 @@ pub async fn vulnerabilities<'a>(
     Ok(found)
 }
 
-type Key = (Uuid, i64, i64);
-
 /// When the latest episode began, of the few findings that have had several.
-async fn latest_episodes(on: On<'_>, first: AssetId, last: AssetId) -> Result<HashMap<Key, Timestamp>, StoreError> {
+async fn latest_episodes(
+    on: On<'_>,
+    first: AssetId,
+    last: AssetId,
+) -> Result<HashMap<Position, Timestamp>, StoreError> {
     let rows = query(
         "read episodes",
-        "select asset_id, package_id, vulnerability_id, detected_at from episode
-         where asset_id >= $1 and asset_id <= $2 order by number",
+        "select asset_id, defect_id, detected_at from episode where asset_id >= $1 and asset_id <= $2 order by number",
     )
     .bind(first)
     .bind(last)
     .all(on)
     .await?;
-    rows.iter().map(|row| Ok((key(row)?, row.instant("detected_at")?))).collect()
+    rows.iter().map(|row| Ok((position(row)?, row.instant("detected_at")?))).collect()
 }
 
-fn key(row: &Row) -> Result<Key, StoreError> {
-    Ok((row.uuid("asset_id")?, row.int("package_id")?, row.int("vulnerability_id")?))
+fn position(row: &Row) -> Result<Position, StoreError> {
+    Ok(Position { asset: more::asset(row)?, defect: row.int("defect_id")? })
 }
 
-fn from_row(row: &Row, episodes: &HashMap<Key, Timestamp>) -> Result<Listed, StoreError> {
-    let key = key(row)?;
+fn from_row(row: &Row, episodes: &HashMap<Position, Timestamp>) -> Result<Listed, StoreError> {
+    let position = position(row)?;
     let first_detected_at = row.instant("detected_at")?;
     let state = row.text("state")?;
     let state = State::ALL.into_iter().find(|known| known.as_str() == state);
     Ok(Listed {
-        asset: AssetId::from_uuid(key.0),
-        package: key.1,
-        vulnerability: key.2,
+        asset: position.asset,
+        package: row.int("package_id")?,
+        vulnerability: row.int("vulnerability_id")?,
         state: state.ok_or_else(|| row.corrupt("a state that is none"))?,
         first_detected_at,
-        detected_at: episodes.get(&key).copied().unwrap_or(first_detected_at),
-        source: row.text("match_source")?,
-        vendor_status: row.word("match_status")?,
-        urgency: row.text("match_urgency")?,
+        detected_at: episodes.get(&position).copied().unwrap_or(first_detected_at),
+        source: row.text("source")?,
+        vendor_status: row.word("status")?,
+        urgency: row.text("urgency")?,
     })
 }

@@ -6,67 +6,136 @@ use std::sync::Arc;
 
 use domain::advisory::VendorStatus;
 use domain::component::{Component, Package, Release};
-use domain::finding::{Detection, Episode, Finding, FindingKey};
+use domain::finding::{Episode, FindingKey};
 use domain::ids::AssetId;
-use domain::verdict::Match;
+use domain::verdict::{Confidence, Match};
 use domain::vulnerability::VulnerabilityId;
-use jiff::Timestamp;
 
-use super::{Position, StoredFinding};
+use super::{Position, StoredFinding, more};
 use crate::codec;
 use crate::db::On;
 use crate::error::StoreError;
 use crate::intern::Components;
-use crate::sql::{IDS_MAX, Query, Row, query_built};
+use crate::sql::{IDS_MAX, Query, Row, json, query, query_built};
 
 /// The columns of a finding with its package and vulnerability, in front of what selects the rows.
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "select finding.asset_id, finding.package_id, finding.vulnerability_id, finding.state, finding.cause, ",
-            "finding.since_at, finding.version, finding.fixed_version_seen, finding.strength, finding.failed_fixes, ",
-            "finding.moved_at, finding.opened_by, finding.detected_at, finding.confirmed_at, finding.ended_at, ",
-            "finding.match_source, finding.match_advisory, finding.match_version, finding.match_status, ",
-            "finding.match_urgency, finding.match_fixed_version, finding.match_restart_needed, finding.match_places, ",
-            "finding.match_confidence, ",
-            "package.ecosystem, package.distribution, package.release, package.name, package.place, ",
-            "vulnerability.public_id from finding ",
-            "join package on package.id = finding.package_id ",
-            "join vulnerability on vulnerability.id = finding.vulnerability_id ",
+            "select finding.asset_id, finding.defect_id, finding.match_id, finding.state, finding.detected_at, ",
+            "finding.moved_at, finding.more, package.ecosystem, package.distribution, package.release, package.name, ",
+            "package.place, vulnerability.public_id from finding ",
+            "join defect on defect.id = finding.defect_id ",
+            "join package on package.id = defect.package_id ",
+            "join vulnerability on vulnerability.id = defect.vulnerability_id ",
             $tail
         )
     };
 }
 pub(super) use select;
 
-/// Reads the findings that the statement selects, with their episodes and places, in the order of the statement.
+/// Reads the findings that the statement selects, with their episodes and matches, in the order of the statement.
 pub(super) async fn load(mut on: On<'_>, statement: Query) -> Result<Vec<(Position, StoredFinding)>, StoreError> {
     let rows = statement.all(on.again()).await?;
-    let places = places(on.again(), &rows).await?;
-    let mut episodes = HashMap::new();
-    let assets: BTreeSet<uuid::Uuid> = rows.iter().map(|row| row.uuid("asset_id")).collect::<Result<_, _>>()?;
-    later_episodes(on.again(), &assets.into_iter().collect::<Vec<_>>(), &mut episodes).await?;
+    let matches = matches(on.again(), &rows).await?;
+    let mut episodes = later_episodes(on, &rows).await?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
-        let position = Position {
-            asset: row.uuid("asset_id")?,
-            package: row.int("package_id")?,
-            vulnerability: row.int("vulnerability_id")?,
+        let position = Position { asset: more::asset(row)?, defect: row.int("defect_id")? };
+        let key = key(row, position.asset)?;
+        let said = match row.get::<Option<i64>>("match_id")? {
+            None => None,
+            Some(id) => Some(matches.get(&id).ok_or_else(|| row.corrupt(format!("match {id} is gone")))?),
         };
-        let finding = finding(row, episodes.remove(&key(&position)).unwrap_or_default())?;
-        let matched = matched(row, &finding, &places)?;
+        let matched = said.map(|said| said.of(&key));
+        let mut finding = more::finding(row, key, said.map(|said| said.version.as_str()))?;
+        finding.episodes.extend(episodes.remove(&position).unwrap_or_default());
         found.push((position, StoredFinding { finding, matched }));
     }
     Ok(found)
 }
 
-/// Sets of places by their packed form: a package's findings share one.
+/// The key of a finding of an asset, from a row with its package and vulnerability.
+pub(super) fn key(row: &Row, asset: AssetId) -> Result<FindingKey, StoreError> {
+    let vulnerability = VulnerabilityId::new(row.text("public_id")?).map_err(|error| row.corrupt(error.to_string()))?;
+    let package = Package {
+        ecosystem: row.word("ecosystem")?,
+        release: Release { distribution: row.text("distribution")?, name: row.text("release")? },
+        name: row.text("name")?,
+        place: row.text("place")?,
+    };
+    Ok(FindingKey { asset, package, vulnerability })
+}
+
+/// What a match says, whatever finding it is of.
+struct Said {
+    version: String,
+    source: String,
+    advisory: String,
+    status: VendorStatus,
+    urgency: String,
+    fixed_version: Option<String>,
+    restart_needed: bool,
+    confidence: Confidence,
+    places: Arc<[Arc<Component>]>,
+}
+
+impl Said {
+    fn of(&self, key: &FindingKey) -> Match {
+        Match {
+            package: key.package.clone(),
+            vulnerability: key.vulnerability.clone(),
+            version: self.version.clone(),
+            places: Arc::clone(&self.places),
+            source: self.source.clone(),
+            advisory: self.advisory.clone(),
+            vendor_status: self.status,
+            urgency: self.urgency.clone(),
+            fixed_version: self.fixed_version.clone(),
+            restart_needed: self.restart_needed,
+            confidence: self.confidence,
+        }
+    }
+}
+
+/// What the matches of the rows say, by their numbers.
+async fn matches(mut on: On<'_>, rows: &[Row]) -> Result<HashMap<i64, Said>, StoreError> {
+    let ids: BTreeSet<i64> = rows.iter().filter_map(|row| row.get("match_id").transpose()).collect::<Result<_, _>>()?;
+    let ids: Vec<i64> = ids.into_iter().collect();
+    let mut found = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(IDS_MAX) {
+        let text =
+            "select id, version, source, advisory, status, urgency, fixed_version, restart_needed, confidence, places
+                    from match where id in (select cast(item.value as bigint) from {texts $1})";
+        found.extend(query("read matches", text).bind(json(chunk)).all(on.again()).await?);
+    }
+    let places = places(on, &found).await?;
+    let said = |row: &Row| {
+        let packed: Vec<u8> = row.get("places")?;
+        let places = places.get(&packed).cloned().ok_or_else(|| row.corrupt("its places are gone"))?;
+        let said = Said {
+            version: row.text("version")?,
+            source: row.text("source")?,
+            advisory: row.text("advisory")?,
+            status: row.word("status")?,
+            urgency: row.text("urgency")?,
+            fixed_version: row.get("fixed_version")?,
+            restart_needed: row.get("restart_needed")?,
+            confidence: row.word("confidence")?,
+            places,
+        };
+        Ok((row.int("id")?, said))
+    };
+    found.iter().map(said).collect()
+}
+
+/// Sets of places by their packed form: a package's matches share one.
 type Places = HashMap<Vec<u8>, Arc<[Arc<Component>]>>;
 
 async fn places(on: On<'_>, rows: &[Row]) -> Result<Places, StoreError> {
     let mut packed: HashMap<Vec<u8>, Vec<i64>> = HashMap::new();
     for row in rows {
-        let bytes = row.get::<Option<Vec<u8>>>("match_places")?.unwrap_or_default();
+        let bytes: Vec<u8> = row.get("places")?;
         if let Entry::Vacant(place) = packed.entry(bytes) {
             let ids = codec::unpack(place.key()).ok_or_else(|| row.corrupt("its places do not unpack"))?;
             place.insert(ids);
@@ -89,93 +158,27 @@ async fn places(on: On<'_>, rows: &[Row]) -> Result<Places, StoreError> {
     Ok(places)
 }
 
-type EpisodeKey = (uuid::Uuid, i64, i64);
-
-const fn key(position: &Position) -> EpisodeKey {
-    (position.asset, position.package, position.vulnerability)
-}
-
 /// The episodes from the second on: few findings have any.
-async fn later_episodes(
-    mut on: On<'_>,
-    assets: &[uuid::Uuid],
-    episodes: &mut HashMap<EpisodeKey, Vec<Episode>>,
-) -> Result<(), StoreError> {
-    for chunk in assets.chunks(IDS_MAX) {
+async fn later_episodes(mut on: On<'_>, rows: &[Row]) -> Result<HashMap<Position, Vec<Episode>>, StoreError> {
+    let mut episodes: HashMap<Position, Vec<Episode>> = HashMap::new();
+    let assets: BTreeSet<AssetId> = rows.iter().map(more::asset).collect::<Result<_, _>>()?;
+    for chunk in assets.into_iter().collect::<Vec<_>>().chunks(IDS_MAX) {
         let text = format!(
-            "select asset_id, package_id, vulnerability_id, number, opened_by, detected_at, confirmed_at, ended_at
+            "select asset_id, defect_id, number, opened_by, detected_at, confirmed_at, ended_at
              from episode where asset_id in {} order by number",
             on.dialect().placeholders(1, chunk.len())
         );
         let query = chunk.iter().fold(query_built("read episodes", text), |query, asset| query.bind(*asset));
         for row in &query.all(on.again()).await? {
-            let key = (row.uuid("asset_id")?, row.int("package_id")?, row.int("vulnerability_id")?);
-            episodes.entry(key).or_default().push(episode(row, row.number("number")?)?);
+            let position = Position { asset: more::asset(row)?, defect: row.int("defect_id")? };
+            episodes.entry(position).or_default().push(Episode {
+                number: row.number("number")?,
+                opened_by: row.word("opened_by")?,
+                detected_at: row.instant("detected_at")?,
+                confirmed_at: row.instant("confirmed_at")?,
+                ended_at: row.instant_opt("ended_at")?,
+            });
         }
     }
-    Ok(())
-}
-
-fn episode(row: &Row, number: u32) -> Result<Episode, StoreError> {
-    Ok(Episode {
-        number,
-        opened_by: row.word("opened_by")?,
-        detected_at: row.instant("detected_at")?,
-        confirmed_at: row.instant("confirmed_at")?,
-        ended_at: row.instant_opt("ended_at")?,
-    })
-}
-
-fn finding(row: &Row, later: Vec<Episode>) -> Result<Finding, StoreError> {
-    let vulnerability = VulnerabilityId::new(row.text("public_id")?).map_err(|error| row.corrupt(error.to_string()))?;
-    let package = Package {
-        ecosystem: row.word("ecosystem")?,
-        release: Release { distribution: row.text("distribution")?, name: row.text("release")? },
-        name: row.text("name")?,
-        place: row.text("place")?,
-    };
-    let mut episodes = vec![episode(row, 1)?];
-    episodes.extend(later);
-    Ok(Finding {
-        key: FindingKey { asset: AssetId::from_uuid(row.uuid("asset_id")?), package, vulnerability },
-        detection: detection(row)?,
-        version: row.text("version")?,
-        fixed_version_seen: row.get("fixed_version_seen")?,
-        strength: row.word("strength")?,
-        episodes,
-        failed_fixes: row.number("failed_fixes")?,
-        moved_at: row.instant("moved_at")?,
-    })
-}
-
-fn detection(row: &Row) -> Result<Detection, StoreError> {
-    let at = || -> Result<Timestamp, StoreError> { row.instant("since_at") };
-    match row.text("state")?.as_str() {
-        "open" => Ok(Detection::Open),
-        "pending" => Ok(Detection::Pending { since: at()?, cause: row.word("cause")? }),
-        "fixed" => Ok(Detection::Fixed { at: at()?, cause: row.word("cause")? }),
-        "stale" => Ok(Detection::Stale { since: at()? }),
-        "closed" => Ok(Detection::Closed { at: at()?, cause: row.word("cause")? }),
-        other => Err(row.corrupt(format!("state is {other:?}"))),
-    }
-}
-
-fn matched(row: &Row, finding: &Finding, places: &Places) -> Result<Option<Match>, StoreError> {
-    let Some(source) = row.get::<Option<String>>("match_source")? else { return Ok(None) };
-    let packed = row.get::<Option<Vec<u8>>>("match_places")?.unwrap_or_default();
-    let places = places.get(&packed).ok_or_else(|| row.corrupt("its places are gone"))?.clone();
-    let status: Option<VendorStatus> = row.word_opt("match_status")?;
-    Ok(Some(Match {
-        package: finding.key.package.clone(),
-        vulnerability: finding.key.vulnerability.clone(),
-        version: row.text("match_version")?,
-        places,
-        source,
-        advisory: row.text("match_advisory")?,
-        vendor_status: status.ok_or_else(|| row.corrupt("a match without a status"))?,
-        urgency: row.text("match_urgency")?,
-        fixed_version: row.get("match_fixed_version")?,
-        restart_needed: row.get("match_restart_needed")?,
-        confidence: row.word_opt("match_confidence")?.unwrap_or_default(),
-    }))
+    Ok(episodes)
 }

@@ -1,213 +1,242 @@
 //! From findings to rows.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use domain::component::Component;
 use domain::event::EventKind;
-use domain::finding::{Change, Detection, Episode, Evidence, Fact, Finding, State};
+use domain::finding::{Change, Episode, Evidence, Fact, Finding, State};
 use domain::ids::AssetId;
 use domain::verdict::Match;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Recording, Save};
+use super::evidence::{self, Told};
+use super::{Position, Recording, Save, more};
 use crate::db::Tx;
 use crate::error::StoreError;
+use crate::intern;
 use crate::outbox::NewEvent;
-use crate::sql::{Value, insert_rows, json, query, word};
-use crate::{codec, intern};
+use crate::sql::{IDS_MAX, Row, Value, insert_rows, json, load_rows, query_built, word};
 
-/// A finding's key in the database.
-type Key = (AssetId, i64, i64);
+/// Of one asset at once, more moves than this are told together: nobody reads them one by one.
+const TOLD_MAX: usize = 100;
 
-/// What is known of a match stays when a finding is saved without one, so its columns are replaced all or none.
-const FINDING_TAIL: &str = "on conflict (asset_id, package_id, vulnerability_id) do update set
-    state = excluded.state, cause = excluded.cause, since_at = excluded.since_at, version = excluded.version,
-    fixed_version_seen = excluded.fixed_version_seen, strength = excluded.strength,
-    failed_fixes = excluded.failed_fixes, moved_at = excluded.moved_at, opened_by = excluded.opened_by,
-    detected_at = excluded.detected_at, confirmed_at = excluded.confirmed_at, ended_at = excluded.ended_at,
-    match_advisory = case when excluded.match_source is null then finding.match_advisory
-        else excluded.match_advisory end,
-    match_version = case when excluded.match_source is null then finding.match_version else excluded.match_version end,
-    match_status = case when excluded.match_source is null then finding.match_status else excluded.match_status end,
-    match_urgency = case when excluded.match_source is null then finding.match_urgency else excluded.match_urgency end,
-    match_fixed_version = case when excluded.match_source is null then finding.match_fixed_version
-        else excluded.match_fixed_version end,
-    match_restart_needed = case when excluded.match_source is null then finding.match_restart_needed
-        else excluded.match_restart_needed end,
-    match_confidence = case when excluded.match_source is null then finding.match_confidence
-        else excluded.match_confidence end,
-    match_places = case when excluded.match_source is null then finding.match_places else excluded.match_places end,
-    match_source = coalesce(excluded.match_source, finding.match_source)";
+const COLUMNS: &str = "asset_id, defect_id, match_id, state, detected_at, moved_at, recording, more";
 
-const FINDING_HEAD: &str = "insert into finding (asset_id, package_id, vulnerability_id, id, state, cause, since_at,
-    version, fixed_version_seen, strength, failed_fixes, moved_at, opened_by, detected_at, confirmed_at, ended_at,
-    match_source, match_advisory, match_version, match_status, match_urgency, match_fixed_version,
-    match_restart_needed, match_places, match_confidence) values";
+/// What is known of a match stays when a finding is saved without one, and a recording when nothing new was learnt.
+const TAIL: &str = "on conflict (asset_id, defect_id) do update set
+    match_id = coalesce(excluded.match_id, finding.match_id), state = excluded.state,
+    detected_at = excluded.detected_at, moved_at = excluded.moved_at, recording = excluded.recording,
+    more = excluded.more";
 
 pub(super) async fn save_all(tx: &mut Tx, saves: &[Save<'_>], recording: Recording<'_>) -> Result<(), StoreError> {
     if saves.is_empty() {
         return Ok(());
     }
     saves.iter().for_each(|save| tx.touched.asset(save.finding.key.asset));
-    let keys = keys(tx, saves).await?;
-    let places = places(tx, saves).await?;
-    let rows = saves.iter().zip(&keys).zip(places).map(|((save, key), places)| finding_row(save, key, places));
-    insert_rows(tx, "save findings", FINDING_HEAD, FINDING_TAIL, rows.collect()).await?;
-    save_episodes(tx, saves, &keys).await?;
-    save_events(tx, saves, &keys, recording).await
+    let positions = positions(tx, saves).await?;
+    let matches = matches(tx, saves).await?;
+    let prior = Prior::read(tx, &positions).await?;
+    let news = saves.iter().zip(&positions).filter(|(save, _)| kept(save).next().is_some());
+    let recordings = evidence::record(tx, &news.map(|(_, position)| position.asset).collect(), recording).await?;
+    let (mut new, mut known, mut evidence) = (Vec::new(), Vec::new(), Vec::new());
+    for ((save, position), matched) in saves.iter().zip(&positions).zip(matches) {
+        let prior = prior.get(position);
+        let number = recordings.get(&position.asset).copied().unwrap_or_default();
+        let told_by_row = match (prior, kept(save).collect::<Vec<_>>().as_slice()) {
+            (Some(prior), []) => prior.recording,
+            (None, [(only, _)]) if more::is_told_by_row(save.finding, only) => number,
+            (_, learnt) => {
+                let mut seq = prior.map_or(0, |prior| prior.evidence_count);
+                if let Some(Prior { recording, first: Some(first), .. }) = prior {
+                    seq += 1;
+                    evidence.push(
+                        Told { seq, recording: *recording, evidence: first, change: Change::Moved }.row(*position),
+                    );
+                }
+                for (learnt, change) in learnt {
+                    seq += 1;
+                    evidence.push(Told { seq, recording: number, evidence: learnt, change: *change }.row(*position));
+                }
+                0
+            }
+        };
+        let row = finding_row(save, *position, matched, told_by_row);
+        if prior.is_some() { known.push(row) } else { new.push(row) }
+    }
+    load_rows(tx, "save findings", "finding", COLUMNS, new).await?;
+    insert_rows(tx, "save findings", &format!("insert into finding ({COLUMNS}) values"), TAIL, known).await?;
+    evidence::insert(tx, evidence).await?;
+    save_episodes(tx, saves, &positions).await?;
+    let is_first = |position: &Position| !prior.contains_key(position);
+    tell(tx, saves, &positions, is_first, recording);
+    Ok(())
 }
 
-async fn keys(tx: &mut Tx, saves: &[Save<'_>]) -> Result<Vec<Key>, StoreError> {
-    let packages: Vec<_> = saves.iter().map(|save| &save.finding.key.package).collect();
-    let vulnerabilities: Vec<_> = saves.iter().map(|save| &save.finding.key.vulnerability).collect();
-    let packages = intern::packages(tx, &packages).await?;
-    let vulnerabilities = intern::vulnerabilities(tx, &vulnerabilities).await?;
-    let ids = packages.into_iter().zip(vulnerabilities);
-    Ok(saves.iter().zip(ids).map(|(save, (package, flaw))| (save.finding.key.asset, package, flaw)).collect())
+/// What was learnt and did something.
+fn kept<'a>(save: &Save<'a>) -> impl Iterator<Item = &'a (Evidence, Change)> {
+    save.evidence.iter().filter(|(_, change)| *change != Change::None)
 }
 
-/// The places of each match, packed.
-async fn places(tx: &mut Tx, saves: &[Save<'_>]) -> Result<Vec<Vec<u8>>, StoreError> {
-    let of = |save: &Save<'_>| save.matched.map(|matched| matched.places.len()).unwrap_or_default();
-    let all: Vec<&Component> =
-        saves.iter().filter_map(|save| save.matched).flat_map(|m| m.places.iter()).map(Arc::as_ref).collect();
-    let mut ids = intern::components(tx, &all).await?.into_iter();
-    Ok(saves.iter().map(|save| codec::pack(&ids.by_ref().take(of(save)).collect::<Vec<_>>())).collect())
+async fn positions(tx: &mut Tx, saves: &[Save<'_>]) -> Result<Vec<Position>, StoreError> {
+    let keys: Vec<_> = saves.iter().map(|save| &save.finding.key).collect();
+    let defects = intern::defects(tx, &keys).await?;
+    Ok(keys.into_iter().zip(defects).map(|(key, defect)| Position { asset: key.asset, defect }).collect())
 }
 
-fn finding_row(save: &Save<'_>, (asset, package, vulnerability): &Key, places: Vec<u8>) -> Vec<Value> {
-    let finding = save.finding;
-    let (cause, since) = detail(finding.detection);
-    let mut row: Vec<Value> = vec![
-        (*asset).into(),
-        (*package).into(),
-        (*vulnerability).into(),
-        finding.key.id().into(),
-        finding.detection.as_str().into(),
-        cause.into(),
-        since.into(),
-        finding.version.as_str().into(),
-        finding.fixed_version_seen.as_deref().into(),
-        word(finding.strength).into(),
-        finding.failed_fixes.into(),
-        finding.moved_at.into(),
-    ];
-    row.extend(episode_values(&finding.episodes[0]));
-    row.extend(match_values(save.matched, places));
-    row
+/// The number of each match. `None`: saved without one.
+async fn matches(tx: &mut Tx, saves: &[Save<'_>]) -> Result<Vec<Option<i64>>, StoreError> {
+    let matches: Vec<&Match> = saves.iter().filter_map(|save| save.matched).collect();
+    let mut ids = intern::matches(tx, &matches).await?.into_iter();
+    Ok(saves.iter().map(|save| save.matched.and_then(|_| ids.next())).collect())
 }
 
-fn episode_values(episode: &Episode) -> [Value; 4] {
-    [word(episode.opened_by).into(), episode.detected_at.into(), episode.confirmed_at.into(), episode.ended_at.into()]
+/// What is there of a finding that is saved again.
+struct Prior {
+    /// Zero: all of its evidence has rows of its own.
+    recording: i64,
+    /// The evidence that its row tells.
+    first: Option<Evidence>,
+    /// Rows of evidence.
+    evidence_count: i64,
 }
 
-fn match_values(matched: Option<&Match>, places: Vec<u8>) -> [Value; 9] {
-    [
-        matched.map(|m| m.source.as_str()).into(),
-        matched.map(|m| m.advisory.as_str()).into(),
-        matched.map(|m| m.version.as_str()).into(),
-        matched.map(|m| word(m.vendor_status)).into(),
-        matched.map(|m| m.urgency.as_str()).into(),
-        matched.and_then(|m| m.fixed_version.as_deref()).into(),
-        matched.map(|m| m.restart_needed).into(),
-        matched.map(|_| places).into(),
-        matched.map(|m| word(m.confidence)).into(),
-    ]
-}
+impl Prior {
+    async fn read(tx: &mut Tx, positions: &[Position]) -> Result<HashMap<Position, Self>, StoreError> {
+        let mut asked: BTreeMap<AssetId, BTreeSet<i64>> = BTreeMap::new();
+        for Position { asset, defect } in positions {
+            asked.entry(*asset).or_default().insert(*defect);
+        }
+        let asked: Vec<_> = asked.into_iter().collect();
+        let mut found = HashMap::new();
+        for chunk in asked.chunks(IDS_MAX) {
+            let defects: BTreeSet<i64> = chunk.iter().flat_map(|(_, defects)| defects).copied().collect();
+            let text = format!(
+                "select finding.asset_id, finding.defect_id, finding.recording, finding.detected_at, finding.more,
+                     match.version,
+                     case when finding.recording <> 0 then 0 else (
+                         select coalesce(max(seq), 0) from finding_event event
+                         where event.asset_id = finding.asset_id and event.defect_id = finding.defect_id
+                     ) end as evidence_count
+                 from finding left join match on match.id = finding.match_id
+                 where finding.asset_id in {} and finding.defect_id in (
+                     select cast(item.value as bigint) from {{texts ${}}}
+                 )",
+                tx.dialect().placeholders(1, chunk.len()),
+                chunk.len() + 1,
+            );
+            let query =
+                chunk.iter().fold(query_built("read what is there", text), |query, (asset, _)| query.bind(*asset));
+            for row in query.bind(json(&defects)).all(&mut *tx).await? {
+                found.insert(Position { asset: more::asset(&row)?, defect: row.int("defect_id")? }, Self::of(&row)?);
+            }
+        }
+        Ok(found)
+    }
 
-/// The cause and the instant in a state.
-fn detail(detection: Detection) -> (Option<String>, Option<Timestamp>) {
-    match detection {
-        Detection::Open => (None, None),
-        Detection::Pending { since, cause } => (Some(word(cause)), Some(since)),
-        Detection::Fixed { at, cause } => (Some(word(cause)), Some(at)),
-        Detection::Stale { since } => (None, Some(since)),
-        Detection::Closed { at, cause } => (Some(word(cause)), Some(at)),
+    fn of(row: &Row) -> Result<Self, StoreError> {
+        let recording = row.int("recording")?;
+        let version: Option<String> = row.get("version")?;
+        let first = (recording != 0).then(|| more::first_evidence(row, version.as_deref())).transpose()?;
+        Ok(Self { recording, first, evidence_count: row.int("evidence_count")? })
     }
 }
 
-async fn save_episodes(tx: &mut Tx, saves: &[Save<'_>], keys: &[Key]) -> Result<(), StoreError> {
-    let later = |finding: &Finding| finding.episodes.iter().skip(1).cloned().collect::<Vec<_>>();
-    let rows = saves.iter().zip(keys).flat_map(|(save, key)| {
-        let (asset, package, vulnerability) = *key;
-        later(save.finding).into_iter().map(move |episode| {
-            let mut row: Vec<Value> = vec![asset.into(), package.into(), vulnerability.into(), episode.number.into()];
-            row.extend(episode_values(&episode));
-            row
-        })
-    });
+fn finding_row(save: &Save<'_>, position: Position, matched: Option<i64>, recording: i64) -> Vec<Value> {
+    let finding = save.finding;
+    vec![
+        position.asset.into(),
+        position.defect.into(),
+        matched.into(),
+        finding.detection.as_str().into(),
+        finding.first_detected_at().into(),
+        finding.moved_at.into(),
+        recording.into(),
+        more::of(finding, save.matched.map(|matched| matched.version.as_str())).into(),
+    ]
+}
+
+async fn save_episodes(tx: &mut Tx, saves: &[Save<'_>], positions: &[Position]) -> Result<(), StoreError> {
+    let row = |position: &Position, episode: &Episode| -> Vec<Value> {
+        vec![
+            position.asset.into(),
+            position.defect.into(),
+            episode.number.into(),
+            word(episode.opened_by).into(),
+            episode.detected_at.into(),
+            episode.confirmed_at.into(),
+            episode.ended_at.into(),
+        ]
+    };
+    let later = |save: &&Save<'_>| save.finding.episodes.len() > 1;
+    let pairs = saves.iter().zip(positions).filter(|(save, _)| later(save));
+    let rows = pairs.flat_map(|(save, position)| save.finding.episodes[1..].iter().map(move |e| row(position, e)));
     insert_rows(
         tx,
         "save episodes",
-        "insert into episode (asset_id, package_id, vulnerability_id, number, opened_by, detected_at, confirmed_at,
-             ended_at) values",
-        "on conflict (asset_id, package_id, vulnerability_id, number) do update set opened_by = excluded.opened_by,
+        "insert into episode (asset_id, defect_id, number, opened_by, detected_at, confirmed_at, ended_at) values",
+        "on conflict (asset_id, defect_id, number) do update set opened_by = excluded.opened_by,
              detected_at = excluded.detected_at, confirmed_at = excluded.confirmed_at, ended_at = excluded.ended_at",
         rows.collect(),
     )
     .await
 }
 
-async fn save_events(
-    tx: &mut Tx,
-    saves: &[Save<'_>],
-    keys: &[Key],
-    recording: Recording<'_>,
-) -> Result<(), StoreError> {
-    let news = |save: &Save<'_>| save.evidence.iter().any(|(_, change)| *change != Change::None);
-    let assets = saves.iter().filter(|save| news(save)).map(|save| save.finding.key.asset);
-    let mut latest = latest_events(tx, assets.collect()).await?;
-    let mut rows = Vec::new();
-    for (save, key) in saves.iter().zip(keys) {
-        let (asset, package, vulnerability) = *key;
-        let seq = latest.entry(*key).or_default();
-        for (evidence, change) in save.evidence.iter().filter(|(_, change)| *change != Change::None) {
-            *seq += 1;
-            if *change == Change::Moved {
-                tx.tell(told(save.finding, evidence, *seq == 1, recording));
-            }
-            rows.push(vec![
-                asset.into(),
-                package.into(),
-                vulnerability.into(),
-                (*seq).into(),
-                evidence.observed_at.into(),
-                recording.at.into(),
-                word(*change).into(),
-                json(&evidence.fact).into(),
-                recording.cause.into(),
-                recording.record.into(),
-            ]);
-        }
-    }
-    insert_events(tx, rows).await
-}
-
-/// Writes rows of evidence, in the order of the columns.
-pub(super) async fn insert_events(tx: &mut Tx, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
-    insert_rows(
-        tx,
-        "save evidence",
-        "insert into finding_event (asset_id, package_id, vulnerability_id, seq, observed_at, recorded_at, change,
-             fact, cause, record_id) values",
-        "",
-        rows,
-    )
-    .await
-}
-
 /// What is told of a finding that has moved, and why.
 #[derive(Serialize)]
-struct Told<'a> {
+struct Move<'a> {
     state: &'static str,
     observed_at: Timestamp,
     evidence: &'a Fact,
     because: &'a str,
 }
 
-fn told(finding: &Finding, evidence: &Evidence, is_first: bool, recording: Recording<'_>) -> NewEvent {
+/// What is told of very many that have.
+#[derive(Default, Serialize)]
+struct Moves<'a> {
+    opened: usize,
+    back: usize,
+    moved: usize,
+    ended: usize,
+    because: &'a str,
+}
+
+fn tell(
+    tx: &mut Tx,
+    saves: &[Save<'_>],
+    positions: &[Position],
+    is_first: impl Fn(&Position) -> bool,
+    recording: Recording<'_>,
+) {
+    let mut told: BTreeMap<AssetId, Vec<(EventKind, NewEvent)>> = BTreeMap::new();
+    for (save, position) in saves.iter().zip(positions) {
+        let mut first = is_first(position);
+        for (evidence, change) in kept(save) {
+            if *change == Change::Moved {
+                let (kind, event) = told_of(save.finding, evidence, first, recording);
+                let event = event.of_finding(save.finding.key.id(), position.defect);
+                told.entry(position.asset).or_default().push((kind, event));
+            }
+            first = false;
+        }
+    }
+    for (asset, events) in told {
+        if events.len() <= TOLD_MAX {
+            events.into_iter().for_each(|(_, event)| tx.tell(event.of_asset(asset)));
+            continue;
+        }
+        let count = |wanted: EventKind| events.iter().filter(|(kind, _)| *kind == wanted).count();
+        let moves = Moves {
+            opened: count(EventKind::FindingOpened),
+            back: count(EventKind::FindingBack),
+            moved: count(EventKind::FindingMoved),
+            ended: count(EventKind::FindingEnded),
+            because: recording.cause,
+        };
+        tx.tell(NewEvent::new(recording.at, EventKind::AssetFindingsMoved).of_asset(asset).saying(&moves));
+    }
+}
+
+fn told_of(finding: &Finding, evidence: &Evidence, is_first: bool, recording: Recording<'_>) -> (EventKind, NewEvent) {
     let Evidence { observed_at, fact } = evidence;
     let begins = || finding.episodes.iter().skip(1).any(|episode| episode.detected_at == *observed_at);
     let (kind, state) = match fact {
@@ -219,25 +248,6 @@ fn told(finding: &Finding, evidence: &Evidence, is_first: bool, recording: Recor
         Fact::Absent { .. } => (EventKind::FindingEnded, State::Fixed),
         Fact::Ended { .. } => (EventKind::FindingEnded, State::Closed),
     };
-    let told = Told { state: state.as_str(), observed_at: *observed_at, evidence: fact, because: recording.cause };
-    NewEvent::new(recording.at, kind).of_asset(finding.key.asset).of_finding(finding.key.id()).saying(&told)
-}
-
-/// The number of the latest event of each finding that has any.
-async fn latest_events(tx: &mut Tx, assets: BTreeSet<AssetId>) -> Result<HashMap<Key, i64>, StoreError> {
-    let mut latest = HashMap::new();
-    for asset in assets {
-        let rows = query(
-            "number the evidence",
-            "select package_id, vulnerability_id, max(seq) as seq from finding_event
-             where asset_id = $1 group by package_id, vulnerability_id",
-        )
-        .bind(asset)
-        .all(&mut *tx)
-        .await?;
-        for row in &rows {
-            latest.insert((asset, row.int("package_id")?, row.int("vulnerability_id")?), row.int("seq")?);
-        }
-    }
-    Ok(latest)
+    let told = Move { state: state.as_str(), observed_at: *observed_at, evidence: fact, because: recording.cause };
+    (kind, NewEvent::new(recording.at, kind).saying(&told))
 }

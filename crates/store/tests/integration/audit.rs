@@ -205,7 +205,6 @@ macro_rules! undo_records {
             alter table asset drop column merged_tags;
             alter table sighting drop column record_id;
             alter table inspection drop column record_id;
-            alter table finding_event drop column record_id;
             alter table report_scope drop column record_id;"
     };
 }

@@ -2,6 +2,7 @@ use sqlx::Connection as _;
 use store::{Db, StoreError, meta};
 use uuid::Uuid;
 
+use crate::audit::{databases, tamper};
 use crate::db;
 
 contract!(settings_are_kept, a_dropped_transaction_leaves_no_trace);
@@ -43,10 +44,28 @@ async fn a_newer_schema_is_refused() {
     let test = db::sqlite().await;
     test.db.close().await;
     let mut connection = sqlx::SqliteConnection::connect(&test.place).await.unwrap();
-    sqlx::query("insert into schema_version (version) values (999)").execute(&mut connection).await.unwrap();
+    sqlx::query("insert into schema_version (version, digest) values (999, '')")
+        .execute(&mut connection)
+        .await
+        .unwrap();
     connection.close().await.unwrap();
     let error = Db::open(&test.place).await.unwrap_err();
     assert!(matches!(error, StoreError::NewerSchema { found: 999, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_schema_that_was_never_released_is_refused_and_left_alone() {
+    for text in [
+        "update schema_version set digest = 'x' where version = 2",
+        "delete from schema_version where version > 3; update schema_version set digest = 'x' where version = 3",
+        "alter table schema_version drop column digest",
+    ] {
+        for test in databases().await {
+            tamper(&test, text).await;
+            let error = Db::open(&test.place).await.unwrap_err();
+            assert!(matches!(error, StoreError::UnreleasedSchema { .. }), "{text}: {error}");
+        }
+    }
 }
 
 /// Several nodes, or a command beside the server, may be the first at once.
