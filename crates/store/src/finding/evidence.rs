@@ -1,6 +1,6 @@
 //! What was learnt of findings: rows of evidence, and first evidence that the finding's own row tells whole.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use domain::finding::{Change, Evidence};
 use domain::ids::AssetId;
@@ -45,14 +45,13 @@ pub(super) struct Kept {
     pub(super) record: Option<Uuid>,
 }
 
-/// Notes when and why something is learnt of these assets; the number of it in each.
+/// Notes when and why something is learnt of assets; the number of it in each.
 pub(super) async fn record(
     tx: &mut Tx,
-    assets: &BTreeSet<AssetId>,
-    recording: Recording<'_>,
+    reasons: &BTreeMap<AssetId, Recording<'_>>,
 ) -> Result<HashMap<AssetId, i64>, StoreError> {
-    let mut numbers: HashMap<AssetId, i64> = assets.iter().map(|asset| (*asset, 1)).collect();
-    for chunk in assets.iter().copied().collect::<Vec<_>>().chunks(IDS_MAX) {
+    let mut numbers: HashMap<AssetId, i64> = reasons.keys().map(|asset| (*asset, 1)).collect();
+    for chunk in reasons.keys().copied().collect::<Vec<_>>().chunks(IDS_MAX) {
         let text = format!(
             "select asset_id, max(seq) as seq from recording where asset_id in {} group by asset_id",
             tx.dialect().placeholders(1, chunk.len())
@@ -62,11 +61,11 @@ pub(super) async fn record(
             numbers.insert(more::asset(&row)?, row.int("seq")? + 1);
         }
     }
-    let row = |asset: &AssetId| {
-        let Recording { at, cause, record } = recording;
+    let row = |(asset, recording): (&AssetId, &Recording<'_>)| {
+        let Recording { at, cause, record } = *recording;
         vec![(*asset).into(), numbers[asset].into(), at.into(), cause.into(), record.into()]
     };
-    insert_recordings(tx, assets.iter().map(row).collect()).await?;
+    insert_recordings(tx, reasons.iter().map(row).collect()).await?;
     Ok(numbers)
 }
 

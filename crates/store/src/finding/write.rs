@@ -29,15 +29,24 @@ const TAIL: &str = "on conflict (asset_id, defect_id) do update set
     more = excluded.more";
 
 pub(super) async fn save_all(tx: &mut Tx, saves: &[Save<'_>], recording: Recording<'_>) -> Result<(), StoreError> {
-    if saves.is_empty() {
+    save_each(tx, &saves.iter().map(|save| (*save, recording)).collect::<Vec<_>>()).await
+}
+
+/// What is learnt of one asset is learnt for one reason.
+pub(super) async fn save_each(tx: &mut Tx, recorded: &[(Save<'_>, Recording<'_>)]) -> Result<(), StoreError> {
+    if recorded.is_empty() {
         return Ok(());
     }
+    let saves: Vec<Save<'_>> = recorded.iter().map(|(save, _)| *save).collect();
+    let saves = saves.as_slice();
     saves.iter().for_each(|save| tx.touched.asset(save.finding.key.asset));
     let positions = positions(tx, saves).await?;
     let matches = matches(tx, saves).await?;
     let prior = Prior::read(tx, &positions).await?;
-    let news = saves.iter().zip(&positions).filter(|(save, _)| kept(save).next().is_some());
-    let recordings = evidence::record(tx, &news.map(|(_, position)| position.asset).collect(), recording).await?;
+    let news = recorded.iter().filter(|(save, _)| kept(save).next().is_some());
+    let reasons: BTreeMap<AssetId, Recording<'_>> =
+        news.map(|(save, recording)| (save.finding.key.asset, *recording)).collect();
+    let recordings = evidence::record(tx, &reasons).await?;
     let (mut new, mut known, mut evidence) = (Vec::new(), Vec::new(), Vec::new());
     for ((save, position), matched) in saves.iter().zip(&positions).zip(matches) {
         let prior = prior.get(position);
@@ -68,7 +77,7 @@ pub(super) async fn save_all(tx: &mut Tx, saves: &[Save<'_>], recording: Recordi
     evidence::insert(tx, evidence).await?;
     save_episodes(tx, saves, &positions).await?;
     let is_first = |position: &Position| !prior.contains_key(position);
-    tell(tx, saves, &positions, is_first, recording);
+    tell(tx, saves, &positions, is_first, &reasons);
     Ok(())
 }
 
@@ -205,14 +214,15 @@ fn tell(
     saves: &[Save<'_>],
     positions: &[Position],
     is_first: impl Fn(&Position) -> bool,
-    recording: Recording<'_>,
+    reasons: &BTreeMap<AssetId, Recording<'_>>,
 ) {
     let mut told: BTreeMap<AssetId, Vec<(EventKind, NewEvent)>> = BTreeMap::new();
     for (save, position) in saves.iter().zip(positions) {
+        let Some(recording) = reasons.get(&position.asset) else { continue };
         let mut first = is_first(position);
         for (evidence, change) in kept(save) {
             if *change == Change::Moved {
-                let (kind, event) = told_of(save.finding, evidence, first, recording);
+                let (kind, event) = told_of(save.finding, evidence, first, *recording);
                 let event = event.of_finding(save.finding.key.id(), position.defect);
                 told.entry(position.asset).or_default().push((kind, event));
             }
@@ -224,15 +234,16 @@ fn tell(
             events.into_iter().for_each(|(_, event)| tx.tell(event.of_asset(asset)));
             continue;
         }
+        let Recording { at, cause, .. } = reasons[&asset];
         let count = |wanted: EventKind| events.iter().filter(|(kind, _)| *kind == wanted).count();
         let moves = Moves {
             opened: count(EventKind::FindingOpened),
             back: count(EventKind::FindingBack),
             moved: count(EventKind::FindingMoved),
             ended: count(EventKind::FindingEnded),
-            because: recording.cause,
+            because: cause,
         };
-        tx.tell(NewEvent::new(recording.at, EventKind::AssetFindingsMoved).of_asset(asset).saying(&moves));
+        tx.tell(NewEvent::new(at, EventKind::AssetFindingsMoved).of_asset(asset).saying(&moves));
     }
 }
 
