@@ -24,11 +24,13 @@ mod count;
 mod write;
 mod load;
 mod checkpoint;
+mod holders;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub use checkpoint::{CheckpointError, seal_frames};
 pub use count::{Count, Facets, Group, GroupBy, VALUES_MAX};
+pub use holders::{Has, Holders, HoldersLoader, ListDigest};
 pub use list::{Cursor, Found, PAGE_ROWS_MAX, Page, Query, QueryError, Sort, SortBy, UnknownWord};
 pub use load::{Loader, OutOfOrder};
 pub use numbers::{AssetNo, PackageNo, VulnerabilityNo};
