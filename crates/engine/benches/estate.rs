@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use domain::advisory::VendorStatus;
 use domain::asset::Asset;
 use domain::component::Component;
@@ -155,12 +155,9 @@ async fn kept(db: &Db, hosts: Vec<Inventory>, at: Timestamp) -> anyhow::Result<V
     }
     tx.commit().await?;
     let mut components = Components::default();
-    let mut kept = Vec::with_capacity(assets.len());
-    for asset in assets {
-        let stored = store::inspection::latest_sharing(db, asset, &mut components).await?;
-        kept.push(stored.context("an inventory was kept and is not there")?.inventory);
-    }
-    Ok(kept)
+    let stored = store::inspection::latest_of_these(db, &assets, &mut components).await?;
+    ensure!(stored.len() == assets.len(), "inventories were kept and are not there");
+    Ok(stored.into_iter().map(|stored| stored.inventory).collect())
 }
 
 async fn keep(tx: &mut store::Tx, id: AssetId, inventory: &Inventory, at: Timestamp) -> anyhow::Result<()> {

@@ -44,6 +44,9 @@ pub fn detect(
         let key = FindingKey { asset, package: matched.package.clone(), vulnerability: matched.vulnerability.clone() };
         moved.extend(detected(key.clone(), prior.remove(&key), matched, at));
     }
+    if prior.is_empty() {
+        return moved;
+    }
     let absence = Absence::of(inventory, matches, rejected);
     for mut finding in prior.into_values() {
         let Some(fact) = absence.of_finding(&finding) else { continue };

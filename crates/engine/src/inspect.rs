@@ -3,6 +3,7 @@
 mod access;
 mod image;
 mod ssh_url;
+mod rematch;
 
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,13 +24,13 @@ use ecosystems::capture::{FollowUp, Probe, Reading};
 use ecosystems::manifest::Found;
 use ecosystems::tree::{self, Looking, Tree};
 use jiff::Timestamp;
-use knowledge::{Knowledge, Matcher, Matches};
+use knowledge::{Knowledge, Matches};
 use serde_json::json;
 use store::Tx;
 use store::audit::Note;
 use store::finding::{Recording, Save, StoredFinding};
-use store::inspection::{Components, NewInspection, Stored, Summary};
-use store::queue::{Lease, Progress};
+use store::inspection::{NewInspection, Rejudged, Stored, Summary};
+use store::queue::Lease;
 
 pub use access::{Access, Keys, Login};
 pub use image::image;
@@ -39,9 +40,7 @@ use crate::Engine;
 use crate::detect::{Moved, detect};
 use crate::discover::blank;
 use crate::identify::{Identified, Statement};
-use crate::ingest::PREVIOUS_FILE;
 use crate::prioritize::undecided;
-use crate::work::Report;
 
 /// What one inspection, or one new knowledge file, did to one asset.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -173,68 +172,6 @@ impl Engine {
         self.keep(asset, &inventory, lease.started_at, Some(lease)).await
     }
 
-    /// Matches the last inventory of every asset with the knowledge in use, where that is newer than what it was matched
-    /// with and says anything new of what the asset has. No asset is touched. Returns how many were matched again.
-    pub async fn rematch(&self) -> anyhow::Result<u32> {
-        self.rematch_telling(&Report::default()).await
-    }
-
-    /// As [`Engine::rematch`]; knowledge that comes into use meanwhile is taken into account.
-    pub(crate) async fn rematch_telling(&self, report: &Report) -> anyhow::Result<u32> {
-        let mut count = 0;
-        while let Some(knowledge) = self.knowledge()? {
-            count += self.rematch_with(&knowledge, report).await?;
-            if self.knowledge()?.is_none_or(|newest| newest.hash() == knowledge.hash()) {
-                break;
-            }
-        }
-        Ok(count)
-    }
-
-    async fn rematch_with(&self, knowledge: &Arc<Knowledge>, report: &Report) -> anyhow::Result<u32> {
-        let hash = knowledge.hash();
-        let total = store::asset::count_inspected(&self.db).await?;
-        report.set(Progress { done: 0, total: Some(total), text: format!("matching with knowledge {hash}") });
-        let touched = self.touched(knowledge).await?;
-        let mut matcher = Matcher::new(Arc::clone(knowledge));
-        let mut components = Components::default();
-        let (mut after, mut count) = (None, 0);
-        loop {
-            let page = store::inspection::latest_of_all(&self.db, after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(count) };
-            after = Some(last.asset);
-            for summary in &page {
-                report.advance();
-                if summary.knowledge == hash {
-                    continue;
-                }
-                if let Some(touched) = touched.as_ref().filter(|touched| touched.since == summary.knowledge) {
-                    let ids = store::inspection::component_ids(&self.db, summary.asset).await?.unwrap_or_default();
-                    if ids.iter().all(|id| !touched.components.contains(id)) {
-                        let mut tx = self.db.begin().await?;
-                        store::inspection::set_knowledge(&mut tx, summary.asset, summary.id, &hash).await?;
-                        tx.commit().await?;
-                        continue;
-                    }
-                }
-                self.rematch_one(knowledge, &mut matcher, &mut components, summary.asset).await?;
-                count += 1;
-            }
-        }
-    }
-
-    /// The components that the knowledge says something new of since the file before it. `None`: of all, or nobody knows.
-    async fn touched(&self, knowledge: &Knowledge) -> anyhow::Result<Option<Touched>> {
-        let Ok(previous) = Knowledge::open(&self.data_dir.join(PREVIOUS_FILE)) else { return Ok(None) };
-        let Ok(changed) = knowledge.changed_since(&previous) else { return Ok(None) };
-        if changed.everything {
-            return Ok(None);
-        }
-        let names: Vec<&str> = changed.names.iter().map(String::as_str).collect();
-        let components = store::inspection::components_named(&self.db, &names).await?;
-        Ok(Some(Touched { since: previous.hash(), components }))
-    }
-
     async fn read(&self, asset: &Asset) -> anyhow::Result<Inventory> {
         let access = self.access(asset).await?;
         let inventory = access.read(&self.components).await;
@@ -335,21 +272,6 @@ impl Engine {
         Ok(whom)
     }
 
-    async fn rematch_one(
-        &self,
-        knowledge: &Knowledge,
-        matcher: &mut Matcher,
-        components: &mut Components,
-        asset: AssetId,
-    ) -> anyhow::Result<()> {
-        let mut tx = self.db.begin().await?;
-        store::asset::lock(&mut tx, asset).await?;
-        let Some(stored) = store::inspection::latest_sharing(&mut tx, asset, components).await? else { return Ok(()) };
-        let matches = matcher.find(&stored.inventory);
-        self.keep_verdicts(&mut tx, Some(knowledge), matches, &stored).await?;
-        tx.commit().await.context("keep the new verdicts")
-    }
-
     /// Moves the findings of an asset by what its latest inspection proves with the knowledge in use.
     pub(crate) async fn judge_again(&self, tx: &mut Tx, asset: AssetId) -> anyhow::Result<()> {
         let Some(stored) = store::inspection::latest(&mut *tx, asset).await? else { return Ok(()) };
@@ -372,22 +294,13 @@ impl Engine {
         let cause = format!("knowledge {hash}");
         let recording = Recording { at: now.max(observed_at), cause: &cause, record };
         take_in(tx, asset, &stored.inventory, &judged, false, recording).await?;
-        Ok(store::inspection::set_undecided(tx, asset, id, &judged.undecided, &hash).await?)
+        let rejudged = Rejudged { asset, id, undecided: &judged.undecided };
+        Ok(store::inspection::set_undecided(tx, &[rejudged], &hash).await?)
     }
 }
 
 /// How an inspection that a person asked for is noted.
 const INSPECTED: &str = "asset.inspect";
-
-/// What changed from one knowledge file to the next.
-struct Touched {
-    /// Hash of the older file.
-    since: String,
-    components: BTreeSet<i64>,
-}
-
-/// Assets that are read at once.
-const PAGE: usize = 256;
 
 /// Moves the findings of one asset by what an evaluation proves, inside a transaction that holds the asset.
 async fn take_in(
@@ -399,27 +312,46 @@ async fn take_in(
     recording: Recording<'_>,
 ) -> anyhow::Result<Outcome> {
     let stored = store::finding::of_asset(&mut *tx, asset).await?;
-    let known: BTreeMap<&FindingKey, &StoredFinding> = stored.iter().map(|s| (&s.finding.key, s)).collect();
     let was_active = stored.iter().filter(|stored| stored.finding.detection.is_active()).map(|s| s.finding.key.clone());
     let mut active: BTreeSet<FindingKey> = was_active.collect();
-    let prior: Vec<Finding> = stored.iter().map(|stored| stored.finding.clone()).collect();
-    let rejected = |id: &VulnerabilityId| judged.is_rejected(id);
-    let mut moved = detect(asset, prior, inventory, &judged.matches, &rejected, recording.at);
-    moved.retain(|moved| match known.get(&moved.finding.key) {
-        Some(old) => !moved.evidence.is_empty() || old.matched.as_ref() != moved.matched.as_ref(),
-        None => !late,
-    });
+    let mut moved = moves(asset, &stored, inventory, (&judged.matches, judged.knowledge), recording.at);
+    if late {
+        let known: BTreeSet<&FindingKey> = stored.iter().map(|stored| &stored.finding.key).collect();
+        moved.retain(|moved| known.contains(&moved.finding.key));
+    }
     let mut outcome = Outcome { undecided: judged.undecided.clone(), ..Outcome::default() };
     for moved in &moved {
         count(&mut outcome, &mut active, moved);
     }
     outcome.active = u32::try_from(active.len()).unwrap_or(u32::MAX);
-    let saves: Vec<Save<'_>> = moved
-        .iter()
-        .map(|moved| Save { finding: &moved.finding, matched: moved.matched.as_ref(), evidence: &moved.evidence })
-        .collect();
-    store::finding::save_all(tx, &saves, recording).await?;
+    store::finding::save_all(tx, &moved.iter().map(save).collect::<Vec<_>>(), recording).await?;
     Ok(outcome)
+}
+
+/// What an evaluation does to the findings of one asset, of those that it changes.
+fn moves(
+    asset: AssetId,
+    stored: &[StoredFinding],
+    inventory: &Inventory,
+    (matches, knowledge): (&Matches, Option<&Knowledge>),
+    at: Timestamp,
+) -> Vec<Moved> {
+    let known: BTreeMap<&FindingKey, &StoredFinding> = stored.iter().map(|s| (&s.finding.key, s)).collect();
+    let prior: Vec<Finding> = stored.iter().map(|stored| stored.finding.clone()).collect();
+    // Withdrawn by its publisher.
+    let rejected = |id: &VulnerabilityId| {
+        knowledge.and_then(|knowledge| knowledge.vulnerability(id.as_str())).is_some_and(|known| known.rejected)
+    };
+    let mut moved = detect(asset, prior, inventory, matches, &rejected, at);
+    moved.retain(|moved| match known.get(&moved.finding.key) {
+        Some(old) => !moved.evidence.is_empty() || old.matched.as_ref() != moved.matched.as_ref(),
+        None => true,
+    });
+    moved
+}
+
+fn save(moved: &Moved) -> Save<'_> {
+    Save { finding: &moved.finding, matched: moved.matched.as_ref(), evidence: &moved.evidence }
 }
 
 /// What the knowledge says of one inventory.
@@ -434,11 +366,6 @@ impl<'k> Judgement<'k> {
         let feeds = crate::ingest::known(knowledge);
         let undecided = undecided(&feeds, inventory, &matches, at);
         Self { knowledge, matches, undecided }
-    }
-
-    /// Whether the vulnerability was withdrawn by its publisher.
-    fn is_rejected(&self, id: &VulnerabilityId) -> bool {
-        self.knowledge.and_then(|knowledge| knowledge.vulnerability(id.as_str())).is_some_and(|known| known.rejected)
     }
 }
 

@@ -10,6 +10,7 @@ mod verdicts;
 mod load;
 mod follow;
 mod checkpoint;
+mod holders;
 mod keep;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +25,7 @@ pub(crate) use model::is_unknown;
 pub(crate) use model::{Known, Model};
 
 use crate::Engine;
+use holders::Held;
 use model::Basis;
 
 /// Nothing can be listed yet.
@@ -36,6 +38,8 @@ pub struct Loading;
 pub(crate) struct ReadModel {
     published: RwLock<Option<Arc<Model>>>,
     building: tokio::sync::Mutex<()>,
+    /// Who has which components.
+    held: tokio::sync::Mutex<Held>,
     /// Somebody keeps it up to date ([`Engine::keep_lists`]), so that nobody else has to wait until that is done.
     kept: AtomicBool,
     /// The next model takes longer than anybody waits.

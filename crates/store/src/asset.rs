@@ -58,6 +58,18 @@ pub async fn lock(tx: &mut Tx, id: AssetId) -> Result<Asset, StoreError> {
     found.as_ref().map(from_row).transpose()?.ok_or_else(|| StoreError::missing("asset", id))
 }
 
+/// The same for many assets, in the order of their ids: whoever locks several does so in this order.
+pub async fn lock_all(tx: &mut Tx, ids: &[AssetId]) -> Result<(), StoreError> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    for chunk in ids.chunks(IDS_MAX) {
+        let list = tx.dialect().placeholders(1, chunk.len());
+        let query = query_built("lock assets", format!("select id from asset where id in {list} order by id {{lock}}"));
+        chunk.iter().fold(query, |query, id| query.bind(*id)).all(&mut *tx).await?;
+    }
+    Ok(())
+}
+
 pub async fn get<'a>(on: impl Into<On<'a>>, id: AssetId) -> Result<Option<Asset>, StoreError> {
     query("read the asset", select!("where id = $1")).bind(id).optional(on).await?.as_ref().map(from_row).transpose()
 }
@@ -87,12 +99,6 @@ pub async fn get_all<'a>(on: impl Into<On<'a>>, ids: &[AssetId]) -> Result<Vec<A
         found.extend(rows.iter().map(from_row).collect::<Result<Vec<_>, _>>()?);
     }
     Ok(found)
-}
-
-/// How many assets were inspected and are not retired.
-pub async fn count_inspected<'a>(on: impl Into<On<'a>>) -> Result<u64, StoreError> {
-    let text = "select count(*) as assets from asset where last_inspected_at is not null and retired_at is null";
-    query("count inspected assets", text).one(on).await?.number("assets")
 }
 
 /// One page of all assets, retired ones included and those left out that were found to be others, in the order in which they

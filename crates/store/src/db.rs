@@ -116,6 +116,15 @@ impl Db {
         Ok(Tx { engine, actor: self.actor.clone(), notes: Vec::new(), touched: Touched::default(), events: Vec::new() })
     }
 
+    /// How many transactions can write at once.
+    pub const fn writers_max(&self) -> usize {
+        match &self.engine {
+            Engine::Sqlite { .. } => 1,
+            // The others are for whoever waits for an answer.
+            Engine::Postgres(_) => POSTGRES_CONNECTIONS_MAX as usize / 4,
+        }
+    }
+
     /// Begins a transaction that sees one state of the database however long it reads.
     pub(crate) async fn begin_snapshot(&self) -> Result<Tx, StoreError> {
         let text = self.dialect().begin_snapshot();

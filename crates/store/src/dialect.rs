@@ -146,6 +146,14 @@ impl Dialect {
         }
     }
 
+    /// One more parameter behind those of [`Dialect::placeholders`].
+    pub(crate) fn placeholder(self, number: usize) -> String {
+        match self {
+            Self::Sqlite => "?".to_owned(),
+            Self::Postgres => format!("${number}"),
+        }
+    }
+
     /// The parameters of many rows, in order. SQLite looks every numbered one up by its name among all others, so there
     /// they have none.
     pub(crate) fn placeholders(self, rows: usize, columns: usize) -> String {

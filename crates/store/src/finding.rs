@@ -229,3 +229,32 @@ pub async fn replay_check<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<V
 fn bare(found: Vec<(Position, StoredFinding)>) -> Vec<StoredFinding> {
     found.into_iter().map(|(_, stored)| stored).collect()
 }
+
+/// Every finding of these assets, ended ones included; of packages with these names only, where some are given.
+pub async fn of_assets<'a>(
+    on: impl Into<On<'a>>,
+    assets: &[AssetId],
+    packages: Option<&[&str]>,
+) -> Result<Vec<StoredFinding>, StoreError> {
+    let mut on = on.into();
+    let mut found = Vec::new();
+    for chunk in assets.chunks(IDS_MAX) {
+        let list = on.dialect().placeholders(1, chunk.len());
+        let named = match packages {
+            None => "",
+            Some(_) => " and package.name in (select item.value from {texts $0})",
+        };
+        let named = named.replace("$0", &on.dialect().placeholder(chunk.len() + 1));
+        let text = format!("{}{list}{named}", select!("where finding.asset_id in "));
+        let query = query_built("read the findings of assets", text);
+        let query = chunk.iter().fold(query, |query, asset| query.bind(*asset));
+        let query = packages.iter().fold(query, |query, packages| query.bind(json(packages)));
+        found.extend(bare(load(on.again(), query).await?));
+    }
+    Ok(found)
+}
+
+/// Saves findings of many assets in few statements: each with its own recording.
+pub async fn save_each(tx: &mut Tx, saves: &[(Save<'_>, Recording<'_>)]) -> Result<(), StoreError> {
+    write::save_each(tx, saves).await
+}

@@ -11,7 +11,6 @@ use domain::verdict::Undecided;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::codec;
@@ -21,10 +20,15 @@ use crate::intern;
 pub use crate::intern::Components;
 use crate::sql::{Row, json, query};
 
+mod many;
 mod forget;
 
 pub(crate) use forget::spare_parts;
 pub use forget::{forget, outdated};
+pub use many::{
+    ComponentList, Outdated, Rejudged, component_lists, component_lists_of, latest_of_these, list_digests,
+    matched_otherwise, set_knowledge, set_undecided,
+};
 
 /// What to record of one reading.
 #[derive(Debug, Clone, Copy)]
@@ -121,19 +125,10 @@ pub async fn record(tx: &mut Tx, new: &NewInspection<'_>) -> Result<InspectionId
 
 /// The latest inspection of an asset, as observed. `None`: never inspected.
 pub async fn latest<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<Option<Stored>, StoreError> {
-    latest_sharing(on, asset, &mut Components::default()).await
-}
-
-/// The same, for one asset of many: what others have too is read once, and their inventories share it.
-pub async fn latest_sharing<'a>(
-    on: impl Into<On<'a>>,
-    asset: AssetId,
-    known: &mut Components,
-) -> Result<Option<Stored>, StoreError> {
     let mut on = on.into();
     let text = select!("where asset_id = $1 order by observed_at desc, id desc limit 1");
     match query("read the latest inspection", text).bind(asset).optional(on.again()).await? {
-        Some(row) => stored(on, &row, known).await.map(Some),
+        Some(row) => stored(on, &row).await.map(Some),
         None => Ok(None),
     }
 }
@@ -143,7 +138,7 @@ pub async fn get<'a>(on: impl Into<On<'a>>, asset: AssetId, id: InspectionId) ->
     let mut on = on.into();
     let text = select!("where asset_id = $1 and id = $2");
     match query("read the inspection", text).bind(asset).bind(id).optional(on.again()).await? {
-        Some(row) => stored(on, &row, &mut Components::default()).await.map(Some),
+        Some(row) => stored(on, &row).await.map(Some),
         None => Ok(None),
     }
 }
@@ -182,75 +177,34 @@ pub async fn latest_of_all<'a>(
     query("list the latest inspections", text).bind(after).bind(limit).all(on).await?.iter().map(summary).collect()
 }
 
-/// The numbers of the components that an asset's latest inspection found, sorted. `None`: none, or an unreadable list.
-pub async fn component_ids<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<Option<Vec<i64>>, StoreError> {
-    let mut on = on.into();
-    let text = select!("where asset_id = $1 order by observed_at desc, id desc limit 1");
-    let Some(row) = query("read the latest inspection", text).bind(asset).optional(on.again()).await? else {
-        return Ok(None);
-    };
-    let Some(digest) = row.get::<Option<String>>("components")? else { return Ok(None) };
-    let parts = parts(on, asset, std::iter::once(&digest)).await?;
-    let bytes = parts.get(&digest).ok_or_else(|| row.corrupt(format!("part {digest} is gone")))?;
-    let mut ids = codec::unpack(bytes).ok_or_else(|| row.corrupt("the components cannot be unpacked"))?;
-    ids.sort_unstable();
-    Ok(Some(ids))
-}
-
 /// The numbers of all components that any of these names is about, as source or as binary.
 pub async fn components_named<'a>(on: impl Into<On<'a>>, names: &[&str]) -> Result<BTreeSet<i64>, StoreError> {
-    let mut on = on.into();
-    let mut ids = BTreeSet::new();
+    let text = "select {all id} as found from (
+                    select id from component where source in (select item.value from {texts $1})
+                    union select id from component where name in (select item.value from {texts $1})
+                ) as named";
+    named(on.into(), text, names).await
+}
+
+/// The sources of all components with any of these names.
+pub async fn sources_named<'a>(on: impl Into<On<'a>>, names: &[&str]) -> Result<BTreeSet<String>, StoreError> {
+    let text = "select {all source} as found from (
+                    select distinct source from component where name in (select item.value from {texts $1})
+                ) as named";
+    named(on.into(), text, names).await
+}
+
+async fn named<T: DeserializeOwned + Ord>(
+    mut on: On<'_>,
+    text: &'static str,
+    names: &[&str],
+) -> Result<BTreeSet<T>, StoreError> {
+    let mut all = BTreeSet::new();
     for chunk in names.chunks(NAMES_MAX) {
-        let found: Vec<i64> = query(
-            "look components up by name",
-            "select {all id} as ids from (
-                 select id from component where source in (select item.value from {texts $1})
-                 union select id from component where name in (select item.value from {texts $1})
-             ) as named",
-        )
-        .bind(json(chunk))
-        .one(on.again())
-        .await?
-        .json("ids")?;
-        ids.extend(found);
+        let row = query("look components up by name", text).bind(json(chunk)).one(on.again()).await?;
+        all.extend(row.json::<Vec<T>>("found")?);
     }
-    Ok(ids)
-}
-
-/// Notes that an inventory's verdicts are the same with other knowledge: nothing that it holds has changed.
-pub async fn set_knowledge(tx: &mut Tx, asset: AssetId, id: InspectionId, knowledge: &str) -> Result<(), StoreError> {
-    query("note the knowledge", "update inspection set knowledge = $1 where asset_id = $2 and id = $3")
-        .bind(knowledge)
-        .bind(asset)
-        .bind(id)
-        .execute(tx)
-        .await?;
-    Ok(())
-}
-
-/// Replaces what could not be decided, after the same inventory was matched with other knowledge.
-pub async fn set_undecided(
-    tx: &mut Tx,
-    asset: AssetId,
-    id: InspectionId,
-    undecided: &[Undecided],
-    knowledge: &str,
-) -> Result<(), StoreError> {
-    let part = keep_json(tx, asset, undecided).await?;
-    tx.touched.asset(asset);
-    let changed = query(
-        "note what is undecided",
-        "update inspection set undecided = $1, undecided_count = $2, knowledge = $3 where asset_id = $4 and id = $5",
-    )
-    .bind(part)
-    .bind(undecided.len())
-    .bind(knowledge)
-    .bind(asset)
-    .bind(id)
-    .execute(tx)
-    .await?;
-    if changed == 0 { Err(StoreError::missing("inspection", id)) } else { Ok(()) }
+    Ok(all)
 }
 
 /// An older inspection that arrives late says nothing about the asset of today.
@@ -283,18 +237,31 @@ async fn touch_asset(tx: &mut Tx, new: &NewInspection<'_>) -> Result<(), StoreEr
     Ok(())
 }
 
-async fn stored(mut on: On<'_>, row: &Row, known: &mut Components) -> Result<Stored, StoreError> {
-    let summary = summary(row)?;
+async fn stored(mut on: On<'_>, row: &Row) -> Result<Stored, StoreError> {
+    let asset = AssetId::from_uuid(row.uuid("asset_id")?);
     let digests = [row.get::<Option<String>>("components")?, Some(row.text("facts")?), Some(row.text("undecided")?)];
-    let parts = parts(on.again(), summary.asset, digests.iter().flatten()).await?;
-    let part = |digest: &String| {
-        parts.get(digest).ok_or_else(|| row.corrupt(format!("part {digest} of inspection {} is gone", summary.id)))
-    };
-    let [components, facts, undecided] = &digests;
-    let mut inventory: Inventory = parse(row, facts.as_ref().map(part).transpose()?)?;
-    if let Some(digest) = components {
-        let ids = codec::unpack(part(digest)?).ok_or_else(|| row.corrupt("the components cannot be unpacked"))?;
-        known.read(on, &ids).await?;
+    let parts = parts(on.again(), asset, digests.iter().flatten()).await?;
+    let list = list(row, &parts)?;
+    let mut known = Components::default();
+    known.read(on, list.as_deref().unwrap_or_default()).await?;
+    assemble(row, &parts, list.as_deref(), &known)
+}
+
+/// Parts of one asset's inspections by their digests.
+type Parts = HashMap<String, Vec<u8>>;
+
+/// The numbers of the components that an inspection found. `None`: it could not read them.
+fn list(row: &Row, parts: &Parts) -> Result<Option<Vec<i64>>, StoreError> {
+    let Some(digest) = row.get::<Option<String>>("components")? else { return Ok(None) };
+    let unpacked = codec::unpack(part(row, parts, &digest)?);
+    unpacked.ok_or_else(|| row.corrupt("the components cannot be unpacked")).map(Some)
+}
+
+/// An inspection of which all parts were read, and all components.
+fn assemble(row: &Row, parts: &Parts, list: Option<&[i64]>, known: &Components) -> Result<Stored, StoreError> {
+    let summary = summary(row)?;
+    let mut inventory: Inventory = parse(row, part(row, parts, &row.text("facts")?)?)?;
+    if let Some(ids) = list {
         let mut listed: Vec<Arc<Component>> = ids.iter().filter_map(|id| known.get(*id).cloned()).collect();
         if listed.len() != ids.len() {
             return Err(row.corrupt(format!("{} of {} components are gone", ids.len() - listed.len(), ids.len())));
@@ -302,8 +269,13 @@ async fn stored(mut on: On<'_>, row: &Row, known: &mut Components) -> Result<Sto
         listed.sort();
         inventory.components = Some(listed);
     }
-    let undecided = parse(row, undecided.as_ref().map(part).transpose()?)?;
+    let undecided = parse(row, part(row, parts, &row.text("undecided")?)?)?;
     Ok(Stored { summary, inventory, undecided })
+}
+
+fn part<'p>(row: &Row, parts: &'p Parts, digest: &str) -> Result<&'p [u8], StoreError> {
+    let found = parts.get(digest).map(Vec::as_slice);
+    found.ok_or_else(|| row.corrupt(format!("part {digest} of an inspection is gone")))
 }
 
 fn summary(row: &Row) -> Result<Summary, StoreError> {
@@ -320,8 +292,7 @@ fn summary(row: &Row) -> Result<Summary, StoreError> {
     })
 }
 
-fn parse<T: DeserializeOwned>(row: &Row, part: Option<&Vec<u8>>) -> Result<T, StoreError> {
-    let bytes = part.map(Vec::as_slice).unwrap_or_default();
+fn parse<T: DeserializeOwned>(row: &Row, bytes: &[u8]) -> Result<T, StoreError> {
     serde_json::from_slice(bytes).map_err(|error| row.corrupt(error.to_string()))
 }
 
@@ -331,28 +302,12 @@ async fn keep_json<T: Serialize + ?Sized>(tx: &mut Tx, asset: AssetId, value: &T
 
 /// Keeps bytes once for each asset; the answer is their digest.
 async fn keep(tx: &mut Tx, asset: AssetId, bytes: &[u8]) -> Result<String, StoreError> {
-    const DOING: &str = "keep a part of the inspection";
-    let digest = hex::encode(&Sha256::digest(bytes)[..16]);
-    let packed =
-        codec::compress(bytes).map_err(|error| StoreError::refused(DOING, format!("it does not compress: {error}")))?;
-    query(
-        DOING,
-        "insert into inspection_part (asset_id, digest, bytes) values ($1, $2, $3)
-         on conflict (asset_id, digest) do nothing",
-    )
-    .bind(asset)
-    .bind(digest.as_str())
-    .bind(packed)
-    .execute(tx)
-    .await?;
+    let digest = many::digest(bytes);
+    many::keep_parts(tx, vec![many::part(asset, &digest, bytes)?]).await?;
     Ok(digest)
 }
 
-async fn parts(
-    on: On<'_>,
-    asset: AssetId,
-    digests: impl Iterator<Item = &String>,
-) -> Result<HashMap<String, Vec<u8>>, StoreError> {
+async fn parts(on: On<'_>, asset: AssetId, digests: impl Iterator<Item = &String>) -> Result<Parts, StoreError> {
     let wanted: Vec<&String> = digests.collect();
     let rows = query(
         "read the parts of the inspection",

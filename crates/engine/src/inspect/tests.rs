@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::discover::NewAsset;
-use crate::ingest::KNOWLEDGE_FILE;
+use crate::ingest::{KNOWLEDGE_FILE, PREVIOUS_FILE};
 
 const HOSTS: [&str; 2] = ["192.0.2.1", "192.0.2.2"];
 const PACKAGES: [&str; 3] = ["bash", "curl", "zlib"];

@@ -20,6 +20,34 @@ enum Read {
     Gone(AssetId),
 }
 
+/// What has changed after a position of the log.
+pub(super) struct Changed {
+    pub(super) assets: BTreeSet<AssetId>,
+    pub(super) scopes: bool,
+    /// Whoever has read all of it is here.
+    pub(super) end: u64,
+}
+
+/// Follows the log to its end.
+pub(super) async fn changed_since(db: &Db, position: u64) -> anyhow::Result<Changed> {
+    let mut end = Change::behind(position);
+    let (mut assets, mut scopes) = (BTreeSet::new(), false);
+    loop {
+        let page = change::after(db, end, CHANGES_PAGE).await?;
+        for change in &page {
+            match change.asset() {
+                Some(asset) => drop(assets.insert(asset)),
+                None => scopes = true,
+            }
+        }
+        end = page.last().copied().unwrap_or(end);
+        // A page that is not full has the end of the log.
+        if page.len() < CHANGES_PAGE {
+            return Ok(Changed { assets, scopes, end: end.seq });
+        }
+    }
+}
+
 impl Model {
     /// Brings the model to the head of the log, or beyond. May be given up at any point: it goes on from there.
     pub(super) async fn follow(&self, db: &Db, head: &Head) -> anyhow::Result<()> {
@@ -30,22 +58,8 @@ impl Model {
         if working.position >= head.seq {
             return Ok(());
         }
-        let mut end = Change::behind(working.position);
-        let (mut touched, mut scopes_changed) = (BTreeSet::new(), false);
-        loop {
-            let page = change::after(db, end, CHANGES_PAGE).await?;
-            for change in &page {
-                match change.asset() {
-                    Some(asset) => drop(touched.insert(asset)),
-                    None => scopes_changed = true,
-                }
-            }
-            end = page.last().copied().unwrap_or(end);
-            if page.len() < CHANGES_PAGE {
-                break;
-            }
-        }
-        if scopes_changed {
+        let Changed { assets: mut touched, scopes, end } = changed_since(db, working.position).await?;
+        if scopes {
             working.scopes = store::scope::list(db).await?;
             touched.extend(self.in_another_context(&working));
         }
@@ -53,9 +67,8 @@ impl Model {
         for chunk in touched.chunks(ASSETS_PAGE) {
             self.renew(db, &mut working, chunk).await?;
         }
-        // Everything up to here is in it: a page that is not full had the end of the log.
-        working.position = end.seq;
-        self.index.update(end.seq, |_| ());
+        working.position = end;
+        self.index.update(end, |_| ());
         Ok(())
     }
 

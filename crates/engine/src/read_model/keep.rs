@@ -16,6 +16,8 @@ use crate::Engine;
 const FOLLOW_EVERY: Duration = Duration::from_millis(300);
 /// How often it is asked whether anything would be judged otherwise now.
 const RENEW_EVERY: Duration = Duration::from_secs(1);
+/// How often it is brought up to date who has what, so that there is little to follow when that is asked.
+const HOLD_EVERY: Duration = Duration::from_secs(10);
 /// How often a checkpoint is written, where anything has changed.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(300);
 
@@ -40,7 +42,7 @@ impl Engine {
         tokio::select! {
             // An error means that the sender is gone, which is a reason to stop too.
             _ = stopped.wait_for(|stop| *stop) => {}
-            _ = future::join(self.keep_renewed(), self.keep_followed()) => {}
+            _ = future::join3(self.keep_renewed(), self.keep_followed(), self.keep_held()) => {}
         }
         Said::default().note("write a checkpoint", self.write_checkpoint(&self.data_dir).await);
         self.lists.kept.store(false, Ordering::Relaxed);
@@ -56,6 +58,17 @@ impl Engine {
             }
             said.note("load the lists", renewed.map(drop));
             tokio::time::sleep(RENEW_EVERY).await;
+        }
+    }
+
+    /// Keeps at hand who has what, so that new knowledge need not wait for it. It is brought up to date when it is asked.
+    async fn keep_held(&self) {
+        let mut said = Said::default();
+        loop {
+            if self.lists.published().is_some() {
+                said.note("load who has what", self.who_has_what().await.map(drop));
+            }
+            tokio::time::sleep(HOLD_EVERY).await;
         }
     }
 

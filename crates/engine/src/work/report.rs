@@ -24,6 +24,11 @@ impl Report {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).done += 1;
     }
 
+    /// So many more are done.
+    pub fn advance_by(&self, count: usize) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).done += count as u64;
+    }
+
     pub fn say(&self, text: String) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).text = text;
     }

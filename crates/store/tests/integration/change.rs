@@ -5,7 +5,7 @@ use store::change::{self, Change, Head};
 use store::{Db, backup, scope};
 
 use crate::db;
-use crate::sample::{asset, at, inventory};
+use crate::sample::{asset, at, inventory, undecided};
 
 contract!(
     what_is_written_is_touched,
@@ -64,7 +64,9 @@ async fn what_is_written_is_touched(db: &Db) {
             }
             5 => {
                 let latest = store::inspection::latest(&mut tx, id).await.unwrap().unwrap().summary.id;
-                store::inspection::set_undecided(&mut tx, id, latest, &[], "l").await.unwrap();
+                let open = [undecided("zlib")];
+                let rejudged = store::inspection::Rejudged { asset: id, id: latest, undecided: &open };
+                store::inspection::set_undecided(&mut tx, &[rejudged], "l").await.unwrap();
             }
             6 => {
                 expected = None;

@@ -2,7 +2,7 @@ use domain::asset::Way;
 use domain::ids::{AssetId, InspectionId};
 use domain::inventory::Inventory;
 use jiff::Timestamp;
-use store::inspection::{self, NewInspection};
+use store::inspection::{self, Components, NewInspection, Outdated, Rejudged};
 use store::{Db, asset};
 
 use crate::sample::{at, component, insert_asset, inventory, undecided};
@@ -17,6 +17,8 @@ contract!(
     components_are_found_by_the_names_that_advisories_use,
     thousands_of_components_are_kept,
     many_assets_are_recorded_at_once,
+    many_are_read_and_noted_at_once,
+    what_is_undecided_as_before_is_no_news,
 );
 
 async fn record(db: &Db, asset: AssetId, inventory: &Inventory, observed_at: Timestamp) -> InspectionId {
@@ -103,7 +105,8 @@ async fn what_is_undecided_changes_with_the_knowledge(db: &Db) {
     let asset = insert_asset(db, 1).await;
     let id = record(db, asset.id, &inventory(), at(1)).await;
     let mut tx = db.begin().await.unwrap();
-    inspection::set_undecided(&mut tx, asset.id, id, &[], "77aa").await.unwrap();
+    let rejudged = Rejudged { asset: asset.id, id, undecided: &[] };
+    inspection::set_undecided(&mut tx, &[rejudged], "77aa").await.unwrap();
     tx.commit().await.unwrap();
     let stored = inspection::latest(db, asset.id).await.unwrap().unwrap();
     assert_eq!((stored.undecided.len(), stored.summary.undecided_count), (0, 0));
@@ -172,9 +175,9 @@ async fn many_assets_are_recorded_at_once(db: &Db) {
 
 async fn components_are_found_by_the_names_that_advisories_use(db: &Db) {
     let asset = insert_asset(db, 1).await;
-    assert_eq!(inspection::component_ids(db, asset.id).await.unwrap(), None);
-    let id = record(db, asset.id, &inventory(), at(1)).await;
-    let ids = inspection::component_ids(db, asset.id).await.unwrap().expect("it was inspected");
+    assert_eq!(inspection::component_lists(db, None, 9).await.unwrap(), []);
+    record(db, asset.id, &inventory(), at(1)).await;
+    let ids = inspection::component_lists(db, None, 9).await.unwrap().pop().unwrap().components.unwrap();
     let components = inventory().components.unwrap();
     assert_eq!(ids.len(), components.len());
     let first = &components[0];
@@ -183,8 +186,90 @@ async fn components_are_found_by_the_names_that_advisories_use(db: &Db) {
         assert!(!named.is_empty() && named.iter().all(|id| ids.contains(id)), "{name}");
     }
     assert!(inspection::components_named(db, &["vigie-demo-elsewhere"]).await.unwrap().is_empty());
+    let sources = inspection::sources_named(db, &[&first.name, "vigie-demo-elsewhere"]).await.unwrap();
+    assert_eq!(sources.into_iter().collect::<Vec<_>>(), [first.source.clone()]);
+}
+
+/// Five assets: two alike, one with nothing, one that could not be read, one that is retired.
+async fn many_are_read_and_noted_at_once(db: &Db) {
+    let (mut ids, mut latest) = (Vec::new(), Vec::new());
+    let other = Inventory { components: Some(vec![component("zlib", "1:1.3")]), ..inventory() };
+    for number in 1..=5 {
+        ids.push(insert_asset(db, number).await.id);
+    }
+    let found = [inventory(), inventory(), Inventory { components: Some(Vec::new()), ..inventory() }, {
+        Inventory { components: None, ..inventory() }
+    }];
+    for (id, found) in ids.iter().zip(found.iter().chain([&inventory()])) {
+        record(db, *id, &other, at(1)).await;
+        latest.push(record(db, *id, found, at(2)).await);
+    }
     let mut tx = db.begin().await.unwrap();
-    inspection::set_knowledge(&mut tx, asset.id, id, "77").await.unwrap();
+    asset::retire(&mut tx, ids[4], at(3)).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(inspection::latest(db, asset.id).await.unwrap().unwrap().summary.knowledge, "77");
+
+    let mut backwards = ids.clone();
+    backwards.reverse();
+    let read = inspection::latest_of_these(db, &backwards, &mut Components::default()).await.unwrap();
+    let mut expected = Vec::new();
+    for id in &ids[..4] {
+        expected.push(inspection::latest(db, *id).await.unwrap().unwrap());
+    }
+    assert_eq!(read, expected, "the retired one is left out");
+
+    let lists = inspection::component_lists_of(db, &backwards).await.unwrap();
+    let mut paged = inspection::component_lists(db, None, 3).await.unwrap();
+    paged.extend(inspection::component_lists(db, Some(ids[2]), 3).await.unwrap());
+    assert_eq!((lists.len(), &lists), (4, &paged));
+    assert_eq!(lists[0].components, lists[1].components);
+    assert_eq!((lists[0].digest, lists[3].digest), (lists[1].digest, 0));
+    let counts: Vec<usize> = lists.iter().map(|list| list.components.as_ref().unwrap().len()).collect();
+    assert_eq!(counts, [2, 2, 0, 0]);
+    let digests = inspection::list_digests(db, &backwards).await.unwrap();
+    assert_eq!(digests, lists.iter().map(|list| (list.asset, list.digest)).collect());
+
+    let outdated = |number: usize, knowledge: &str| Outdated {
+        asset: ids[number],
+        id: latest[number],
+        knowledge: knowledge.to_owned(),
+    };
+    let mut tx = db.begin().await.unwrap();
+    inspection::set_knowledge(&mut tx, &[(ids[1], latest[1]), (ids[2], latest[2])], "77").await.unwrap();
+    tx.commit().await.unwrap();
+    let all = inspection::matched_otherwise(db, "88", None, 9).await.unwrap();
+    assert_eq!(all, [outdated(0, "3fa9"), outdated(1, "77"), outdated(2, "77"), outdated(3, "3fa9")]);
+    let second = inspection::matched_otherwise(db, "77", Some(ids[0]), 1).await.unwrap();
+    assert_eq!(second, [outdated(3, "3fa9")]);
+    // What is no longer the latest keeps what it was matched with.
+    let older = inspection::history(db, ids[1], 2).await.unwrap().pop().unwrap();
+    assert_eq!(older.knowledge, "3fa9");
+}
+
+async fn what_is_undecided_as_before_is_no_news(db: &Db) {
+    let mut assets = Vec::new();
+    for number in 1..=3 {
+        let asset = insert_asset(db, number).await.id;
+        assets.push((asset, record(db, asset, &inventory(), at(1)).await));
+    }
+    let before = store::change::head(db).await.unwrap().seq;
+    let (same, other) = ([undecided("zlib")], [undecided("zlib"), undecided("openssl")]);
+    let rejudged: Vec<Rejudged<'_>> = assets
+        .iter()
+        .zip([&same[..], &other[..], &[]])
+        .map(|((asset, id), undecided)| Rejudged { asset: *asset, id: *id, undecided })
+        .collect();
+    let mut tx = db.begin().await.unwrap();
+    inspection::set_undecided(&mut tx, &rejudged, "77").await.unwrap();
+    tx.commit().await.unwrap();
+    let page = store::change::after(db, store::change::Change::behind(before), 9).await.unwrap();
+    let changed: Vec<_> = page.iter().map(|change| change.asset().unwrap()).collect();
+    assert_eq!(changed, [assets[1].0, assets[2].0]);
+    for Rejudged { asset, undecided, .. } in rejudged {
+        let stored = inspection::latest(db, asset).await.unwrap().unwrap();
+        assert_eq!((stored.undecided.as_slice(), stored.summary.knowledge.as_str()), (undecided, "77"));
+        assert_eq!(stored.summary.undecided_count, undecided.len() as u64);
+    }
+    let gone = Rejudged { asset: assets[0].0, id: assets[1].1, undecided: &[] };
+    let mut tx = db.begin().await.unwrap();
+    assert!(inspection::set_undecided(&mut tx, &[gone], "77").await.is_err());
 }

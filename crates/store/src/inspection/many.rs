@@ -1,0 +1,306 @@
+//! The latest inspections of many assets, in few statements: what matching an estate again needs.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use domain::ids::{AssetId, InspectionId};
+use domain::verdict::Undecided;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::{Parts, Stored, assemble, list};
+use crate::codec;
+use crate::db::{On, Tx};
+use crate::error::StoreError;
+use crate::intern::Components;
+use crate::sql::{IDS_MAX, Query, Row, Value, insert_rows, json, query, query_built};
+
+/// A latest inspection that was matched with other knowledge than what is in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outdated {
+    pub asset: AssetId,
+    pub id: InspectionId,
+    /// Hash of what it was matched with.
+    pub knowledge: String,
+}
+
+/// What an asset's latest inspection found, by the numbers of components.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComponentList {
+    pub asset: AssetId,
+    /// Equal where the lists are. 0: the packages could not be read.
+    pub digest: u128,
+    /// Sorted. `None`: it is kept and cannot be read any more.
+    pub components: Option<Vec<i64>>,
+}
+
+/// What could not be decided of an inspection, with the knowledge that it was matched with last.
+#[derive(Debug, Clone, Copy)]
+pub struct Rejudged<'a> {
+    pub asset: AssetId,
+    pub id: InspectionId,
+    pub undecided: &'a [Undecided],
+}
+
+/// Rows that are changed by one statement.
+const ROWS_MAX: usize = 3000;
+
+/// Selects the latest inspections of assets that are not retired; what stands behind it says of which assets.
+macro_rules! latest {
+    ($columns:literal, $joined:literal, $which:literal) => {
+        concat!(
+            "select ",
+            $columns,
+            " from inspection ",
+            $joined,
+            " where (inspection.asset_id, inspection.id) in (
+                 select asset.id, (select latest.id from inspection latest where latest.asset_id = asset.id
+                                   order by latest.observed_at desc, latest.id desc limit 1)
+                 from asset where asset.retired_at is null and ",
+            $which
+        )
+    };
+}
+
+/// One page of the latest inspections that were matched with other knowledge than this, after the asset given.
+pub async fn matched_otherwise<'a>(
+    on: impl Into<On<'a>>,
+    knowledge: &str,
+    after: Option<AssetId>,
+    limit: usize,
+) -> Result<Vec<Outdated>, StoreError> {
+    let text = "select inspection.asset_id, inspection.id, inspection.knowledge
+                from asset join inspection on inspection.asset_id = asset.id
+                    and inspection.id = (select latest.id from inspection latest where latest.asset_id = asset.id
+                                         order by latest.observed_at desc, latest.id desc limit 1)
+                where asset.id > $1 and asset.retired_at is null and inspection.knowledge <> $2
+                order by asset.id limit $3";
+    let rows = query("look for inspections to match again", text)
+        .bind(after.map_or(Uuid::nil(), AssetId::uuid))
+        .bind(knowledge)
+        .bind(limit)
+        .all(on)
+        .await?;
+    let outdated = |row: &Row| {
+        let (asset, id) = (AssetId::from_uuid(row.uuid("asset_id")?), InspectionId::from_uuid(row.uuid("id")?));
+        Ok(Outdated { asset, id, knowledge: row.text("knowledge")? })
+    };
+    rows.iter().map(outdated).collect()
+}
+
+/// One page of the lists of all assets that were inspected and are not retired, after the asset given.
+pub async fn component_lists<'a>(
+    on: impl Into<On<'a>>,
+    after: Option<AssetId>,
+    limit: usize,
+) -> Result<Vec<ComponentList>, StoreError> {
+    let text = latest!(
+        "inspection.asset_id, inspection.components, part.bytes",
+        "left join inspection_part part
+             on part.asset_id = inspection.asset_id and part.digest = inspection.components",
+        "asset.id > $1 and exists (select 1 from inspection any_one where any_one.asset_id = asset.id)
+         order by asset.id limit $2) order by inspection.asset_id"
+    );
+    let after = after.map_or(Uuid::nil(), AssetId::uuid);
+    let rows = query("list the components of assets", text).bind(after).bind(limit).all(on).await?;
+    rows.iter().map(component_list).collect()
+}
+
+/// The lists of these assets, as far as they were inspected and are not retired.
+pub async fn component_lists_of<'a>(
+    on: impl Into<On<'a>>,
+    assets: &[AssetId],
+) -> Result<Vec<ComponentList>, StoreError> {
+    let text = latest!(
+        "inspection.asset_id, inspection.components, part.bytes",
+        "left join inspection_part part
+             on part.asset_id = inspection.asset_id and part.digest = inspection.components",
+        "asset.id in "
+    );
+    selected(on.into(), "list the components of assets", text, assets, component_list).await
+}
+
+/// The digests of these lists, without the lists.
+pub async fn list_digests<'a>(on: impl Into<On<'a>>, assets: &[AssetId]) -> Result<HashMap<AssetId, u128>, StoreError> {
+    let text = latest!("inspection.asset_id, inspection.components", "", "asset.id in ");
+    let one = |row: &Row| Ok((AssetId::from_uuid(row.uuid("asset_id")?), list_digest(row)?));
+    Ok(selected(on.into(), "look for changed inventories", text, assets, one).await?.into_iter().collect())
+}
+
+/// The latest inspections of these assets, as far as they were inspected and are not retired, by asset. What several have is
+/// read once, and their inventories share it.
+pub async fn latest_of_these<'a>(
+    on: impl Into<On<'a>>,
+    assets: &[AssetId],
+    known: &mut Components,
+) -> Result<Vec<Stored>, StoreError> {
+    let mut on = on.into();
+    let text = latest!(
+        "inspection.asset_id, inspection.record_id, inspection.id, inspection.observed_at, inspection.recorded_at,
+         inspection.way, inspection.complete, inspection.knowledge, inspection.components, inspection.facts,
+         inspection.undecided, inspection.undecided_count",
+        "",
+        "asset.id in "
+    );
+    let rows = selected_rows(on.again(), "read the latest inspections", text, assets).await?;
+    let parts = parts(on.again(), &rows).await?;
+    let (none, mut lists, mut wanted) = (Parts::new(), Vec::with_capacity(rows.len()), BTreeSet::new());
+    for row in &rows {
+        let parts = parts.get(&row.uuid("asset_id")?).unwrap_or(&none);
+        let list = list(row, parts)?;
+        wanted.extend(list.iter().flatten().copied());
+        lists.push((row, parts, list));
+    }
+    known.read(on, &wanted.into_iter().collect::<Vec<_>>()).await?;
+    let assembled = lists.into_iter().map(|(row, parts, list)| assemble(row, parts, list.as_deref(), known));
+    let mut all: Vec<Stored> = assembled.collect::<Result<_, _>>()?;
+    all.sort_by_key(|stored| stored.summary.asset);
+    Ok(all)
+}
+
+/// Notes that the verdicts on these inspections are the same with other knowledge: nothing of what they hold has changed.
+pub async fn set_knowledge(
+    tx: &mut Tx,
+    inspections: &[(AssetId, InspectionId)],
+    knowledge: &str,
+) -> Result<(), StoreError> {
+    for chunk in inspections.chunks(ROWS_MAX) {
+        let text = format!(
+            "update inspection set knowledge = given.column3 from (values {}) as given
+             where inspection.asset_id = given.column1 and inspection.id = given.column2",
+            tx.dialect().placeholders(chunk.len(), 3)
+        );
+        let query = chunk.iter().fold(query_built("note the knowledge", text), |query, (asset, id)| {
+            query.bind(*asset).bind(*id).bind(knowledge)
+        });
+        query.execute(tx).await?;
+    }
+    Ok(())
+}
+
+/// Replaces what could not be decided, after the same inventories were matched with other knowledge. Only where it is
+/// something else than before has the asset changed.
+pub async fn set_undecided(tx: &mut Tx, rejudged: &[Rejudged<'_>], knowledge: &str) -> Result<(), StoreError> {
+    for chunk in rejudged.chunks(ROWS_MAX) {
+        let texts: Vec<String> = chunk.iter().map(|one| json(one.undecided)).collect();
+        let digests: Vec<String> = texts.iter().map(|text| digest(text.as_bytes())).collect();
+        let before = undecided_before(tx, chunk).await?;
+        let (mut parts, mut rows) = (Vec::new(), Vec::with_capacity(chunk.len()));
+        for ((Rejudged { asset, id, undecided }, text), digest) in chunk.iter().zip(&texts).zip(&digests) {
+            let same = before.get(&(asset.uuid(), id.uuid())).ok_or_else(|| StoreError::missing("inspection", id))?;
+            if same != digest {
+                parts.push(part(*asset, digest, text.as_bytes())?);
+                tx.touched.asset(*asset);
+            }
+            rows.push((*asset, *id, digest, undecided.len()));
+        }
+        keep_parts(tx, parts).await?;
+        let text = format!(
+            "update inspection set undecided = given.column3, undecided_count = given.column4, knowledge = given.column5
+             from (values {}) as given where inspection.asset_id = given.column1 and inspection.id = given.column2",
+            tx.dialect().placeholders(rows.len(), 5)
+        );
+        let query = rows.into_iter().fold(query_built("note what is undecided", text), |query, row| {
+            let (asset, id, digest, count) = row;
+            query.bind(asset).bind(id).bind(digest.as_str()).bind(count).bind(knowledge)
+        });
+        query.execute(tx).await?;
+    }
+    Ok(())
+}
+
+const KEEPING: &str = "keep parts of inspections";
+
+/// Keeps each part once for its asset.
+pub(super) async fn keep_parts(tx: &mut Tx, parts: Vec<Vec<Value>>) -> Result<(), StoreError> {
+    let head = "insert into inspection_part (asset_id, digest, bytes) values";
+    insert_rows(tx, KEEPING, head, "on conflict (asset_id, digest) do nothing", parts).await
+}
+
+/// What tells a part from others of its asset.
+pub(super) fn digest(bytes: &[u8]) -> String {
+    hex::encode(&Sha256::digest(bytes)[..16])
+}
+
+/// A part as a row.
+pub(super) fn part(asset: AssetId, digest: &str, bytes: &[u8]) -> Result<Vec<Value>, StoreError> {
+    let packed = codec::compress(bytes)
+        .map_err(|error| StoreError::refused(KEEPING, format!("it does not compress: {error}")))?;
+    Ok(vec![asset.into(), digest.into(), packed.into()])
+}
+
+/// The digests of what was undecided of each inspection.
+async fn undecided_before(tx: &mut Tx, chunk: &[Rejudged<'_>]) -> Result<HashMap<(Uuid, Uuid), String>, StoreError> {
+    let text = format!(
+        "select asset_id, id, undecided from inspection where (asset_id, id) in (values {})",
+        tx.dialect().placeholders(chunk.len(), 2)
+    );
+    let query = query_built("read what was undecided", text);
+    let rows = chunk.iter().fold(query, |query, one| query.bind(one.asset).bind(one.id)).all(tx).await?;
+    rows.iter().map(|row| Ok(((row.uuid("asset_id")?, row.uuid("id")?), row.text("undecided")?))).collect()
+}
+
+fn component_list(row: &Row) -> Result<ComponentList, StoreError> {
+    let (asset, digest) = (AssetId::from_uuid(row.uuid("asset_id")?), list_digest(row)?);
+    let components = match row.get::<Option<Vec<u8>>>("bytes")? {
+        None => (digest == 0).then(Vec::new),
+        Some(packed) => codec::decompress(&packed).ok().and_then(|bytes| codec::unpack(&bytes)),
+    };
+    Ok(ComponentList { asset, digest, components })
+}
+
+fn list_digest(row: &Row) -> Result<u128, StoreError> {
+    let Some(text) = row.get::<Option<String>>("components")? else { return Ok(0) };
+    u128::from_str_radix(&text, 16).map_err(|error| row.corrupt(format!("digest {text:?}: {error}")))
+}
+
+async fn selected<T>(
+    on: On<'_>,
+    doing: &'static str,
+    text: &'static str,
+    assets: &[AssetId],
+    one: impl Fn(&Row) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    selected_rows(on, doing, text, assets).await?.iter().map(one).collect()
+}
+
+/// Rows of these assets: the list of their ids ends the statement.
+async fn selected_rows(
+    mut on: On<'_>,
+    doing: &'static str,
+    text: &'static str,
+    assets: &[AssetId],
+) -> Result<Vec<Row>, StoreError> {
+    let mut rows = Vec::with_capacity(assets.len());
+    for chunk in assets.chunks(IDS_MAX) {
+        let query = query_built(doing, format!("{text}{})", on.dialect().placeholders(1, chunk.len())));
+        let query = chunk.iter().fold(query, |query: Query, asset| query.bind(*asset));
+        rows.extend(query.all(on.again()).await?);
+    }
+    Ok(rows)
+}
+
+/// The parts that inspections refer to, by asset and digest.
+async fn parts(mut on: On<'_>, rows: &[Row]) -> Result<HashMap<Uuid, Parts>, StoreError> {
+    let mut wanted = HashSet::with_capacity(rows.len() * 3);
+    for row in rows {
+        let asset = row.uuid("asset_id")?;
+        let digests =
+            [row.get::<Option<String>>("components")?, Some(row.text("facts")?), Some(row.text("undecided")?)];
+        wanted.extend(digests.into_iter().flatten().map(|digest| (asset, digest)));
+    }
+    let mut parts: HashMap<Uuid, Parts> = HashMap::with_capacity(rows.len());
+    for chunk in Vec::from_iter(wanted).chunks(ROWS_MAX) {
+        let text = format!(
+            "select asset_id, digest, bytes from inspection_part where (asset_id, digest) in (values {})",
+            on.dialect().placeholders(chunk.len(), 2)
+        );
+        let query = query_built("read the parts of inspections", text);
+        let query = chunk.iter().fold(query, |query, (asset, digest)| query.bind(*asset).bind(digest.as_str()));
+        for row in &query.all(on.again()).await? {
+            let packed: Vec<u8> = row.get("bytes")?;
+            let bytes = codec::decompress(&packed).map_err(|error| row.corrupt(error.to_string()))?;
+            parts.entry(row.uuid("asset_id")?).or_default().insert(row.text("digest")?, bytes);
+        }
+    }
+    Ok(parts)
+}
