@@ -7,6 +7,7 @@ pub mod scan;
 pub mod finding;
 pub mod asset;
 pub mod identity;
+pub mod component;
 pub mod vulnerability;
 pub mod feed;
 pub mod scope;

@@ -85,6 +85,11 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// List or count findings by any filter
     Findings(Findings),
+    /// Who has a component: its versions, and how many assets have each
+    Components {
+        /// Name of a source package or of a binary one, such as openssl
+        name: String,
+    },
     /// Take in what another tool found
     Import(ImportArgs),
     /// Find assets

@@ -15,6 +15,7 @@ mod explain;
 mod serve;
 mod asset;
 mod inspect;
+mod components;
 mod findings;
 mod import;
 mod jobs;
@@ -78,6 +79,7 @@ fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Feeds(command) => context::block_on(feeds::run(&common, command)),
         Command::Serve(serve) => context::block_on(serve::run(&common, serve)),
         Command::Inspect(inspect) => context::block_on(inspect::run(&common, inspect)),
+        Command::Components { name } => context::block_on(components::run(&common, &name)),
         Command::Findings(findings) => context::block_on(findings::run(&common, findings)),
         Command::Import(args) => context::block_on(import::run(&common, args)),
         Command::Discover(command) => context::block_on(discover::run(&common, command)),

@@ -5,6 +5,7 @@
 
 mod lists;
 mod world;
+mod components;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::Engine;
 use crate::prioritize::Judged;
 use world::{feed_warnings, judged};
 
+pub use components::{ComponentView, VERSIONS_MAX, VersionView};
 pub use lists::{AssetPage, Facets, GroupCount, Groups, Page, Query, active};
 
 use store::finding::StoredFinding;

@@ -20,6 +20,7 @@ mod api {
     pub(crate) mod status;
     pub(crate) mod finding;
     pub(crate) mod asset;
+    pub(crate) mod component;
     pub(crate) mod vulnerability;
     pub(crate) mod scope;
     pub(crate) mod credential;

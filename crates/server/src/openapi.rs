@@ -27,6 +27,7 @@ use crate::router::{closed, nodes, open, slow};
         (name = "findings", description = "The queue of work"),
         (name = "assets", description = "What is protected"),
         (name = "vulnerabilities", description = "Flaws, and where they are"),
+        (name = "components", description = "Who has what"),
         (name = "scopes", description = "Selected assets and their rules"),
         (name = "credentials", description = "Secrets go in and never come out"),
         (name = "feeds", description = "Where knowledge comes from"),

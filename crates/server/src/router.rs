@@ -78,6 +78,7 @@ pub(crate) fn closed() -> OpenApiRouter<State> {
         .routes(routes!(api::identity::merge_asset))
         .routes(routes!(api::identity::split_asset))
         .routes(routes!(api::identity::list_cases))
+        .routes(routes!(api::component::list_components))
         .routes(routes!(api::vulnerability::get_vulnerability))
         .routes(routes!(api::scope::list_scopes, api::scope::add_scope))
         .routes(routes!(api::credential::list_credentials, api::credential::add_credential))

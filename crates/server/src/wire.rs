@@ -1,5 +1,6 @@
 //! From the engine's views to the wire's types: one place for the API and the command line.
 
+mod component;
 mod event;
 mod identity;
 mod import;
@@ -36,6 +37,7 @@ use wire_types::scope::Scope;
 use wire_types::status::Status;
 use wire_types::vulnerability::{Epss, Kev, ScoredVector, Ssvc, VulnerabilityDetail};
 
+pub use component::component_holders;
 pub use event::event_kinds;
 pub use identity::{identity_cases, identity_change, records};
 pub use import::imports;

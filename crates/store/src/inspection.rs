@@ -201,7 +201,9 @@ async fn named<T: DeserializeOwned + Ord>(
 ) -> Result<BTreeSet<T>, StoreError> {
     let mut all = BTreeSet::new();
     for chunk in names.chunks(NAMES_MAX) {
-        let row = query("look components up by name", text).bind(json(chunk)).one(on.again()).await?;
+        // Nothing that is kept has a NUL in its name, and PostgreSQL reads none.
+        let storable: Vec<&&str> = chunk.iter().filter(|name| !name.contains('\0')).collect();
+        let row = query("look components up by name", text).bind(json(&storable)).one(on.again()).await?;
         all.extend(row.json::<Vec<T>>("found")?);
     }
     Ok(all)
@@ -244,7 +246,9 @@ async fn stored(mut on: On<'_>, row: &Row) -> Result<Stored, StoreError> {
     let list = list(row, &parts)?;
     let mut known = Components::default();
     known.read(on, list.as_deref().unwrap_or_default()).await?;
-    assemble(row, &parts, list.as_deref(), &known)
+    let mut stored = assemble(row, &parts, list.as_deref(), &known)?;
+    stored.inventory.components.iter_mut().for_each(|components| components.sort());
+    Ok(stored)
 }
 
 /// Parts of one asset's inspections by their digests.
@@ -257,16 +261,15 @@ fn list(row: &Row, parts: &Parts) -> Result<Option<Vec<i64>>, StoreError> {
     unpacked.ok_or_else(|| row.corrupt("the components cannot be unpacked")).map(Some)
 }
 
-/// An inspection of which all parts were read, and all components.
+/// An inspection of which all parts were read, and all components, which stay in the order of the list.
 fn assemble(row: &Row, parts: &Parts, list: Option<&[i64]>, known: &Components) -> Result<Stored, StoreError> {
     let summary = summary(row)?;
     let mut inventory: Inventory = parse(row, part(row, parts, &row.text("facts")?)?)?;
     if let Some(ids) = list {
-        let mut listed: Vec<Arc<Component>> = ids.iter().filter_map(|id| known.get(*id).cloned()).collect();
+        let listed: Vec<Arc<Component>> = ids.iter().filter_map(|id| known.get(*id).cloned()).collect();
         if listed.len() != ids.len() {
             return Err(row.corrupt(format!("{} of {} components are gone", ids.len() - listed.len(), ids.len())));
         }
-        listed.sort();
         inventory.components = Some(listed);
     }
     let undecided = parse(row, part(row, parts, &row.text("undecided")?)?)?;

@@ -74,6 +74,16 @@ pub async fn postgres() -> Option<TestDb> {
     Some(TestDb { db, place, _dir: None })
 }
 
+impl TestDb {
+    /// Changes a PostgreSQL database behind the store's back, as no program of ours does.
+    #[allow(dead_code, reason = "tests of the store include this file and have SQL of their own")]
+    pub fn run_sql(&self, text: &str) {
+        let name = self.place.split('?').next().and_then(|address| address.rsplit('/').next());
+        let programs = programs().expect("there is a PostgreSQL, since there is a database");
+        Server::share(programs).client("psql", &["-qc", text, name.expect("an address ends in a name")]);
+    }
+}
+
 /// The running server of this user.
 struct Server {
     programs: PathBuf,

@@ -1,6 +1,7 @@
 //! Development only: builders, databases, the test mirror, the lab, real images.
 
 pub mod db;
+pub mod estate;
 pub mod image;
 pub mod lab;
 pub mod mirror;

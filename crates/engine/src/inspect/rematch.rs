@@ -32,7 +32,7 @@ const PAGE: usize = 10_000;
 /// Inspections that are noted to be the same in one transaction.
 const SAME_BATCH: usize = 10_000;
 /// Assets that are judged in one transaction.
-const BATCH: usize = 128;
+const BATCH: usize = if cfg!(test) { 8 } else { 128 };
 /// Batches on their way at once, for each processor: while one waits for the database, another one is matched.
 const BATCHES_PER_CORE: usize = 2;
 
@@ -316,3 +316,6 @@ fn is_of_an_asset(error: &anyhow::Error) -> bool {
         matches!(error, StoreError::Corrupt { .. } | StoreError::Refused { .. } | StoreError::Missing { .. })
     })
 }
+
+#[cfg(test)]
+mod tests;

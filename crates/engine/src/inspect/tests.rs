@@ -37,7 +37,7 @@ enum Step {
 }
 
 /// What the feed says, by package and flaw.
-type Said = BTreeMap<(usize, usize), Statement>;
+pub(super) type Said = BTreeMap<(usize, usize), Statement>;
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let versions = || option::weighted(0.6, 1_u8..4);
@@ -56,36 +56,40 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(prop_oneof![inspected, said], 1..16)
 }
 
-struct World {
-    engine: Engine,
+pub(super) struct World {
+    pub(super) engine: Engine,
     now: Arc<Mutex<Timestamp>>,
-    hosts: Vec<Asset>,
-    data: TempDir,
+    pub(super) hosts: Vec<Asset>,
+    pub(super) data: TempDir,
 }
 
 impl World {
     async fn new() -> Self {
         let data = tempfile::tempdir().unwrap();
         let db = Db::open(&format!("sqlite:{}", data.path().join("vigie.db").display())).await.unwrap();
+        Self::over(db, data, &HOSTS).await
+    }
+
+    pub(super) async fn over(db: Db, data: TempDir, hosts: &[impl AsRef<str>]) -> Self {
         let now = Arc::new(Mutex::new("2099-01-13T08:00:00Z".parse().unwrap()));
         let clock = Arc::clone(&now);
         let clock: crate::Clock = Arc::new(move || *clock.lock().unwrap());
         let engine = Engine::new(db, data.path().to_owned(), NeverTouch::default(), clock);
-        let mut hosts = Vec::new();
-        for host in HOSTS {
-            let new = NewAsset { way: format!("ssh://root@{host}"), ..NewAsset::default() };
-            hosts.push(engine.make_known(&new).await.unwrap());
+        let mut known = Vec::new();
+        for host in hosts {
+            let new = NewAsset { way: format!("ssh://root@{}", host.as_ref()), ..NewAsset::default() };
+            known.push(engine.make_known(&new).await.unwrap());
         }
-        Self { engine, now, hosts, data }
+        Self { engine, now, hosts: known, data }
     }
 
-    fn wait(&self) {
+    pub(super) fn wait(&self) {
         let mut now = self.now.lock().unwrap();
         *now = now.checked_add(SignedDuration::from_hours(1)).unwrap();
     }
 
     /// Puts knowledge to use, as a synchronisation does: the one before is kept.
-    fn publish(&self, said: &Said) {
+    pub(super) fn publish(&self, said: &Said) {
         let path = self.data.path().join(KNOWLEDGE_FILE);
         if path.exists() {
             fs::rename(&path, self.data.path().join(PREVIOUS_FILE)).unwrap();
@@ -93,7 +97,7 @@ impl World {
         fs::write(&path, knowledge(said)).unwrap();
     }
 
-    async fn inspect(&self, host: usize, versions: &[Option<u8>; 3]) -> Outcome {
+    pub(super) async fn inspect(&self, host: usize, versions: &[Option<u8>; 3]) -> Outcome {
         self.engine.keep(&self.hosts[host], &inventory(versions), self.engine.now(), None).await.unwrap()
     }
 

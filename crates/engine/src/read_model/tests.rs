@@ -4,11 +4,13 @@ mod estate;
 mod oracle;
 mod remains;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::filter::Filter;
+use domain::ids::AssetId;
 use index::Visible;
 use jiff::SignedDuration;
 use store::{Db, change};
@@ -27,6 +29,7 @@ testkit::contract!(
     lists_lose_what_is_forgotten,
     a_restart_goes_on_from_the_checkpoint,
     another_node_sees_a_change_within_a_moment,
+    who_has_what_is_what_the_store_says,
 );
 
 async fn lists_say_what_the_store_says(db: &Db) {
@@ -142,6 +145,34 @@ async fn another_node_sees_a_change_within_a_moment(db: &Db) {
     }
     stop.send(true).unwrap();
     keeping.await.unwrap();
+}
+
+async fn who_has_what_is_what_the_store_says(db: &Db) {
+    let (mut world, mut most) = (World::new(db, 19).await, 0);
+    for step in 0..32 {
+        let what = world.step().await;
+        if step % 3 == 1 {
+            continue;
+        }
+        let lists = store::inspection::component_lists(db, None, 1000).await.unwrap();
+        most = most.max(lists.len());
+        let mut expected: BTreeMap<i64, BTreeSet<AssetId>> = BTreeMap::new();
+        for list in &lists {
+            for component in list.components.iter().flatten() {
+                expected.entry(*component).or_default().insert(list.asset);
+            }
+        }
+        for node in [&world.engine, &world.node()] {
+            let held = node.who_has_what().await.unwrap();
+            assert_eq!(held.holders.asset_count(), lists.len(), "after {what}");
+            assert_eq!(held.holders.component_count(), expected.len(), "after {what}");
+            for (component, assets) in &expected {
+                assert_eq!(&held.holders.of_one(*component).collect::<BTreeSet<_>>(), assets, "after {what}");
+                assert_eq!(&held.with_any([*component].into()).collect::<BTreeSet<_>>(), assets, "after {what}");
+            }
+        }
+    }
+    assert!(most > 1, "nothing was compared");
 }
 
 #[tokio::test]

@@ -199,6 +199,26 @@ async fn a_vulnerability_says_what_is_known_and_where_it_is() {
 }
 
 #[tokio::test]
+async fn a_component_is_with_whoever_has_it() {
+    let (app, cookie) = App::start_signed_in().await;
+    let id = inspected(&app, &cookie).await;
+    let held = app.get("/api/v1/components?name=vigie-demo-web", &cookie).await.json();
+    let version = json!({ "ecosystem": "deb", "name": "vigie-demo-web", "version": "1.0-1", "source": "vigie-demo-web",
+        "source_version": "1.0-1", "asset_count": 1 });
+    assert_eq!(held, json!({ "versions": [version], "version_count": 1, "asset_count": 1 }));
+    let nobody = json!({ "versions": [], "version_count": 0, "asset_count": 0 });
+    for name in ["vigie-demo-elsewhere", "vigie-demo", "", "%00", "%25"] {
+        assert_eq!(app.get(&format!("/api/v1/components?name={name}"), &cookie).await.json(), nobody, "{name}");
+    }
+    app.get("/api/v1/components", &cookie).await.problem(StatusCode::BAD_REQUEST);
+
+    let mut tx = app.engine.db.begin().await.unwrap();
+    store::asset::retire(&mut tx, id.parse().unwrap(), app.engine.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(app.get("/api/v1/components?name=vigie-demo-web", &cookie).await.json(), nobody, "it is retired");
+}
+
+#[tokio::test]
 async fn actions_close_what_they_say() {
     let (app, cookie) = App::start_signed_in().await;
     let asset = inspected(&app, &cookie).await;

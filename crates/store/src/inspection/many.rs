@@ -150,9 +150,18 @@ pub async fn latest_of_these<'a>(
         wanted.extend(list.iter().flatten().copied());
         lists.push((row, parts, list));
     }
-    known.read(on, &wanted.into_iter().collect::<Vec<_>>()).await?;
-    let assembled = lists.into_iter().map(|(row, parts, list)| assemble(row, parts, list.as_deref(), known));
-    let mut all: Vec<Stored> = assembled.collect::<Result<_, _>>()?;
+    let wanted: Vec<i64> = wanted.into_iter().collect();
+    known.read(on, &wanted).await?;
+    // Comparing components is most of the work, so it is done once for all.
+    let ranks = ranks(&wanted, known);
+    let mut all = Vec::with_capacity(rows.len());
+    for (row, parts, list) in lists {
+        let list = list.map(|mut list| {
+            list.sort_unstable_by_key(|id| ranks.get(id));
+            list
+        });
+        all.push(assemble(row, parts, list.as_deref(), known)?);
+    }
     all.sort_by_key(|stored| stored.summary.asset);
     Ok(all)
 }
@@ -237,6 +246,13 @@ async fn undecided_before(tx: &mut Tx, chunk: &[Rejudged<'_>]) -> Result<HashMap
     let query = query_built("read what was undecided", text);
     let rows = chunk.iter().fold(query, |query, one| query.bind(one.asset).bind(one.id)).all(tx).await?;
     rows.iter().map(|row| Ok(((row.uuid("asset_id")?, row.uuid("id")?), row.text("undecided")?))).collect()
+}
+
+/// The place of each number in the order of the components behind them.
+fn ranks(ids: &[i64], known: &Components) -> HashMap<i64, usize> {
+    let mut sorted: Vec<i64> = ids.to_vec();
+    sorted.sort_by(|a, b| known.get(*a).cmp(&known.get(*b)));
+    sorted.into_iter().enumerate().map(|(rank, id)| (id, rank)).collect()
 }
 
 fn component_list(row: &Row) -> Result<ComponentList, StoreError> {
