@@ -76,7 +76,6 @@ pub async fn postgres() -> Option<TestDb> {
 
 impl TestDb {
     /// Changes a PostgreSQL database behind the store's back, as no program of ours does.
-    #[allow(dead_code, reason = "tests of the store include this file and have SQL of their own")]
     pub fn run_sql(&self, text: &str) {
         let name = self.place.split('?').next().and_then(|address| address.rsplit('/').next());
         let programs = programs().expect("there is a PostgreSQL, since there is a database");

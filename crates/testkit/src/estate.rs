@@ -13,10 +13,16 @@ use domain::inventory::{Inventory, Platform};
 /// An estate, of which each package in one version is one component that all machines share.
 #[derive(Debug, Default)]
 pub struct Estate {
-    /// Each with its versions, oldest first.
-    packages: Vec<(String, Vec<(u32, Arc<Component>)>)>,
+    packages: Vec<Package>,
     sets: Vec<Vec<u32>>,
     hosts: Vec<Host>,
+}
+
+#[derive(Debug)]
+struct Package {
+    source: String,
+    /// Each with the month in which it was published, oldest first.
+    versions: Vec<(u32, Arc<Component>)>,
 }
 
 #[derive(Debug)]
@@ -56,7 +62,7 @@ impl Estate {
         members.sort_unstable();
         members.dedup();
         let installed = |member: &u32| {
-            let (source, versions) = &self.packages[*member as usize];
+            let Package { source, versions } = &self.packages[*member as usize];
             let month = held.get(source).unwrap_or(month);
             let latest = versions.iter().rev().find(|(published, _)| published <= month).or(versions.first());
             latest.map(|(_, component)| Arc::clone(component))
@@ -87,7 +93,7 @@ impl Estate {
                     Ok((month, Arc::new(Component { version, source_version, ..component })))
                 };
                 let versions = versions.split(' ').map(one).collect::<Result<_, _>>()?;
-                self.packages.push(((*source).to_owned(), versions));
+                self.packages.push(Package { source: (*source).to_owned(), versions });
             }
             ["S", _, differences] => {
                 let mut member = 0;

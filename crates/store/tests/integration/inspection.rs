@@ -3,8 +3,9 @@ use domain::ids::{AssetId, InspectionId};
 use domain::inventory::Inventory;
 use jiff::Timestamp;
 use store::inspection::{self, Components, NewInspection, Outdated, Rejudged};
-use store::{Db, asset};
+use store::{Db, StoreError, asset};
 
+use crate::db;
 use crate::sample::{at, component, insert_asset, inventory, undecided};
 
 contract!(
@@ -187,7 +188,7 @@ async fn components_are_found_by_the_names_that_advisories_use(db: &Db) {
     }
     assert!(inspection::components_named(db, &["vigie-demo-elsewhere"]).await.unwrap().is_empty());
     let sources = inspection::sources_named(db, &[&first.name, "vigie-demo-elsewhere"]).await.unwrap();
-    assert_eq!(sources.into_iter().collect::<Vec<_>>(), [first.source.clone()]);
+    assert_eq!(sources, [first.source.clone()].into());
 }
 
 /// Five assets: two alike, one with nothing, one that could not be read, one that is retired.
@@ -272,4 +273,17 @@ async fn what_is_undecided_as_before_is_no_news(db: &Db) {
     let gone = Rejudged { asset: assets[0].0, id: assets[1].1, undecided: &[] };
     let mut tx = db.begin().await.unwrap();
     assert!(inspection::set_undecided(&mut tx, &[gone], "77").await.is_err());
+}
+
+#[tokio::test]
+async fn a_damaged_list_is_not_an_empty_one() {
+    let Some(test) = db::postgres().await else { return };
+    let asset = insert_asset(&test.db, 1).await;
+    record(&test.db, asset.id, &inventory(), at(1)).await;
+    test.run_sql("update inspection_part set bytes = 'x'");
+    let lists = inspection::component_lists(&test.db, None, 9).await.unwrap();
+    assert_eq!((lists.len(), &lists[0].components), (1, &None));
+    assert_ne!(lists[0].digest, 0);
+    let error = inspection::latest_of_these(&test.db, &[asset.id], &mut Components::default()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
 }
