@@ -181,7 +181,7 @@ impl Engine {
 
     /// Keeps an inventory, and moves the findings by what it proves, in one transaction; a job that this was done for
     /// ends in it. Where the job was lost, nothing is kept.
-    pub(crate) async fn keep(
+    pub async fn keep(
         &self,
         asset: &Asset,
         inventory: &Inventory,

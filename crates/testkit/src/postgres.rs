@@ -12,14 +12,24 @@ use crate::db::{as_owner, owner, programs, run};
 pub struct Postgres {
     programs: PathBuf,
     dir: TempDir,
+    settings: String,
 }
+
+/// Little, since several of them run beside each other.
+const SETTINGS: &str = "-c shared_buffers=32MB -c max_connections=200";
 
 impl Postgres {
     /// Starts a server. `None`: there is no PostgreSQL on this machine; where `CI` is set that is a failure.
     pub fn start() -> Option<Self> {
+        Self::start_with(SETTINGS)
+    }
+
+    /// The same with settings of one's own, as PostgreSQL takes them: `-c name=value …`.
+    pub fn start_with(settings: &str) -> Option<Self> {
         let programs = programs();
         assert!(programs.is_some() || std::env::var_os("CI").is_none(), "where CI is set PostgreSQL must be there");
-        let server = Self { programs: programs?, dir: tempfile::tempdir().expect("a temporary folder can be made") };
+        let dir = tempfile::tempdir().expect("a temporary folder can be made");
+        let server = Self { programs: programs?, dir, settings: settings.to_owned() };
         if let Some((uid, gid)) = owner() {
             std::os::unix::fs::chown(server.dir.path(), Some(uid), Some(gid)).expect("root gives folders away");
         }
@@ -34,6 +44,15 @@ impl Postgres {
         format!("postgres://postgres@localhost/postgres?host={}", self.dir.path().display())
     }
 
+    /// Bytes of its database on the disk.
+    pub fn bytes(&self) -> u64 {
+        let mut client = self.program("psql");
+        client.args(["-U", "postgres", "-h"]).arg(self.dir.path());
+        client.args(["-Atc", "select pg_database_size(current_database())"]);
+        let output = client.output().expect("psql is installed with the server");
+        String::from_utf8_lossy(&output.stdout).trim().parse().expect("a size in bytes")
+    }
+
     /// Ends the server without letting it finish anything, and starts it again.
     pub fn crash(&self) {
         run(self.control().args(["-m", "immediate", "stop"]));
@@ -42,9 +61,7 @@ impl Postgres {
 
     fn go_on(&self) {
         let socket = self.dir.path().display();
-        let settings = format!(
-            "-c listen_addresses='' -c shared_buffers=32MB -c max_connections=200 -c unix_socket_directories='{socket}'"
-        );
+        let settings = format!("-c listen_addresses='' -c unix_socket_directories='{socket}' {}", self.settings);
         let mut start = self.control();
         start.args(["-w", "-o", &settings, "-l"]).arg(self.dir.path().join("log")).arg("start");
         run(start.stdout(Stdio::null()));

@@ -1,0 +1,403 @@
+//! An estate at one size: machines inspected, everything judged anew, knowledge that changes, lists and pages, memory, a
+//! restart.
+//!
+//! Arguments: an estate (`cargo xtask estate`), how many of its machines, `sqlite` or `postgres` (a server of its own). Cargo
+//! adds `--bench`. Prints a list of `{name, value, unit}`; how far it is goes to the error stream.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context as _, ensure};
+use domain::advisory::{Advisory, Statement};
+use domain::asset::{Asset, SshTarget, Way};
+use domain::component::Ecosystem;
+use domain::feed::FeedSnapshot;
+use domain::ids::AssetId;
+use domain::inventory::Identity;
+use domain::record::Record;
+use domain::vulnerability::VulnerabilityId;
+use engine::Engine;
+use engine::ingest::{KNOWLEDGE_FILE, PREVIOUS_FILE};
+use engine::views::{Query, active};
+use index::{GroupBy, Has, HoldersLoader, ListDigest, Sort, SortBy, Visible};
+use jiff::Timestamp;
+use knowledge::Builder;
+use outside::NeverTouch;
+use serde_json::json;
+use store::{Db, inspection};
+use tempfile::TempDir;
+use testkit::estate::{Estate, release};
+use testkit::postgres::Postgres;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+const AT: &str = "2024-01-13T12:00:00Z";
+/// Findings of a machine, about.
+const FINDINGS: u64 = 200;
+/// Share of the machines that a change is to concern, in percent.
+const TOUCHED: usize = 30;
+/// Names that are asked for at once.
+const NAMES: usize = 300;
+/// Rows of a page.
+const ROWS: usize = 100;
+const ROUNDS: usize = 20;
+/// As somebody sets a server up that has a quarter of the machine.
+const SETTINGS: &str = "-c shared_buffers=2GB -c max_wal_size=8GB -c checkpoint_timeout=15min -c max_connections=100";
+
+#[expect(clippy::print_stdout, reason = "the values go to whoever runs this")]
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> anyhow::Result<()> {
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let mut argument = || arguments.next().context("say: ESTATE MACHINES sqlite|postgres");
+    let (path, machines, engine) = (PathBuf::from(argument()?), argument()?.parse::<usize>()?, argument()?);
+    let estate = Arc::new(Estate::read(&path)?);
+    ensure!(machines <= estate.host_count(), "the estate has {} machines", estate.host_count());
+    let place = Place::start(&engine)?;
+    let db = Db::open(&place.address()).await?;
+    let data = tempfile::tempdir()?;
+    let at: Timestamp = AT.parse()?;
+    let node =
+        || Arc::new(Engine::new(db.clone(), data.path().to_owned(), NeverTouch::default(), Arc::new(move || at)));
+    let mut values = Values::default();
+
+    let sources = sources(&estate, machines);
+    let said = said(&sources, machines);
+    publish(data.path(), &said, 1)?;
+    let start = Instant::now();
+    load(&node(), &estate, machines, at).await?;
+    values.add("load_s", seconds(start), "s");
+    let findings = number(store::finding::active_count(&db).await?);
+    values.add("findings", findings, "count");
+    values.add("db_gb_per_million", number(place.bytes()?) / findings / 1e3, "GB");
+    holders(&db, &sources, &mut values).await?;
+
+    // Equal knowledge by another name, and nobody knows what was before.
+    publish(data.path(), &said, 2)?;
+    fs::remove_file(data.path().join(PREVIOUS_FILE))?;
+    let start = Instant::now();
+    let judged = node().rematch().await?;
+    values.add("rematch_s", seconds(start), "s");
+    ensure!(judged as usize == machines, "{judged} of {machines} were judged anew");
+
+    let (changed, concerned) = changed(said, &sources, machines);
+    let serving = node();
+    let start = Instant::now();
+    serving.bring_lists_up_to_date().await?;
+    values.add("lists_load_s", seconds(start), "s");
+    publish(data.path(), &changed, 3)?;
+    let start = Instant::now();
+    let judged = serving.rematch().await?;
+    values.add("feed_change_stored_s", seconds(start), "s");
+    values.add("feed_change_machines", judged.into(), "count");
+    ensure!(judged as usize == concerned, "{judged} were matched again, and {concerned} have something of it");
+    serving.bring_lists_up_to_date().await?;
+    values.add("feed_change_s", seconds(start), "s");
+    pages(&serving, &mut values).await?;
+    values.add("memory_gb", number(resident()?) / 1e9, "GB");
+
+    // What is kept up to date writes a checkpoint when it is told to stop.
+    let (stop, stopped) = tokio::sync::watch::channel(true);
+    serving.keep_lists(stopped).await;
+    drop((stop, serving));
+    let start = Instant::now();
+    let page = node().findings(&Visible::All, &first_page("", SortBy::Priority)?).await?;
+    values.add("restart_s", seconds(start), "s");
+    ensure!(!page.rows.is_empty(), "a restarted node lists nothing");
+    println!("{}", json!(values.0));
+    Ok(())
+}
+
+/// Where the estate is kept.
+enum Place {
+    Sqlite(TempDir),
+    Postgres(Postgres),
+}
+
+impl Place {
+    fn start(engine: &str) -> anyhow::Result<Self> {
+        match engine {
+            "sqlite" => Ok(Self::Sqlite(tempfile::tempdir()?)),
+            "postgres" => Postgres::start_with(SETTINGS).map(Self::Postgres).context("there is no PostgreSQL here"),
+            other => anyhow::bail!("sqlite or postgres, not {other}"),
+        }
+    }
+
+    fn address(&self) -> String {
+        match self {
+            Self::Sqlite(folder) => folder.path().join("vigie.db").display().to_string(),
+            Self::Postgres(server) => server.place(),
+        }
+    }
+
+    fn bytes(&self) -> anyhow::Result<u64> {
+        match self {
+            Self::Sqlite(folder) => Ok(fs::metadata(folder.path().join("vigie.db"))?.len()),
+            Self::Postgres(server) => Ok(server.bytes()),
+        }
+    }
+}
+
+/// What was measured.
+#[derive(Default)]
+struct Values(Vec<serde_json::Value>);
+
+impl Values {
+    #[expect(clippy::print_stderr, reason = "whoever waits wants to see it")]
+    fn add(&mut self, name: &str, value: f64, unit: &str) {
+        eprintln!("{name}: {value} {unit}");
+        self.0.push(json!({"name": name, "value": value, "unit": unit}));
+    }
+}
+
+/// Which machines have something of each source package.
+fn sources(estate: &Estate, machines: usize) -> BTreeMap<String, BTreeSet<usize>> {
+    let mut sources: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    for machine in 0..machines {
+        for component in estate.host(machine).1.components.iter().flatten() {
+            match sources.get_mut(&component.source) {
+                Some(on) => drop(on.insert(machine)),
+                None => drop(sources.insert(component.source.clone(), BTreeSet::from([machine]))),
+            }
+        }
+    }
+    sources
+}
+
+/// Takes in an inspection of each machine, several at once, as workers do.
+async fn load(engine: &Arc<Engine>, estate: &Arc<Estate>, machines: usize, at: Timestamp) -> anyhow::Result<()> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut workers = JoinSet::new();
+    for _ in 0..engine.db.writers_max() {
+        let (engine, estate, next) = (Arc::clone(engine), Arc::clone(estate), Arc::clone(&next));
+        workers.spawn(async move {
+            loop {
+                let machine = next.fetch_add(1, Ordering::Relaxed);
+                if machine >= machines {
+                    return anyhow::Ok(());
+                }
+                let (name, mut inventory) = estate.host(machine);
+                inventory.identity = identity(name, machine);
+                let asset = asset(machine, name, at);
+                let mut tx = engine.db.begin().await?;
+                store::asset::insert(&mut tx, &asset).await?;
+                tx.commit().await?;
+                engine.keep(&asset, &inventory, at, None).await?;
+                say_how_far(machine, machines);
+            }
+        });
+    }
+    while let Some(worker) = workers.join_next().await {
+        worker??;
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "whoever waits wants to see it")]
+fn say_how_far(machine: usize, machines: usize) {
+    if machine.is_multiple_of((machines / 10).max(1)) {
+        eprintln!("{machine} of {machines} machines");
+    }
+}
+
+/// What tells the machine from others.
+fn identity(name: &str, machine: usize) -> Identity {
+    Identity {
+        hostname: Some(name.to_owned()),
+        machine_id: Some(format!("{:032x}", mixed(machine))),
+        ..Identity::default()
+    }
+}
+
+/// Ids as they are made: the order of time in front, chance behind.
+fn asset(machine: usize, name: &str, at: Timestamp) -> Asset {
+    let millisecond = (at.as_millisecond() as u128 + machine as u128) << 80;
+    let target = SshTarget { user: "root".to_owned(), host: name.to_owned(), port: 22, credential: None, jump: None };
+    Asset {
+        id: AssetId::from_uuid(Uuid::from_u128(millisecond | 7 << 76 | 2 << 62 | (mixed(machine) >> 66))),
+        name: name.to_owned(),
+        way: Some(Way::Ssh(target)),
+        identity: Identity::default(),
+        platform: None,
+        tags: Vec::new(),
+        services: Vec::new(),
+        first_seen_at: at,
+        last_seen_at: at,
+        last_inspected_at: None,
+        last_error: None,
+        retired_at: None,
+    }
+}
+
+/// A number that looks like chance.
+const fn mixed(machine: usize) -> u128 {
+    (machine as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+}
+
+fn first_page(filter: &str, by: SortBy) -> anyhow::Result<Query> {
+    Ok(Query { filter: filter.parse()?, sort: Sort { by, descending: true }, after: None, limit: ROWS })
+}
+
+/// Every list and page, as they are asked for: what is slowest, and the one that is slowest of all.
+async fn pages(engine: &Engine, values: &mut Values) -> anyhow::Result<()> {
+    let mut times: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    let everyone = Visible::All;
+    for _ in 0..ROUNDS {
+        let mut add = |name: &str, start: Instant| times.entry(name.to_owned()).or_default().push(seconds(start) * 1e3);
+        let sorts = [SortBy::Priority, SortBy::Score, SortBy::Epss, SortBy::Cvss, SortBy::Due, SortBy::FirstSeen];
+        for by in sorts.into_iter().chain([SortBy::Asset, SortBy::Vulnerability, SortBy::Package]) {
+            for filter in ["", "state:open", "state:open tier:P0,P1,P2", "asset:host-0001*"] {
+                let start = Instant::now();
+                engine.findings(&everyone, &first_page(filter, by)?).await?;
+                add(&format!("findings {filter} by {by:?}"), start);
+            }
+        }
+        let start = Instant::now();
+        engine.facets(&everyone, &active(), 20).await?;
+        add("facets", start);
+        let start = Instant::now();
+        engine.groups(&everyone, &active(), GroupBy::Package, 20).await?;
+        add("groups", start);
+        let start = Instant::now();
+        let assets = engine.assets(&everyone, None, ROWS).await?;
+        add("assets", start);
+        let start = Instant::now();
+        engine.status(&everyone).await?;
+        add("status", start);
+        let first = engine.findings(&everyone, &first_page("", SortBy::Priority)?).await?.rows.remove(0);
+        let start = Instant::now();
+        engine.finding(first.finding.key.id()).await?;
+        add("one finding", start);
+        let start = Instant::now();
+        engine.asset(assets.assets[0].asset.id).await?;
+        add("one asset", start);
+        let start = Instant::now();
+        engine.components(&everyone, "openssl").await?;
+        add("components", start);
+    }
+    let mut slowest: (f64, &str) = (0.0, "");
+    for (name, times) in &mut times {
+        times.sort_by(f64::total_cmp);
+        let high = times[(times.len() * 95).div_ceil(100) - 1];
+        if high > slowest.0 {
+            slowest = (high, name);
+        }
+    }
+    say_slowest(slowest.1);
+    values.add("pages_p95_ms", slowest.0, "ms");
+    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "whoever waits wants to see it")]
+fn say_slowest(name: &str) {
+    eprintln!("slowest: {name}");
+}
+
+/// Loads who has what, and asks who has any of some names.
+async fn holders(db: &Db, sources: &BTreeMap<String, BTreeSet<usize>>, values: &mut Values) -> anyhow::Result<()> {
+    let before = resident()?;
+    let start = Instant::now();
+    let (mut loader, mut after, mut pairs) = (HoldersLoader::default(), None, 0);
+    loop {
+        let page = inspection::component_lists(db, after, 2000).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.asset);
+        for list in page {
+            let components = list.components.context("a list that cannot be read")?;
+            pairs += components.len();
+            loader.asset(&Has { asset: list.asset, digest: ListDigest(list.digest), components });
+        }
+    }
+    let read = seconds(start);
+    let holders = loader.finish();
+    values.add("holders_load_s", seconds(start), "s");
+    values.add("holders_load_read_s", read, "s");
+    values.add("holders_assets", number(holders.asset_count() as u64), "count");
+    values.add("holders_components", number(holders.component_count() as u64), "count");
+    values.add("holders_pairs", number(pairs as u64), "count");
+    values.add("holders_sets_bytes", number(holders.set_bytes() as u64), "bytes");
+    values.add("holders_resident_bytes", number(resident()?.saturating_sub(before)), "bytes");
+    let step = (sources.len() / NAMES).max(1);
+    let names: Vec<&str> = sources.keys().step_by(step).take(NAMES).map(String::as_str).collect();
+    let start = Instant::now();
+    let components = inspection::components_named(db, &names).await?;
+    values.add("names_components_ms", seconds(start) * 1e3, "ms");
+    let start = Instant::now();
+    let found = holders.of(components.iter().copied()).len();
+    values.add("names_assets_ms", seconds(start) * 1e3, "ms");
+    values.add("names_assets", number(found as u64), "count");
+    Ok(())
+}
+
+/// Flaws by source package.
+type Said = BTreeMap<String, Vec<String>>;
+
+/// About as many flaws on each machine as real ones have.
+fn said(sources: &BTreeMap<String, BTreeSet<usize>>, machines: usize) -> Said {
+    let pairs: usize = sources.values().map(BTreeSet::len).sum();
+    let share = FINDINGS as f64 * machines as f64 / pairs as f64;
+    let (mut said, mut owed, mut flaw) = (Said::new(), 0.0, 0);
+    for source in sources.keys() {
+        owed += share;
+        while owed >= 1.0 {
+            owed -= 1.0;
+            flaw += 1;
+            said.entry(source.clone()).or_default().push(format!("CVE-2023-{flaw:05}"));
+        }
+    }
+    said
+}
+
+/// One flaw more about packages that not every machine has, until enough machines are concerned; and how many are.
+fn changed(mut said: Said, sources: &BTreeMap<String, BTreeSet<usize>>, machines: usize) -> (Said, usize) {
+    let mut concerned: BTreeSet<usize> = BTreeSet::new();
+    for (number, (source, on)) in sources.iter().enumerate() {
+        let more = on.difference(&concerned).count();
+        if on.len() * 10 > machines || (concerned.len() + more) * 100 > machines * TOUCHED {
+            continue;
+        }
+        concerned.extend(on);
+        said.entry(source.clone()).or_default().push(format!("CVE-2024-{number:05}"));
+    }
+    (said, concerned.len())
+}
+
+/// Puts knowledge to use, as a synchronisation does: the one before is kept.
+fn publish(data: &Path, said: &Said, number: u8) -> anyhow::Result<()> {
+    let mut builder = Builder::new();
+    let sha256 = format!("{number:064x}");
+    let fetched_at = Some(AT.parse()?);
+    builder.feed(FeedSnapshot { fetched_at, sha256, record_count: 10, ..FeedSnapshot::never("debian") });
+    builder.record("debian", Record::Release { ecosystem: Ecosystem::Deb, release: release() });
+    for (source, flaws) in said {
+        for flaw in flaws {
+            let id = VulnerabilityId::new(flaw)?;
+            let advisory = Advisory::new("debian", flaw, Ecosystem::Deb, release(), source, id, Statement::Open);
+            builder.record("debian", Record::Advisory(advisory));
+        }
+    }
+    let path = data.join(KNOWLEDGE_FILE);
+    if path.exists() {
+        fs::rename(&path, data.join(PREVIOUS_FILE))?;
+    }
+    Ok(fs::write(path, builder.finish()?)?)
+}
+
+fn seconds(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts, for people")]
+fn number(count: u64) -> f64 {
+    count as f64
+}
+
+/// Bytes of memory that this process has.
+fn resident() -> anyhow::Result<u64> {
+    let pages = fs::read_to_string("/proc/self/statm")?;
+    let pages: u64 = pages.split(' ').nth(1).context("no second number")?.parse()?;
+    Ok(pages * 4096)
+}
