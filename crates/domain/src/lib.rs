@@ -12,6 +12,8 @@ pub mod cpe;
 pub mod inventory;
 pub mod asset;
 pub mod identity;
+pub mod sweep;
+pub mod retirement;
 pub mod exposure;
 pub mod scope;
 pub mod advisory;
