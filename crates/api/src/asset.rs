@@ -54,7 +54,14 @@ pub struct Asset {
     /// `null`: never inspected, so nothing is known about its software.
     pub last_inspected_at: Option<String>,
     pub last_error: Option<String>,
+    /// The last contact with an asset that was looked for since and did not answer. `null`: it answers, as far as anybody knows.
+    pub unreachable_since: Option<String>,
     pub retired_at: Option<String>,
+    /// `gone`: whoever owns it says so. `expired`: there was no contact for as long as its kind may have none. `null`: it is
+    /// not retired, or was found to be another asset.
+    pub retired_as: Option<String>,
+    /// Why, for people.
+    pub retired_because: Option<String>,
     /// Active findings by tier. `null`: never inspected, and no other tool reports any.
     pub counts: Option<TierCounts>,
     /// Undecided things of the last inspection. `null`: never inspected.
@@ -102,6 +109,14 @@ pub struct AssetDetail {
     pub unknown: Vec<Unknown>,
     /// Findings, the active ones first, best first; the ended ones after them.
     pub findings: Vec<Finding>,
+}
+
+/// Says that an asset is gone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Retire {
+    /// Why, for people: at most 500 characters
+    pub because: Option<String>,
 }
 
 /// Makes an asset known.

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 pub(crate) use asset::Asset;
 pub(crate) use listing::{Findings, ImportArgs};
 pub(crate) use webhook::Webhook;
-pub(crate) use work::{Jobs, JobsList, Keep, Node, NodeCommand, NodeWork};
+pub(crate) use work::{Jobs, JobsList, Keep, Node, NodeCommand, NodeWork, Retire};
 
 /// Continuous threat exposure management: find, rank, fix, prove.
 #[derive(Debug, Parser)]
@@ -311,6 +311,8 @@ pub(crate) struct Serve {
     /// Inspections that this node runs at once
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) inspections: u16,
+    #[command(flatten)]
+    pub(crate) retire: Retire,
     #[command(flatten)]
     pub(crate) keep: Keep,
     /// Seconds after which the work of a node that says nothing goes to another one

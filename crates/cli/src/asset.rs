@@ -21,6 +21,7 @@ pub(crate) async fn run(common: &Common, command: Asset) -> anyhow::Result<Exit>
             output::line(format_args!("{}: known now; `vigie inspect {}` looks inside", asset.name, asset.name))?;
         }
         Asset::Show { asset } => show(&engine, common.format, &asset).await?,
+        Asset::Retire { asset, because } => retire(&engine, common.format, &asset, because.as_deref()).await?,
         Asset::Records { asset } => identity::records(&engine, common.format, &asset).await?,
         Asset::Merge { asset, other } => identity::merge(&engine, common.format, [&asset, &other]).await?,
         Asset::Split { asset, records } => identity::split(&engine, common.format, &asset, &records).await?,
@@ -43,8 +44,19 @@ async fn list(engine: &Engine, format: Format) -> anyhow::Result<()> {
     if format == Format::Json {
         return output::json(&assets);
     }
-    let mut table =
-        output::table(&["Asset", "Way in", "Platform", "P0", "P1", "P2", "P3", "P4", "Unknown", "Last inspected"]);
+    let mut table = output::table(&[
+        "Asset",
+        "Way in",
+        "Platform",
+        "P0",
+        "P1",
+        "P2",
+        "P3",
+        "P4",
+        "Unknown",
+        "Last inspected",
+        "State",
+    ]);
     for asset in assets {
         let tier = |pick: fn(api::asset::TierCounts) -> u64| output::or_unknown(asset.counts.map(pick));
         table.add_row(vec![
@@ -62,9 +74,35 @@ async fn list(engine: &Engine, format: Format) -> anyhow::Result<()> {
                 (Some(at), None) => at.clone(),
                 (None, None) => "never".to_owned(),
             },
+            state(&asset).unwrap_or_default(),
         ]);
     }
     output::line(table)?;
+    Ok(())
+}
+
+/// What is to be said of an asset that does not answer, or has ended.
+fn state(asset: &api::asset::Asset) -> Option<String> {
+    if let Some(at) = &asset.retired_at {
+        let how = asset.retired_as.as_ref().zip(asset.retired_because.as_ref());
+        return Some(match how {
+            Some((ending, because)) => format!("retired {at}, {ending}: {because}"),
+            None => format!("retired {at}"),
+        });
+    }
+    asset.unreachable_since.as_ref().map(|since| format!("unreachable since {since}"))
+}
+
+async fn retire(engine: &Engine, format: Format, name: &str, because: Option<&str>) -> anyhow::Result<()> {
+    let asset = context::asset(engine, name).await?;
+    let mut tx = engine.db.begin().await?;
+    engine.retire_asset(&mut tx, asset.id, because).await?;
+    tx.commit().await?;
+    if format == Format::Json {
+        let Some(view) = engine.asset(asset.id).await? else { return Ok(()) };
+        return output::json(&server::wire::asset(&view.summary));
+    }
+    output::line(format_args!("{}: retired; it is back when it is seen again", asset.name))?;
     Ok(())
 }
 
@@ -83,6 +121,9 @@ async fn show(engine: &Engine, format: Format, name: &str) -> anyhow::Result<()>
         detail.asset.exposure,
         if detail.asset.scopes.is_empty() { "none".to_owned() } else { detail.asset.scopes.join(", ") },
     ))?;
+    if let Some(state) = state(&detail.asset) {
+        output::line(state)?;
+    }
     match &detail.asset.last_inspected_at {
         Some(at) => output::line(format_args!("last inspected {at}"))?,
         None => output::line("never inspected: its software is UNKNOWN")?,

@@ -1,13 +1,9 @@
 //! `vigie discover`: what is seen from outside becomes assets.
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
-
 use collect::discovery::net;
 use domain::asset::Sighting;
-use domain::identity::phantom::phantoms;
 use engine::Engine;
-use ipnet::IpNet;
+use engine::discover::Phantom;
 use serde_json::json;
 
 use crate::args::{Common, Discover, Format};
@@ -26,24 +22,27 @@ pub(crate) async fn run(common: &Common, command: Discover) -> anyhow::Result<Ex
     options.ports = ports.unwrap_or(options.ports);
     options.rate_per_second = rate.max(1);
     let mut sightings = Vec::new();
-    let sweep = net::sweep(&options, &engine.never_touch, engine.now(), &mut |sighting| sightings.push(sighting)).await;
-    let summary = sweep.map_err(|error| Usage(error.to_string()))?;
-    // Only the whole answer of a range tells whether one thing answers for all of it.
-    let phantoms: Vec<Phantom> = options
-        .ranges
-        .iter()
-        .map(|range| Phantom::of(*range, &sightings))
-        .filter(|p| !p.addresses.is_empty())
-        .collect();
+    let started_at = engine.now();
+    let begun = engine.begin_sweep(&options, started_at).await?;
+    let sweep = net::sweep(&options, &engine.never_touch, started_at, &mut |sighting| sightings.push(sighting)).await;
+    let summary = match sweep {
+        Ok(summary) => summary,
+        Err(error) => {
+            engine.fail_sweep(begun, &error.to_string()).await?;
+            return Err(Usage(error.to_string()).into());
+        }
+    };
+    let phantoms = Phantom::all_of(&options.ranges, &sightings);
     let is_phantom = |sighting: &Sighting| phantoms.iter().any(|phantom| phantom.addresses.contains(&sighting.address));
     let mut found = Vec::new();
-    for sighting in sightings.into_iter().filter(|sighting| !is_phantom(sighting)) {
-        let kept = engine.take_sighting(&sighting, credential.as_ref()).await?;
+    for sighting in sightings.iter().filter(|sighting| !is_phantom(sighting)) {
+        let kept = engine.take_sighting(sighting, credential.as_ref()).await?;
         if common.format != Format::Json {
-            output::line(seen(&sighting, &kept.asset.name, kept.new))?;
+            output::line(seen(sighting, &kept.asset.name, kept.new))?;
         }
-        found.push((sighting, kept));
+        found.push((sighting.clone(), kept));
     }
+    engine.end_sweep(begun, &sightings, &phantoms, &summary).await?;
     let exit = if summary.failed > 0 { Exit::Unknown } else { Exit::Clean };
     if common.format == Format::Json {
         print_json(&engine, &found, &phantoms, &summary).await?;
@@ -67,20 +66,6 @@ pub(crate) async fn run(common: &Common, command: Discover) -> anyhow::Result<Ex
     }
     engine.db.close().await;
     Ok(exit)
-}
-
-/// A range for which one thing answers.
-struct Phantom {
-    range: IpNet,
-    addresses: BTreeSet<IpAddr>,
-}
-
-impl Phantom {
-    fn of(range: IpNet, sightings: &[Sighting]) -> Self {
-        let inside: Vec<Sighting> = sightings.iter().filter(|seen| range.contains(&seen.address)).cloned().collect();
-        let addresses = phantoms(&inside, range.hosts().count());
-        Self { range, addresses }
-    }
 }
 
 fn seen(sighting: &Sighting, asset: &str, new: bool) -> String {

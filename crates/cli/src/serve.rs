@@ -99,6 +99,7 @@ fn worker(engine: &Arc<Engine>, args: &Serve) -> Arc<Worker> {
         lease: lease(args),
         poll: QUEUE_EVERY,
         inspections_max: args.inspections.into(),
+        retirement: args.retire.policy(),
         retention: args.keep.retention(),
     };
     Worker::new(Arc::clone(engine), options, Arc::new(sources))

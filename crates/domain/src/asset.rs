@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{AssetId, CredentialId};
 use crate::inventory::{Identity, Platform};
+use crate::retirement::Ending;
 
 /// One thing to protect, as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +28,21 @@ pub struct Asset {
     pub last_inspected_at: Option<Timestamp>,
     /// Why the latest inspection failed. `None`: it did not.
     pub last_error: Option<String>,
+    /// The last contact with an asset that was looked for since and did not answer. `None`: it answers, as far as anybody knows.
+    #[serde(default)]
+    pub unreachable_since: Option<Timestamp>,
     pub retired_at: Option<Timestamp>,
+    /// How and why it was retired. `None`: it is not, or was found to be another asset.
+    #[serde(default)]
+    pub retired: Option<Retired>,
+}
+
+/// How and why an asset was retired.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    pub ending: Ending,
+    /// For people.
+    pub because: String,
 }
 
 /// The connector that looks inside an asset, with what it needs.

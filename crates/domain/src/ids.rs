@@ -49,6 +49,8 @@ ids! {
     AssetId,
     /// What one source says of one thing. An asset is a cluster of records and has the identifier of the oldest.
     RecordId,
+    /// One look of a discovery source at one range.
+    SweepId,
     /// One reading of one asset.
     InspectionId,
     /// One (asset, package, vulnerability), for its whole life.

@@ -173,7 +173,9 @@ async fn keep(tx: &mut store::Tx, id: AssetId, inventory: &Inventory, at: Timest
         last_seen_at: at,
         last_inspected_at: None,
         last_error: None,
+        unreachable_since: None,
         retired_at: None,
+        retired: None,
     };
     store::asset::upsert(tx, &asset).await?;
     let new = NewInspection {

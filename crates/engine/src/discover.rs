@@ -1,5 +1,7 @@
 //! Discover: what is seen from outside becomes assets, and joins those that are known already.
 
+mod sweep;
+
 use std::net::IpAddr;
 
 use domain::asset::{Asset, Service, Sighting, SshTarget, Way};
@@ -10,6 +12,8 @@ use domain::inventory::Identity;
 use jiff::Timestamp;
 use store::audit::Note;
 use store::{StoreError, Tx};
+
+pub use sweep::{Begun, Phantom};
 
 use crate::identify::Statement;
 use crate::inspect::parse_ssh;
@@ -66,20 +70,33 @@ impl Engine {
         }
         let services = merge(&asset.services, sighting);
         store::asset::set_services(&mut tx, asset.id, &services, sighting.observed_at).await?;
+        if asset.unreachable_since.take().is_some() {
+            store::asset::set_unreachable(&mut tx, asset.id, None).await?;
+        }
         store::sighting::record(&mut tx, asset.id, whom.record, sighting).await?;
         tx.commit().await?;
         asset.services = services;
         Ok(Found { asset, new: whom.new })
     }
 
-    /// The asset, back among the others if it was retired: it is there after all.
-    async fn reinstated(&self, tx: &mut Tx, id: AssetId) -> anyhow::Result<Asset> {
-        let mut asset = store::asset::lock(tx, id).await?;
-        if asset.retired_at.take().is_some() {
-            asset.name = self.free_name(tx, &asset.name).await?;
-            store::asset::reinstate(tx, id, &asset.name, self.now()).await?;
-            tx.note(Note::new(self.now(), "asset.reinstate", id).after(&asset));
+    /// The asset, back among the others if it was retired: it is there after all. What its last inspection showed counts again, as
+    /// old as it is, until the next one says more.
+    pub(crate) async fn reinstated(&self, tx: &mut Tx, id: AssetId) -> anyhow::Result<Asset> {
+        let asset = store::asset::lock(tx, id).await?;
+        if asset.retired_at.is_none() {
+            return Ok(asset);
         }
+        let asset = self.reinstate(tx, asset).await?;
+        self.judge_again(tx, id).await?;
+        Ok(asset)
+    }
+
+    /// Brings a retired asset back, before something says what it is like now.
+    pub(crate) async fn reinstate(&self, tx: &mut Tx, retired: Asset) -> anyhow::Result<Asset> {
+        let name = self.free_name(tx, &retired.name).await?;
+        let asset = Asset { name, retired_at: None, retired: None, unreachable_since: None, ..retired };
+        store::asset::reinstate(tx, asset.id, &asset.name, self.now()).await?;
+        tx.note(Note::new(self.now(), "asset.reinstate", asset.id).after(&asset));
         Ok(asset)
     }
 }
@@ -125,7 +142,9 @@ impl Engine {
             return Err(Invalid(format!("there is an asset {:?} already, which is reached just so", known.name)).into());
         }
         let before = self.reinstated(tx, whom.asset).await?;
-        let asset = named(before.clone());
+        // Who says that it is there knows it from somewhere.
+        let last_seen_at = if known.retired_at.is_some() { now } else { before.last_seen_at };
+        let asset = Asset { last_seen_at, ..named(before.clone()) };
         store::asset::update(tx, &asset).await.map_err(|error| taken(error.into()))?;
         tx.note(Note::new(now, "asset.update", asset.id).before(&before).after(&asset));
         Ok(asset)
@@ -186,7 +205,9 @@ pub(crate) fn blank(id: AssetId, name: String, address: Option<IpAddr>, now: Tim
         last_seen_at: now,
         last_inspected_at: None,
         last_error: None,
+        unreachable_since: None,
         retired_at: None,
+        retired: None,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::work::Report;
 pub struct Retention {
     /// Findings that are fixed or closed, with their evidence, since they ended.
     pub findings: Option<SignedDuration>,
-    /// Inventories. Of what an asset was like at any time since then nothing is lost.
+    /// Inventories, and looks at ranges. Of what an asset was like at any time since then nothing is lost.
     pub inspections: Option<SignedDuration>,
     /// Jobs that have ended.
     pub jobs: Option<SignedDuration>,
@@ -28,6 +28,7 @@ pub struct Retention {
 pub struct Forgotten {
     pub findings: u64,
     pub inspections: u64,
+    pub sweeps: u64,
     pub jobs: u64,
     pub sessions: u64,
 }
@@ -63,6 +64,15 @@ impl Engine {
         }
         if let Some(before) = before(retention.inspections) {
             forgotten.inspections = self.forget_of_assets(Kind::Inspections, before, report).await?;
+            loop {
+                let mut tx = self.db.begin().await?;
+                let gone = store::sweep::forget(&mut tx, before, ROWS_MAX).await?;
+                tx.commit().await?;
+                forgotten.sweeps += gone;
+                if gone < ROWS_MAX as u64 {
+                    break;
+                }
+            }
         }
         if let Some(before) = before(retention.jobs) {
             loop {
@@ -128,7 +138,10 @@ impl fmt::Display for Kind {
 
 impl fmt::Display for Forgotten {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { findings, inspections, jobs, sessions } = self;
-        write!(f, "forgot {findings} findings, {inspections} inspections, {jobs} jobs, {sessions} sessions")
+        let Self { findings, inspections, sweeps, jobs, sessions } = self;
+        write!(
+            f,
+            "forgot {findings} findings, {inspections} inspections, {sweeps} sweeps, {jobs} jobs, {sessions} sessions"
+        )
     }
 }

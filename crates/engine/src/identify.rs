@@ -3,7 +3,7 @@
 
 mod around;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -301,6 +301,10 @@ impl Engine {
         }
         now.last_inspected_at = inspected_at;
         store::asset::update(tx, &now).await?;
+        // What is retired has ended, whoever left it.
+        if now.retired_at.is_some() {
+            return Ok(());
+        }
         self.judge_again(tx, asset).await
     }
 

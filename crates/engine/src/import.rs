@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use anyhow::Context as _;
 use domain::asset::Asset;
 use domain::event::EventKind;
-use domain::finding::{Change, Detection, Evidence, Fact, Finding, FixedCause, OpenedBy, Strength};
+use domain::finding::{Change, ClosedCause, Detection, Evidence, Fact, Finding, FixedCause, OpenedBy, Strength};
 use domain::ids::{AssetId, FindingId};
 use domain::report::{Problems, Report, ReportScope, Reported, word};
 use domain::verdict::Match;
@@ -142,6 +142,7 @@ impl Engine {
             counts.untouched = report.results.len() as u64;
         } else {
             store::report::save_scope(tx, asset.id, &scope, now).await?;
+            store::asset::record_contact(tx, asset.id, observed_at).await?;
             self.take_results(tx, &asset, &scope, &report, &mut counts).await?;
         }
         let told = (&report.scope, observed_at, late, &report.partial, counts);
@@ -226,10 +227,9 @@ impl Engine {
             None => store::asset::find_by_name(&mut *tx, name).await?,
         };
         if let Some(asset) = found {
+            // One that was retired is back: it is there after all.
             let asset = store::asset::current(&mut *tx, asset).await?;
-            if asset.retired_at.is_none() {
-                return Ok((asset, false));
-            }
+            return Ok((self.reinstated(tx, asset.id).await?, false));
         }
         let now = self.now();
         let mut asset = blank(AssetId::from_uuid(store::new_id(now)), name.to_owned(), None, now);

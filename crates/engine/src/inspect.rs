@@ -158,7 +158,7 @@ impl Engine {
             Err(error) => {
                 let reason = crate::with_causes(&error);
                 let mut tx = self.db.begin().await?;
-                store::asset::record_error(&mut tx, id, &reason, self.now()).await?;
+                self.note_failed(&mut tx, &asset, &error).await?;
                 tx.note_request(Note::new(self.now(), INSPECTED, id).after(&json!({ "error": reason })));
                 tx.commit().await?;
                 Err(error.context(format!("inspect {}", asset.name)))
@@ -170,6 +170,18 @@ impl Engine {
     pub(crate) async fn inspect_for(&self, asset: &Asset, lease: &Lease) -> anyhow::Result<Outcome> {
         let inventory = self.read(asset).await?;
         self.keep(asset, &inventory, lease.started_at, Some(lease)).await
+    }
+
+    /// Notes that an inspection failed, and whether anything answered.
+    pub(crate) async fn note_failed(&self, tx: &mut Tx, asset: &Asset, error: &anyhow::Error) -> anyhow::Result<()> {
+        let now = self.now();
+        store::asset::record_error(tx, asset.id, &crate::with_causes(error), now).await?;
+        match access::answered(asset, error) {
+            Some(true) if asset.retired_at.is_none() => store::asset::record_contact(tx, asset.id, now).await?,
+            Some(false) => store::asset::record_silence(tx, asset.id, now).await?,
+            Some(true) | None => {}
+        }
+        Ok(())
     }
 
     async fn read(&self, asset: &Asset) -> anyhow::Result<Inventory> {
@@ -194,7 +206,12 @@ impl Engine {
         let judged = Judgement::new(loaded.as_ref().map(|loaded| &*loaded.knowledge), matches, inventory, at);
         let mut tx = self.db.begin().await?;
         let whom = self.whom(&mut tx, asset, inventory, at).await?;
-        let locked = store::asset::lock(&mut tx, whom.asset).await?;
+        let mut locked = store::asset::lock(&mut tx, whom.asset).await?;
+        // What answers is there after all. A reading from before it was retired says nothing of that.
+        let outdated = locked.retired_at.is_some_and(|retired_at| at <= retired_at);
+        if locked.retired_at.is_some() && !outdated {
+            locked = self.reinstate(&mut tx, locked).await?;
+        }
         let inspection = store::inspection::record(
             &mut tx,
             &NewInspection {
@@ -210,7 +227,7 @@ impl Engine {
         )
         .await?;
         // A reading older than one already kept adds to the past and never opens anything in the present.
-        let late = locked.last_inspected_at.is_some_and(|last| at < last);
+        let late = outdated || locked.last_inspected_at.is_some_and(|last| at < last);
         let cause = format!("inspection {inspection}");
         let recording = Recording { at, cause: &cause, record: Some(whom.record) };
         let outcome = take_in(&mut tx, locked.id, inventory, &judged, late, recording).await?;

@@ -16,6 +16,7 @@ pub mod evaluate;
 pub mod mobilize;
 pub mod deliver;
 pub mod schedule;
+pub mod retire;
 pub mod forget;
 pub mod work;
 pub mod identify;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ids::AssetId;
+use domain::retirement::Policy;
 use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 use outside::Source;
@@ -43,6 +44,7 @@ pub struct WorkOptions {
     pub poll: Duration,
     /// Scheduled inspections that run at once.
     pub inspections_max: usize,
+    pub retirement: Policy,
     pub retention: Retention,
 }
 
@@ -215,9 +217,9 @@ impl Engine {
         let mut tx = self.db.begin().await?;
         if verb == Verb::Inspect
             && let Ok(asset) = lease.key.parse::<AssetId>()
-            && store::asset::get(&mut tx, asset).await?.is_some()
+            && let Some(asset) = store::asset::get(&mut tx, asset).await?
         {
-            store::asset::record_error(&mut tx, asset, &reason, self.now()).await?;
+            self.note_failed(&mut tx, &asset, error).await?;
         }
         let failed = queue::fail(&mut tx, lease, &reason, self.now()).await?;
         if verb == Verb::Deliver {

@@ -77,6 +77,7 @@ pub(crate) fn closed() -> OpenApiRouter<State> {
         .routes(routes!(api::identity::list_records))
         .routes(routes!(api::identity::merge_asset))
         .routes(routes!(api::identity::split_asset))
+        .routes(routes!(api::asset::retire_asset))
         .routes(routes!(api::identity::list_cases))
         .routes(routes!(api::component::list_components))
         .routes(routes!(api::vulnerability::get_vulnerability))

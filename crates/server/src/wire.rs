@@ -144,7 +144,10 @@ pub fn asset(summary: &AssetSummary) -> Asset {
         last_seen_at: asset.last_seen_at.to_string(),
         last_inspected_at: asset.last_inspected_at.map(|at| at.to_string()),
         last_error: asset.last_error.clone(),
+        unreachable_since: asset.unreachable_since.map(|at| at.to_string()),
         retired_at: asset.retired_at.map(|at| at.to_string()),
+        retired_as: asset.retired.as_ref().map(|retired| retired.ending.as_str().to_owned()),
+        retired_because: asset.retired.as_ref().map(|retired| retired.because.clone()),
         counts: summary.counts.map(counts),
         unknown_count: summary.undecided_count,
     }

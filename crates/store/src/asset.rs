@@ -1,6 +1,6 @@
 //! Assets.
 
-use domain::asset::{Asset, Service, Way};
+use domain::asset::{Asset, Retired, Service, Way};
 use domain::event::EventKind;
 use domain::ids::AssetId;
 use jiff::Timestamp;
@@ -9,14 +9,14 @@ use uuid::Uuid;
 use crate::db::{On, Tx};
 use crate::error::StoreError;
 use crate::outbox::{self, NewEvent};
-use crate::sql::{IDS_MAX, Query, Row, json, query, query_built};
+use crate::sql::{IDS_MAX, Query, Row, json, query, query_built, word};
 
 /// The columns of an asset, in front of what selects the rows.
 macro_rules! select {
     ($tail:literal) => {
         concat!(
             "select id, name, way, identity, platform, tags, services, first_seen_at, last_seen_at, ",
-            "last_inspected_at, last_error, retired_at from asset ",
+            "last_inspected_at, last_error, unreachable_since, retired_at, retired_as, retired_because from asset ",
             $tail
         )
     };
@@ -25,8 +25,8 @@ macro_rules! select {
 /// Makes an asset known. Its name must be free.
 pub async fn insert(tx: &mut Tx, asset: &Asset) -> Result<(), StoreError> {
     let text = "insert into asset (name, way, identity, platform, tags, services, first_seen_at, last_seen_at,
-                    last_inspected_at, last_error, retired_at, id, tail)
-                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+                    last_inspected_at, last_error, unreachable_since, retired_at, retired_as, retired_because, id, tail)
+                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     bind(query("add the asset", text), asset).bind(asset.id.tail()).execute(tx).await?;
     tx.touched.asset(asset.id);
     tx.tell(NewEvent::new(asset.first_seen_at, EventKind::AssetAdded).of_asset(asset.id));
@@ -36,8 +36,9 @@ pub async fn insert(tx: &mut Tx, asset: &Asset) -> Result<(), StoreError> {
 /// Writes all of an asset that exists.
 pub async fn update(tx: &mut Tx, asset: &Asset) -> Result<(), StoreError> {
     let text = "update asset set name = $1, way = $2, identity = $3, platform = $4, tags = $5, services = $6,
-                    first_seen_at = $7, last_seen_at = $8, last_inspected_at = $9, last_error = $10, retired_at = $11
-                where id = $12";
+                    first_seen_at = $7, last_seen_at = $8, last_inspected_at = $9, last_error = $10,
+                    unreachable_since = $11, retired_at = $12, retired_as = $13, retired_because = $14
+                where id = $15";
     let changed = bind(query("change the asset", text), asset).execute(tx).await?;
     expect_one(changed, asset.id)?;
     tx.touched.asset(asset.id);
@@ -113,6 +114,22 @@ pub async fn list<'a>(on: impl Into<On<'a>>, after: Option<AssetId>, limit: usiz
     query.all(on).await?.iter().map(from_row).collect()
 }
 
+/// One page of the assets that are not retired, in the order in which they became known, after the one given.
+pub async fn present<'a>(
+    on: impl Into<On<'a>>,
+    after: Option<AssetId>,
+    limit: usize,
+) -> Result<Vec<Asset>, StoreError> {
+    query("list assets", select!("where retired_at is null and id > $1 order by id limit $2"))
+        .bind(after.map_or(Uuid::nil(), AssetId::uuid))
+        .bind(limit)
+        .all(on)
+        .await?
+        .iter()
+        .map(from_row)
+        .collect()
+}
+
 /// One page of the assets that a statement selects by an instant in `$1`, after the one in `$2`, up to `$3`.
 pub(crate) async fn selected(
     on: On<'_>,
@@ -142,22 +159,59 @@ pub async fn record_error(tx: &mut Tx, id: AssetId, reason: &str, at: Timestamp)
 }
 
 /// Retires an asset. Its findings and its history stay.
-pub async fn retire(tx: &mut Tx, id: AssetId, at: Timestamp) -> Result<(), StoreError> {
+pub async fn retire(tx: &mut Tx, id: AssetId, retired: &Retired, at: Timestamp) -> Result<(), StoreError> {
     if lock(tx, id).await?.retired_at.is_some() {
         return Ok(());
     }
     tx.touched.asset(id);
-    let text = "update asset set retired_at = $1 where id = $2";
-    query("retire the asset", text).bind(at).bind(id).execute(tx).await?;
-    tx.tell(NewEvent::new(at, EventKind::AssetRetired).of_asset(id));
+    let text = "update asset set retired_at = $1, retired_as = $2, retired_because = $3, unreachable_since = null,
+                    unanswered_first_at = null, unanswered_at = null
+                where id = $4";
+    query("retire the asset", text)
+        .bind(at)
+        .bind(word(retired.ending))
+        .bind(retired.because.as_str())
+        .bind(id)
+        .execute(tx)
+        .await?;
+    let why = serde_json::json!({ "as": retired.ending, "because": outbox::reason(&retired.because) });
+    tx.tell(NewEvent::new(at, EventKind::AssetRetired).of_asset(id).saying(&why));
     Ok(())
+}
+
+/// Notes since when there was no contact with an asset that was looked for. `None`: it answers again.
+pub async fn set_unreachable(tx: &mut Tx, id: AssetId, since: Option<Timestamp>) -> Result<(), StoreError> {
+    tx.touched.asset(id);
+    let text = "update asset set unreachable_since = $1 where id = $2";
+    expect_one(query("note whether the asset answers", text).bind(since).bind(id).execute(tx).await?, id)
+}
+
+/// Notes a contact with an asset that tells nothing else of it.
+pub async fn record_contact(tx: &mut Tx, id: AssetId, at: Timestamp) -> Result<(), StoreError> {
+    if lock(tx, id).await?.unreachable_since.is_some() {
+        set_unreachable(tx, id, None).await?;
+    }
+    let text = "update asset set last_seen_at = case when last_seen_at < $1 then $1 else last_seen_at end,
+                    unanswered_first_at = null, unanswered_at = null
+                where id = $2";
+    expect_one(query("note the contact", text).bind(at).bind(id).execute(tx).await?, id)
+}
+
+/// Notes that nothing answered where an asset should be looked into.
+pub async fn record_silence(tx: &mut Tx, id: AssetId, at: Timestamp) -> Result<(), StoreError> {
+    let text = "update asset set unanswered_first_at = coalesce(unanswered_first_at, $1), unanswered_at = $1
+                where id = $2 and retired_at is null";
+    query("note that nothing answered", text).bind(at).bind(id).execute(tx).await.map(drop)
 }
 
 /// Brings a retired asset back, by a name that must be free.
 pub async fn reinstate(tx: &mut Tx, id: AssetId, name: &str, at: Timestamp) -> Result<(), StoreError> {
     tx.touched.asset(id);
     tx.tell(NewEvent::new(at, EventKind::AssetBack).of_asset(id));
-    let text = "update asset set retired_at = null, name = $1 where id = $2";
+    let text =
+        "update asset set retired_at = null, retired_as = null, retired_because = null, unreachable_since = null,
+                    unanswered_first_at = null, unanswered_at = null, name = $1
+                where id = $2";
     expect_one(query("reinstate the asset", text).bind(name).bind(id).execute(tx).await?, id)
 }
 
@@ -189,7 +243,9 @@ pub async fn part(tx: &mut Tx, id: AssetId, from: AssetId, name: &str, at: Times
     update(tx, &other).await?;
     tx.touched.asset(id);
     tx.tell(NewEvent::new(at, EventKind::AssetSplit).of_asset(id).saying(&serde_json::json!({ "from": from })));
-    let text = "update asset set retired_at = null, merged_into = null, merged_tags = null, name = $1 where id = $2";
+    let text = "update asset set retired_at = null, retired_as = null, retired_because = null, merged_into = null,
+                    merged_tags = null, name = $1
+                where id = $2";
     expect_one(query("make the asset itself again", text).bind(name).bind(id).execute(tx).await?, id)
 }
 
@@ -228,8 +284,8 @@ pub async fn set_tags(tx: &mut Tx, id: AssetId, tags: &[String]) -> Result<(), S
     expect_one(query("set the asset's tags", text).bind(json(tags)).bind(id).execute(tx).await?, id)
 }
 
-/// Notes what is seen of an asset from outside. The change log leaves it out: nothing that lists keep depends on it, and
-/// discovery sees everything again and again.
+/// Notes what is seen of an asset from outside, which is a contact. The change log leaves it out: nothing that lists keep depends
+/// on it, and discovery sees everything again and again.
 pub async fn set_services(
     tx: &mut Tx,
     id: AssetId,
@@ -237,7 +293,8 @@ pub async fn set_services(
     seen_at: Timestamp,
 ) -> Result<(), StoreError> {
     let text = "update asset set services = $1,
-                    last_seen_at = case when last_seen_at < $2 then $2 else last_seen_at end
+                    last_seen_at = case when last_seen_at < $2 then $2 else last_seen_at end,
+                    unanswered_first_at = null, unanswered_at = null
                 where id = $3";
     let query = query("note the asset's services", text);
     expect_one(query.bind(json(services)).bind(seen_at).bind(id).execute(tx).await?, id)
@@ -256,7 +313,10 @@ fn bind(query: Query, asset: &Asset) -> Query {
         .bind(asset.last_seen_at)
         .bind(asset.last_inspected_at)
         .bind(asset.last_error.as_deref())
+        .bind(asset.unreachable_since)
         .bind(asset.retired_at)
+        .bind(asset.retired.as_ref().map(|retired| word(retired.ending)))
+        .bind(asset.retired.as_ref().map(|retired| retired.because.as_str()))
         .bind(asset.id)
 }
 
@@ -273,8 +333,17 @@ fn from_row(row: &Row) -> Result<Asset, StoreError> {
         last_seen_at: row.instant("last_seen_at")?,
         last_inspected_at: row.instant_opt("last_inspected_at")?,
         last_error: row.get("last_error")?,
+        unreachable_since: row.instant_opt("unreachable_since")?,
         retired_at: row.instant_opt("retired_at")?,
+        retired: retired(row)?,
     })
+}
+
+/// Older nodes bring an asset back without forgetting how it was retired.
+fn retired(row: &Row) -> Result<Option<Retired>, StoreError> {
+    let (at, ending) = (row.instant_opt("retired_at")?, row.word_opt("retired_as")?);
+    let because = row.get::<Option<String>>("retired_because")?.unwrap_or_default();
+    Ok(ending.filter(|_| at.is_some()).map(|ending| Retired { ending, because }))
 }
 
 fn expect_one(changed: u64, id: AssetId) -> Result<(), StoreError> {

@@ -168,6 +168,11 @@ impl Tx {
         }
     }
 
+    /// In whose name this is done.
+    pub fn actor(&self) -> &str {
+        self.actor.as_deref().unwrap_or(audit::ITSELF)
+    }
+
     /// Tells whoever follows from outside, if and when this is committed.
     pub fn tell(&mut self, event: NewEvent) {
         self.events.push(event);
@@ -175,8 +180,8 @@ impl Tx {
 
     /// Makes everything that was written here true, at once.
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        let (actor, notes) = (self.actor.take(), std::mem::take(&mut self.notes));
-        audit::append(&mut self, actor.as_deref().unwrap_or(audit::ITSELF), notes).await?;
+        let (actor, notes) = (self.actor().to_owned(), std::mem::take(&mut self.notes));
+        audit::append(&mut self, &actor, notes).await?;
         // Last, since others who commit wait for it.
         let (touched, events) = (std::mem::take(&mut self.touched), std::mem::take(&mut self.events));
         change::append(&mut self, touched, events).await?;

@@ -221,7 +221,8 @@ async fn touch_asset(tx: &mut Tx, new: &NewInspection<'_>) -> Result<(), StoreEr
     let inspected_at = inventory.components.as_ref().map(|_| new.observed_at);
     let changed = query(
         "note the inspection at its asset",
-        "update asset set identity = $1, platform = $2, last_error = null,
+        "update asset set identity = $1, platform = $2, last_error = null, unreachable_since = null,
+             unanswered_first_at = null, unanswered_at = null,
              last_inspected_at = coalesce($3, last_inspected_at),
              last_seen_at = case when last_seen_at < $4 then $4 else last_seen_at end
          where id = $5 and (last_inspected_at is null or last_inspected_at <= $4)",

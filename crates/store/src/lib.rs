@@ -16,6 +16,8 @@ mod intern;
 pub mod asset;
 pub mod record;
 pub mod sighting;
+pub mod sweep;
+pub mod contact;
 pub mod inspection;
 pub mod finding;
 pub mod report;

@@ -22,6 +22,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0007_imports.sql"),
     include_str!("../migrations/0008_identity.sql"),
     include_str!("../migrations/0009_events.sql"),
+    include_str!("../migrations/0010_retirement.sql"),
 ];
 
 /// The schema that this program writes.

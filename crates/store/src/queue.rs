@@ -327,6 +327,18 @@ pub async fn next_at<'a>(on: impl Into<On<'a>>, segment: &str) -> Result<Option<
     query("look for the next job", text).bind(segment).one(on).await?.instant_opt("next_at")
 }
 
+/// Whether somebody works on such a job now.
+pub async fn is_running<'a>(on: impl Into<On<'a>>, kind: &str, key: &str) -> Result<bool, StoreError> {
+    let text = "select id from job where kind = $1 and key = $2 and state = 'leased' limit 1";
+    Ok(query("look for a running job", text).bind(kind).bind(key).optional(on).await?.is_some())
+}
+
+/// Takes a job that nobody has begun off the queue: what it was to be done to is no more.
+pub async fn withdraw(tx: &mut Tx, kind: &str, key: &str, now: Timestamp) -> Result<(), StoreError> {
+    let text = "update job set state = 'cancelled', ended_at = $1 where kind = $2 and key = $3 and state = 'ready'";
+    query("withdraw the job", text).bind(now).bind(kind).bind(key).execute(tx).await.map(drop)
+}
+
 /// Forgets so many jobs that ended before an instant. Dead ones stay until a person has seen them.
 pub async fn forget(tx: &mut Tx, ended_before: Timestamp, limit: usize) -> Result<u64, StoreError> {
     let text = "delete from job where id in (

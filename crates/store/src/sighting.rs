@@ -1,5 +1,6 @@
 //! Sightings: what a discovery source saw at an address, attached to the asset that it was taken for.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use domain::asset::Sighting;
@@ -7,7 +8,7 @@ use domain::ids::{AssetId, RecordId};
 
 use crate::db::{On, Tx};
 use crate::error::StoreError;
-use crate::sql::{Row, json, query};
+use crate::sql::{Row, json, query, query_built};
 
 macro_rules! select {
     ($tail:literal) => {
@@ -51,6 +52,18 @@ pub async fn of_asset<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<Vec<S
         .iter()
         .map(from_row)
         .collect()
+}
+
+/// The sightings of these assets: at most as many as are looked up in one statement.
+pub(crate) async fn of_assets(mut on: On<'_>, ids: &[AssetId]) -> Result<BTreeMap<AssetId, Vec<Sighting>>, StoreError> {
+    let list = on.dialect().placeholders(1, ids.len());
+    let text = format!("{}{list}", select!("where asset_id in "));
+    let query = ids.iter().fold(query_built("read sightings", text), |query, id| query.bind(*id));
+    let mut seen: BTreeMap<AssetId, Vec<Sighting>> = BTreeMap::new();
+    for row in &query.all(on.again()).await? {
+        seen.entry(AssetId::from_uuid(row.uuid("asset_id")?)).or_default().push(from_row(row)?);
+    }
+    Ok(seen)
 }
 
 /// Which assets were seen at an address, latest first.

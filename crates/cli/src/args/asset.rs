@@ -29,6 +29,14 @@ pub(crate) enum Asset {
         /// Name or id
         asset: String,
     },
+    /// Say that an asset is gone: it leaves the open counts, and its findings end without remediation
+    Retire {
+        /// Name or id
+        asset: String,
+        /// Why, for people
+        #[arg(long, value_name = "TEXT")]
+        because: Option<String>,
+    },
     /// Show what each source says of an asset, and what tells it from others
     Records {
         /// Name or id

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 use domain::ids::JobId;
+use domain::retirement::Policy;
 use engine::forget::Retention;
 use jiff::SignedDuration;
 use store::queue::JobState;
@@ -25,7 +26,7 @@ pub(crate) struct JobsList {
     /// ready, leased (running), done, dead (failed for good), cancelled, superseded; default: all
     #[arg(long, value_name = "STATE", value_parser = parse_job_state)]
     pub(crate) state: Option<JobState>,
-    /// sync, rematch, clock, forget, inspect, deliver; default: all
+    /// sync, rematch, clock, retire, forget, inspect, deliver; default: all
     #[arg(long, value_name = "KIND")]
     pub(crate) kind: Option<String>,
     /// Show at most this many
@@ -72,6 +73,60 @@ pub(crate) enum NodeCommand {
     List,
     /// Refuse a node from now on
     Remove { name: String },
+}
+
+/// When assets that are not met any more are retired; give all servers of a database the same.
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub(crate) struct Retire {
+    /// Retire inspected assets without any contact for so long, if trying was in vain, or `never`
+    #[arg(long, value_name = "TIME", default_value = "90d", value_parser = parse_retire)]
+    pub(crate) retire_inspected: RetireAfter,
+    /// Show inspected assets without any contact for so long as unreachable
+    #[arg(long, value_name = "TIME", default_value = "45d", value_parser = parse_silence)]
+    pub(crate) retire_inspected_warning: SignedDuration,
+    /// Retire assets that only discovery sees without any contact for so long, or `never`
+    #[arg(long, value_name = "TIME", default_value = "14d", value_parser = parse_retire)]
+    pub(crate) retire_scanned: RetireAfter,
+    /// Sweeps in a row that such an asset did not answer to, too
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=100))]
+    pub(crate) retire_scanned_sweeps: u8,
+    /// Retire assets tagged ci-runner or test-vm without any contact for so long, or `never`
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = parse_retire)]
+    pub(crate) retire_short_lived: RetireAfter,
+}
+
+/// `None`: never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RetireAfter(Option<SignedDuration>);
+
+impl Retire {
+    pub(crate) fn policy(self) -> Policy {
+        Policy {
+            inspected_unreachable: self.retire_inspected_warning,
+            inspected: self.retire_inspected.0,
+            scanned: self.retire_scanned.0,
+            scanned_sweeps: self.retire_scanned_sweeps.into(),
+            short_lived: self.retire_short_lived.0,
+        }
+    }
+}
+
+/// Whatever is restarted is back within an hour.
+const SILENCE_SECONDS_MIN: u32 = 3600;
+
+fn parse_retire(text: &str) -> Result<RetireAfter, String> {
+    if text == "never" {
+        return Ok(RetireAfter(None));
+    }
+    parse_silence(text).map(|time| RetireAfter(Some(time)))
+}
+
+fn parse_silence(text: &str) -> Result<SignedDuration, String> {
+    let seconds = crate::scope::seconds(text).map_err(|_| format!("{text:?} is no time: write 24h or 90d"))?;
+    if seconds < SILENCE_SECONDS_MIN {
+        return Err("wait for an hour at least".to_owned());
+    }
+    Ok(SignedDuration::from_secs(seconds.into()))
 }
 
 /// For how long the server keeps what has ended; give all servers of a database the same.
@@ -128,6 +183,8 @@ mod tests {
     struct Only {
         #[command(flatten)]
         keep: Keep,
+        #[command(flatten)]
+        retire: Retire,
     }
 
     #[test]
@@ -139,6 +196,20 @@ mod tests {
         assert_eq!(chosen, Retention { findings: hours(720), inspections: None, jobs: hours(1) });
         for wrong in ["", "3600", "0d", "59m", "ever", "-1d"] {
             assert!(keep(&["--keep-jobs", wrong]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn retirement_is_the_default_where_nothing_is_said() {
+        let policy = |args: &[&str]| Only::try_parse_from([&["x"], args].concat()).map(|only| only.retire.policy());
+        assert_eq!(policy(&[]).unwrap(), Policy::default());
+        let chosen =
+            policy(&["--retire-inspected", "never", "--retire-scanned-sweeps", "5", "--retire-short-lived", "2h"]);
+        let hours = |hours: i64| Some(SignedDuration::from_hours(hours));
+        let expected = Policy { inspected: None, scanned_sweeps: 5, short_lived: hours(2), ..Policy::default() };
+        assert_eq!(chosen.unwrap(), expected);
+        for wrong in [["--retire-scanned", "0d"], ["--retire-scanned", "ever"], ["--retire-scanned-sweeps", "1"]] {
+            assert!(policy(&wrong).is_err(), "{wrong:?}");
         }
     }
 }

@@ -33,17 +33,17 @@ testkit::contract!(
     step_by_step_is_all_at_once,
 );
 
-const ID: [&str; 2] = ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"];
-const KEY: [&str; 2] = ["SHA256:one", "SHA256:two"];
+pub(crate) const ID: [&str; 2] = ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"];
+pub(crate) const KEY: [&str; 2] = ["SHA256:one", "SHA256:two"];
 
-struct World {
-    engine: Engine,
+pub(crate) struct World {
+    pub(crate) engine: Engine,
     now: Arc<Mutex<Timestamp>>,
     _data: TempDir,
 }
 
 impl World {
-    fn new(db: &Db) -> Self {
+    pub(crate) fn new(db: &Db) -> Self {
         let data = tempfile::tempdir().unwrap();
         fs::write(data.path().join(KNOWLEDGE_FILE), knowledge()).unwrap();
         let now = Arc::new(Mutex::new("2099-01-13T08:00:00Z".parse().unwrap()));
@@ -53,23 +53,23 @@ impl World {
         Self { engine, now, _data: data }
     }
 
-    fn wait(&self, hours: i64) {
+    pub(crate) fn wait(&self, hours: i64) {
         let mut now = self.now.lock().unwrap();
         *now = now.checked_add(SignedDuration::from_hours(hours)).unwrap();
     }
 
-    async fn known(&self, way: &str) -> Asset {
+    pub(crate) async fn known(&self, way: &str) -> Asset {
         let new = NewAsset { way: way.to_owned(), ..NewAsset::default() };
         self.engine.make_known(&new).await.unwrap()
     }
 
-    async fn inspected(&self, asset: &Asset, identity: Identity, version: &str) {
+    pub(crate) async fn inspected(&self, asset: &Asset, identity: Identity, version: &str) {
         self.wait(1);
         let inventory = inventory(identity, version);
         self.engine.keep(asset, &inventory, self.engine.now(), None).await.unwrap();
     }
 
-    async fn seen(&self, address: &str, key: Option<&str>) -> Asset {
+    pub(crate) async fn seen(&self, address: &str, key: Option<&str>) -> Asset {
         self.wait(1);
         let seen_at = self.engine.now();
         let address = address.parse().unwrap();
@@ -85,14 +85,14 @@ impl World {
         self.engine.take_sighting(&sighting, None).await.unwrap().asset
     }
 
-    async fn merge(&self, a: AssetId, b: AssetId) -> anyhow::Result<Moved> {
+    pub(crate) async fn merge(&self, a: AssetId, b: AssetId) -> anyhow::Result<Moved> {
         let mut tx = self.engine.db.begin().await?;
         let moved = self.engine.merge_assets(&mut tx, a, b).await?;
         tx.commit().await?;
         Ok(moved)
     }
 
-    async fn split(&self, asset: AssetId, leaving: &BTreeSet<RecordId>) -> anyhow::Result<Moved> {
+    pub(crate) async fn split(&self, asset: AssetId, leaving: &BTreeSet<RecordId>) -> anyhow::Result<Moved> {
         let mut tx = self.engine.db.begin().await?;
         let moved = self.engine.split_asset(&mut tx, asset, leaving).await?;
         tx.commit().await?;
@@ -100,17 +100,17 @@ impl World {
     }
 
     /// The assets that are there, by name.
-    async fn living(&self) -> BTreeMap<String, Asset> {
+    pub(crate) async fn living(&self) -> BTreeMap<String, Asset> {
         let all = store::asset::list(&self.engine.db, None, 1000).await.unwrap();
         all.into_iter().filter(|asset| asset.retired_at.is_none()).map(|asset| (asset.name.clone(), asset)).collect()
     }
 
-    async fn asset(&self, id: AssetId) -> Asset {
+    pub(crate) async fn asset(&self, id: AssetId) -> Asset {
         store::asset::get(&self.engine.db, id).await.unwrap().unwrap()
     }
 
     /// State, first detection and number of episodes of the one finding that an asset can have.
-    async fn finding(&self, id: AssetId) -> Option<(Detection, Timestamp, usize)> {
+    pub(crate) async fn finding(&self, id: AssetId) -> Option<(Detection, Timestamp, usize)> {
         assert_eq!(store::finding::replay_check(&self.engine.db, id).await.unwrap(), []);
         let found = store::finding::of_asset(&self.engine.db, id).await.unwrap();
         assert!(found.len() < 2, "{found:?}");
@@ -138,7 +138,7 @@ fn release() -> Release {
 }
 
 /// A system with one package, which is affected before version 2.
-fn inventory(identity: Identity, version: &str) -> Inventory {
+pub(crate) fn inventory(identity: Identity, version: &str) -> Inventory {
     let bash = Component {
         ecosystem: Ecosystem::Deb,
         source: "bash".to_owned(),
@@ -153,7 +153,7 @@ fn inventory(identity: Identity, version: &str) -> Inventory {
     Inventory { identity, components: Some(vec![Arc::new(bash)]), ..Inventory::of(platform) }
 }
 
-fn identity(hostname: &str, machine: Option<usize>, key: Option<usize>, address: &str) -> Identity {
+pub(crate) fn identity(hostname: &str, machine: Option<usize>, key: Option<usize>, address: &str) -> Identity {
     Identity {
         hostname: Some(hostname.to_owned()),
         machine_id: machine.map(|machine| ID[machine].to_owned()),
@@ -287,7 +287,7 @@ async fn what_was_retired_is_back(db: &Db) {
     let world = World::new(db);
     let seen = world.seen("10.0.0.7", Some(KEY[0])).await;
     let mut tx = db.begin().await.unwrap();
-    store::asset::retire(&mut tx, seen.id, world.engine.now()).await.unwrap();
+    world.engine.retire_asset(&mut tx, seen.id, None).await.unwrap();
     tx.commit().await.unwrap();
     let another = world.seen("10.0.0.7", Some(KEY[1])).await;
     assert_ne!(another.id, seen.id);

@@ -6,8 +6,8 @@ use domain::verdict::Confidence;
 use store::report::ReportEntry;
 
 use super::{
-    Change, Counts, Detection, Elsewhere, Evidence, Fact, Finding, FindingId, FixedCause, Match, OpenedBy, ReportScope,
-    Reported, SignedDuration, Strength, Timestamp,
+    Change, ClosedCause, Counts, Detection, Elsewhere, Evidence, Fact, Finding, FindingId, FixedCause, Match, OpenedBy,
+    ReportScope, Reported, SignedDuration, Strength, Timestamp,
 };
 
 /// What a report does to one finding.
@@ -30,8 +30,11 @@ impl Step {
         counts: &mut Counts,
     ) {
         self.seen = true;
-        let fact =
-            Fact::Detected { version: result.version(), strength: Strength::Reported, cause: OpenedBy::ReportedAgain };
+        let cause = match finding.as_ref().map(|finding| finding.detection) {
+            Some(Detection::Closed { cause: ClosedCause::AssetRetired, .. }) => OpenedBy::Resurrected,
+            _ => OpenedBy::ReportedAgain,
+        };
+        let fact = Fact::Detected { version: result.version(), strength: Strength::Reported, cause };
         let Some(known) = finding else {
             let evidence = Evidence { observed_at: at, fact };
             *finding = Finding::open(key, &evidence);

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, anyhow, bail};
-use collect::connectors::ssh::{self, Destination, HostKey, HostKeys, HostKeysAnswer, Key, Session, Target};
+use collect::connectors::ssh::{self, Destination, HostKey, HostKeys, HostKeysAnswer, Key, Session, SshError, Target};
 use collect::connectors::{self};
 use domain::asset::{Asset, SshTarget, Way};
 use domain::command::{Command, Output};
@@ -78,6 +78,22 @@ impl Access {
         if let Self::Ssh(session) = self {
             session.close().await;
         }
+    }
+}
+
+/// Whether anything answered where an asset is to be looked into, by why that failed. `None`: nobody knows, since nothing
+/// was sent there, or what answered may be anything.
+pub(super) fn answered(asset: &Asset, error: &anyhow::Error) -> Option<bool> {
+    let Some(Way::Ssh(target)) = &asset.way else { return None };
+    let is_asset = |at: &Destination| at.host == target.host && at.port == target.port;
+    match error.chain().find_map(|cause| cause.downcast_ref::<SshError>())? {
+        SshError::Unreachable { destination, .. } | SshError::TimedOut { destination, .. } if is_asset(destination) => {
+            Some(false)
+        }
+        // It has shown the key that was pinned for it.
+        SshError::Refused { destination, .. } if is_asset(destination) => Some(true),
+        // Of a host on the way it says nothing about the asset behind it; the rest is about what is done here.
+        _ => None,
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Verb {
     Rematch,
     /// Moves findings by the clock, enqueues inspections that are due, forgets old events.
     Clock,
+    /// Retires assets that have ended.
+    Retire,
     /// Forgets what ended long ago.
     Forget,
     /// Looks inside one asset.
@@ -40,17 +42,22 @@ const CLOCK_SECONDS: u32 = 60;
 /// Webhooks that one node tells at once.
 const DELIVERIES_MAX: usize = 4;
 
+/// How often is looked for assets that have ended, or do not answer.
+const RETIRE_SECONDS: u32 = 60 * 60;
+
 /// How often is looked for what is old enough to be forgotten.
 const FORGET_SECONDS: u32 = 24 * 60 * 60;
 
 impl Verb {
-    pub const ALL: [Self; 6] = [Self::Sync, Self::Rematch, Self::Clock, Self::Forget, Self::Inspect, Self::Deliver];
+    pub const ALL: [Self; 7] =
+        [Self::Sync, Self::Rematch, Self::Clock, Self::Retire, Self::Forget, Self::Inspect, Self::Deliver];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sync => "sync",
             Self::Rematch => "rematch",
             Self::Clock => "clock",
+            Self::Retire => "retire",
             Self::Forget => "forget",
             Self::Inspect => "inspect",
             Self::Deliver => "deliver",
@@ -64,7 +71,7 @@ impl Verb {
     /// How many of these one node does at once by schedule.
     pub(super) const fn at_once(self, inspections_max: usize) -> usize {
         match self {
-            Self::Sync | Self::Rematch | Self::Clock | Self::Forget => 1,
+            Self::Sync | Self::Rematch | Self::Clock | Self::Retire | Self::Forget => 1,
             Self::Inspect => inspections_max,
             Self::Deliver => DELIVERIES_MAX,
         }
@@ -96,6 +103,11 @@ pub(super) async fn perform(
             let outcome = format!("{moved} findings moved, {enqueued} inspections due");
             queue::finish(&mut tx, lease, &outcome, engine.now()).await?;
             Ok(tx.commit().await?)
+        }
+        Verb::Retire => {
+            let retired = engine.retire(&options.retirement, report).await.context("retire what has ended")?;
+            info!("{retired}");
+            engine.end(lease, &retired.to_string()).await
         }
         Verb::Forget => {
             let forgotten = engine.forget(&options.retention, report).await.context("forget what ended long ago")?;
@@ -143,6 +155,7 @@ impl Engine {
             (Verb::Sync, SYNC_SECONDS),
             (Verb::Rematch, REMATCH_SECONDS),
             (Verb::Clock, CLOCK_SECONDS),
+            (Verb::Retire, RETIRE_SECONDS),
             (Verb::Forget, FORGET_SECONDS),
         ];
         let mut tx = self.db.begin().await?;

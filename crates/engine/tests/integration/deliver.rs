@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::event::EventKind;
+use domain::retirement::Policy;
 use engine::Engine;
 use engine::deliver::ATTEMPTS_MAX;
 use engine::forget::Retention;
@@ -120,6 +121,7 @@ impl Node {
         engine.destinations.allowed = allowed.iter().map(|range| range.parse().unwrap()).collect();
         let engine = Arc::new(engine);
         let options = WorkOptions {
+            retirement: Policy::default(),
             retention: Retention::default(),
             holder: "test".to_owned(),
             lease: SignedDuration::from_mins(1),

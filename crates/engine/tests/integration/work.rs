@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::asset::Asset;
+use domain::retirement::Policy;
 use engine::Engine;
 use engine::discover::NewAsset;
 use engine::forget::Retention;
@@ -55,6 +56,7 @@ impl Node {
             lease: SignedDuration::from_mins(1),
             poll: Duration::from_millis(20),
             inspections_max: 2,
+            retirement: Policy::default(),
             retention: Retention::default(),
         };
         let (stop, stopped) = watch::channel(false);

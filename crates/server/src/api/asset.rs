@@ -1,4 +1,4 @@
-//! Assets: list, add, show, inspect.
+//! Assets: list, add, show, inspect, retire.
 
 #![expect(unused_qualifications, reason = "utoipa's macros qualify names")]
 
@@ -8,7 +8,7 @@ use engine::discover;
 use serde::Deserialize;
 use store::audit::Note;
 use utoipa::IntoParams;
-use wire_types::asset::{AssetDetail, AssetPage, NewAsset};
+use wire_types::asset::{AssetDetail, AssetPage, NewAsset, Retire};
 use wire_types::status::Problem;
 
 use crate::error::ApiError;
@@ -86,6 +86,23 @@ pub(crate) async fn inspect_asset(
     let asked = engine.ask_inspection(&mut tx, &asset, &principal.name).await?;
     tx.commit().await?;
     engine.inspected(&asset, asked).await.map_err(ApiError::failed)?;
+    detail(&state, id).await
+}
+
+/// Says that an asset is gone: it leaves the open counts, and its findings end without remediation. Whatever is seen again is back.
+#[utoipa::path(post, path = "/api/v1/assets/{id}/retire", params(("id" = String, Path)), request_body = Retire, tag = "assets",
+    responses((status = 200, body = AssetDetail), (status = 400, body = Problem), (status = 404, body = Problem)))]
+pub(crate) async fn retire_asset(
+    Shared(state): Shared<State>,
+    principal: Principal,
+    Path(id): Path<String>,
+    Json(retire): Json<Retire>,
+) -> Result<Json<AssetDetail>, ApiError> {
+    let id = read_id(&id)?;
+    let mut tx = principal.begin(&state).await?;
+    store::asset::get(&mut tx, id).await?.ok_or_else(|| ApiError::not_found("asset"))?;
+    state.engine().retire_asset(&mut tx, id, retire.because.as_deref()).await?;
+    tx.commit().await?;
     detail(&state, id).await
 }
 

@@ -23,7 +23,7 @@ use crate::{State, cursor, wire};
 pub(crate) struct Params {
     /// `ready`, `leased`, `done`, `dead`, `cancelled` or `superseded`; default: all
     state: Option<String>,
-    /// `sync`, `rematch`, `clock`, `forget`, `inspect`, `deliver`; default: all
+    /// `sync`, `rematch`, `clock`, `retire`, `forget`, `inspect`, `deliver`; default: all
     kind: Option<String>,
     /// Jobs on this page, 1 to 500
     limit: Option<usize>,

@@ -9,6 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, StatusCode, header};
+use domain::retirement::Policy;
 use engine::Engine;
 use engine::forget::Retention;
 use engine::work::{Sources, WorkOptions, Worker};
@@ -93,6 +94,7 @@ impl App {
             lease: LEASE,
             poll: Duration::from_millis(50),
             inspections_max: 2,
+            retirement: Policy::default(),
             retention: Retention::default(),
         };
         tokio::spawn(Worker::new(Arc::clone(&engine), options, Arc::new(NoSource)).run(stopped));

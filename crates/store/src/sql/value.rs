@@ -1,8 +1,8 @@
 //! Parameters: five kinds, which behave alike in both engines.
 
 use domain::ids::{
-    AssetId, CredentialId, FindingId, InspectionId, JobId, NodeId, RecordId, RunId, ScopeId, SessionId, UserId,
-    WebhookId,
+    AssetId, CredentialId, FindingId, InspectionId, JobId, NodeId, RecordId, RunId, ScopeId, SessionId, SweepId,
+    UserId, WebhookId,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -159,6 +159,7 @@ ids!(
     RunId,
     ScopeId,
     SessionId,
+    SweepId,
     UserId,
     WebhookId
 );

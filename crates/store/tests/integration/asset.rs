@@ -42,8 +42,8 @@ async fn names_are_unique_among_the_living(db: &Db) {
     drop(tx);
 
     let mut tx = db.begin().await.unwrap();
-    asset::retire(&mut tx, first.id, at(5)).await.unwrap();
-    asset::retire(&mut tx, first.id, at(6)).await.unwrap();
+    asset::retire(&mut tx, first.id, &sample::retired(), at(5)).await.unwrap();
+    asset::retire(&mut tx, first.id, &sample::retired(), at(6)).await.unwrap();
     asset::insert(&mut tx, &twin).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(asset::find_by_name(db, &first.name).await.unwrap().unwrap().id, twin.id);

@@ -192,6 +192,12 @@ async fn a_chain_that_was_written_anew_differs_from_the_head_that_was_kept() {
 macro_rules! undo_records {
     () => {
         "
+            drop table sweep;
+            alter table asset drop column retired_as;
+            alter table asset drop column retired_because;
+            alter table asset drop column unreachable_since;
+            alter table asset drop column unanswered_first_at;
+            alter table asset drop column unanswered_at;
             drop table webhook;
             drop table event;
             alter table change_head drop column event_seq;

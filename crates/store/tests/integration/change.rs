@@ -46,7 +46,7 @@ async fn what_is_written_is_touched(db: &Db) {
         let mut expected = Some(id);
         match step {
             0 => store::asset::record_error(&mut tx, id, "no answer", at(0)).await.unwrap(),
-            1 => store::asset::retire(&mut tx, id, at(0)).await.unwrap(),
+            1 => store::asset::retire(&mut tx, id, &crate::sample::retired(), at(0)).await.unwrap(),
             2 => store::asset::reinstate(&mut tx, id, &asset(1).name, at(1)).await.unwrap(),
             3 => store::asset::set_tags(&mut tx, id, &[]).await.unwrap(),
             4 => {

@@ -22,7 +22,7 @@ contract!(
     what_is_undecided_as_before_is_no_news,
 );
 
-async fn record(db: &Db, asset: AssetId, inventory: &Inventory, observed_at: Timestamp) -> InspectionId {
+pub(crate) async fn record(db: &Db, asset: AssetId, inventory: &Inventory, observed_at: Timestamp) -> InspectionId {
     let new = NewInspection {
         record: None,
         asset,
@@ -126,7 +126,7 @@ async fn the_latest_of_all_assets_come_in_pages(db: &Db) {
     let retired = insert_asset(db, 5).await;
     record(db, retired.id, &inventory(), at(1)).await;
     let mut tx = db.begin().await.unwrap();
-    asset::retire(&mut tx, retired.id, at(2)).await.unwrap();
+    asset::retire(&mut tx, retired.id, &crate::sample::retired(), at(2)).await.unwrap();
     tx.commit().await.unwrap();
 
     let first = inspection::latest_of_all(db, None, 2).await.unwrap();

@@ -14,6 +14,7 @@ mod record;
 mod inspection;
 mod finding;
 mod forget;
+mod retirement;
 mod history;
 mod crash;
 mod scope;

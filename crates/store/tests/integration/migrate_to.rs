@@ -7,7 +7,8 @@ use store::queue::{self, Claim, JobState, Listing};
 use store::schedule::{self, Schedule};
 use store::seal::MasterKey;
 use store::{
-    Db, ExposeSecret as _, SecretString, audit, change, credential, finding, host_key, meta, run, scope, session, user,
+    Db, ExposeSecret as _, SecretString, audit, change, credential, finding, host_key, meta, run, scope, session,
+    sweep, user,
 };
 use uuid::Uuid;
 
@@ -51,6 +52,12 @@ pub(crate) async fn fill_all(db: &Db, master: &MasterKey) {
     let schedule =
         Schedule { name: "clock".to_owned(), kind: "clock".to_owned(), payload, every_seconds: 60, next_at: at(3) };
     schedule::set(&mut tx, &schedule).await.unwrap();
+    let sweep = crate::retirement::sample("10.0.0.0/24", 1, 7);
+    let id = sweep::begin(&mut tx, &sweep).await.unwrap();
+    sweep::end(&mut tx, id, &sweep::End::Whole, sweep.answered, at(2)).await.unwrap();
+    let retired = crate::sample::asset(9);
+    store::asset::insert(&mut tx, &retired).await.unwrap();
+    store::asset::retire(&mut tx, retired.id, &crate::sample::retired(), at(3)).await.unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -61,6 +68,7 @@ pub(crate) async fn expect_all_same(a: &Db, b: &Db, master: &MasterKey) {
     assert_eq!(run::list(a, None, 9).await.unwrap(), run::list(b, None, 9).await.unwrap());
     assert_eq!(scope::list(a).await.unwrap(), scope::list(b).await.unwrap());
     assert_eq!(schedule::list(a).await.unwrap(), schedule::list(b).await.unwrap());
+    assert_eq!(sweep::latest(a, 9).await.unwrap(), sweep::latest(b, 9).await.unwrap());
     assert_eq!(host_key::list(a).await.unwrap(), host_key::list(b).await.unwrap());
     assert_eq!(meta::get(b, "awkward").await.unwrap().as_deref(), Some(AWKWARD));
     assert_eq!(meta::get(b, "empty").await.unwrap().as_deref(), Some(""));

@@ -115,7 +115,7 @@ async fn assets_are_told_of(db: &Db) {
         }
         for hour in [4, 5] {
             let mut tx = db.begin().await.unwrap();
-            store::asset::retire(&mut tx, id, at(hour)).await.unwrap();
+            store::asset::retire(&mut tx, id, &crate::sample::retired(), at(hour)).await.unwrap();
             tx.commit().await.unwrap();
         }
     });

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use domain::advisory::VendorStatus;
-use domain::asset::{Asset, SshTarget, Way};
+use domain::asset::{Asset, Retired, SshTarget, Way};
 use domain::component::{Component, Ecosystem, Package, Release};
 use domain::finding::{Evidence, Fact, FindingKey, FixedCause, OpenedBy, Strength};
 use domain::ids::AssetId;
 use domain::inventory::{Area, Gap, Identity, Inventory, Listener, Platform, Protocol};
+use domain::retirement::Ending;
 use domain::verdict::{Confidence, Match, Undecided, UndecidedKind};
 use domain::vulnerability::VulnerabilityId;
 use jiff::Timestamp;
@@ -42,8 +43,14 @@ pub(crate) fn asset(number: u128) -> Asset {
         last_seen_at: at(0),
         last_inspected_at: None,
         last_error: None,
+        unreachable_since: None,
         retired_at: None,
+        retired: None,
     }
+}
+
+pub(crate) fn retired() -> Retired {
+    Retired { ending: Ending::Gone, because: "scrapped".to_owned() }
 }
 
 pub(crate) async fn insert_asset(db: &Db, number: u128) -> Asset {

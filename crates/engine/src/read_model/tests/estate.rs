@@ -4,13 +4,14 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 
 use domain::advisory::{Advisory, Statement};
-use domain::asset::Asset;
+use domain::asset::{Asset, Retired};
 use domain::component::{Component, Ecosystem, Release};
 use domain::exposure::Exposure;
 use domain::feed::FeedSnapshot;
 use domain::ids::ScopeId;
 use domain::inventory::{Inventory, Platform};
 use domain::record::{Flaw, Record};
+use domain::retirement::Ending;
 use domain::scope::{Requirement, Scope, Selector};
 use domain::vulnerability::{Authority, Epss, Kev, PublishedVector, VulnerabilityId};
 use jiff::{SignedDuration, Timestamp};
@@ -168,7 +169,10 @@ impl World {
             0 if asset.retired_at.is_some() => {
                 store::asset::reinstate(&mut tx, asset.id, &asset.name, now).await.unwrap();
             }
-            0 | 1 => store::asset::retire(&mut tx, asset.id, now).await.unwrap(),
+            0 | 1 => {
+                let retired = Retired { ending: Ending::Gone, because: "scrapped".to_owned() };
+                store::asset::retire(&mut tx, asset.id, &retired, now).await.unwrap();
+            }
             2 => store::asset::set_tags(&mut tx, asset.id, &["web".to_owned()]).await.unwrap(),
             3 => store::asset::record_error(&mut tx, asset.id, "no answer", asset.last_seen_at).await.unwrap(),
             _ => {

@@ -1,0 +1,187 @@
+//! Retire: assets that have ended leave the lists, with their findings. Nothing is forgotten, and whatever is seen again is back.
+//!
+//! When a kind of asset has ended is said in [`domain::retirement`]; here is read what that needs, and done what it says. The verb
+//! takes no input, is idempotent, and may run twice: each asset is locked and looked at again before anything is changed.
+
+use std::fmt;
+
+use domain::asset::{Asset, Retired, Sighting};
+use domain::finding::{ClosedCause, Evidence, Fact, Finding};
+use domain::ids::AssetId;
+use domain::retirement::{Contacts, Ending, Kind, Policy, Standing};
+use domain::sweep::{self, Sweep};
+use jiff::{SignedDuration, Timestamp};
+use store::Tx;
+use store::audit::Note;
+use store::contact::Known;
+use store::finding::{Recording, Save};
+use store::queue::Progress;
+
+use crate::work::{Report, Verb};
+use crate::{Engine, Invalid};
+
+/// What became of assets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retirements {
+    /// Assets that were looked at.
+    pub assets: u64,
+    pub gone: u64,
+    pub expired: u64,
+    /// Assets that do not answer, and are not retired.
+    pub unreachable: u64,
+    /// Findings that ended with their assets.
+    pub findings: u64,
+}
+
+/// Assets that are looked at at once.
+const ASSETS_PAGE: usize = 500;
+
+/// An asset that was at several addresses within this time before it was last met is looked for at each of them.
+const MOVING: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// Longest reason of a person.
+const BECAUSE_CHARS_MAX: usize = 500;
+
+impl Engine {
+    /// Retires every asset that has ended, and notes which do not answer.
+    pub async fn retire(&self, policy: &Policy, report: &Report) -> anyhow::Result<Retirements> {
+        let sweeps = store::sweep::latest(&self.db, policy.scanned_sweeps).await?;
+        let (mut done, mut after) = (Retirements::default(), None);
+        loop {
+            let page = store::contact::page(&self.db, after, ASSETS_PAGE).await?;
+            for known in &page {
+                done.assets += 1;
+                match standing(known, &sweeps, policy, self.now()) {
+                    Standing::Present if known.asset.unreachable_since.is_none() => {}
+                    Standing::Unreachable { since } if known.asset.unreachable_since == Some(since) => {
+                        done.unreachable += 1;
+                    }
+                    _ => self.settle_standing(known.asset.id, &sweeps, policy, &mut done).await?,
+                }
+            }
+            report.set(Progress { done: done.assets, total: None, text: "looking for what has ended".to_owned() });
+            after = page.last().map(|known| known.asset.id);
+            if page.len() < ASSETS_PAGE {
+                return Ok(done);
+            }
+        }
+    }
+
+    /// Does what the standing of an asset asks for, as it is with the asset locked.
+    async fn settle_standing(
+        &self,
+        id: AssetId,
+        sweeps: &[Sweep],
+        policy: &Policy,
+        done: &mut Retirements,
+    ) -> anyhow::Result<()> {
+        let now = self.now();
+        let mut tx = self.db.begin().await?;
+        store::asset::lock(&mut tx, id).await?;
+        let Some(known) = store::contact::of_asset(&mut tx, id).await? else { return Ok(()) };
+        let asset = &known.asset;
+        match standing(&known, sweeps, policy, now) {
+            Standing::Present => {
+                if asset.unreachable_since.is_some() {
+                    store::asset::set_unreachable(&mut tx, id, None).await?;
+                }
+            }
+            Standing::Unreachable { since } => {
+                done.unreachable += 1;
+                if asset.unreachable_since != Some(since) {
+                    store::asset::set_unreachable(&mut tx, id, Some(since)).await?;
+                }
+            }
+            // Somebody may be reading it at this moment: wait for what comes of it.
+            Standing::Retire { .. }
+                if store::queue::is_running(&mut tx, Verb::Inspect.as_str(), &id.to_string()).await? =>
+            {
+                return Ok(());
+            }
+            Standing::Retire { ending, because } => {
+                match ending {
+                    Ending::Gone => done.gone += 1,
+                    Ending::Expired => done.expired += 1,
+                }
+                let retired = Retired { ending, because };
+                tracing::info!(asset = asset.name, because = retired.because, "retired: {}", ending.as_str());
+                done.findings += self.end_asset(&mut tx, asset, retired, now, "clock").await?;
+            }
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Retires an asset because a person says that it is gone.
+    pub async fn retire_asset(&self, tx: &mut Tx, id: AssetId, because: Option<&str>) -> anyhow::Result<Asset> {
+        let because = because.map(str::trim).filter(|because| !because.is_empty()).unwrap_or("a person says so");
+        if because.chars().count() > BECAUSE_CHARS_MAX || because.chars().any(char::is_control) {
+            return Err(Invalid(format!("because: at most {BECAUSE_CHARS_MAX} printable characters")).into());
+        }
+        let asset = store::asset::lock(tx, id).await?;
+        if asset.retired_at.is_some() {
+            return Err(Invalid(format!("{} is retired already", asset.name)).into());
+        }
+        let retired = Retired { ending: Ending::Gone, because: because.to_owned() };
+        let cause = format!("asset retired by {}", tx.actor());
+        self.end_asset(tx, &asset, retired, self.now(), &cause).await?;
+        store::asset::lock(tx, id).await.map_err(Into::into)
+    }
+
+    /// Ends an asset, and every finding that it still has. Returns how many those were.
+    async fn end_asset(
+        &self,
+        tx: &mut Tx,
+        asset: &Asset,
+        retired: Retired,
+        at: Timestamp,
+        cause: &str,
+    ) -> anyhow::Result<u64> {
+        store::asset::retire(tx, asset.id, &retired, at).await?;
+        store::queue::withdraw(tx, Verb::Inspect.as_str(), &asset.id.to_string(), at).await?;
+        let after = Asset { unreachable_since: None, retired_at: Some(at), retired: Some(retired), ..asset.clone() };
+        tx.note(Note::new(at, "asset.retire", asset.id).before(asset).after(&after));
+        let mut ended = Vec::new();
+        for stored in store::finding::of_asset(&mut *tx, asset.id).await? {
+            let mut finding = stored.finding;
+            if finding.detection.is_active() {
+                let evidence = end(&finding, at);
+                let change = finding.apply(&evidence);
+                ended.push((finding, [(evidence, change)]));
+            }
+        }
+        let saves: Vec<Save<'_>> =
+            ended.iter().map(|(finding, evidence)| Save { finding, matched: None, evidence }).collect();
+        store::finding::save_all(tx, &saves, Recording { at, cause, record: None }).await?;
+        Ok(saves.len() as u64)
+    }
+}
+
+/// Ends a finding at an instant, or where a clock was ahead as soon as its evidence allows.
+fn end(finding: &Finding, at: Timestamp) -> Evidence {
+    let shown_at = finding.episode().confirmed_at.max(finding.moved_at);
+    let next = shown_at.checked_add(SignedDuration::from_millis(1)).unwrap_or(shown_at);
+    Evidence { observed_at: at.max(next), fact: Fact::Ended { cause: ClosedCause::AssetRetired } }
+}
+
+fn standing(known: &Known, sweeps: &[Sweep], policy: &Policy, now: Timestamp) -> Standing {
+    let last_at = known.asset.last_seen_at.max(known.asset.last_inspected_at.unwrap_or(known.asset.last_seen_at));
+    let is_place = |seen: &&Sighting| last_at.duration_since(seen.observed_at) <= MOVING;
+    let places: Vec<Sighting> = known.sightings.iter().filter(is_place).cloned().collect();
+    // No source tells yet that a thing has ended, or lists all that there are: those that do name it here.
+    let contacts =
+        Contacts { last_at, gone_at: None, misses: sweep::misses(&places, sweeps, last_at), tries: known.tries };
+    contacts.standing(Kind::of(&known.traits), policy, now)
+}
+
+impl fmt::Display for Retirements {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { assets, gone, expired, unreachable, findings } = self;
+        write!(
+            f,
+            "{assets} assets: {gone} gone, {expired} expired, {unreachable} unreachable; {findings} findings ended"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

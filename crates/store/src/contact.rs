@@ -1,0 +1,112 @@
+//! Contacts: what is known of assets that tells whether they are still there, many at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::asset::{Asset, Sighting};
+use domain::identity::{Kind, Source};
+use domain::ids::AssetId;
+use domain::retirement::{Traits, Tries};
+use jiff::Timestamp;
+
+use crate::db::On;
+use crate::error::StoreError;
+use crate::sql::{IDS_MAX, Query, Row, query_built};
+use crate::{asset, sighting};
+
+/// An asset that is not retired, with what tells whether it is still there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    pub asset: Asset,
+    pub traits: Traits,
+    pub sightings: Vec<Sighting>,
+    /// Tries to look inside that nothing answered, where it has a way in.
+    pub tries: Tries,
+}
+
+const DOING: &str = "read what is known of assets";
+
+/// One page of the assets that are not retired, after the asset given.
+pub async fn page<'a>(on: impl Into<On<'a>>, after: Option<AssetId>, limit: usize) -> Result<Vec<Known>, StoreError> {
+    let mut on = on.into();
+    let assets = asset::present(on.again(), after, limit).await?;
+    known(on, assets).await
+}
+
+/// One asset. `None`: it is not there, or retired.
+pub async fn of_asset<'a>(on: impl Into<On<'a>>, id: AssetId) -> Result<Option<Known>, StoreError> {
+    let mut on = on.into();
+    let found = asset::get(on.again(), id).await?.filter(|asset| asset.retired_at.is_none());
+    Ok(known(on, found.into_iter().collect()).await?.pop())
+}
+
+async fn known(mut on: On<'_>, assets: Vec<Asset>) -> Result<Vec<Known>, StoreError> {
+    let mut all = Vec::with_capacity(assets.len());
+    let mut assets = assets.into_iter().peekable();
+    while assets.peek().is_some() {
+        let chunk: Vec<Asset> = assets.by_ref().take(IDS_MAX).collect();
+        let ids: Vec<AssetId> = chunk.iter().map(|asset| asset.id).collect();
+        let mut told = told(on.again(), &ids).await?;
+        let mut seen = sighting::of_assets(on.again(), &ids).await?;
+        let tried = tried(on.again(), &ids).await?;
+        all.extend(chunk.into_iter().map(|asset| {
+            let (sources, identifiers) = told.remove(&asset.id).unwrap_or_default();
+            let sightings = seen.remove(&asset.id).unwrap_or_default();
+            let traits = Traits {
+                sources,
+                identifiers,
+                tags: asset.tags.clone(),
+                is_inspected: asset.last_inspected_at.is_some(),
+                is_sighted: !sightings.is_empty(),
+            };
+            let tries = match (&asset.way, tried.get(&asset.id)) {
+                (None, _) => Tries::Nobody,
+                (Some(_), None) => Tries::None,
+                (Some(_), Some((first_at, last_at))) => Tries::Unanswered { first_at: *first_at, last_at: *last_at },
+            };
+            Known { traits, sightings, tries, asset }
+        }));
+    }
+    Ok(all)
+}
+
+/// Who made the records of each asset, and what they showed.
+async fn told(
+    mut on: On<'_>,
+    ids: &[AssetId],
+) -> Result<BTreeMap<AssetId, (BTreeSet<Source>, BTreeSet<Kind>)>, StoreError> {
+    let mut told: BTreeMap<AssetId, (BTreeSet<Source>, BTreeSet<Kind>)> = BTreeMap::new();
+    let list = on.dialect().placeholders(1, ids.len());
+    let text = format!("select distinct asset_id, source from record where asset_id in {list}");
+    for row in &bound(text, ids).all(on.again()).await? {
+        told.entry(id(row, "asset_id")?).or_default().0.insert(row.word("source")?);
+    }
+    let text = format!(
+        "select distinct record.asset_id, record_identifier.kind from record
+         join record_identifier on record_identifier.record_id = record.id where record.asset_id in {list}"
+    );
+    for row in &bound(text, ids).all(on).await? {
+        told.entry(id(row, "asset_id")?).or_default().1.insert(row.word("kind")?);
+    }
+    Ok(told)
+}
+
+/// The first and the latest try that nothing answered.
+async fn tried(mut on: On<'_>, ids: &[AssetId]) -> Result<BTreeMap<AssetId, (Timestamp, Timestamp)>, StoreError> {
+    let list = on.dialect().placeholders(1, ids.len());
+    let text = format!("select id, unanswered_first_at, unanswered_at from asset where id in {list}");
+    let mut tried = BTreeMap::new();
+    for row in &bound(text, ids).all(on.again()).await? {
+        if let Some(times) = row.instant_opt("unanswered_first_at")?.zip(row.instant_opt("unanswered_at")?) {
+            tried.insert(id(row, "id")?, times);
+        }
+    }
+    Ok(tried)
+}
+
+fn bound(text: String, ids: &[AssetId]) -> Query {
+    ids.iter().fold(query_built(DOING, text), |query, id| query.bind(*id))
+}
+
+fn id(row: &Row, column: &str) -> Result<AssetId, StoreError> {
+    row.uuid(column).map(AssetId::from_uuid)
+}
