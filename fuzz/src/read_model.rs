@@ -13,7 +13,7 @@ use crate::seeds::Seed;
 
 pub(crate) const FILTERS: [&str; 3] = [
     "tier:P0,unknown state:active epss>=0.5 (kev:yes or cvss>9) asset:web*,\"a b\" os:debian due<today+7d not tag:lab",
-    "vuln:CVE-2024-* package!=openssl first_seen>=2026-01-01 score<=7.5 scope:none retired:no ecosystem:deb \"x\\\"y\"",
+    "vuln:CVE-2024-* package!=openssl first_seen>=2026-01-01 score<=7.5 scope:none retired:no unreachable:no ecosystem:deb \"x\\\"y\"",
     "not not (asset_id:00000000-0000-0000-0000-000000000001 or text:log4j) and everything",
 ];
 
@@ -67,6 +67,7 @@ pub(crate) fn checkpoint_file() -> anyhow::Result<Vec<u8>> {
             scopes: vec!["shop".to_owned()],
             tags: Vec::new(),
             retired: false,
+            unreachable: false,
         };
         loader.asset(asset, &rows)?;
     }

@@ -86,6 +86,9 @@ pub struct ReadInventory(pub Inventory);
 pub struct Ended {
     pub attempt: u32,
     pub how: How,
+    /// Where it failed: whether anything answered at the asset itself. Left out: nobody knows
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

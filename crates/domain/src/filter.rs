@@ -78,6 +78,8 @@ pub enum Condition {
     Tag(Vec<Known<Pattern>>),
     /// Whether the asset is retired.
     Retired(bool),
+    /// Whether the asset was looked for and does not answer.
+    Unreachable(bool),
     Vulnerability(Vec<Pattern>),
     Package(Vec<Pattern>),
     Ecosystem(Vec<Ecosystem>),
@@ -178,6 +180,7 @@ impl Condition {
             Self::Scope(_) => Field::Scope,
             Self::Tag(_) => Field::Tag,
             Self::Retired(_) => Field::Retired,
+            Self::Unreachable(_) => Field::Unreachable,
             Self::Vulnerability(_) => Field::Vulnerability,
             Self::Package(_) => Field::Package,
             Self::Ecosystem(_) => Field::Ecosystem,

@@ -32,7 +32,8 @@ use store::finding::{Recording, Save, StoredFinding};
 use store::inspection::{NewInspection, Rejudged, Stored, Summary};
 use store::queue::Lease;
 
-pub use access::{Access, Keys, Login};
+pub(crate) use access::ToldByNode;
+pub use access::{Access, Keys, Login, answered_at};
 pub use image::image;
 pub use ssh_url::{InvalidSshUrl, parse_ssh};
 

@@ -197,6 +197,7 @@ fn asset(dice: &mut Dice, number: u64, system: u64) -> Asset {
         scopes,
         tags: if dice.below(10) == 0 { vec!["lab".to_owned()] } else { Vec::new() },
         retired: false,
+        unreachable: false,
     }
 }
 

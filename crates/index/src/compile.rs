@@ -250,6 +250,8 @@ impl Compiler<'_> {
             Condition::Tag(names) => Node::Assets(named(&assets.tags, names, |name, wanted| wanted.matches(name))),
             Condition::Retired(true) => Node::Assets((*assets.retired).clone()),
             Condition::Retired(false) => Node::Assets(&*assets.present - &*assets.retired),
+            Condition::Unreachable(true) => Node::Assets((*assets.unreachable).clone()),
+            Condition::Unreachable(false) => Node::Assets(&*assets.present - &*assets.unreachable),
             Condition::Vulnerability(patterns) => {
                 self.vulnerabilities(|id| patterns.iter().any(|pattern| pattern.matches_folded(id)))
             }

@@ -59,6 +59,7 @@ function AssetPage({ asset }: { asset: Wire<"AssetDetail"> }) {
           <p>{t.neverDetail}</p>
         </div>
       )}
+      <AssetState asset={asset} />
       {asset.last_error ? (
         <div className={css.alarm}>
           <h2>{t.lastError}</h2>
@@ -103,6 +104,29 @@ function Findings(props: { id: string; title: string; none: string; columns: rea
         </div>
       ) : null}
     </Section>
+  );
+}
+
+/** How an asset has ended, or since when it does not answer. */
+function AssetState({ asset }: { asset: Wire<"AssetDetail"> }) {
+  if (asset.retired_at) {
+    return (
+      <div className={css.gap}>
+        <h2>{texts.asset.endings[asset.retired_as ?? ""] ?? t.retired}</h2>
+        <p>
+          <MomentOrNever value={asset.retired_at} /> {asset.retired_because ? <bdi>{asset.retired_because}</bdi> : null}
+        </p>
+      </div>
+    );
+  }
+  if (!asset.unreachable_since) return null;
+  return (
+    <div className={css.gap}>
+      <h2>{t.unreachable}</h2>
+      <p>
+        {t.unreachableDetail} <MomentOrNever value={asset.unreachable_since} />
+      </p>
+    </div>
   );
 }
 

@@ -88,6 +88,7 @@ function row(asset: Asset): Row {
         <div className={css.small}>
           <bdi>{asset.addresses.slice(0, 3).join(", ")}</bdi>
           {asset.retired_at ? ` ${t.retired}` : null}
+          {asset.unreachable_since ? ` ${t.unreachable}` : null}
         </div>
       </div>,
       asset.platform == null ? <Unknown key="platform" /> : <bdi key="platform">{asset.platform}</bdi>,

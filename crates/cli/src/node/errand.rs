@@ -119,17 +119,22 @@ async fn work_for(node: &Arc<Node>, inspections_max: usize) -> anyhow::Error {
 
 /// One attempt at one inspection. A job that was lost is left alone.
 async fn attempt(node: &Node, errand: &Errand) {
+    let mut answered = None;
     let how = tokio::select! {
         read = look_inside(node, errand) => match read {
             Ok(inventory) => How::Inventory(Box::new(ReadInventory(inventory))),
-            Err(error) => How::Failed(engine::with_causes(&error)),
+            Err(error) => {
+                let asset = errand.hops.first();
+                answered = asset.and_then(|hop| engine::inspect::answered_at(&hop.host, hop.port, &error));
+                How::Failed(engine::with_causes(&error))
+            }
         },
         heard = keep_alive(node, errand) => match heard {
             Some(lost) => return warn!(job = errand.job, "{}", engine::with_causes(&lost)),
             None => How::Stopped,
         },
     };
-    let ended = Ended { attempt: errand.attempt, how };
+    let ended = Ended { attempt: errand.attempt, how, answered };
     let bring = async {
         let mut pause = PAUSE_MIN;
         loop {

@@ -1,4 +1,4 @@
-//! `vigie asset records|merge|split|cases`.
+//! `vigie asset records|merge|split|cases|retire`.
 
 use crate::vigie::Vigie;
 
@@ -32,4 +32,24 @@ fn assets_are_joined_and_parted() {
     assert_eq!((tags("one.example"), tags("two.example")), (["one"][..].into(), ["two"][..].into()));
     assert!(vigie.expect(0, AT, &["asset", "cases"]).contains("Question"));
     vigie.expect(64, AT, &["asset", "merge", "one.example", "one.example"]);
+}
+
+#[test]
+fn an_asset_that_is_gone_says_so() {
+    let vigie = Vigie::new();
+    let add = &["asset", "add", "ssh://root@one.example"];
+    vigie.expect(0, AT, add);
+    let said = vigie.expect(0, AT, &["asset", "retire", "one.example", "--because", "scrapped"]);
+    assert!(said.contains("one.example: retired; it is back when it is seen again"), "{said}");
+    let table = vigie.expect(0, AT, &["asset", "list"]);
+    let state = "retired 2024-01-13T08:00:00Z, gone: scrapped";
+    assert!(table.replace('\n', " ").contains("retired") && table.contains("gone"), "{table}");
+    let shown = vigie.expect(0, AT, &["asset", "show", "one.example"]);
+    assert!(shown.contains(state), "{shown}");
+    vigie.expect(64, AT, &["asset", "retire", "one.example"]);
+    vigie.expect(64, AT, &["asset", "retire", "nobody.example"]);
+    vigie.expect(0, AT, add);
+    let listed = vigie.json(0, AT, &["asset", "list"]);
+    assert_eq!((&listed[0]["retired_at"], &listed[0]["retired_as"]), (&().into(), &().into()), "{listed}");
+    assert_eq!(listed.as_array().unwrap().len(), 1, "it is the same one");
 }

@@ -13,6 +13,7 @@ mod statements;
 mod providers;
 mod browser;
 mod identity;
+mod retire;
 mod image;
 mod import;
 mod webhook;

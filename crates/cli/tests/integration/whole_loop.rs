@@ -12,7 +12,7 @@ const DAY_5: &str = "2024-01-18T08:00:00Z";
 const DAY_6: &str = "2024-01-19T08:00:00Z";
 
 /// Runs Vigie inside the lab's network, where no route leads out.
-fn inside(lab: &Lab, vigie: &Vigie, code: i32, at: &str, args: &[&str]) -> Value {
+pub(crate) fn inside(lab: &Lab, vigie: &Vigie, code: i32, at: &str, args: &[&str]) -> Value {
     let args = [args, &["--format", "json"]].concat();
     let mut command = lab.command(BINARY);
     vigie.prepare(&mut command, at, &args);

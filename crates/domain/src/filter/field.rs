@@ -17,6 +17,7 @@ pub enum Field {
     Scope,
     Tag,
     Retired,
+    Unreachable,
     Vulnerability,
     Package,
     Ecosystem,
@@ -25,7 +26,7 @@ pub enum Field {
 
 impl Field {
     /// Every field, in the order of the guide.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Tier,
         Self::State,
         Self::Kev,
@@ -40,6 +41,7 @@ impl Field {
         Self::Scope,
         Self::Tag,
         Self::Retired,
+        Self::Unreachable,
         Self::Vulnerability,
         Self::Package,
         Self::Ecosystem,
@@ -63,6 +65,7 @@ impl Field {
             Self::Scope => "scope",
             Self::Tag => "tag",
             Self::Retired => "retired",
+            Self::Unreachable => "unreachable",
             Self::Vulnerability => "vuln",
             Self::Package => "package",
             Self::Ecosystem => "ecosystem",
@@ -75,7 +78,8 @@ impl Field {
         match self {
             Self::Tier | Self::Kev | Self::Score | Self::Cvss | Self::Epss | Self::Os => Some("unknown"),
             Self::Due | Self::Scope | Self::Tag => Some("none"),
-            Self::State | Self::FirstSeen | Self::Asset | Self::AssetId | Self::Retired => None,
+            Self::State | Self::FirstSeen | Self::Asset | Self::AssetId => None,
+            Self::Retired | Self::Unreachable => None,
             Self::Vulnerability | Self::Package | Self::Ecosystem | Self::Text => None,
         }
     }
@@ -100,7 +104,7 @@ impl Field {
             Self::Os => "a name such as debian or \"debian 12\", or unknown",
             Self::Scope => "the name of a scope, or none",
             Self::Tag => "a tag, or none",
-            Self::Retired => "yes or no",
+            Self::Retired | Self::Unreachable => "yes or no",
             Self::Vulnerability => "an identifier such as CVE-2024-3094 or CVE-2024-*",
             Self::Package => "the name of a source package, where * stands for any characters",
             Self::Ecosystem => {

@@ -41,7 +41,7 @@ impl Display for Condition {
             Self::Tier(tiers) => self.known(f, tiers, |f, tier| tier.fmt(f)),
             Self::State(states) => list(f, states, |f, state| f.write_str(state.as_str())),
             Self::Kev(answers) => self.known(f, answers, |f, answer| f.write_str(yes_or_no(*answer))),
-            Self::Retired(retired) => write!(f, ":{}", yes_or_no(*retired)),
+            Self::Retired(is) | Self::Unreachable(is) => write!(f, ":{}", yes_or_no(*is)),
             Self::AssetId(ids) => list(f, ids, |f, id| id.fmt(f)),
             Self::Ecosystem(ecosystems) => list(f, ecosystems, |f, ecosystem| ecosystem.fmt(f)),
             Self::Os(names) | Self::Scope(names) | Self::Tag(names) => {

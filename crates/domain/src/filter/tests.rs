@@ -73,7 +73,15 @@ fn mistakes_are_pointed_at() {
     refuse("tag:a,", "", "at character 7: a value is missing here: a tag, or none");
     refuse("tag:\"a", "\"", "at character 5: this quotation mark is never closed");
     refuse("tag:\"a\\é\"", "\\é", "at character 7: only \\\" and \\\\ stand for something");
-    for text in ["epss:0.12345", "epss:1.1", "due:2026-02-30", "due:today+1", "due:today+99999d", "retired:maybe"] {
+    for text in [
+        "epss:0.12345",
+        "epss:1.1",
+        "due:2026-02-30",
+        "due:today+1",
+        "due:today+99999d",
+        "retired:maybe",
+        "unreachable:2",
+    ] {
         assert!(text.parse::<Filter>().is_err(), "{text}");
     }
     let error = "kev:yes tir:P0".parse::<Filter>().expect_err("no such field");
@@ -161,6 +169,7 @@ fn conditions() -> impl Strategy<Value = Condition> {
         vec(known(pattern()), 1..4).prop_map(Condition::Scope),
         vec(known(pattern()), 1..4).prop_map(Condition::Tag),
         any::<bool>().prop_map(Condition::Retired),
+        any::<bool>().prop_map(Condition::Unreachable),
         vec(pattern(), 1..4).prop_map(Condition::Vulnerability),
         vec(pattern(), 1..4).prop_map(Condition::Package),
         vec(select(Ecosystem::ALL.to_vec()), 1..4).prop_map(Condition::Ecosystem),

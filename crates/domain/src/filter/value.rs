@@ -75,7 +75,7 @@ pub(super) fn condition(
     let reader = Reader { text, field, comparison, values };
     let filter = if field.is_ordered() {
         reader.ordered()?
-    } else if matches!(field, Field::Retired | Field::Text) {
+    } else if matches!(field, Field::Retired | Field::Unreachable | Field::Text) {
         Filter::any(values.iter().map(|value| reader.single(value)).collect::<Result<Vec<_>, _>>()?)
     } else {
         Filter::Where(reader.listed()?)
@@ -152,6 +152,9 @@ impl Reader<'_> {
             Field::Retired => {
                 yes_or_no(&value.text).map(Condition::Retired).map(Filter::Where).ok_or_else(|| self.invalid(value))
             }
+            Field::Unreachable => {
+                yes_or_no(&value.text).map(Condition::Unreachable).map(Filter::Where).ok_or_else(|| self.invalid(value))
+            }
             _ => Ok(Filter::Where(Condition::Text(value.text.clone()))),
         }
     }
@@ -178,7 +181,7 @@ impl Reader<'_> {
             Field::Tier => Tier::ALL.map(Tier::as_str).to_vec(),
             Field::State => State::ALL.map(State::as_str).into_iter().chain(["active"]).collect(),
             Field::Ecosystem => Ecosystem::ALL.map(Ecosystem::as_str).to_vec(),
-            Field::Kev | Field::Retired => vec!["yes", "no"],
+            Field::Kev | Field::Retired | Field::Unreachable => vec!["yes", "no"],
             _ => Vec::new(),
         };
         self.error(value, message).suggest(&value.text, known.into_iter().chain(self.field.unknown()))

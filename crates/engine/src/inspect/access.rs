@@ -84,8 +84,18 @@ impl Access {
 /// Whether anything answered where an asset is to be looked into, by why that failed. `None`: nobody knows, since nothing
 /// was sent there, or what answered may be anything.
 pub(super) fn answered(asset: &Asset, error: &anyhow::Error) -> Option<bool> {
-    let Some(Way::Ssh(target)) = &asset.way else { return None };
-    let is_asset = |at: &Destination| at.host == target.host && at.port == target.port;
+    if let Some(told) = error.downcast_ref::<ToldByNode>() {
+        return told.answered;
+    }
+    match &asset.way {
+        Some(Way::Ssh(target)) => answered_at(&target.host, target.port, error),
+        Some(Way::Local) | None => None,
+    }
+}
+
+/// The same, of an SSH server by its host and port.
+pub fn answered_at(host: &str, port: u16, error: &anyhow::Error) -> Option<bool> {
+    let is_asset = |at: &Destination| at.host == host && at.port == port;
     match error.chain().find_map(|cause| cause.downcast_ref::<SshError>())? {
         SshError::Unreachable { destination, .. } | SshError::TimedOut { destination, .. } if is_asset(destination) => {
             Some(false)
@@ -95,6 +105,14 @@ pub(super) fn answered(asset: &Asset, error: &anyhow::Error) -> Option<bool> {
         // Of a host on the way it says nothing about the asset behind it; the rest is about what is done here.
         _ => None,
     }
+}
+
+/// Why a scanner node could not look inside an asset, and whether anything answered there.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
+pub(crate) struct ToldByNode {
+    pub(crate) reason: String,
+    pub(crate) answered: Option<bool>,
 }
 
 /// Host keys pinned in the store.
@@ -173,5 +191,39 @@ impl Engine {
             sudo: credential.sudo,
             jump,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    fn at(host: &str) -> Destination {
+        Destination { host: host.to_owned(), port: 22 }
+    }
+
+    #[test]
+    fn only_silence_at_the_asset_itself_is_no_answer() {
+        let error = || io::Error::from(io::ErrorKind::TimedOut);
+        let refused =
+            |host| SshError::Refused { destination: at(host), user: "root".to_owned(), reason: "no".to_owned() };
+        let [web, jump] = ["web", "jump"];
+        for (error, expected) in [
+            (SshError::Unreachable { destination: at(web), source: error() }, Some(false)),
+            (SshError::TimedOut { destination: at(web), seconds: 20 }, Some(false)),
+            (refused(web), Some(true)),
+            (SshError::Unreachable { destination: at(jump), source: error() }, None),
+            (SshError::TimedOut { destination: at(jump), seconds: 20 }, None),
+            (refused(jump), None),
+            (SshError::Unresolved { destination: at(web), source: None }, None),
+            (SshError::TooManyJumps { destination: at(web) }, None),
+        ] {
+            let error = anyhow::Error::from(error).context("inspect web");
+            assert_eq!(answered_at(web, 22, &error), expected, "{error:?}");
+            assert_eq!(answered_at(web, 2222, &error), None, "another door");
+        }
+        assert_eq!(answered_at(web, 22, &anyhow!("no credential")), None);
     }
 }

@@ -148,6 +148,7 @@ impl Known {
             scopes: self.context.scopes.clone(),
             tags: asset.tags.clone(),
             retired: asset.retired_at.is_some(),
+            unreachable: asset.unreachable_since.is_some(),
         }
     }
 }

@@ -65,7 +65,7 @@ impl World {
     async fn counted(&self, id: AssetId) -> Option<u64> {
         let page = self.engine.assets(&Visible::All, None, 100).await.unwrap();
         let found = page.assets.into_iter().find(|summary| summary.asset.id == id).unwrap();
-        found.counts.map(|counts| counts.iter().copied().map(u64::from).sum())
+        found.counts.map(|counts| counts.iter().sum())
     }
 }
 

@@ -16,7 +16,7 @@ use store::seal::node::{NodePublicKey, bound};
 use store::{StoreError, Tx};
 
 use super::{Report, Verb};
-use crate::inspect::Outcome;
+use crate::inspect::{Outcome, ToldByNode};
 use crate::{Engine, Invalid};
 
 /// One inspection for a node: the way to the asset, its secrets sealed for the node.
@@ -142,11 +142,18 @@ impl Engine {
         kept.map_err(|error| if is_refused(&error) { NotHeld.into() } else { error })
     }
 
-    /// Notes why a node could not look inside an asset: it is unknown, not clean.
-    pub async fn take_failure(&self, node: &Node, (job, attempt): (JobId, u32), reason: &str) -> anyhow::Result<()> {
+    /// Notes why a node could not look inside an asset, and whether anything answered there: it is unknown, not clean.
+    pub async fn take_failure(
+        &self,
+        node: &Node,
+        (job, attempt): (JobId, u32),
+        reason: &str,
+        answered: Option<bool>,
+    ) -> anyhow::Result<()> {
         let lease = self.held(node, job, attempt).await?;
         let reason: String = reason.chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect();
-        let noted = self.fail(Verb::Inspect, &lease, &anyhow!("{}: {reason}", node.holder())).await;
+        let told = ToldByNode { reason: format!("{}: {reason}", node.holder()), answered };
+        let noted = self.fail(Verb::Inspect, &lease, &told.into()).await;
         noted.map_err(|error| if is_refused(&error) { NotHeld.into() } else { error })
     }
 

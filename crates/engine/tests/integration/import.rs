@@ -1,7 +1,7 @@
 //! Reports of other tools: what they open, what they close, and what they must leave alone.
 
 use domain::filter::Filter;
-use domain::finding::{Evidence, Fact, FixedCause, Strength};
+use domain::finding::{ClosedCause, Detection, Evidence, Fact, FixedCause, OpenedBy, Strength};
 use engine::forget::Retention;
 use engine::import::{ImportOptions, Imported, read};
 use engine::views::{Query, active};
@@ -75,6 +75,7 @@ testkit::contract!(
     a_named_flaw_in_a_named_package_is_about_these,
     a_large_report_is_taken_at_once,
     what_ended_long_ago_is_forgotten_and_comes_back_as_new,
+    what_was_retired_is_back_when_it_is_reported_again,
 );
 
 async fn a_report_twice_changes_nothing(db: &Db) {
@@ -135,6 +136,30 @@ async fn what_ended_long_ago_is_forgotten_and_comes_back_as_new(db: &Db) {
     world.wait(24 * 20);
     assert_eq!((forget(9).await, stored().await.len()), (0, 2));
     assert_eq!(store::report::of_finding(db, ended.id()).await.unwrap().len(), 1);
+}
+
+async fn what_was_retired_is_back_when_it_is_reported_again(db: &Db) {
+    let world = World::new(db);
+    world.moved_later(&report("src", &["R1"])).await;
+    let shop = async || store::asset::find_by_name(db, "shop").await.unwrap().unwrap();
+    let asset = shop().await;
+    world.wait(1);
+    let mut tx = db.begin().await.unwrap();
+    world.engine.retire_asset(&mut tx, asset.id, None).await.unwrap();
+    tx.commit().await.unwrap();
+    let finding = async || store::finding::of_asset(db, asset.id).await.unwrap().remove(0).finding;
+    let retired = ClosedCause::AssetRetired;
+    assert!(matches!(finding().await.detection, Detection::Closed { cause, .. } if cause == retired));
+    assert_eq!(world.moved_later(&report("src", &["R1"])).await, [0, 0, 1, 0]);
+    let back = shop().await;
+    assert_eq!(
+        (back.id, back.retired_at, back.last_seen_at),
+        (asset.id, None, world.engine.now()),
+        "and that is a contact"
+    );
+    let found = finding().await;
+    assert_eq!((found.detection, found.episode().opened_by), (Detection::Open, OpenedBy::Resurrected));
+    assert_eq!(store::finding::replay_check(db, asset.id).await.unwrap(), []);
 }
 
 const KEEP_ALL: Retention = Retention { findings: None, inspections: None, jobs: None };

@@ -108,7 +108,7 @@ fn assets_of(bytes: &mut Bytes<'_>) -> Result<Vec<Asset>, Wrong> {
     for _ in 0..count {
         let id = AssetId::from_uuid(Uuid::from_bytes(bytes.array()?));
         let name = bytes.text()?.to_owned();
-        let retired = flag(bytes.u8()?)?;
+        let (retired, unreachable) = (flag(bytes.u8()?)?, flag(bytes.u8()?)?);
         let os = if flag(bytes.u8()?)? {
             Some(Release { distribution: bytes.text()?.to_owned(), name: bytes.text()?.to_owned() })
         } else {
@@ -123,7 +123,7 @@ fn assets_of(bytes: &mut Bytes<'_>) -> Result<Vec<Asset>, Wrong> {
             Ok(names)
         };
         let (scopes, tags) = (names()?, names()?);
-        assets.push(Asset { id, name, os, scopes, tags, retired });
+        assets.push(Asset { id, name, os, scopes, tags, retired, unreachable });
     }
     if assets.is_empty() { Err("a segment without assets") } else { Ok(assets) }
 }

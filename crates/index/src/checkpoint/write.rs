@@ -76,6 +76,7 @@ fn asset(to: &mut Vec<u8>, asset: &Asset) {
     to.extend_from_slice(asset.id.uuid().as_bytes());
     put_text(to, &asset.name);
     to.push(u8::from(asset.retired));
+    to.push(u8::from(asset.unreachable));
     match &asset.os {
         None => to.push(0),
         Some(release) => {

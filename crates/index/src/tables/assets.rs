@@ -23,6 +23,8 @@ pub struct Asset {
     pub scopes: Vec<String>,
     pub tags: Vec<String>,
     pub retired: bool,
+    /// Looked for, and no answer.
+    pub unreachable: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -38,6 +40,7 @@ pub(crate) struct Assets {
     order: Order,
     pub(crate) present: Arc<RoaringBitmap>,
     pub(crate) retired: Arc<RoaringBitmap>,
+    pub(crate) unreachable: Arc<RoaringBitmap>,
     pub(crate) os: Sets,
     pub(crate) scopes: Sets,
     pub(crate) tags: Sets,
@@ -132,6 +135,9 @@ impl Assets {
         if asset.retired {
             Arc::make_mut(&mut self.retired).insert(number);
         }
+        if asset.unreachable {
+            Arc::make_mut(&mut self.unreachable).insert(number);
+        }
         self.os.insert(number, asset.os_name().as_deref());
         self.scopes.insert(number, asset.scopes.iter().map(String::as_str));
         self.tags.insert(number, asset.tags.iter().map(String::as_str));
@@ -144,6 +150,9 @@ impl Assets {
         Arc::make_mut(&mut self.present).remove(number);
         if asset.retired {
             Arc::make_mut(&mut self.retired).remove(number);
+        }
+        if asset.unreachable {
+            Arc::make_mut(&mut self.unreachable).remove(number);
         }
         self.os.remove(number, asset.os_name().as_deref());
         self.scopes.remove(number, asset.scopes.iter().map(String::as_str));

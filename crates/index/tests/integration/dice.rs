@@ -69,6 +69,7 @@ impl Dice {
             scopes,
             tags,
             retired: self.chance(10),
+            unreachable: self.chance(10),
         }
     }
 
@@ -177,7 +178,8 @@ impl Dice {
             })),
             8 => Condition::Due(self.test(Self::written_day)),
             9 => match self.test(Self::written_day) {
-                Test::Unknown => Condition::Retired(self.chance(50)),
+                Test::Unknown if self.chance(50) => Condition::Retired(self.chance(50)),
+                Test::Unknown => Condition::Unreachable(self.chance(50)),
                 test => Condition::FirstSeen(test),
             },
             10 => Condition::Asset(self.some(&patterns(&["web*", "*0?", "db01", "É*", "*", "?e*1*"]))),

@@ -243,6 +243,7 @@ fn meets(condition: &Condition, whole: &Whole<'_>) -> bool {
         Condition::Scope(wanted) => named(wanted, &asset.scopes),
         Condition::Tag(wanted) => named(wanted, &asset.tags),
         Condition::Retired(retired) => asset.retired == *retired,
+        Condition::Unreachable(unreachable) => asset.unreachable == *unreachable,
         Condition::Vulnerability(patterns) => patterns.iter().any(|pattern| pattern.matches(vulnerability.as_str())),
         Condition::Package(patterns) => patterns.iter().any(|pattern| pattern.matches(&package.name)),
         Condition::Ecosystem(ecosystems) => ecosystems.contains(&package.ecosystem),

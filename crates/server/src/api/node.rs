@@ -105,7 +105,9 @@ pub(crate) async fn end(
             let outcome = engine.take_inventory(&node, job, &inventory.0).await.map_err(refused)?;
             tracing::info!(node = node.name, job = id, opened = outcome.opened, ended = outcome.ended, "inspected");
         }
-        How::Failed(reason) => engine.take_failure(&node, job, &reason).await.map_err(refused)?,
+        How::Failed(reason) => {
+            engine.take_failure(&node, job, &reason, ended.answered).await.map_err(refused)?;
+        }
         How::Stopped => engine.take_stop(&node, job).await.map_err(refused)?,
     }
     Ok(StatusCode::NO_CONTENT)

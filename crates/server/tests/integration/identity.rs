@@ -45,6 +45,28 @@ async fn assets_are_joined_and_parted_by_people() {
 }
 
 #[tokio::test]
+async fn people_say_that_an_asset_is_gone() {
+    let (app, cookie) = App::start_signed_in().await;
+    let one = add(&app, &cookie, "ssh://root@one.example").await;
+    let retire = format!("/api/v1/assets/{one}/retire");
+    let control = json!({ "because": "a\u{7}b" });
+    app.post(&retire, &cookie, control).await.problem(StatusCode::BAD_REQUEST);
+    app.send(Method::POST, &retire, None, Some(json!({}))).await.problem(StatusCode::UNAUTHORIZED);
+    let gone = app.post(&retire, &cookie, json!({ "because": "scrapped" })).await.json();
+    assert_eq!((&gone["retired_as"], &gone["retired_because"]), (&json!("gone"), &json!("scrapped")), "{gone}");
+    assert!(gone["retired_at"].is_string() && gone["unreachable_since"].is_null(), "{gone}");
+    let listed = app.get("/api/v1/assets", &cookie).await.json();
+    assert_eq!(listed["assets"][0]["retired_as"], json!("gone"), "the list says so, too");
+    let again = app.post(&retire, &cookie, json!({})).await.problem(StatusCode::BAD_REQUEST);
+    assert!(again["detail"].as_str().unwrap().contains("is retired already"), "{again}");
+    let nobody = "00000000-0000-7000-8000-000000000000";
+    app.post(&format!("/api/v1/assets/{nobody}/retire"), &cookie, json!({})).await.problem(StatusCode::NOT_FOUND);
+    let noted: Vec<String> = app.changes().await.into_iter().map(|entry| entry.what).collect();
+    assert_eq!(noted.iter().filter(|what| *what == "asset.retire").count(), 1, "{noted:?}");
+    assert_eq!(add(&app, &cookie, "ssh://root@one.example").await, one, "whoever adds it again brings it back");
+}
+
+#[tokio::test]
 async fn what_cannot_be_joined_or_parted_is_refused() {
     let (app, cookie) = App::start_signed_in().await;
     let one = add(&app, &cookie, "ssh://root@one.example").await;

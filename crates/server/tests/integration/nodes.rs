@@ -5,6 +5,7 @@ use axum::http::{Method, Request, StatusCode, header};
 use domain::ids::{JobId, NodeId};
 use domain::inventory::{Inventory, Platform};
 use domain::node::Node;
+use domain::retirement::Tries;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use store::queue::{self, JobState, Listing};
@@ -165,11 +166,15 @@ async fn what_a_node_lost_is_not_kept() {
     let asset = async || store::asset::find_by_name(&branch.app.engine.db, "till").await.unwrap().unwrap();
     assert_eq!((asset().await.last_inspected_at, asset().await.last_error), (None, None));
 
-    let (path, body) = ended(&second, json!({ "failed": "no route\u{7}" }));
+    let (path, mut body) = ended(&second, json!({ "failed": "no route\u{7}" }));
+    body["answered"] = json!(false);
     assert_eq!(branch.post(&path, body).await.status, StatusCode::NO_CONTENT);
     let error = asset().await.last_error.unwrap();
     assert!(error.contains("branch 1") && error.ends_with("no route"), "{error}");
     assert_eq!(branch.job().await.state, JobState::Ready, "tried again later");
+    let known = store::contact::of_asset(&branch.app.engine.db, asset().await.id).await.unwrap().unwrap();
+    let now = branch.app.engine.now();
+    assert_eq!(known.tries, Tries::Unanswered { first_at: now, last_at: now }, "it was looked for in vain");
 }
 
 #[tokio::test]

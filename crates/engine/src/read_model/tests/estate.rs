@@ -165,7 +165,7 @@ impl World {
         let mut asset = self.any_asset().await;
         let now = self.engine.now();
         let mut tx = self.engine.db.begin().await.unwrap();
-        match self.below(5) {
+        match self.below(6) {
             0 if asset.retired_at.is_some() => {
                 store::asset::reinstate(&mut tx, asset.id, &asset.name, now).await.unwrap();
             }
@@ -175,6 +175,10 @@ impl World {
             }
             2 => store::asset::set_tags(&mut tx, asset.id, &["web".to_owned()]).await.unwrap(),
             3 => store::asset::record_error(&mut tx, asset.id, "no answer", asset.last_seen_at).await.unwrap(),
+            4 => {
+                let since = asset.unreachable_since.xor(Some(asset.last_seen_at));
+                store::asset::set_unreachable(&mut tx, asset.id, since).await.unwrap();
+            }
             _ => {
                 self.made += 1;
                 asset.name = format!("Host {} renamed", self.made);

@@ -36,7 +36,7 @@ struct Whole {
 type Holds = fn(&Whole, Date) -> bool;
 
 /// Filters, and what they say in another way. The third tells that neither tier nor state is asked for.
-const FILTERS: [(&str, Holds, bool); 27] = [
+const FILTERS: [(&str, Holds, bool); 28] = [
     ("", |_, _| true, true),
     ("state:active", |whole, _| whole.row.finding.detection.is_active(), false),
     ("state:fixed,closed", |whole, _| !whole.row.finding.detection.is_active(), false),
@@ -65,6 +65,7 @@ const FILTERS: [(&str, Holds, bool); 27] = [
     ("scope:\"Scope *\"", |whole, _| !whole.scopes.is_empty(), true),
     ("tag:none", |whole, _| whole.row.asset.tags.is_empty(), true),
     ("retired:yes", |whole, _| whole.row.asset.retired_at.is_some(), true),
+    ("unreachable:yes", |whole, _| whole.row.asset.unreachable_since.is_some(), true),
     ("vuln:cve-2099-*", |whole, _| whole.flaw().starts_with("CVE-2099-"), true),
     ("package:mixed or text:ghsa", |whole, _| whole.package() == "Mixed" || whole.flaw().starts_with("GHSA"), true),
     (
