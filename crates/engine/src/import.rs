@@ -123,12 +123,17 @@ impl Engine {
     async fn take_report(&self, tx: &mut Tx, name: &str, mut report: Report) -> anyhow::Result<Imported> {
         let now = self.now();
         let (asset, asset_created) = self.reported_asset(tx, name, &report.kind).await?;
-        let asset = if asset_created { asset } else { store::asset::lock(tx, asset.id).await? };
+        let mut asset = if asset_created { asset } else { store::asset::lock(tx, asset.id).await? };
         self.canonical(&mut report)?;
         // Nobody has looked at the future.
         let observed_at = report.observed_at.unwrap_or(now).min(now);
+        // One that was retired is back, unless this was seen before.
+        let outdated = asset.retired_at.is_some_and(|retired_at| observed_at <= retired_at);
+        if !outdated {
+            asset = self.reinstated(tx, asset.id).await?;
+        }
         let stored = store::report::find_scope(&mut *tx, asset.id, &report.scope).await?;
-        let late = stored.as_ref().is_some_and(|stored| observed_at < stored.observed_at);
+        let late = outdated || stored.as_ref().is_some_and(|stored| observed_at < stored.observed_at);
         let id = stored.map_or_else(|| store::new_id(now), |stored| stored.id);
         let scope = StoredScope { id, scope: report.scope.clone(), observed_at };
         let mut counts = Counts {
@@ -227,9 +232,7 @@ impl Engine {
             None => store::asset::find_by_name(&mut *tx, name).await?,
         };
         if let Some(asset) = found {
-            // One that was retired is back: it is there after all.
-            let asset = store::asset::current(&mut *tx, asset).await?;
-            return Ok((self.reinstated(tx, asset.id).await?, false));
+            return Ok((store::asset::current(&mut *tx, asset).await?, false));
         }
         let now = self.now();
         let mut asset = blank(AssetId::from_uuid(store::new_id(now)), name.to_owned(), None, now);

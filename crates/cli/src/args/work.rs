@@ -83,7 +83,7 @@ pub(crate) struct Retire {
     pub(crate) retire_inspected: RetireAfter,
     /// Show inspected assets without any contact for so long as unreachable
     #[arg(long, value_name = "TIME", default_value = "45d", value_parser = parse_silence)]
-    pub(crate) retire_inspected_warning: SignedDuration,
+    pub(crate) retire_warning: SignedDuration,
     /// Retire assets that only discovery sees without any contact for so long, or `never`
     #[arg(long, value_name = "TIME", default_value = "14d", value_parser = parse_retire)]
     pub(crate) retire_scanned: RetireAfter,
@@ -102,7 +102,7 @@ pub(crate) struct RetireAfter(Option<SignedDuration>);
 impl Retire {
     pub(crate) fn policy(self) -> Policy {
         Policy {
-            inspected_unreachable: self.retire_inspected_warning,
+            inspected_unreachable: self.retire_warning,
             inspected: self.retire_inspected.0,
             scanned: self.retire_scanned.0,
             scanned_sweeps: self.retire_scanned_sweeps.into(),

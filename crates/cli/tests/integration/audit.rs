@@ -23,13 +23,14 @@ fn every_command_that_changes_something_is_in_the_trail() {
     let folder = folder.to_str().unwrap();
     let secret = vigie.path("secret");
     std::fs::write(&secret, "geheim-0815").unwrap();
-    let steps: [(&[&str], &str); 6] = [
+    let steps: [(&[&str], &str); 7] = [
         (&["scope", "add", "office", "--tag", "office"], "scope.add"),
         (&["credential", "add", "lab", "--user", "root", "--destination", "192.0.2.1"], "credential.add"),
         (&["asset", "add", "local", "--name", "here"], "asset.add"),
         (&["discover", "net", "127.0.0.1/32", "--ports", "1"], "asset.add"),
         (&["feeds", "sync", "--mirror", folder], "knowledge.sync"),
         (&["inspect", "here"], "asset.inspect"),
+        (&["asset", "retire", "here", "--because", "scrapped"], "asset.retire"),
     ];
     let mut count = 0;
     for (args, expected) in steps {

@@ -150,6 +150,9 @@ async fn what_was_retired_is_back_when_it_is_reported_again(db: &Db) {
     let finding = async || store::finding::of_asset(db, asset.id).await.unwrap().remove(0).finding;
     let retired = ClosedCause::AssetRetired;
     assert!(matches!(finding().await.detection, Detection::Closed { cause, .. } if cause == retired));
+    let old = ImportOptions { observed_at: Some(world.engine.now()), ..ImportOptions::default() };
+    let late = world.import_later(&report("lib", &["R1"]), &old).await.remove(0);
+    assert!(late.late && shop().await.retired_at.is_some(), "what was seen before says nothing of now");
     assert_eq!(world.moved_later(&report("src", &["R1"])).await, [0, 0, 1, 0]);
     let back = shop().await;
     assert_eq!(
