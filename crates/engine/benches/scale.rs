@@ -228,7 +228,9 @@ fn asset(machine: usize, name: &str, at: Timestamp) -> Asset {
         last_seen_at: at,
         last_inspected_at: None,
         last_error: None,
+        unreachable_since: None,
         retired_at: None,
+        retired: None,
     }
 }
 

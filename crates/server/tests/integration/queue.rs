@@ -1,6 +1,8 @@
 //! The queue, a finding, a vulnerability, an action: over findings that real knowledge found in a real inventory.
 
 use axum::http::StatusCode;
+use domain::asset::Retired;
+use domain::retirement::Ending;
 use engine::ingest::{self, Quiet, SyncOptions};
 use outside::{ClientOptions, NeverTouch, Source};
 use serde_json::{Value, json};
@@ -213,7 +215,8 @@ async fn a_component_is_with_whoever_has_it() {
     app.get("/api/v1/components", &cookie).await.problem(StatusCode::BAD_REQUEST);
 
     let mut tx = app.engine.db.begin().await.unwrap();
-    store::asset::retire(&mut tx, id.parse().unwrap(), app.engine.now()).await.unwrap();
+    let scrapped = Retired { ending: Ending::Gone, because: "scrapped".to_owned() };
+    store::asset::retire(&mut tx, id.parse().unwrap(), &scrapped, app.engine.now()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(app.get("/api/v1/components?name=vigie-demo-web", &cookie).await.json(), nobody, "it is retired");
 }

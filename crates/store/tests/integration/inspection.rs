@@ -206,7 +206,7 @@ async fn many_are_read_and_noted_at_once(db: &Db) {
         latest.push(record(db, *id, found, at(2)).await);
     }
     let mut tx = db.begin().await.unwrap();
-    asset::retire(&mut tx, ids[4], at(3)).await.unwrap();
+    asset::retire(&mut tx, ids[4], &crate::sample::retired(), at(3)).await.unwrap();
     tx.commit().await.unwrap();
 
     let mut backwards = ids.clone();
