@@ -10,13 +10,13 @@ ONCE ?=
 LISTEN ?= 127.0.0.1:8787
 export MIRROR DATA ONCE LISTEN
 
-.PHONY: help run test lint fmt tidy deny ui ui-test bench soak accuracy fuzz fixtures review lab clean
+.PHONY: help run test lint fmt tidy deny ui ui-test bench bench-estate soak accuracy fuzz fixtures review lab clean
 
 help: ## List what can be done here
 	@echo "Usage: make TARGET [VARIABLE=value ...]"
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
-		while IFS='|' read -r target text; do printf '  %-10s %s\n' $$target "$$text"; done
+		while IFS='|' read -r target text; do printf '  %-12s %s\n' $$target "$$text"; done
 	@echo
 	@echo "Variables of run:"
 	@echo "  MIRROR=    folder or base URL to take feeds from; empty: from their publishers"
@@ -68,6 +68,11 @@ ui-test: ui ## Type check and unit tests of the web page
 
 bench: ## Measure; writes target/bench.json and docs/benchmarks.md
 	@scripts/bench
+
+bench-estate: ## Measure estates of up to 100,000 machines, for hours; writes target/bench-estate.json and docs/benchmarks.md
+	@scripts/packages test
+	@scripts/ui
+	cargo run --quiet --locked --package xtask -- bench-estate
 
 soak: ## Kill servers, scanner nodes and PostgreSQL at random under load, KILLS times (default 200)
 	@scripts/soak

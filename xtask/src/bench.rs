@@ -4,6 +4,7 @@
 //! formats, and the process that is timed is the one that people start. Only what cannot be seen from outside
 //! (opening, a warm evaluation) is measured inside, by a bench target of the engine.
 
+pub(crate) mod estate;
 mod everything;
 mod generate;
 mod imports;

@@ -24,7 +24,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N")]
     hosts: u32,
     /// Number that every choice follows from
-    #[arg(long, value_name = "N", default_value_t = 7)]
+    #[arg(long, value_name = "N", default_value_t = SEED)]
     seed: u64,
     /// Folder to write `estate.zst` into
     #[arg(long, value_name = "DIR")]
@@ -39,6 +39,16 @@ pub(crate) struct Options {
     #[arg(long, requires = "packages", hide = true)]
     cut_index: bool,
 }
+
+impl Options {
+    /// That many machines, into a folder.
+    pub(crate) fn of(hosts: u32, out: &Path, packages: Option<&Path>) -> Self {
+        let packages = packages.map(Path::to_owned);
+        Self { hosts, seed: SEED, out: out.to_owned(), packages, as_dpkg: false, cut_index: false }
+    }
+}
+
+const SEED: u64 = 7;
 
 /// The small index: name, source, version, source version, architecture, whether every machine has it, dependencies.
 const INDEX: &str = "fixtures/estate/packages.tsv";

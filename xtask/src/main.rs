@@ -39,6 +39,8 @@ enum Command {
     Estate(estate::Options),
     /// Measure; writes target/bench.json and docs/benchmarks.md
     Bench(bench::Options),
+    /// Measure large estates, for hours; writes target/bench-estate.json and docs/benchmarks.md
+    BenchEstate(bench::estate::Options),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -61,6 +63,10 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Bench(options) => {
             bench::run(&root, &options)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::BenchEstate(options) => {
+            bench::estate::run(&root, &options)?;
             Ok(ExitCode::SUCCESS)
         }
     }
