@@ -3,7 +3,7 @@
 //! The rows say what the fold of the evidence says; [`replay_check`] proves it for an asset. There are millions of them, so they
 //! are narrow: what many findings share is interned, and what is not as usual stands in one more column.
 
-use domain::finding::{Change, Detection, Evidence, Finding};
+use domain::finding::{Change, Defect, Detection, Evidence, Finding, FindingKey};
 use domain::ids::{AssetId, FindingId, RecordId};
 use domain::verdict::Match;
 use domain::vulnerability::VulnerabilityId;
@@ -103,8 +103,12 @@ pub async fn get<'a>(on: impl Into<On<'a>>, id: FindingId) -> Result<Option<Stor
     find(on.into(), id).await.map(|found| found.map(|(_, stored)| stored))
 }
 
+/// An identifier says by its halves which defect of which asset it is of, so no index over all findings is needed.
 async fn find(mut on: On<'_>, id: FindingId) -> Result<Option<(Position, StoredFinding)>, StoreError> {
-    if let Some(found) = find_all(on.again(), &[id]).await?.pop() {
+    let text =
+        select!("where defect.code = $1 and finding.asset_id in (select asset.id from asset where asset.tail = $2)");
+    let found = load(on.again(), query("read the finding", text).bind(id.code()).bind(id.tail())).await?;
+    if let Some(found) = found.into_iter().find(|(_, stored)| stored.finding.key.id() == id) {
         return Ok(Some(found));
     }
     let former = select!(
@@ -114,41 +118,20 @@ async fn find(mut on: On<'_>, id: FindingId) -> Result<Option<(Position, StoredF
     Ok(load(on, query("read the finding", former).bind(id)).await?.pop())
 }
 
-/// The findings with these public identifiers, as far as they are there, in no order.
-pub async fn get_all<'a>(on: impl Into<On<'a>>, ids: &[FindingId]) -> Result<Vec<StoredFinding>, StoreError> {
-    find_all(on.into(), ids).await.map(bare)
-}
-
-/// An identifier says by its halves which defect of which asset it is of, so no index over all findings is needed.
-async fn find_all(mut on: On<'_>, ids: &[FindingId]) -> Result<Vec<(Position, StoredFinding)>, StoreError> {
-    let mut found = Vec::with_capacity(ids.len());
-    for chunk in ids.chunks(IDS_MAX) {
-        let tails: Vec<i64> = chunk.iter().map(|id| id.tail()).collect();
-        let codes: Vec<i64> = chunk.iter().map(|id| id.code()).collect();
-        let assets = "select id, tail from asset where tail in (select cast(item.value as bigint) from {texts $1})";
-        let assets = query("look for the findings' assets", assets).bind(json(&tails)).all(on.again()).await?;
-        let defects = "select id, code from defect where code in (select cast(item.value as bigint) from {texts $1})";
-        let defects = query("look for the findings' defects", defects).bind(json(&codes)).all(on.again()).await?;
-        let mut rows: Vec<(Uuid, i64)> = Vec::with_capacity(chunk.len());
-        for id in chunk {
-            for asset in &assets {
-                for defect in &defects {
-                    if asset.int("tail")? == id.tail() && defect.int("code")? == id.code() {
-                        rows.push((asset.uuid("id")?, defect.int("id")?));
-                    }
-                }
-            }
-        }
-        if rows.is_empty() {
-            continue;
-        }
-        let list = on.dialect().placeholders(rows.len(), 2);
-        let text = format!("{} (values {list})", select!("where (finding.asset_id, finding.defect_id) in"));
-        let query = rows
-            .iter()
-            .fold(query_built("read findings", text), |query, (asset, defect)| query.bind(*asset).bind(*defect));
-        let there = load(on.again(), query).await?;
-        found.extend(there.into_iter().filter(|(_, stored)| chunk.contains(&stored.finding.key.id())));
+/// The findings with these keys, as far as they are there, in no order.
+pub async fn with_keys<'a>(on: impl Into<On<'a>>, keys: &[FindingKey]) -> Result<Vec<StoredFinding>, StoreError> {
+    let mut on = on.into();
+    let mut found = Vec::with_capacity(keys.len());
+    for chunk in keys.chunks(IDS_MAX) {
+        let text = format!(
+            "with wanted (asset_id, digest) as (values {}) {}",
+            on.dialect().placeholders(chunk.len(), 2),
+            select!("join wanted on wanted.asset_id = finding.asset_id and wanted.digest = defect.digest"),
+        );
+        let query = chunk.iter().fold(query_built("read findings", text), |query, key| {
+            query.bind(key.asset).bind(Defect::of(key).digest())
+        });
+        found.extend(bare(load(on.again(), query).await?));
     }
     Ok(found)
 }

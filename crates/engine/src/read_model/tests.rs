@@ -35,7 +35,7 @@ testkit::contract!(
 async fn lists_say_what_the_store_says(db: &Db) {
     let mut world = World::new(db, 7).await;
     oracle::check(&world.engine).await;
-    for step in 0..48 {
+    for step in 0..24 {
         let what = world.step().await;
         // Several changes at once are followed together.
         if step % 4 != 2 {

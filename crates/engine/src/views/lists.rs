@@ -229,10 +229,9 @@ impl Engine {
 
     /// Findings as they are shown, read from the store and judged by what the lists were judged by.
     async fn shown(&self, model: &Model, keys: Vec<FindingKey>) -> anyhow::Result<Vec<Row>> {
-        let ids: Vec<_> = keys.iter().map(FindingKey::id).collect();
-        let stored = store::finding::get_all(&self.db, &ids).await?;
-        let mut stored: HashMap<_, _> = stored.into_iter().map(|stored| (stored.finding.key.id(), stored)).collect();
-        let stored = ids.iter().filter_map(|id| stored.remove(id)).collect();
+        let stored = store::finding::with_keys(&self.db, &keys).await?;
+        let mut stored: HashMap<_, _> = stored.into_iter().map(|stored| (stored.finding.key.clone(), stored)).collect();
+        let stored = keys.iter().filter_map(|key| stored.remove(key)).collect();
         Ok(rows(model, stored))
     }
 

@@ -4,11 +4,10 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use domain::advisory::VendorStatus;
 use domain::component::{Component, Package, Release};
 use domain::finding::{Episode, FindingKey};
 use domain::ids::AssetId;
-use domain::verdict::{Confidence, Match};
+use domain::verdict::Match;
 use domain::vulnerability::VulnerabilityId;
 
 use super::{Position, StoredFinding, more};
@@ -16,18 +15,20 @@ use crate::codec;
 use crate::db::On;
 use crate::error::StoreError;
 use crate::intern::Components;
-use crate::sql::{IDS_MAX, Query, Row, json, query, query_built};
+use crate::sql::{IDS_MAX, Query, Row, query_built};
 
 /// The columns of a finding with its package and vulnerability, in front of what selects the rows.
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "select finding.asset_id, finding.defect_id, finding.match_id, finding.state, finding.detected_at, ",
-            "finding.moved_at, finding.more, package.ecosystem, package.distribution, package.release, package.name, ",
-            "package.place, vulnerability.public_id from finding ",
+            "select finding.asset_id, finding.defect_id, finding.state, finding.detected_at, finding.moved_at, ",
+            "finding.more, package.ecosystem, package.distribution, package.release, package.name, package.place, ",
+            "vulnerability.public_id, match.version, match.source, match.advisory, match.status, match.urgency, ",
+            "match.fixed_version, match.restart_needed, match.confidence, match.places from finding ",
             "join defect on defect.id = finding.defect_id ",
             "join package on package.id = defect.package_id ",
             "join vulnerability on vulnerability.id = defect.vulnerability_id ",
+            "left join match on match.id = finding.match_id ",
             $tail
         )
     };
@@ -37,18 +38,14 @@ pub(super) use select;
 /// Reads the findings that the statement selects, with their episodes and matches, in the order of the statement.
 pub(super) async fn load(mut on: On<'_>, statement: Query) -> Result<Vec<(Position, StoredFinding)>, StoreError> {
     let rows = statement.all(on.again()).await?;
-    let matches = matches(on.again(), &rows).await?;
+    let places = places(on.again(), &rows).await?;
     let mut episodes = later_episodes(on, &rows).await?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
         let position = Position { asset: more::asset(row)?, defect: row.int("defect_id")? };
         let key = key(row, position.asset)?;
-        let said = match row.get::<Option<i64>>("match_id")? {
-            None => None,
-            Some(id) => Some(matches.get(&id).ok_or_else(|| row.corrupt(format!("match {id} is gone")))?),
-        };
-        let matched = said.map(|said| said.of(&key));
-        let mut finding = more::finding(row, key, said.map(|said| said.version.as_str()))?;
+        let matched = matched(row, &key, &places)?;
+        let mut finding = more::finding(row, key, matched.as_ref().map(|matched| matched.version.as_str()))?;
         finding.episodes.extend(episodes.remove(&position).unwrap_or_default());
         found.push((position, StoredFinding { finding, matched }));
     }
@@ -67,66 +64,23 @@ pub(super) fn key(row: &Row, asset: AssetId) -> Result<FindingKey, StoreError> {
     Ok(FindingKey { asset, package, vulnerability })
 }
 
-/// What a match says, whatever finding it is of.
-struct Said {
-    version: String,
-    source: String,
-    advisory: String,
-    status: VendorStatus,
-    urgency: String,
-    fixed_version: Option<String>,
-    restart_needed: bool,
-    confidence: Confidence,
-    places: Arc<[Arc<Component>]>,
-}
-
-impl Said {
-    fn of(&self, key: &FindingKey) -> Match {
-        Match {
-            package: key.package.clone(),
-            vulnerability: key.vulnerability.clone(),
-            version: self.version.clone(),
-            places: Arc::clone(&self.places),
-            source: self.source.clone(),
-            advisory: self.advisory.clone(),
-            vendor_status: self.status,
-            urgency: self.urgency.clone(),
-            fixed_version: self.fixed_version.clone(),
-            restart_needed: self.restart_needed,
-            confidence: self.confidence,
-        }
-    }
-}
-
-/// What the matches of the rows say, by their numbers.
-async fn matches(mut on: On<'_>, rows: &[Row]) -> Result<HashMap<i64, Said>, StoreError> {
-    let ids: BTreeSet<i64> = rows.iter().filter_map(|row| row.get("match_id").transpose()).collect::<Result<_, _>>()?;
-    let ids: Vec<i64> = ids.into_iter().collect();
-    let mut found = Vec::with_capacity(ids.len());
-    for chunk in ids.chunks(IDS_MAX) {
-        let text =
-            "select id, version, source, advisory, status, urgency, fixed_version, restart_needed, confidence, places
-                    from match where id in (select cast(item.value as bigint) from {texts $1})";
-        found.extend(query("read matches", text).bind(json(chunk)).all(on.again()).await?);
-    }
-    let places = places(on, &found).await?;
-    let said = |row: &Row| {
-        let packed: Vec<u8> = row.get("places")?;
-        let places = places.get(&packed).cloned().ok_or_else(|| row.corrupt("its places are gone"))?;
-        let said = Said {
-            version: row.text("version")?,
-            source: row.text("source")?,
-            advisory: row.text("advisory")?,
-            status: row.word("status")?,
-            urgency: row.text("urgency")?,
-            fixed_version: row.get("fixed_version")?,
-            restart_needed: row.get("restart_needed")?,
-            confidence: row.word("confidence")?,
-            places,
-        };
-        Ok((row.int("id")?, said))
-    };
-    found.iter().map(said).collect()
+/// The match in a row. `None`: found without one.
+fn matched(row: &Row, key: &FindingKey, places: &Places) -> Result<Option<Match>, StoreError> {
+    let Some(packed) = row.get::<Option<Vec<u8>>>("places")? else { return Ok(None) };
+    let places = places.get(&packed).cloned().ok_or_else(|| row.corrupt("its places are gone"))?;
+    Ok(Some(Match {
+        package: key.package.clone(),
+        vulnerability: key.vulnerability.clone(),
+        version: row.text("version")?,
+        places,
+        source: row.text("source")?,
+        advisory: row.text("advisory")?,
+        vendor_status: row.word("status")?,
+        urgency: row.text("urgency")?,
+        fixed_version: row.get("fixed_version")?,
+        restart_needed: row.get("restart_needed")?,
+        confidence: row.word("confidence")?,
+    }))
 }
 
 /// Sets of places by their packed form: a package's matches share one.
@@ -135,7 +89,7 @@ type Places = HashMap<Vec<u8>, Arc<[Arc<Component>]>>;
 async fn places(on: On<'_>, rows: &[Row]) -> Result<Places, StoreError> {
     let mut packed: HashMap<Vec<u8>, Vec<i64>> = HashMap::new();
     for row in rows {
-        let bytes: Vec<u8> = row.get("places")?;
+        let Some(bytes) = row.get::<Option<Vec<u8>>>("places")? else { continue };
         if let Entry::Vacant(place) = packed.entry(bytes) {
             let ids = codec::unpack(place.key()).ok_or_else(|| row.corrupt("its places do not unpack"))?;
             place.insert(ids);
