@@ -1,20 +1,20 @@
 //! The open database, and the transaction: the unit of work.
 
 use std::path::Path;
-use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Postgres, Sqlite, SqlitePool, Transaction};
 
 use crate::audit::{self, Note};
 use crate::change::{self, Touched};
 use crate::dialect::Dialect;
 use crate::error::StoreError;
+use crate::hosts::without_password;
 use crate::migrate::{self, Upgrade};
 use crate::outbox::NewEvent;
+use crate::primary::{self, Primary, Server};
 
 /// An open database. Copies share its connections.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ pub(crate) enum Engine {
         read: SqlitePool,
         write: SqlitePool,
     },
-    Postgres(PgPool),
+    Postgres(Primary),
 }
 
 /// A transaction. Dropped without [`Tx::commit`] it leaves no trace.
@@ -50,7 +50,8 @@ pub struct Tx {
 #[derive(Debug)]
 pub(crate) enum TxEngine {
     Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+    /// With the server that it was begun on.
+    Postgres(Transaction<'static, Postgres>, Arc<Server>),
 }
 
 /// Where a read happens: on the database, or inside a transaction that must see its own writes.
@@ -61,7 +62,6 @@ pub enum On<'a> {
 }
 
 const READERS_MAX: u32 = 8;
-const POSTGRES_CONNECTIONS_MAX: u32 = 16;
 /// How long one waits for another's write to end before it is an error.
 const BUSY_FOR: Duration = Duration::from_secs(5);
 /// Between two tries where SQLite itself does not wait.
@@ -110,7 +110,7 @@ impl Db {
         let text = self.dialect().begin_write();
         let begun = match &self.engine {
             Engine::Sqlite { write, .. } => write.begin_with(text).await.map(TxEngine::Sqlite),
-            Engine::Postgres(pool) => pool.begin_with(text).await.map(TxEngine::Postgres),
+            Engine::Postgres(primary) => begin_postgres(primary, text).await,
         };
         let engine = begun.map_err(|source| StoreError::query("begin a transaction", source))?;
         Ok(Tx { engine, actor: self.actor.clone(), notes: Vec::new(), touched: Touched::default(), events: Vec::new() })
@@ -121,7 +121,7 @@ impl Db {
         match &self.engine {
             Engine::Sqlite { .. } => 1,
             // The others are for whoever waits for an answer.
-            Engine::Postgres(_) => POSTGRES_CONNECTIONS_MAX as usize / 4,
+            Engine::Postgres(_) => primary::CONNECTIONS_MAX as usize / 4,
         }
     }
 
@@ -130,7 +130,7 @@ impl Db {
         let text = self.dialect().begin_snapshot();
         let begun = match &self.engine {
             Engine::Sqlite { read, .. } => read.begin_with(text).await.map(TxEngine::Sqlite),
-            Engine::Postgres(pool) => pool.begin_with(text).await.map(TxEngine::Postgres),
+            Engine::Postgres(primary) => begin_postgres(primary, text).await,
         };
         let engine = begun.map_err(|source| StoreError::query("begin to read", source))?;
         Ok(Tx { engine, actor: None, notes: Vec::new(), touched: Touched::default(), events: Vec::new() })
@@ -143,7 +143,7 @@ impl Db {
                 read.close().await;
                 write.close().await;
             }
-            Engine::Postgres(pool) => pool.close().await,
+            Engine::Postgres(primary) => primary.close().await,
         }
     }
 
@@ -187,7 +187,7 @@ impl Tx {
         change::append(&mut self, touched, events).await?;
         match self.engine {
             TxEngine::Sqlite(tx) => tx.commit().await,
-            TxEngine::Postgres(tx) => tx.commit().await,
+            TxEngine::Postgres(tx, server) => server.unless_left(tx.commit()).await,
         }
         .map_err(|source| StoreError::query("commit", source))
     }
@@ -195,7 +195,7 @@ impl Tx {
     pub(crate) const fn dialect(&self) -> Dialect {
         match &self.engine {
             TxEngine::Sqlite(_) => Dialect::Sqlite,
-            TxEngine::Postgres(_) => Dialect::Postgres,
+            TxEngine::Postgres(..) => Dialect::Postgres,
         }
     }
 }
@@ -231,7 +231,7 @@ impl<'a> From<&'a mut Tx> for On<'a> {
 
 async fn connect(place: &str) -> Result<Engine, StoreError> {
     if place.starts_with("postgres://") || place.starts_with("postgresql://") {
-        return connect_postgres(place).await;
+        return Primary::connect(place).await.map(Engine::Postgres);
     }
     let path = place.strip_prefix("sqlite:").unwrap_or(place);
     if path.is_empty() || path.contains("://") {
@@ -277,16 +277,16 @@ fn is_busy(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
-async fn connect_postgres(url: &str) -> Result<Engine, StoreError> {
-    let failed = |source| StoreError::Open { place: without_password(url), source };
-    let options = PgConnectOptions::from_str(url).map_err(failed)?;
-    let pool = PgPoolOptions::new()
-        .max_connections(POSTGRES_CONNECTIONS_MAX)
-        .acquire_timeout(Duration::from_secs(10))
-        .connect_with(options)
-        .await
-        .map_err(failed)?;
-    Ok(Engine::Postgres(pool))
+/// Begins where the database is: when it moves meanwhile, there.
+async fn begin_postgres(primary: &Primary, text: &'static str) -> Result<TxEngine, sqlx::Error> {
+    loop {
+        let server = primary.current();
+        match server.unless_left(server.pool.begin_with(text)).await {
+            Ok(tx) => return Ok(TxEngine::Postgres(tx, server)),
+            Err(_) if server.is_left() => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Makes the file readable by its owner only; SQLite gives its companions the same rights. One that is there is not even
@@ -296,34 +296,5 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         created => created.map(drop),
-    }
-}
-
-/// The address of a database without the password between `:` and `@`, to be shown.
-pub fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (login, host) = rest.rsplit_once('@').map_or(("", rest), |(login, host)| (login, host));
-    let host = host.split('?').next().unwrap_or(host);
-    match login.split_once(':') {
-        Some((user, _)) => format!("{scheme}://{user}:…@{host}"),
-        None if login.is_empty() => format!("{scheme}://{host}"),
-        None => format!("{scheme}://{login}@{host}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_never_show_a_password() {
-        for (url, shown) in [
-            ("postgres://vigie:gh:ei@m@db/vigie", "postgres://vigie:…@db/vigie"),
-            ("postgres://vigie@db/vigie?password=geheim", "postgres://vigie@db/vigie"),
-            ("postgres://db/vigie", "postgres://db/vigie"),
-            ("vigie.db", "vigie.db"),
-        ] {
-            assert_eq!(without_password(url), shown);
-        }
     }
 }

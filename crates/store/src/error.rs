@@ -9,6 +9,11 @@ use crate::backup::BackupError;
 pub enum StoreError {
     #[error("cannot open the database {place}: {source}; check that it exists, is reachable and may be written")]
     Open { place: String, source: sqlx::Error },
+    /// Of several hosts; each is named with its reason.
+    #[error(
+        "no host of the database {place} takes writes ({hosts}); start the primary, or promote the server that follows it"
+    )]
+    NoPrimary { place: String, hosts: String },
     #[error("cannot create the database file {}: {source}", path.display())]
     File { path: PathBuf, source: std::io::Error },
     #[error("{0:?} is no database: give a file path, sqlite:PATH or postgres://USER@HOST/NAME")]

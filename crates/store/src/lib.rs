@@ -7,6 +7,8 @@
 
 mod error;
 mod db;
+mod hosts;
+mod primary;
 mod dialect;
 mod sql;
 mod migrate;
@@ -39,8 +41,9 @@ pub mod webhook;
 pub mod audit;
 pub mod backup;
 
-pub use db::{Db, On, Tx, without_password};
+pub use db::{Db, On, Tx};
 pub use error::StoreError;
+pub use hosts::without_password;
 pub use migrate::{Upgrade, UpgradeStep};
 pub use secrecy::{ExposeSecret, SecretString};
 

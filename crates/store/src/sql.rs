@@ -68,12 +68,13 @@ macro_rules! fetch {
                 let rows = $query.for_sqlite().$method(&mut **tx).await;
                 rows.map(|rows| $map(rows, &|row| Row { doing, row: EngineRow::Sqlite(row) }))
             }
-            On::Db(Db { engine: Engine::Postgres(pool), .. }) => {
-                let rows = $query.for_postgres().$method(pool).await;
+            On::Db(Db { engine: Engine::Postgres(primary), .. }) => {
+                let server = primary.current();
+                let rows = server.unless_left($query.for_postgres().$method(&server.pool)).await;
                 rows.map(|rows| $map(rows, &|row| Row { doing, row: EngineRow::Postgres(row) }))
             }
-            On::Tx(Tx { engine: TxEngine::Postgres(tx), .. }) => {
-                let rows = $query.for_postgres().$method(&mut **tx).await;
+            On::Tx(Tx { engine: TxEngine::Postgres(tx, server), .. }) => {
+                let rows = server.unless_left($query.for_postgres().$method(&mut **tx)).await;
                 rows.map(|rows| $map(rows, &|row| Row { doing, row: EngineRow::Postgres(row) }))
             }
         };
@@ -136,7 +137,10 @@ impl Query {
         let query = self.render(&On::Tx(tx));
         match &mut tx.engine {
             TxEngine::Sqlite(tx) => query.for_sqlite().execute(&mut **tx).await.map(|done| done.rows_affected()),
-            TxEngine::Postgres(tx) => query.for_postgres().execute(&mut **tx).await.map(|done| done.rows_affected()),
+            TxEngine::Postgres(tx, server) => {
+                let done = server.unless_left(query.for_postgres().execute(&mut **tx)).await;
+                done.map(|done| done.rows_affected())
+            }
         }
         .map_err(|source| StoreError::query(doing, source))
     }
@@ -151,7 +155,7 @@ impl Query {
                 let rows = query.for_sqlite().fetch(&mut **tx);
                 rows.map_ok(move |row| Row { doing, row: EngineRow::Sqlite(row) }).map_err(failed).boxed()
             }
-            TxEngine::Postgres(tx) => {
+            TxEngine::Postgres(tx, _) => {
                 let rows = query.for_postgres().fetch(&mut **tx);
                 rows.map_ok(move |row| Row { doing, row: EngineRow::Postgres(row) }).map_err(failed).boxed()
             }
@@ -197,7 +201,7 @@ pub(crate) async fn script(tx: &mut Tx, doing: &'static str, text: String) -> Re
     let text = tx.dialect().render(Cow::Owned(text)).into_owned();
     match &mut tx.engine {
         TxEngine::Sqlite(tx) => sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut **tx).await.map(drop),
-        TxEngine::Postgres(tx) => sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut **tx).await.map(drop),
+        TxEngine::Postgres(tx, _) => sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut **tx).await.map(drop),
     }
     .map_err(|source| StoreError::query(doing, source))
 }

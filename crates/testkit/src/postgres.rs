@@ -39,6 +39,43 @@ impl Postgres {
         Some(server)
     }
 
+    /// Starts a server that follows this one, whose commits wait for it from now on. The settings are the same.
+    pub fn standby(&self) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder can be made");
+        let standby = Self { programs: self.programs.clone(), dir, settings: self.settings.clone() };
+        if let Some((uid, gid)) = owner() {
+            std::os::unix::fs::chown(standby.dir.path(), Some(uid), Some(gid)).expect("root gives folders away");
+        }
+        let mut copy = self.program("pg_basebackup");
+        copy.args(["-U", "postgres", "-R", "-X", "stream", "-c", "fast", "--no-sync", "-h"]).arg(self.dir.path());
+        run(copy.arg("-D").arg(standby.data()));
+        standby.go_on();
+        self.sql("alter system set synchronous_standby_names = '*'");
+        self.sql("select pg_reload_conf()");
+        standby
+    }
+
+    /// Makes the primary of a server that follows another.
+    pub fn promote(&self) {
+        run(self.control().args(["-w", "promote"]));
+    }
+
+    /// Ends the server without letting it finish anything.
+    pub fn kill(&self) {
+        run(self.control().args(["-m", "immediate", "stop"]));
+    }
+
+    /// Starts a server again that was killed.
+    pub fn start_again(&self) {
+        self.go_on();
+    }
+
+    /// The place of a database that is on one of several servers.
+    pub fn place_of(servers: &[&Self]) -> String {
+        let folders: Vec<String> = servers.iter().map(|server| server.dir.path().display().to_string()).collect();
+        format!("postgres://postgres@localhost/postgres?host={}", folders.join(","))
+    }
+
     /// The place of its one database.
     pub fn place(&self) -> String {
         format!("postgres://postgres@localhost/postgres?host={}", self.dir.path().display())
@@ -46,16 +83,19 @@ impl Postgres {
 
     /// Bytes of its database on the disk.
     pub fn bytes(&self) -> u64 {
+        self.sql("select pg_database_size(current_database())").parse().expect("a size in bytes")
+    }
+
+    /// Runs one statement as the server's owner; the answer is what it printed.
+    pub fn sql(&self, text: &str) -> String {
         let mut client = self.program("psql");
-        client.args(["-U", "postgres", "-h"]).arg(self.dir.path());
-        client.args(["-Atc", "select pg_database_size(current_database())"]);
-        let output = client.output().expect("psql is installed with the server");
-        String::from_utf8_lossy(&output.stdout).trim().parse().expect("a size in bytes")
+        client.args(["-U", "postgres", "-h"]).arg(self.dir.path()).args(["-Atc", text]);
+        run(&mut client).trim().to_owned()
     }
 
     /// Ends the server without letting it finish anything, and starts it again.
     pub fn crash(&self) {
-        run(self.control().args(["-m", "immediate", "stop"]));
+        self.kill();
         self.go_on();
     }
 

@@ -10,3 +10,4 @@ mod deliver;
 mod events;
 mod schedule;
 mod work;
+mod failover;

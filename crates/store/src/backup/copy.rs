@@ -11,8 +11,9 @@ use super::shape::{Shape, whole};
 use super::{BackupError, continue_numbering, expect_empty};
 use crate::audit::{self, Note};
 use crate::change;
-use crate::db::{Db, Tx, without_password};
+use crate::db::{Db, Tx};
 use crate::error::StoreError;
+use crate::hosts::without_password;
 use crate::migrate;
 use crate::sql::{json, query_built};
 

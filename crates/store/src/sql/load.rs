@@ -18,16 +18,19 @@ pub(crate) async fn load_rows(
         return Ok(());
     }
     let copy_in = tx.dialect().copy_in(table, columns);
-    if let (Some(text), TxEngine::Postgres(tx)) = (copy_in, &mut tx.engine) {
+    if let (Some(text), TxEngine::Postgres(tx, server)) = (copy_in, &mut tx.engine) {
         let failed = |source| StoreError::query(doing, source);
         let lines = rows.iter().fold(String::new(), |mut lines, row| {
             push_row(&mut lines, row);
             lines
         });
         drop(rows);
-        let mut copy = tx.copy_in_raw(&text).await.map_err(failed)?;
-        copy.send(lines.as_bytes()).await.map_err(failed)?;
-        return copy.finish().await.map(drop).map_err(failed);
+        let copying = async {
+            let mut copy = tx.copy_in_raw(&text).await?;
+            copy.send(lines.as_bytes()).await?;
+            copy.finish().await.map(drop)
+        };
+        return server.unless_left(copying).await.map_err(failed);
     }
     insert_rows(tx, doing, &format!("insert into {table} ({columns}) values"), "", rows).await
 }
