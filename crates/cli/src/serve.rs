@@ -60,17 +60,28 @@ pub(crate) async fn run(common: &Common, args: Serve) -> anyhow::Result<Exit> {
         let stopped = stopped.clone();
         async move { keeper.keep_lists(stopped).await }
     });
-    let working = tokio::spawn(worker(&engine, &args).run(stopped));
+    let mut working = tokio::spawn(worker(&engine, &args).run(stopped));
     let first = async {
-        first_answers(&engine, &args).await?;
-        if !args.once {
+        let answered = first_answers(&engine, &args).await;
+        if args.once {
+            answered?;
+        } else {
+            if let Err(error) = answered {
+                // A database that is away for a moment ends nothing: schedules ask again.
+                error!("the first answers could not be waited for: {}", engine::with_causes(&error));
+            }
             // Work goes on until somebody stops it.
             std::future::pending::<()>().await;
         }
         anyhow::Ok(())
     };
+    let mut worked = None;
     let answered = tokio::select! {
         answered = first => answered,
+        ended = &mut working => {
+            worked = Some(ended);
+            Ok(())
+        }
         () = context::stop_signal() => {
             info!("stopping");
             Ok(())
@@ -78,10 +89,16 @@ pub(crate) async fn run(common: &Common, args: Serve) -> anyhow::Result<Exit> {
     };
     // Nobody is left to hear it if all tasks have ended.
     let _ = stop.send(true);
-    working.await.context("work")?;
+    let worked = match worked {
+        Some(ended) => ended,
+        None => working.await,
+    };
     serving.await.context("serve")??;
     listing.await.context("keep the lists")?;
     engine.db.close().await;
+    worked
+        .context("work")?
+        .context("stop working: the database was upgraded by a newer Vigie while this one was running")?;
     answered.map(|()| Exit::Clean)
 }
 

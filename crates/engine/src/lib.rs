@@ -80,6 +80,8 @@ pub struct Engine {
     components: Mutex<Pool>,
     /// What lists are answered from.
     lists: ReadModel,
+    /// Why nobody can work on the database now. `None`: all is well, as far as anybody has tried.
+    trouble: Mutex<Option<String>>,
 }
 
 /// The setting that holds the hash of the knowledge that was told of last.
@@ -109,11 +111,35 @@ impl Engine {
         let (wake, knowledge, components) = (Notify::new(), RwLock::new(None), Mutex::default());
         let lists = ReadModel::default();
         let destinations = Destinations { never_touch: never_touch.clone(), ..Destinations::default() };
-        Self { db, data_dir, never_touch, destinations, clock, wake, knowledge, components, lists }
+        Self {
+            db,
+            data_dir,
+            never_touch,
+            destinations,
+            clock,
+            wake,
+            knowledge,
+            components,
+            lists,
+            trouble: Mutex::default(),
+        }
     }
 
     pub fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    /// Why the worker of this process cannot work on the database now. `None`: it can.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says whether that is news.
+    fn set_trouble(&self, trouble: Option<String>) -> bool {
+        let mut known = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = *known != trouble;
+        *known = trouble;
+        is_news
     }
 
     pub fn knowledge_path(&self) -> PathBuf {

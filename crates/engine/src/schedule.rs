@@ -21,6 +21,9 @@ const UNSEEN_MIN: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// A failed inspection is tried again after this time, or after the cadence where that is shorter.
 const RETRY: SignedDuration = SignedDuration::from_hours(1);
 
+/// Clocks of nodes may differ by this.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(1);
+
 impl Engine {
     /// The assets whose inspection is due, those that wait longest first.
     pub async fn due(&self) -> anyhow::Result<Vec<Asset>> {
@@ -29,7 +32,7 @@ impl Engine {
         let mut due: Vec<(Timestamp, Asset)> = Vec::new();
         for asset in world.assets.values().filter(|asset| asset.way.is_some() && asset.retired_at.is_none()) {
             let since = self.tried_at(asset).await?;
-            if let Some(at) = due_at(asset, &world.scopes, since).filter(|at| *at <= now) {
+            if let Some(at) = due_at(asset, &world.scopes, since, now).filter(|at| *at <= now) {
                 due.push((at, Asset::clone(asset)));
             }
         }
@@ -73,11 +76,14 @@ impl Engine {
         Ok(moved)
     }
 
-    /// When an inspection of the asset was last begun, whatever came of it.
+    /// When an inspection of the asset was last begun, whatever came of it. What lies ahead was noted before the clock was set
+    /// back, and nobody waits for it to come round again.
     async fn tried_at(&self, asset: &Asset) -> anyhow::Result<Option<Timestamp>> {
         let key = tried_key(asset.id);
+        let later = self.now() + CLOCKS_APART;
         let tried = store::meta::get(&self.db, &key).await?.and_then(|text| text.parse().ok());
-        Ok(tried.max(asset.last_inspected_at))
+        let inspected = asset.last_inspected_at;
+        Ok(tried.filter(|at: &Timestamp| *at <= later).max(inspected.filter(|at| *at <= later)))
     }
 
     /// Notes that an inspection is begun, so that a host which does not answer is not tried at every turn.
@@ -106,9 +112,9 @@ fn fact(finding: &Finding, unseen: bool, now: Timestamp) -> Option<Fact> {
     }
 }
 
-fn due_at(asset: &Asset, scopes: &[Scope], tried_at: Option<Timestamp>) -> Option<Timestamp> {
+fn due_at(asset: &Asset, scopes: &[Scope], tried_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
     let cadence = SignedDuration::from_secs(i64::from(cadence_seconds(asset, scopes)));
-    let Some(tried_at) = tried_at else { return Some(asset.first_seen_at) };
+    let Some(tried_at) = tried_at else { return Some(asset.first_seen_at.min(now)) };
     let wait = if asset.last_error.is_some() { cadence.min(RETRY) } else { cadence };
     tried_at.checked_add(wait).ok()
 }

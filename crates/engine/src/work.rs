@@ -79,12 +79,29 @@ impl Worker {
         Arc::new(Self { engine, options, sources, seats })
     }
 
-    /// Works until it is told to stop; what is not done then goes back to the queue.
-    pub async fn run(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
+    /// Works until it is told to stop; what is not done then goes back to the queue. An error means that this program may
+    /// not work on the database any more, because a newer one has upgraded it.
+    pub async fn run(self: Arc<Self>, mut stopped: watch::Receiver<bool>) -> Result<(), StoreError> {
         let mut running = JoinSet::new();
         loop {
-            if let Err(error) = self.turn(&mut running, &stopped).await {
-                error!("the queue could not be asked for work: {}", crate::with_causes(&error.into()));
+            match self.turn(&mut running, &stopped).await {
+                Ok(()) => {
+                    if self.engine.set_trouble(None) {
+                        info!("the queue can be asked for work again");
+                    }
+                }
+                Err(error @ StoreError::NewerSchema { .. }) => {
+                    // What runs could keep nothing, and not even give its job back: other nodes take it over.
+                    running.shutdown().await;
+                    return Err(error);
+                }
+                Err(error) => {
+                    let reason = crate::with_causes(&error.into());
+                    // Said once, however often it is tried.
+                    if self.engine.set_trouble(Some(reason.clone())) {
+                        error!("the queue could not be asked for work: {reason}");
+                    }
+                }
             }
             tokio::select! {
                 // An error means that the sender is gone, which is a reason to stop too.
@@ -99,6 +116,7 @@ impl Worker {
             }
         }
         while running.join_next().await.is_some() {}
+        Ok(())
     }
 
     /// Enqueues what schedules ask for, and begins as much as there are seats for.
@@ -108,7 +126,8 @@ impl Worker {
         stopped: &watch::Receiver<bool>,
     ) -> Result<(), StoreError> {
         let (db, now) = (&self.engine.db, self.engine.now());
-        if schedule::next_at(db).await?.is_some_and(|next| next <= now) {
+        db.expect_known_schema().await?;
+        if schedule::is_due(db, now).await? {
             let mut tx = db.begin().await?;
             schedule::enqueue_due(&mut tx, now).await?;
             tx.commit().await?;
@@ -117,7 +136,7 @@ impl Worker {
             // Nothing is lost by it: the webhooks stay behind.
             warn!("webhooks could not be looked at: {}", crate::with_causes(&error));
         }
-        while queue::next_at(db, "").await?.is_some_and(|next| next <= self.engine.now()) {
+        while queue::is_due(db, &self.claim_of(&[], i64::MAX), self.engine.now()).await? {
             let Some((verb, seat, lease)) = self.claim().await? else { break };
             let (worker, stopped) = (Arc::clone(self), stopped.clone());
             running.spawn(async move {
@@ -133,19 +152,17 @@ impl Worker {
         for (kept, priority_max) in [(0, PERSON_PRIORITY), (PERSON_SEATS, i64::MAX)] {
             let free = |verb: &&Verb| self.seats[verb].available_permits() > kept;
             let kinds: Vec<&str> = self.seats.keys().filter(free).map(|verb| verb.as_str()).collect();
-            let claim = Claim {
-                kinds: &kinds,
-                segment: "",
-                priority_max,
-                holder: &self.options.holder,
-                lease: self.options.lease,
-            };
+            let claim = self.claim_of(&kinds, priority_max);
             let Some(lease) = queue::claim(&self.engine.db, &claim, self.engine.now()).await? else { continue };
             let verb = Verb::parse(&lease.kind).expect("only what was asked for is claimed");
             let seat = Arc::clone(&self.seats[&verb]).try_acquire_owned().expect("nobody else takes seats");
             return Ok(Some((verb, seat, lease)));
         }
         Ok(None)
+    }
+
+    fn claim_of<'a>(&'a self, kinds: &'a [&'a str], priority_max: i64) -> Claim<'a> {
+        Claim { kinds, segment: "", priority_max, holder: &self.options.holder, lease: self.options.lease }
     }
 
     /// One attempt at a job. Whatever comes of it is noted with the job, unless the job was lost.

@@ -26,7 +26,7 @@ use crate::gate::{COOKIE, Principal};
 const SETUP_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
 /// When a session ends, however much it is used.
-const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(12);
+const SESSION_LIFE: SignedDuration = store::session::LIFE_MAX;
 
 /// When a session ends that is not used.
 const SESSION_IDLE: SignedDuration = SignedDuration::from_hours(2);

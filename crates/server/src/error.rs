@@ -91,7 +91,13 @@ impl From<anyhow::Error> for ApiError {
         if let Some(StoreError::Taken { .. }) = error.downcast_ref::<StoreError>() {
             return Self::conflict("the name is taken");
         }
+        let stopped = matches!(error.downcast_ref(), Some(StoreError::Full { .. } | StoreError::Busy { .. }));
         tracing::error!("a request failed: {}", engine::with_causes(&error));
+        if stopped {
+            return Self::busy(
+                "nothing can be kept now, since the database takes no writes; the log says why. Try again later",
+            );
+        }
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong here; the log says what")
     }
 }

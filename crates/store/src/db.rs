@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection as _, Postgres, Sqlite, SqlitePool, Transaction};
 
 use crate::audit::{self, Note};
 use crate::change::{self, Touched};
 use crate::dialect::Dialect;
-use crate::error::StoreError;
+use crate::error::{StoreError, is_busy};
 use crate::hosts::without_password;
 use crate::migrate::{self, Upgrade};
 use crate::outbox::NewEvent;
@@ -136,6 +136,11 @@ impl Db {
         Ok(Tx { engine, actor: None, notes: Vec::new(), touched: Touched::default(), events: Vec::new() })
     }
 
+    /// Refuses where a newer program has changed the schema since the database was opened.
+    pub async fn expect_known_schema(&self) -> Result<(), StoreError> {
+        migrate::expect_known(self).await
+    }
+
     /// Closes every connection, after what is running has ended.
     pub async fn close(&self) {
         match &self.engine {
@@ -178,13 +183,15 @@ impl Tx {
         self.events.push(event);
     }
 
-    /// Makes everything that was written here true, at once.
+    /// Makes everything that was written here true, at once. Refuses where a newer program has changed the schema since the
+    /// database was opened: the rules of this one are not those of the rows any more.
     pub async fn commit(mut self) -> Result<(), StoreError> {
         let (actor, notes) = (self.actor().to_owned(), std::mem::take(&mut self.notes));
         audit::append(&mut self, &actor, notes).await?;
         // Last, since others who commit wait for it.
         let (touched, events) = (std::mem::take(&mut self.touched), std::mem::take(&mut self.events));
         change::append(&mut self, touched, events).await?;
+        migrate::expect_known(&mut self).await?;
         match self.engine {
             TxEngine::Sqlite(tx) => tx.commit().await,
             TxEngine::Postgres(tx, server) => server.unless_left(tx.commit()).await,
@@ -263,18 +270,19 @@ async fn connect_sqlite(path: &Path) -> Result<Engine, StoreError> {
 async fn connect_sqlite_writer(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
     let end = Instant::now() + BUSY_FOR;
     loop {
-        match SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await {
+        // What a full disk interrupts SQLite takes back by itself, and the driver goes on counting it: that connection could
+        // never begin anything again.
+        let checked = SqlitePoolOptions::new().max_connections(1).after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        });
+        match checked.connect_with(options.clone()).await {
             Err(error) if is_busy(&error) && Instant::now() < end => tokio::time::sleep(BUSY_PAUSE).await,
             connected => return connected,
         }
     }
-}
-
-/// Whether somebody else holds the file right now: `SQLITE_BUSY`, the low byte of its finer codes.
-fn is_busy(error: &sqlx::Error) -> bool {
-    const SQLITE_BUSY: u32 = 5;
-    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-    code.is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
 /// Begins where the database is: when it moves meanwhile, there.

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use sqlx::error::DatabaseError;
+use sqlx::sqlite::SqliteError;
+
 use crate::backup::BackupError;
 
 /// Why the store could not do something.
@@ -32,6 +35,15 @@ pub enum StoreError {
          --no-backup-before-upgrade): {source}"
     )]
     NoBackup { source: Box<BackupError> },
+    #[error(
+        "could not {doing}: the disk of the database is full; make room, and what could not be kept is done again ({source})"
+    )]
+    Full { doing: &'static str, source: sqlx::Error },
+    #[error(
+        "could not {doing}: another process holds the database for longer than anybody waits; look who has its file open (fuser, lsof: a \
+         backup, or a shell with an open transaction) and end that ({source})"
+    )]
+    Busy { doing: &'static str, source: sqlx::Error },
     /// The engine refused or failed.
     #[error("could not {doing}: {source}")]
     Query { doing: &'static str, source: sqlx::Error },
@@ -53,6 +65,8 @@ impl StoreError {
     pub(crate) fn query(doing: &'static str, source: sqlx::Error) -> Self {
         match source.as_database_error() {
             Some(error) if error.is_unique_violation() => Self::Taken { doing },
+            Some(error) if is_full(error) => Self::Full { doing, source },
+            _ if is_busy(&source) => Self::Busy { doing, source },
             _ => Self::Query { doing, source },
         }
     }
@@ -68,4 +82,25 @@ impl StoreError {
     pub(crate) fn missing(what: &'static str, id: impl ToString) -> Self {
         Self::Missing { what, id: id.to_string() }
     }
+}
+
+/// Whether a disk has no room left.
+fn is_full(error: &dyn DatabaseError) -> bool {
+    const POSTGRES_DISK_FULL: &str = "53100";
+    const SQLITE_FULL: u32 = 13;
+    /// The index of the write-ahead log could not grow.
+    const SQLITE_IOERR_SHMSIZE: u32 = 4874;
+    let Some(code) = error.code() else { return false };
+    match error.try_downcast_ref::<SqliteError>() {
+        Some(_) => code.parse().is_ok_and(|code: u32| code & 0xff == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE),
+        None => code == POSTGRES_DISK_FULL,
+    }
+}
+
+/// Whether somebody else holds the file right now: `SQLITE_BUSY`, the low byte of its finer codes.
+pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
+    const SQLITE_BUSY: u32 = 5;
+    let error = error.as_database_error().filter(|error| error.try_downcast_ref::<SqliteError>().is_some());
+    let code = error.and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }

@@ -78,6 +78,13 @@ pub(crate) async fn up(db: &Db, upgrade: Option<&Upgrade<'_>>) -> Result<(), Sto
     Ok(())
 }
 
+/// Refuses a schema that a newer program has made since the database was opened.
+pub(crate) async fn expect_known<'a>(on: impl Into<On<'a>>) -> Result<(), StoreError> {
+    let text = "select coalesce(max(version), 0) as version from schema_version";
+    let found = query("look at the schema", text).one(on).await?.int("version")?;
+    if found > VERSION { Err(StoreError::NewerSchema { found, known: VERSION }) } else { Ok(()) }
+}
+
 /// Applies the steps after one schema up to another.
 pub(crate) async fn steps(tx: &mut Tx, from: i64, to: i64, upgrade: Option<&Upgrade<'_>>) -> Result<(), StoreError> {
     let (from, to) = (usize::try_from(from).unwrap_or(0), usize::try_from(to).unwrap_or(0));

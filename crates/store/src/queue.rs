@@ -136,6 +136,16 @@ const PROGRESS_CHARS_MAX: usize = 500;
 /// Lost races for one lane before a claim is given up until the next time.
 const RACES_MAX: usize = 8;
 
+/// Clocks of nodes may differ by this. What lies further ahead was noted before a clock was set back, and is not waited for.
+pub(crate) const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(1);
+
+/// No lease ends later than this: one that does is from before the clock was set back. Nodes may differ in how long they take
+/// one for, and keep theirs by heartbeats.
+fn lease_end_max(lease: SignedDuration, now: Timestamp) -> Timestamp {
+    const LEASES: i32 = 10;
+    now + (lease * LEASES).max(SignedDuration::from_mins(10))
+}
+
 /// Adds a job. `None`: the same work is waiting or running already.
 pub async fn enqueue(tx: &mut Tx, job: &NewJob, now: Timestamp) -> Result<Option<JobId>, StoreError> {
     let id = JobId::from_uuid(crate::new_id(now));
@@ -191,7 +201,7 @@ pub async fn enqueue_urgent(tx: &mut Tx, job: &NewJob, now: Timestamp) -> Result
 pub async fn claim(db: &Db, claim: &Claim<'_>, now: Timestamp) -> Result<Option<Lease>, StoreError> {
     for _ in 0..RACES_MAX {
         let mut tx = db.begin().await?;
-        take_back(&mut tx, now).await?;
+        take_back(&mut tx, lease_end_max(claim.lease, now), now).await?;
         match claim_one(&mut tx, claim, now).await {
             // Somebody took another job of the same lane in this instant: the next look sees it.
             Err(StoreError::Taken { .. }) => continue,
@@ -318,13 +328,21 @@ pub async fn held(tx: &mut Tx, id: JobId, attempt: u32, holder: &str) -> Result<
     row.as_ref().map(lease_from_row).transpose()
 }
 
-/// When the next job of a segment is due, or the next lease ends. `None`: there is nothing to wait for.
-pub async fn next_at<'a>(on: impl Into<On<'a>>, segment: &str) -> Result<Option<Timestamp>, StoreError> {
-    let text = "select min(due) as next_at from (
-                    select min(run_at) as due from job where state = 'ready' and segment = $1
-                    union all select min(lease_until) as due from job where state = 'leased'
-                ) as next";
-    query("look for the next job", text).bind(segment).one(on).await?.instant_opt("next_at")
+/// Whether there is a job to claim, or to take back.
+pub async fn is_due<'a>(on: impl Into<On<'a>>, claim: &Claim<'_>, now: Timestamp) -> Result<bool, StoreError> {
+    let text = "select 1 as one where exists (
+                    select 1 from job where state = 'ready' and segment = $1
+                        and (run_at <= $2 or coalesce(started_at, created_at) > $3)
+                ) or exists (
+                    select 1 from job where state = 'leased' and (lease_until <= $2 or lease_until > $4))";
+    let found = query("look for the next job", text)
+        .bind(claim.segment)
+        .bind(now)
+        .bind(now + CLOCKS_APART)
+        .bind(lease_end_max(claim.lease, now))
+        .optional(on)
+        .await?;
+    Ok(found.is_some())
 }
 
 /// Whether somebody works on such a job now.
@@ -372,19 +390,26 @@ impl JobState {
 }
 
 /// Takes jobs back whose leases have ended. One that took its holder down as often as it may be tried is never claimed
-/// again, and one that a person cancelled has ended.
-async fn take_back(tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
+/// again, and one that a person cancelled has ended. A lease that is longer than any is shortened: its holder, if there is
+/// one, says soon that it is alive.
+async fn take_back(tx: &mut Tx, lease_end_max: Timestamp, now: Timestamp) -> Result<(), StoreError> {
     let taken = query(
         "take abandoned jobs back",
-        "update job set lease_until = null, last_error = 'its holder stopped answering',
-             state = case when cancel_asked_at is not null then 'cancelled'
+        "update job set
+             lease_until = case when lease_until > $2 then $2 end,
+             last_error = case when lease_until > $2 then last_error else 'its holder stopped answering' end,
+             state = case when lease_until > $2 then state
+                          when cancel_asked_at is not null then 'cancelled'
                           when attempts >= attempts_max then 'dead' else 'ready' end,
-             ended_at = case when cancel_asked_at is not null or attempts >= attempts_max then $1 else null end
+             ended_at = case when lease_until > $2 then ended_at
+                             when cancel_asked_at is not null or attempts >= attempts_max then $1 end
          where id in (
-             select id from job where state = 'leased' and lease_until <= $1 order by id {skip locked}
+             select id from job where state = 'leased' and (lease_until <= $1 or lease_until > $2)
+             order by id {skip locked}
          ) returning id, kind, key, state, last_error",
     )
     .bind(now)
+    .bind(lease_end_max)
     .all(&mut *tx)
     .await?;
     taken.iter().try_for_each(|job| tell_if_dead(tx, job, now))
@@ -411,7 +436,8 @@ async fn claim_one(tx: &mut Tx, claim: &Claim<'_>, now: Timestamp) -> Result<Opt
          where id = (
              select waiting.id from job as waiting
              where waiting.state = 'ready' and waiting.segment = $4 and waiting.priority <= $5
-               and waiting.run_at <= $3 and waiting.kind in (select item.value from {texts $6})
+               and (waiting.run_at <= $3 or coalesce(waiting.started_at, waiting.created_at) > $7)
+               and waiting.kind in (select item.value from {texts $6})
                and (waiting.lane = '' or not exists (
                    select 1 from job as running where running.lane = waiting.lane and running.state = 'leased'))
              order by waiting.priority, waiting.run_at, waiting.id limit 1 {skip locked}
@@ -424,6 +450,7 @@ async fn claim_one(tx: &mut Tx, claim: &Claim<'_>, now: Timestamp) -> Result<Opt
     .bind(claim.segment)
     .bind(claim.priority_max)
     .bind(json(claim.kinds))
+    .bind(now + CLOCKS_APART)
     .optional(tx)
     .await?;
     claimed.as_ref().map(lease_from_row).transpose()

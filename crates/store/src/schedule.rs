@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::db::{On, Tx};
 use crate::error::StoreError;
-use crate::queue::{NewJob, enqueue};
+use crate::queue::{CLOCKS_APART, NewJob, enqueue};
 use crate::sql::{Row, query};
 
 /// Work that comes back.
@@ -54,17 +54,20 @@ pub async fn list<'a>(on: impl Into<On<'a>>) -> Result<Vec<Schedule>, StoreError
     Ok(schedules)
 }
 
-/// When the next schedule is due. `None`: there is none.
-pub async fn next_at<'a>(on: impl Into<On<'a>>) -> Result<Option<Timestamp>, StoreError> {
-    query("look at the schedules", "select min(next_at) as next_at from schedule").one(on).await?.instant_opt("next_at")
+/// Whether any schedule is due.
+pub async fn is_due<'a>(on: impl Into<On<'a>>, now: Timestamp) -> Result<bool, StoreError> {
+    let text = "select 1 as one from schedule where next_at <= $1 or next_at - every_seconds * 1000 > $2 limit 1";
+    let found = query("look at the schedules", text).bind(now).bind(now + CLOCKS_APART).optional(on).await?;
+    Ok(found.is_some())
 }
 
 /// Enqueues what is due and sets the next instants; the answer is the number of jobs. Running it twice, or on two
-/// nodes, enqueues once. What was missed while nobody ran it is made up for once, not for every time.
+/// nodes, enqueues once. What was missed while nobody ran it is made up for once, not for every time. One that
+/// is further away than its interval was set before the clock was set back, and is due.
 pub async fn enqueue_due(tx: &mut Tx, now: Timestamp) -> Result<usize, StoreError> {
     let text = "select name, kind, payload, every_seconds, next_at from schedule
-                where next_at <= $1 order by next_at, name {skip locked}";
-    let rows = query("find what is due", text).bind(now).all(&mut *tx).await?;
+                where next_at <= $1 or next_at - every_seconds * 1000 > $2 order by next_at, name {skip locked}";
+    let rows = query("find what is due", text).bind(now).bind(now + CLOCKS_APART).all(&mut *tx).await?;
     let mut enqueued = 0;
     for row in &rows {
         let schedule = from_row(row)?;

@@ -1,7 +1,7 @@
 //! Signed-in browsers. Only a hash of the token is kept: who reads the database cannot sign in with it.
 
 use domain::ids::{SessionId, UserId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
@@ -21,6 +21,10 @@ pub struct Session {
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
 }
+
+/// No session lasts longer. One that would was begun before the clock was set back, by a clock that was far ahead, and counts
+/// as expired.
+pub const LIFE_MAX: SignedDuration = SignedDuration::from_hours(12);
 
 /// Signs a user in. The token is random, at least 128 bits, and made by the caller.
 pub async fn start(
@@ -56,10 +60,11 @@ pub async fn find<'a>(
         "find the session",
         r#"select session.id, session.user_id, session.created_at, session.expires_at, "user".name, "user".role
            from session join "user" on "user".id = session.user_id
-           where session.token_hash = $1 and session.expires_at > $2"#,
+           where session.token_hash = $1 and session.expires_at > $2 and session.expires_at <= $3"#,
     )
     .bind(token_hash(token))
     .bind(now)
+    .bind(now + LIFE_MAX)
     .optional(on)
     .await?;
     found.as_ref().map(from_row).transpose()
@@ -67,8 +72,8 @@ pub async fn find<'a>(
 
 /// Whether a session goes on still.
 pub async fn is_live<'a>(on: impl Into<On<'a>>, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {
-    let text = "select 1 as one from session where id = $1 and expires_at > $2";
-    Ok(query("look at the session", text).bind(id).bind(now).optional(on).await?.is_some())
+    let text = "select 1 as one from session where id = $1 and expires_at > $2 and expires_at <= $3";
+    Ok(query("look at the session", text).bind(id).bind(now).bind(now + LIFE_MAX).optional(on).await?.is_some())
 }
 
 /// Moves the end of a session.
@@ -86,7 +91,8 @@ pub async fn end(tx: &mut Tx, id: SessionId, now: Timestamp) -> Result<(), Store
 
 /// Forgets expired sessions.
 pub async fn sweep(tx: &mut Tx, now: Timestamp) -> Result<u64, StoreError> {
-    query("forget expired sessions", "delete from session where expires_at <= $1").bind(now).execute(tx).await
+    let text = "delete from session where expires_at <= $1 or expires_at > $2";
+    query("forget expired sessions", text).bind(now).bind(now + LIFE_MAX).execute(tx).await
 }
 
 /// A token has enough randomness of its own, so a plain hash is enough to hide it.

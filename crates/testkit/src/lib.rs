@@ -6,4 +6,5 @@ pub mod image;
 pub mod lab;
 pub mod mirror;
 pub mod postgres;
+pub mod disk;
 pub mod tls;

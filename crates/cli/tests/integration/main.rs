@@ -9,6 +9,7 @@ mod whole_loop;
 mod killed;
 mod nodes;
 mod soak;
+mod failover;
 mod statements;
 mod providers;
 mod browser;

@@ -123,6 +123,9 @@ impl Engine {
         let knowledge = self.knowledge()?;
         let feeds = crate::ingest::known(knowledge.as_deref());
         let mut warnings = Vec::new();
+        if let Some(trouble) = self.trouble() {
+            warnings.push(format!("Nothing can be kept now, and no job is done: {trouble}."));
+        }
         if self.is_sample().await? {
             warnings.push(
                 "No publisher of vulnerability data answered, so a small bundled sample is in use: \

@@ -260,3 +260,22 @@ proptest! {
         prop_assert_eq!(found, wanted);
     }
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_closes_nothing_and_reorders_no_events() {
+    let test = db::sqlite().await;
+    let world = World::new(&test.db);
+    assert_eq!(world.moved_later(&report("lib", &["R1", "R2"])).await, [2, 0, 0, 0]);
+    let told = store::outbox::end(&test.db).await.unwrap();
+    world.wait(-2);
+    world.moved_later(&report("lib", &["R1"])).await;
+    assert_eq!(world.count("").await, 2, "what looks older than the last report is late, and proves nothing of now");
+    world.wait(2);
+    world.moved_later(&report("lib", &["R1"])).await;
+    assert_eq!(world.count("").await, 1, "once the hour has passed again, reports count again");
+    let page = store::outbox::after(&test.db, &told, &[], 100).await.unwrap();
+    assert!(page.lost.is_none() && !page.events.is_empty());
+    let ended = page.events.iter().filter(|event| event.kind == domain::event::EventKind::FindingEnded);
+    assert_eq!(ended.count(), 1, "{:?}", page.events);
+    assert_eq!(store::audit::verify(&test.db, None).await.unwrap().broken, []);
+}

@@ -140,3 +140,24 @@ async fn the_clock_ends_claims_and_makes_the_unseen_stale() {
     assert_eq!(world.engine.tick().await.unwrap(), 0, "once");
     assert_eq!(store::finding::replay_check(&world.engine.db, asset.id).await.unwrap(), []);
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_stops_no_inspections_and_flips_no_findings() {
+    let test = db::sqlite().await;
+    let world = World::new(&test.db);
+    let asset = world.asset("web.example").await;
+    let key = world.claimed(&asset).await;
+    world.inspected(&asset).await;
+    assert_eq!(world.due().await, [] as [String; 0]);
+    let before = world.detection(&key).await;
+
+    world.wait(-1);
+    assert_eq!(world.due().await, ["web.example"], "nobody knows how far back it was: it is looked at again");
+    assert_eq!(world.engine.tick().await.unwrap(), 0);
+    assert_eq!(world.detection(&key).await, before);
+    // A clock that was years ahead does not stop inspections for years.
+    world.wait(-24 * 365);
+    assert_eq!(world.due().await, ["web.example"]);
+    assert_eq!(world.engine.tick().await.unwrap(), 0);
+    assert_eq!(store::finding::replay_check(&test.db, asset.id).await.unwrap(), []);
+}

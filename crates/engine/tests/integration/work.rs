@@ -1,21 +1,23 @@
 //! Work by jobs: two nodes on one database share it, what fails is seen, what is stopped goes back.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use domain::asset::Asset;
 use domain::retirement::Policy;
-use engine::Engine;
 use engine::discover::NewAsset;
 use engine::forget::Retention;
 use engine::work::{Sources, Verb, Waited, WorkOptions, Worker};
+use engine::{Engine, Visible};
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use outside::{NeverTouch, Source};
-use store::Db;
 use store::queue::{self, Job, JobState, Listing};
+use store::{Db, StoreError};
 use tempfile::TempDir;
 use testkit::db;
+use testkit::disk::SmallDisk;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -41,7 +43,8 @@ impl Sources for Nowhere {
 struct Node {
     engine: Arc<Engine>,
     stop: watch::Sender<bool>,
-    working: JoinHandle<()>,
+    working: JoinHandle<Result<(), StoreError>>,
+    seconds: Arc<AtomicI64>,
     _data: TempDir,
 }
 
@@ -49,7 +52,9 @@ impl Node {
     fn start(db: &Db, holder: &str, sources: impl Sources + 'static) -> Self {
         let data = tempfile::tempdir().unwrap();
         let now: Timestamp = "2099-01-13T08:00:00Z".parse().unwrap();
-        let clock: engine::Clock = Arc::new(move || now);
+        let seconds = Arc::new(AtomicI64::new(0));
+        let passed = Arc::clone(&seconds);
+        let clock: engine::Clock = Arc::new(move || now + SignedDuration::from_secs(passed.load(Ordering::Relaxed)));
         let engine = Arc::new(Engine::new(db.clone(), data.path().to_owned(), NeverTouch::default(), clock));
         let options = WorkOptions {
             holder: holder.to_owned(),
@@ -61,12 +66,12 @@ impl Node {
         };
         let (stop, stopped) = watch::channel(false);
         let working = tokio::spawn(Worker::new(Arc::clone(&engine), options, Arc::new(sources)).run(stopped));
-        Self { engine, stop, working, _data: data }
+        Self { engine, stop, working, seconds, _data: data }
     }
 
     async fn stop(self) {
         self.stop.send(true).unwrap();
-        self.working.await.unwrap();
+        self.working.await.unwrap().unwrap();
     }
 
     async fn asset(&self, way: &str) -> Asset {
@@ -170,4 +175,65 @@ async fn on_postgres() {
     let (Some(one), Some(other)) = (db::postgres().await, db::postgres().await) else { return };
     two_nodes_share_what_is_due(&one.db).await;
     what_is_stopped_goes_back_and_what_is_cancelled_ends(&other.db).await;
+}
+
+#[tokio::test]
+async fn a_node_ends_when_a_newer_one_upgrades_its_database() {
+    let Some(test) = db::postgres().await else { return };
+    let node = Node::start(&test.db, "old", Endless);
+    node.engine.set_schedules().await.unwrap();
+    let runs = async || jobs(&test.db, Verb::Sync).await.iter().any(|job| job.state == JobState::Leased);
+    until("its endless job runs", runs).await;
+    test.run_sql("insert into schema_version (version, digest) values (999, '')");
+    let ended = tokio::time::timeout(Duration::from_secs(60), node.working).await.expect("it ends").unwrap();
+    assert!(matches!(ended, Err(StoreError::NewerSchema { found: 999, .. })), "{ended:?}");
+    assert!(runs().await, "its job is there for the newer one, when its lease has ended");
+}
+
+/// A node that is in trouble stays, says so, and goes on when the trouble is over.
+async fn goes_on(db: &Db, begin: impl AsyncFnOnce(), words: &str, end: impl AsyncFnOnce()) {
+    let node = Node::start(db, "one", Nowhere);
+    node.engine.set_schedules().await.unwrap();
+    let done = async || jobs(db, Verb::Clock).await.iter().filter(|job| job.state == JobState::Done).count();
+    // Every turn is due in its time; the pause lets one end before the next.
+    let turn = async || {
+        node.seconds.fetch_add(61, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    };
+    until("the clock has gone round", async || done().await >= 1).await;
+    begin().await;
+    until("it says what is wrong", async || {
+        turn().await;
+        node.engine.trouble().is_some_and(|trouble| trouble.contains(words))
+    })
+    .await;
+    let warnings = node.engine.status(&Visible::All).await.unwrap().warnings;
+    assert!(warnings.iter().any(|warning| warning.contains(words)), "{warnings:?}");
+    end().await;
+    let before = done().await;
+    until("it goes on", async || {
+        turn().await;
+        node.engine.trouble().is_none() && done().await > before
+    })
+    .await;
+    assert!(jobs(db, Verb::Clock).await.iter().all(|job| job.state != JobState::Dead), "nothing was given up");
+    assert_eq!(store::audit::verify(db, None).await.unwrap().broken, []);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_full_disk_stops_nobody_for_good() {
+    let Some(disk) = SmallDisk::mount(16 << 20) else { return };
+    let db = Db::open(disk.path().join("vigie.db").to_str().unwrap()).await.unwrap();
+    goes_on(&db, async || disk.fill(), "the disk of the database is full", async || disk.make_room()).await;
+    db.close().await;
+}
+
+#[tokio::test]
+async fn whoever_holds_the_database_stops_nobody_for_good() {
+    let test = db::sqlite().await;
+    let other = Db::open(&test.place).await.unwrap();
+    let held = tokio::sync::Mutex::new(None);
+    let hold = async || *held.lock().await = Some(other.begin().await.unwrap());
+    goes_on(&test.db, hold, "another process holds the database", async || drop(held.lock().await.take())).await;
 }

@@ -40,6 +40,8 @@ impl Throttle {
         if failures.is_forgotten(now) {
             failures.count = 0;
         }
+        // Where the clock was set back since, the wait begins now.
+        failures.last_at = failures.last_at.min(now);
         let left = failures.wait() - now.duration_since(failures.last_at);
         if left > SignedDuration::ZERO {
             return Err(left.as_secs().unsigned_abs() + u64::from(left.subsec_nanos() > 0));
@@ -124,6 +126,18 @@ mod tests {
         for _ in 0..=FREE {
             assert_eq!(throttle.begin("anna", HERE, later), Ok(()));
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_locks_nobody_out() {
+        let throttle = Throttle::default();
+        assert_eq!(throttle.begin("anna", HERE, after(3600)), Ok(()));
+        for _ in 0..FREE {
+            assert_eq!(throttle.begin("anna", HERE, NOW), Ok(()));
+        }
+        assert_eq!(throttle.begin("bert", HERE, after(3600)), Ok(()));
+        assert_eq!(throttle.begin("anna", HERE, NOW), Err(2), "as long as always");
+        assert_eq!(throttle.begin("anna", HERE, after(2)), Ok(()));
     }
 
     #[test]

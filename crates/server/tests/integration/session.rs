@@ -105,6 +105,20 @@ async fn a_session_ends_when_it_is_not_used() {
 }
 
 #[tokio::test]
+async fn a_session_ends_through_a_clock_that_is_set_back() {
+    let (app, cookie) = App::start_signed_in().await;
+    app.pass(SignedDuration::from_hours(-1));
+    assert_eq!(app.get("/api/v1/status", &cookie).await.status, StatusCode::OK);
+    app.pass(SignedDuration::from_mins(60 + 121));
+    app.get("/api/v1/status", &cookie).await.problem(StatusCode::UNAUTHORIZED);
+
+    // One that was begun by a clock years ahead does not live for years.
+    let (app, cookie) = App::start_signed_in().await;
+    app.pass(SignedDuration::from_hours(-24 * 365));
+    app.get("/api/v1/status", &cookie).await.problem(StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn a_session_ends_however_much_it_is_used() {
     let (app, cookie) = App::start_signed_in().await;
     for _ in 0..11 {

@@ -6,6 +6,9 @@
 #[path = "../../../testkit/src/db.rs"]
 pub mod db;
 
+#[path = "../../../testkit/src/disk.rs"]
+pub mod disk;
+
 mod sample;
 
 mod open;
@@ -17,6 +20,7 @@ mod forget;
 mod retirement;
 mod history;
 mod crash;
+mod trouble;
 mod scope;
 mod credential;
 mod access;

@@ -29,6 +29,8 @@ contract!(
     what_is_given_back_has_not_been_tried,
     old_jobs_are_forgotten_and_the_dead_are_not,
     schedules_enqueue_once,
+    a_clock_that_is_set_back_stops_no_work,
+    a_live_holder_keeps_its_job_through_a_clock_that_is_set_back,
     whoever_dies_no_job_is_lost_and_none_committed_twice,
 );
 
@@ -87,7 +89,7 @@ async fn work_is_claimed_in_order_and_once(db: &Db) {
     enqueue(db, &job("asked for")).await;
     enqueue(db, &NewJob { run_at: at(7), ..job("later") }).await;
     enqueue(db, &NewJob { kind: "other".to_owned(), ..job("not ours") }).await;
-    assert_eq!(queue::next_at(db, "").await.unwrap(), Some(at(0)));
+    assert!(queue::is_due(db, &ANY, at(0)).await.unwrap());
     let first = claim(db, 1).await.unwrap();
     assert_eq!((first.key.as_str(), first.attempt, first.started_at), ("asked for", 1, at(1)));
     assert_eq!(first.payload, job("asked for").payload);
@@ -170,7 +172,7 @@ async fn failures_are_tried_again_and_then_seen(db: &Db) {
     let dead = in_state(db, JobState::Dead).await;
     assert_eq!((dead.len(), dead[0].attempts, dead[0].ended_at), (1, 2, Some(at(1))));
     assert_eq!(dead[0].last_error.as_ref().unwrap().len(), 2000);
-    assert_eq!(queue::next_at(db, "").await.unwrap(), None);
+    assert!(!queue::is_due(db, &ANY, at(999)).await.unwrap());
 }
 
 async fn a_job_that_takes_its_holders_down_is_buried(db: &Db) {
@@ -228,9 +230,9 @@ async fn a_lane_has_one_runner(db: &Db) {
 async fn a_segment_has_its_own_work(db: &Db) {
     enqueue(db, &NewJob { segment: "branch".to_owned(), ..job("web01") }).await;
     assert_eq!(claim(db, 1).await, None);
-    assert_eq!(queue::next_at(db, "").await.unwrap(), None);
-    assert_eq!(queue::next_at(db, "branch").await.unwrap(), Some(at(0)));
+    assert!(!queue::is_due(db, &ANY, at(999)).await.unwrap());
     let node = Claim { segment: "branch", ..ANY };
+    assert!(queue::is_due(db, &node, at(0)).await.unwrap());
     assert_eq!(queue::claim(db, &node, at(1)).await.unwrap().unwrap().key, "web01");
 }
 
@@ -412,7 +414,9 @@ async fn unreliable(db: Db, minutes: Arc<AtomicI64>, seed: u64) {
     let mut zombies: Vec<Lease> = Vec::new();
     loop {
         let Some(lease) = queue::claim(&db, &mine, now()).await.unwrap() else {
-            if queue::next_at(&db, "").await.unwrap().is_none() {
+            let live = [JobState::Ready, JobState::Leased];
+            let live = Listing { states: &live, kind: None, before: None, limit: 1 };
+            if queue::list(&db, live).await.unwrap().is_empty() {
                 break;
             }
             // Everybody waits for leases of the dead, and for failures to be over.
@@ -454,4 +458,71 @@ async fn commit(db: &Db, lease: &Lease, now: Timestamp, survives: bool) -> Resul
     let times = meta::get(&mut tx, &key).await?.map_or(0, |times| times.parse::<u32>().unwrap());
     meta::set(&mut tx, &key, &(times + 1).to_string()).await?;
     if survives { tx.commit().await } else { Ok(()) }
+}
+
+/// A minute before the clock is set back by an hour, at hour 1.
+fn late(seconds: i64) -> Timestamp {
+    at(2) - SignedDuration::from_mins(1) + SignedDuration::from_secs(seconds)
+}
+
+async fn a_clock_that_is_set_back_stops_no_work(db: &Db) {
+    let clock = Schedule {
+        name: "clock".to_owned(),
+        kind: "inspect".to_owned(),
+        payload: serde_json::Value::Null,
+        every_seconds: 60,
+        next_at: late(0),
+    };
+    let mut tx = db.begin().await.unwrap();
+    schedule::set(&mut tx, &clock).await.unwrap();
+    assert_eq!(schedule::enqueue_due(&mut tx, late(0)).await.unwrap(), 1);
+    // Which of them dies and which fails is by chance.
+    for key in ["dies", "fails", "waits"] {
+        queue::enqueue(&mut tx, &NewJob { run_at: late(0), ..job(key) }, late(0)).await.unwrap().unwrap();
+    }
+    tx.commit().await.unwrap();
+    let before = [queue::claim(db, &ANY, late(0)).await.unwrap(), queue::claim(db, &ANY, late(0)).await.unwrap()];
+    let [Some(dies), Some(fails)] = before else { panic!("two are due: {before:?}") };
+    let mut tx = db.begin().await.unwrap();
+    queue::fail(&mut tx, &fails, "no route", late(1)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(!schedule::is_due(db, late(2)).await.unwrap());
+
+    // The schedule goes on at once, and once.
+    let back = at(1);
+    assert!(schedule::is_due(db, back).await.unwrap());
+    let mut tx = db.begin().await.unwrap();
+    assert_eq!(schedule::enqueue_due(&mut tx, back).await.unwrap(), 0, "its job waits still");
+    tx.commit().await.unwrap();
+    assert!(!schedule::is_due(db, back).await.unwrap());
+    // What waited, and what is to be tried again, is not held up by an hour.
+    assert!(queue::is_due(db, &ANY, back).await.unwrap());
+    let mut keys = Vec::new();
+    while let Some(lease) = queue::claim(db, &ANY, back).await.unwrap() {
+        finish(db, &lease, 1).await;
+        keys.push(lease.key);
+    }
+    keys.sort();
+    let expected: Vec<&str> = ["clock", "dies", "fails", "waits"].into_iter().filter(|key| *key != dies.key).collect();
+    assert_eq!(keys, expected);
+    // The one whose holder is dead comes back after the longest that a lease may be, and not after an hour more.
+    assert_eq!(queue::claim(db, &ANY, back + SignedDuration::from_mins(9)).await.unwrap(), None);
+    let again = queue::claim(db, &ANY, back + SignedDuration::from_mins(10)).await.unwrap().unwrap();
+    assert_eq!((again.id, again.attempt), (dies.id, 2));
+}
+
+async fn a_live_holder_keeps_its_job_through_a_clock_that_is_set_back(db: &Db) {
+    enqueue(db, &job("web01")).await;
+    let lease = queue::claim(db, &ANY, late(0)).await.unwrap().unwrap();
+    for minutes in 0..30 {
+        let now = at(1) + SignedDuration::from_secs(minutes * 20);
+        assert_eq!(queue::claim(db, &ANY, now).await.unwrap(), None);
+        let mut tx = db.begin().await.unwrap();
+        let heard = queue::heartbeat(&mut tx, &lease, &Progress::default(), now, LEASE).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(heard, Heartbeat::Kept);
+    }
+    let mut tx = db.begin().await.unwrap();
+    queue::finish(&mut tx, &lease, "well", at(1)).await.unwrap();
+    tx.commit().await.unwrap();
 }

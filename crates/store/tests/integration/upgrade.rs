@@ -8,10 +8,10 @@ use std::sync::Mutex;
 use store::backup::{self, BackupError};
 use store::{Db, StoreError, Upgrade, UpgradeStep, audit};
 
-use crate::audit::{OLD, tamper};
+use crate::audit::{OLD, databases, tamper};
 use crate::db::{self, TestDb};
 use crate::migrate_to::{expect_all_same, fill_all, targets};
-use crate::sample::{at, insert_asset};
+use crate::sample::{asset, at, insert_asset};
 
 fn backups(folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -150,5 +150,31 @@ async fn of_several_that_open_it_one_upgrades() {
             open.await.unwrap();
         }
         assert_eq!(backups(dir.path()).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_runs_while_a_newer_program_upgrades_writes_nothing_more() {
+    for test in databases().await {
+        insert_asset(&test.db, 1).await;
+        test.db.expect_known_schema().await.unwrap();
+        // What is in the middle must not come after the upgrade; SQLite lets nobody upgrade meanwhile.
+        let begun = match test.place.starts_with("sqlite:") {
+            true => None,
+            false => Some(test.db.begin().await.unwrap()),
+        };
+        tamper(&test, "insert into schema_version (version, digest) values (999, '')").await;
+        let begun = match begun {
+            Some(begun) => begun,
+            None => test.db.begin().await.unwrap(),
+        };
+        let mut tx = begun;
+        store::asset::insert(&mut tx, &asset(2)).await.unwrap();
+        let refused = tx.commit().await.unwrap_err();
+        assert!(matches!(refused, StoreError::NewerSchema { found: 999, .. }), "{refused}");
+        let refused = test.db.expect_known_schema().await.unwrap_err();
+        assert!(refused.to_string().contains("use the newer Vigie"), "{refused}");
+        let names: Vec<_> = store::asset::list(&test.db, None, 9).await.unwrap().into_iter().map(|a| a.id).collect();
+        assert_eq!(names, [asset(1).id]);
     }
 }
