@@ -2,8 +2,8 @@
 //! everything that was acknowledged is there, once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::ids::JobId;
@@ -13,6 +13,7 @@ use jiff::SignedDuration;
 use store::queue::{self, Claim, JobState, Listing, NewJob};
 use store::{Db, StoreError};
 use testkit::postgres::Postgres;
+use tokio::task::JoinHandle;
 
 use crate::work::until;
 use crate::world::World;
@@ -40,35 +41,8 @@ async fn a_promoted_server_is_followed_and_nothing_acknowledged_is_lost() {
     let db = &world.engine.db;
     world.engine.bring_lists_up_to_date().await.unwrap();
     let over = Arc::new(AtomicBool::new(false));
-    let noted = Arc::new(std::sync::Mutex::new(Acknowledged::default()));
-    let mut tasks = Vec::new();
-    for writer in 0..WRITERS {
-        let (world, over, noted) = (Arc::clone(&world), Arc::clone(&over), Arc::clone(&noted));
-        tasks.push(tokio::spawn(async move {
-            for number in 0.. {
-                if over.load(Ordering::Relaxed) {
-                    break;
-                }
-                let name = format!("n{writer}-{number}");
-                match write(&world.engine, &name).await {
-                    Ok(()) => drop(noted.lock().unwrap().written.insert(name)),
-                    // Whether it was committed nobody knows: it is never tried again.
-                    Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-                }
-            }
-        }));
-    }
-    tasks.push(tokio::spawn({
-        let (world, over, noted) = (Arc::clone(&world), Arc::clone(&over), Arc::clone(&noted));
-        async move {
-            while !over.load(Ordering::Relaxed) {
-                match finish(&world.engine).await {
-                    Ok(Some((id, attempt))) => drop(noted.lock().unwrap().finished.insert(id, attempt)),
-                    Ok(None) | Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-                }
-            }
-        }
-    }));
+    let noted = Arc::new(Mutex::new(Acknowledged::default()));
+    let tasks = keep_busy(&world, &over, &noted);
     let counts = || {
         let noted = noted.lock().unwrap();
         (noted.written.len(), noted.finished.len())
@@ -87,7 +61,7 @@ async fn a_promoted_server_is_followed_and_nothing_acknowledged_is_lost() {
     let jobs = queue::list(db, all).await.unwrap();
     let keys: BTreeSet<&str> = jobs.iter().map(|job| job.key.as_str()).collect();
     assert_eq!(keys.len(), jobs.len(), "none is there twice");
-    let noted = noted.lock().unwrap();
+    let noted = std::mem::take(&mut *noted.lock().unwrap());
     for name in &noted.written {
         assert!(keys.contains(name.as_str()), "{name} was acknowledged and is lost");
     }
@@ -114,6 +88,39 @@ async fn a_promoted_server_is_followed_and_nothing_acknowledged_is_lost() {
         again.close().await;
     }
     db.close().await;
+}
+
+/// Writes and finishes numbered things until it is over, and notes what was acknowledged.
+fn keep_busy(world: &Arc<World>, over: &Arc<AtomicBool>, noted: &Arc<Mutex<Acknowledged>>) -> Vec<JoinHandle<()>> {
+    let mut tasks = Vec::new();
+    for writer in 0..WRITERS {
+        let (world, over, noted) = (Arc::clone(world), Arc::clone(over), Arc::clone(noted));
+        tasks.push(tokio::spawn(async move {
+            for number in 0.. {
+                if over.load(Ordering::Relaxed) {
+                    break;
+                }
+                let name = format!("n{writer}-{number}");
+                match write(&world.engine, &name).await {
+                    Ok(()) => drop(noted.lock().unwrap().written.insert(name)),
+                    // Whether it was committed nobody knows: it is never tried again.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                }
+            }
+        }));
+    }
+    tasks.push(tokio::spawn({
+        let (world, over, noted) = (Arc::clone(world), Arc::clone(over), Arc::clone(noted));
+        async move {
+            while !over.load(Ordering::Relaxed) {
+                match finish(&world.engine).await {
+                    Ok(Some((id, attempt))) => drop(noted.lock().unwrap().finished.insert(id, attempt)),
+                    Ok(None) | Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            }
+        }
+    }));
+    tasks
 }
 
 /// An asset and a job of one name, in one transaction.
