@@ -3,6 +3,7 @@
 //! A job whose holder dies is claimed again when its lease ends. The number of the attempt is the fence: whoever holds
 //! an older attempt can finish nothing. It only ever grows, also when a person has a job tried again.
 
+mod clock;
 mod people;
 
 use domain::event::EventKind;
@@ -14,6 +15,8 @@ use crate::error::StoreError;
 use crate::outbox::{self, NewEvent};
 use crate::sql::{Row, json, query};
 
+pub(crate) use clock::CLOCKS_APART;
+use clock::lease_end_max;
 pub use people::{Job, Listing, cancel, count, get, list, retry};
 
 /// Work to be done.
@@ -135,16 +138,6 @@ const ERROR_CHARS_MAX: usize = 2000;
 const PROGRESS_CHARS_MAX: usize = 500;
 /// Lost races for one lane before a claim is given up until the next time.
 const RACES_MAX: usize = 8;
-
-/// Clocks of nodes may differ by this. What lies further ahead was noted before a clock was set back, and is not waited for.
-pub(crate) const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(1);
-
-/// No lease ends later than this: one that does is from before the clock was set back. Nodes may differ in how long they take
-/// one for, and keep theirs by heartbeats.
-fn lease_end_max(lease: SignedDuration, now: Timestamp) -> Timestamp {
-    const LEASES: i32 = 10;
-    now + (lease * LEASES).max(SignedDuration::from_mins(10))
-}
 
 /// Adds a job. `None`: the same work is waiting or running already.
 pub async fn enqueue(tx: &mut Tx, job: &NewJob, now: Timestamp) -> Result<Option<JobId>, StoreError> {

@@ -27,6 +27,7 @@ mod access;
 mod audit;
 mod run;
 mod queue;
+mod clock;
 mod backup;
 mod migrate_to;
 mod upgrade;

@@ -29,14 +29,12 @@ contract!(
     what_is_given_back_has_not_been_tried,
     old_jobs_are_forgotten_and_the_dead_are_not,
     schedules_enqueue_once,
-    a_clock_that_is_set_back_stops_no_work,
-    a_live_holder_keeps_its_job_through_a_clock_that_is_set_back,
     whoever_dies_no_job_is_lost_and_none_committed_twice,
 );
 
-const LEASE: SignedDuration = SignedDuration::from_mins(1);
+pub(crate) const LEASE: SignedDuration = SignedDuration::from_mins(1);
 
-const ANY: Claim<'_> =
+pub(crate) const ANY: Claim<'_> =
     Claim { kinds: &["inspect", "ingest"], segment: "", priority_max: i64::MAX, holder: "holder", lease: LEASE };
 
 pub(crate) fn job(key: &str) -> NewJob {
@@ -68,7 +66,7 @@ async fn in_state(db: &Db, state: JobState) -> Vec<Job> {
     queue::list(db, Listing { states: &[state], kind: None, before: None, limit: 1000 }).await.unwrap()
 }
 
-async fn finish(db: &Db, lease: &Lease, hour: i64) {
+pub(crate) async fn finish(db: &Db, lease: &Lease, hour: i64) {
     let mut tx = db.begin().await.unwrap();
     queue::finish(&mut tx, lease, "well", at(hour)).await.unwrap();
     tx.commit().await.unwrap();
@@ -458,71 +456,4 @@ async fn commit(db: &Db, lease: &Lease, now: Timestamp, survives: bool) -> Resul
     let times = meta::get(&mut tx, &key).await?.map_or(0, |times| times.parse::<u32>().unwrap());
     meta::set(&mut tx, &key, &(times + 1).to_string()).await?;
     if survives { tx.commit().await } else { Ok(()) }
-}
-
-/// A minute before the clock is set back by an hour, at hour 1.
-fn late(seconds: i64) -> Timestamp {
-    at(2) - SignedDuration::from_mins(1) + SignedDuration::from_secs(seconds)
-}
-
-async fn a_clock_that_is_set_back_stops_no_work(db: &Db) {
-    let clock = Schedule {
-        name: "clock".to_owned(),
-        kind: "inspect".to_owned(),
-        payload: serde_json::Value::Null,
-        every_seconds: 60,
-        next_at: late(0),
-    };
-    let mut tx = db.begin().await.unwrap();
-    schedule::set(&mut tx, &clock).await.unwrap();
-    assert_eq!(schedule::enqueue_due(&mut tx, late(0)).await.unwrap(), 1);
-    // Which of them dies and which fails is by chance.
-    for key in ["dies", "fails", "waits"] {
-        queue::enqueue(&mut tx, &NewJob { run_at: late(0), ..job(key) }, late(0)).await.unwrap().unwrap();
-    }
-    tx.commit().await.unwrap();
-    let before = [queue::claim(db, &ANY, late(0)).await.unwrap(), queue::claim(db, &ANY, late(0)).await.unwrap()];
-    let [Some(dies), Some(fails)] = before else { panic!("two are due: {before:?}") };
-    let mut tx = db.begin().await.unwrap();
-    queue::fail(&mut tx, &fails, "no route", late(1)).await.unwrap();
-    tx.commit().await.unwrap();
-    assert!(!schedule::is_due(db, late(2)).await.unwrap());
-
-    // The schedule goes on at once, and once.
-    let back = at(1);
-    assert!(schedule::is_due(db, back).await.unwrap());
-    let mut tx = db.begin().await.unwrap();
-    assert_eq!(schedule::enqueue_due(&mut tx, back).await.unwrap(), 0, "its job waits still");
-    tx.commit().await.unwrap();
-    assert!(!schedule::is_due(db, back).await.unwrap());
-    // What waited, and what is to be tried again, is not held up by an hour.
-    assert!(queue::is_due(db, &ANY, back).await.unwrap());
-    let mut keys = Vec::new();
-    while let Some(lease) = queue::claim(db, &ANY, back).await.unwrap() {
-        finish(db, &lease, 1).await;
-        keys.push(lease.key);
-    }
-    keys.sort();
-    let expected: Vec<&str> = ["clock", "dies", "fails", "waits"].into_iter().filter(|key| *key != dies.key).collect();
-    assert_eq!(keys, expected);
-    // The one whose holder is dead comes back after the longest that a lease may be, and not after an hour more.
-    assert_eq!(queue::claim(db, &ANY, back + SignedDuration::from_mins(9)).await.unwrap(), None);
-    let again = queue::claim(db, &ANY, back + SignedDuration::from_mins(10)).await.unwrap().unwrap();
-    assert_eq!((again.id, again.attempt), (dies.id, 2));
-}
-
-async fn a_live_holder_keeps_its_job_through_a_clock_that_is_set_back(db: &Db) {
-    enqueue(db, &job("web01")).await;
-    let lease = queue::claim(db, &ANY, late(0)).await.unwrap().unwrap();
-    for minutes in 0..30 {
-        let now = at(1) + SignedDuration::from_secs(minutes * 20);
-        assert_eq!(queue::claim(db, &ANY, now).await.unwrap(), None);
-        let mut tx = db.begin().await.unwrap();
-        let heard = queue::heartbeat(&mut tx, &lease, &Progress::default(), now, LEASE).await.unwrap();
-        tx.commit().await.unwrap();
-        assert_eq!(heard, Heartbeat::Kept);
-    }
-    let mut tx = db.begin().await.unwrap();
-    queue::finish(&mut tx, &lease, "well", at(1)).await.unwrap();
-    tx.commit().await.unwrap();
 }

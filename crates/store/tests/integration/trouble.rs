@@ -1,23 +1,14 @@
 //! The disk is full, or somebody else holds the database: said clearly, nothing half-written, nothing lost.
 
 use domain::ids::JobId;
-use jiff::SignedDuration;
 use sqlx::{Connection as _, SqliteConnection};
-use store::queue::{self, Claim, JobState, Listing};
+use store::queue::{self, JobState, Listing};
 use store::{Db, StoreError, backup};
 
 use crate::disk::SmallDisk;
 use crate::finding::learn;
-use crate::queue::{enqueue, job};
+use crate::queue::{ANY, enqueue, job};
 use crate::sample::{asset, at, detected, insert_asset, key};
-
-const ANY: Claim<'_> = Claim {
-    kinds: &["inspect"],
-    segment: "",
-    priority_max: i64::MAX,
-    holder: "holder",
-    lease: SignedDuration::from_mins(1),
-};
 
 async fn insert(db: &Db, number: u128) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
