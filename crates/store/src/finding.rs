@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::db::{On, Tx};
 use crate::error::StoreError;
-use crate::sql::{IDS_MAX, json, query, query_built};
+use crate::sql::{IDS_MAX, Row, json, query, query_built};
 
 mod carry;
 mod evidence;
@@ -72,6 +72,12 @@ pub struct Event {
 pub struct Position {
     asset: AssetId,
     defect: i64,
+}
+
+impl Position {
+    fn of(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self { asset: AssetId::from_uuid(row.uuid("asset_id")?), defect: row.int("defect_id")? })
+    }
 }
 
 /// A finding whose row is not the fold of its evidence.

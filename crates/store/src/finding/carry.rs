@@ -12,7 +12,7 @@ use super::row::{load, select};
 use super::{Recording, Save, StoredFinding, write};
 use crate::db::Tx;
 use crate::error::StoreError;
-use crate::sql::{Value, insert_rows, json, query};
+use crate::sql::{Value, insert_rows, query};
 
 /// One asset's findings that the move touches, by their defects.
 struct Side {
@@ -86,17 +86,15 @@ impl Side {
     /// evidence was.
     fn fold(&mut self, defect: i64, key: &FindingKey, other: &StoredFinding) {
         let pieces = self.pieces.entry(defect).or_default();
-        let mut finding: Option<Finding> = None;
-        for piece in &mut *pieces {
-            piece.change = match &mut finding {
-                Some(finding) => finding.apply(&piece.evidence),
-                None => {
-                    finding = Finding::open(key.clone(), &piece.evidence);
-                    Change::Moved
-                }
-            };
+        let mut rest = pieces.iter_mut();
+        let mut finding = rest.next().and_then(|first| {
+            first.change = Change::Moved;
+            Finding::open(key.clone(), &first.evidence)
+        });
+        if let Some(finding) = &mut finding {
+            rest.for_each(|piece| piece.change = finding.apply(&piece.evidence));
         }
-        match Finding::replay(key.clone(), pieces.iter().map(|piece| &piece.evidence)) {
+        match finding {
             Some(finding) => {
                 let here = self.rows.remove(&defect).and_then(|stored| stored.matched);
                 let matched = here.or_else(|| other.matched.clone());
@@ -112,16 +110,7 @@ impl Side {
     /// Writes the touched findings anew, with everything that hangs on them.
     async fn write(mut self, tx: &mut Tx, touched: &BTreeSet<i64>) -> Result<(), StoreError> {
         tx.touched.asset(self.asset);
-        for text in [
-            "delete from finding_event where asset_id = $1
-                 and defect_id in (select cast(item.value as bigint) from {texts $2})",
-            "delete from episode where asset_id = $1
-                 and defect_id in (select cast(item.value as bigint) from {texts $2})",
-            "delete from finding where asset_id = $1
-                 and defect_id in (select cast(item.value as bigint) from {texts $2})",
-        ] {
-            query("move findings", text).bind(self.asset).bind(json(touched)).execute(tx).await?;
-        }
+        write::remove(tx, self.asset, &touched.iter().copied().collect::<Vec<_>>()).await?;
         self.rows.retain(|defect, _| touched.contains(defect));
         self.pieces.retain(|defect, _| touched.contains(defect));
         let saves: Vec<Save<'_>> = self

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::evidence;
 use super::row::key;
+use super::write::{keys, remove};
 use crate::db::{On, Tx};
 use crate::error::StoreError;
 use crate::sql::{json, query};
@@ -15,13 +16,6 @@ use crate::sql::{json, query};
 macro_rules! ended {
     () => {
         "finding.state in ('fixed', 'closed') and finding.moved_at < $1"
-    };
-}
-
-/// Rows of one asset by the numbers of defects.
-macro_rules! keys {
-    () => {
-        "asset_id = $1 and defect_id in (select cast(item.value as bigint) from {texts $2})"
     };
 }
 
@@ -74,16 +68,9 @@ pub async fn forget(tx: &mut Tx, asset: AssetId, before: Timestamp, limit: usize
     tx.touched.asset(asset);
     let text = "delete from report_entry where asset_id = $1 and finding in (select item.value from {texts $2})";
     query("forget what was reported", text).bind(asset).bind(json(&ids)).execute(&mut *tx).await?;
-    let mut forgotten = 0;
-    // What refers to findings goes before them.
-    for text in [
-        concat!("delete from finding_alias where ", keys!()),
-        concat!("delete from finding_event where ", keys!()),
-        concat!("delete from episode where ", keys!()),
-        concat!("delete from finding where ", keys!()),
-    ] {
-        forgotten = query("forget old findings", text).bind(asset).bind(json(&keys)).execute(&mut *tx).await?;
-    }
+    let text = concat!("delete from finding_alias where ", keys!());
+    query("forget old findings", text).bind(asset).bind(json(&keys)).execute(&mut *tx).await?;
+    let forgotten = remove(tx, asset, &keys).await?;
     evidence::spare_recordings(tx, asset).await?;
     Ok(forgotten)
 }

@@ -9,7 +9,7 @@ use domain::ids::AssetId;
 use domain::vulnerability::VulnerabilityId;
 use jiff::Timestamp;
 
-use super::{Position, more};
+use super::Position;
 use crate::db::On;
 use crate::error::StoreError;
 use crate::sql::{IDS_MAX, Row, json, query};
@@ -108,15 +108,11 @@ async fn latest_episodes(
     .bind(last)
     .all(on)
     .await?;
-    rows.iter().map(|row| Ok((position(row)?, row.instant("detected_at")?))).collect()
-}
-
-fn position(row: &Row) -> Result<Position, StoreError> {
-    Ok(Position { asset: more::asset(row)?, defect: row.int("defect_id")? })
+    rows.iter().map(|row| Ok((Position::of(row)?, row.instant("detected_at")?))).collect()
 }
 
 fn from_row(row: &Row, episodes: &HashMap<Position, Timestamp>) -> Result<Listed, StoreError> {
-    let position = position(row)?;
+    let position = Position::of(row)?;
     let first_detected_at = row.instant("detected_at")?;
     let state = row.text("state")?;
     let state = State::ALL.into_iter().find(|known| known.as_str() == state);

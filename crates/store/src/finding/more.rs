@@ -120,9 +120,8 @@ pub(super) fn first_evidence(row: &Row, matched: Option<&str>) -> Result<Evidenc
 
 /// Whether a finding's row tells all that was learnt of it.
 pub(super) fn is_told_by_row(finding: &Finding, evidence: &Evidence) -> bool {
-    let Fact::Detected { version, strength, cause: OpenedBy::Detected } = &evidence.fact else { return false };
-    let opened = Finding::open(finding.key.clone(), evidence);
-    *version == finding.version && *strength == finding.strength && opened.as_ref() == Some(finding)
+    matches!(evidence.fact, Fact::Detected { cause: OpenedBy::Detected, .. })
+        && Finding::open(finding.key.clone(), evidence).as_ref() == Some(finding)
 }
 
 fn read(row: &Row) -> Result<More, StoreError> {

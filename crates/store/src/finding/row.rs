@@ -42,7 +42,7 @@ pub(super) async fn load(mut on: On<'_>, statement: Query) -> Result<Vec<(Positi
     let mut episodes = later_episodes(on, &rows).await?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
-        let position = Position { asset: more::asset(row)?, defect: row.int("defect_id")? };
+        let position = Position::of(row)?;
         let key = key(row, position.asset)?;
         let matched = matched(row, &key, &places)?;
         let mut finding = more::finding(row, key, matched.as_ref().map(|matched| matched.version.as_str()))?;
@@ -124,7 +124,7 @@ async fn later_episodes(mut on: On<'_>, rows: &[Row]) -> Result<HashMap<Position
         );
         let query = chunk.iter().fold(query_built("read episodes", text), |query, asset| query.bind(*asset));
         for row in &query.all(on.again()).await? {
-            let position = Position { asset: more::asset(row)?, defect: row.int("defect_id")? };
+            let position = Position::of(row)?;
             episodes.entry(position).or_default().push(Episode {
                 number: row.number("number")?,
                 opened_by: row.word("opened_by")?,

@@ -15,7 +15,7 @@ use crate::db::Tx;
 use crate::error::StoreError;
 use crate::intern;
 use crate::outbox::NewEvent;
-use crate::sql::{IDS_MAX, Row, Value, insert_rows, json, load_rows, query_built, word};
+use crate::sql::{IDS_MAX, Row, Value, insert_rows, json, load_rows, query, query_built, word};
 
 /// Of one asset at once, more moves than this are told together: nobody reads them one by one.
 const TOLD_MAX: usize = 100;
@@ -128,15 +128,15 @@ impl Prior {
                      ) end as evidence_count
                  from finding left join match on match.id = finding.match_id
                  where finding.asset_id in {} and finding.defect_id in (
-                     select cast(item.value as bigint) from {{texts ${}}}
+                     select cast(item.value as bigint) from {{texts {}}}
                  )",
                 tx.dialect().placeholders(1, chunk.len()),
-                chunk.len() + 1,
+                tx.dialect().placeholder(chunk.len() + 1),
             );
             let query =
                 chunk.iter().fold(query_built("read what is there", text), |query, (asset, _)| query.bind(*asset));
             for row in query.bind(json(&defects)).all(&mut *tx).await? {
-                found.insert(Position { asset: more::asset(&row)?, defect: row.int("defect_id")? }, Self::of(&row)?);
+                found.insert(Position::of(&row)?, Self::of(&row)?);
             }
         }
         Ok(found)
@@ -148,6 +148,28 @@ impl Prior {
         let first = (recording != 0).then(|| more::first_evidence(row, version.as_deref())).transpose()?;
         Ok(Self { recording, first, evidence_count: row.int("evidence_count")? })
     }
+}
+
+/// Rows of one asset in `$1` by the numbers of defects in `$2`.
+macro_rules! keys {
+    () => {
+        "asset_id = $1 and defect_id in (select cast(item.value as bigint) from {texts $2})"
+    };
+}
+pub(super) use keys;
+
+/// Removes findings of an asset with their evidence and episodes; returns how many.
+pub(super) async fn remove(tx: &mut Tx, asset: AssetId, defects: &[i64]) -> Result<u64, StoreError> {
+    let mut removed = 0;
+    // What refers to findings goes before them.
+    for text in [
+        concat!("delete from finding_event where ", keys!()),
+        concat!("delete from episode where ", keys!()),
+        concat!("delete from finding where ", keys!()),
+    ] {
+        removed = query("remove findings", text).bind(asset).bind(json(defects)).execute(&mut *tx).await?;
+    }
+    Ok(removed)
 }
 
 fn finding_row(save: &Save<'_>, position: Position, matched: Option<i64>, recording: i64) -> Vec<Value> {
