@@ -37,6 +37,28 @@ pub struct Asset {
     pub retired: Option<Retired>,
 }
 
+impl Asset {
+    /// One of which nothing but a name is known, since an instant.
+    pub fn new(id: AssetId, name: String, at: Timestamp) -> Self {
+        Self {
+            id,
+            name,
+            way: None,
+            identity: Identity::default(),
+            platform: None,
+            tags: Vec::new(),
+            services: Vec::new(),
+            first_seen_at: at,
+            last_seen_at: at,
+            last_inspected_at: None,
+            last_error: None,
+            unreachable_since: None,
+            retired_at: None,
+            retired: None,
+        }
+    }
+}
+
 /// How and why an asset was retired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retired {

@@ -15,7 +15,7 @@ use domain::asset::Asset;
 use domain::component::Component;
 use domain::feed::FeedState;
 use domain::ids::AssetId;
-use domain::inventory::{Identity, Inventory};
+use domain::inventory::Inventory;
 use domain::priority::{EvidenceState, Signals, prioritize};
 use domain::scope::Context;
 use domain::vulnerability::Vulnerability;
@@ -161,23 +161,7 @@ async fn kept(db: &Db, hosts: Vec<Inventory>, at: Timestamp) -> anyhow::Result<V
 }
 
 async fn keep(tx: &mut store::Tx, id: AssetId, inventory: &Inventory, at: Timestamp) -> anyhow::Result<()> {
-    let asset = Asset {
-        id,
-        name: id.to_string(),
-        way: None,
-        identity: Identity::default(),
-        platform: None,
-        tags: Vec::new(),
-        services: Vec::new(),
-        first_seen_at: at,
-        last_seen_at: at,
-        last_inspected_at: None,
-        last_error: None,
-        unreachable_since: None,
-        retired_at: None,
-        retired: None,
-    };
-    store::asset::upsert(tx, &asset).await?;
+    store::asset::upsert(tx, &Asset::new(id, id.to_string(), at)).await?;
     let new = NewInspection {
         record: None,
         asset: id,

@@ -216,22 +216,8 @@ fn identity(name: &str, machine: usize) -> Identity {
 fn asset(machine: usize, name: &str, at: Timestamp) -> Asset {
     let millisecond = (at.as_millisecond() as u128 + machine as u128) << 80;
     let target = SshTarget { user: "root".to_owned(), host: name.to_owned(), port: 22, credential: None, jump: None };
-    Asset {
-        id: AssetId::from_uuid(Uuid::from_u128(millisecond | 7 << 76 | 2 << 62 | (mixed(machine) >> 66))),
-        name: name.to_owned(),
-        way: Some(Way::Ssh(target)),
-        identity: Identity::default(),
-        platform: None,
-        tags: Vec::new(),
-        services: Vec::new(),
-        first_seen_at: at,
-        last_seen_at: at,
-        last_inspected_at: None,
-        last_error: None,
-        unreachable_since: None,
-        retired_at: None,
-        retired: None,
-    }
+    let id = AssetId::from_uuid(Uuid::from_u128(millisecond | 7 << 76 | 2 << 62 | (mixed(machine) >> 66)));
+    Asset { way: Some(Way::Ssh(target)), ..Asset::new(id, name.to_owned(), at) }
 }
 
 /// A number that looks like chance.

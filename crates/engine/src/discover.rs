@@ -193,22 +193,8 @@ async fn read_way(tx: &mut Tx, new: &NewAsset) -> anyhow::Result<Way> {
 
 /// An asset of which nothing but a name and perhaps an address is known.
 pub(crate) fn blank(id: AssetId, name: String, address: Option<IpAddr>, now: Timestamp) -> Asset {
-    Asset {
-        id,
-        name,
-        way: None,
-        identity: Identity { addresses: address.into_iter().collect(), ..Identity::default() },
-        platform: None,
-        tags: Vec::new(),
-        services: Vec::new(),
-        first_seen_at: now,
-        last_seen_at: now,
-        last_inspected_at: None,
-        last_error: None,
-        unreachable_since: None,
-        retired_at: None,
-        retired: None,
-    }
+    let identity = Identity { addresses: address.into_iter().collect(), ..Identity::default() };
+    Asset { identity, ..Asset::new(id, name, now) }
 }
 
 fn ssh_way(sighting: &Sighting, credential: &Credential) -> Option<Way> {
