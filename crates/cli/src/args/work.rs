@@ -111,9 +111,6 @@ impl Retire {
     }
 }
 
-/// Whatever is restarted is back within an hour.
-const SILENCE_SECONDS_MIN: u32 = 3600;
-
 fn parse_retire(text: &str) -> Result<RetireAfter, String> {
     if text == "never" {
         return Ok(RetireAfter(None));
@@ -122,11 +119,8 @@ fn parse_retire(text: &str) -> Result<RetireAfter, String> {
 }
 
 fn parse_silence(text: &str) -> Result<SignedDuration, String> {
-    let seconds = crate::scope::seconds(text).map_err(|_| format!("{text:?} is no time: write 24h or 90d"))?;
-    if seconds < SILENCE_SECONDS_MIN {
-        return Err("wait for an hour at least".to_owned());
-    }
-    Ok(SignedDuration::from_secs(seconds.into()))
+    // Whatever is restarted is back within an hour.
+    an_hour_at_least(text, "24h or 90d", "wait")
 }
 
 /// For how long the server keeps what has ended; give all servers of a database the same.
@@ -153,19 +147,21 @@ impl Keep {
     }
 }
 
-/// What ended an hour ago is still looked at.
-const KEEP_SECONDS_MIN: u32 = 3600;
-
 fn parse_keep(text: &str) -> Result<KeepFor, String> {
     if text == "forever" {
         return Ok(KeepFor(None));
     }
-    let seconds =
-        crate::scope::seconds(text).map_err(|_| format!("{text:?} is no time: write 12h, 400d or forever"))?;
-    if seconds < KEEP_SECONDS_MIN {
-        return Err("keep things for an hour at least".to_owned());
+    // What ended an hour ago is still looked at.
+    an_hour_at_least(text, "12h, 400d or forever", "keep things").map(|time| KeepFor(Some(time)))
+}
+
+/// A time, or what to write instead: how it is written, or what to do for an hour at least.
+fn an_hour_at_least(text: &str, forms: &str, to_do: &str) -> Result<SignedDuration, String> {
+    let seconds = crate::scope::seconds(text).map_err(|_| format!("{text:?} is no time: write {forms}"))?;
+    if seconds < 3600 {
+        return Err(format!("{to_do} for an hour at least"));
     }
-    Ok(KeepFor(Some(SignedDuration::from_secs(seconds.into()))))
+    Ok(SignedDuration::from_secs(seconds.into()))
 }
 
 fn parse_job_state(text: &str) -> Result<JobState, String> {
