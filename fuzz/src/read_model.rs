@@ -57,8 +57,9 @@ pub(crate) fn checkpoint_file() -> anyhow::Result<Vec<u8>> {
             package,
             state: State::Open,
             judged: Some(judged),
-            due: None,
             first_seen: date(2026, 1, 1),
+            detected: date(2026, 1, 1),
+            words: 0,
         });
         let asset = Asset {
             id: AssetId::from_uuid(uuid::Uuid::from_u128(number)),

@@ -15,7 +15,17 @@ pub(crate) fn half(mut hash: Sha256, parts: &[&str]) -> [u8; 16] {
     half
 }
 
-/// The same over texts alone, in hexadecimal digits.
+/// The same over texts alone, as a number.
+pub fn number(parts: &[&str]) -> u128 {
+    u128::from_be_bytes(half(Sha256::new(), parts))
+}
+
+/// The same in hexadecimal digits.
 pub fn of(parts: &[&str]) -> String {
-    Uuid::from_bytes(half(Sha256::new(), parts)).simple().to_string()
+    in_digits(number(parts))
+}
+
+/// A number as [`of`] writes it.
+pub fn in_digits(number: u128) -> String {
+    Uuid::from_u128(number).simple().to_string()
 }

@@ -26,7 +26,7 @@ impl FindingKey {
     /// The public identifier, the same after every replay: a version 8 UUID that ends as the asset's does, behind what is the
     /// same on every asset.
     pub fn id(&self) -> FindingId {
-        let mut bytes = Defect::of(self).0;
+        let mut bytes = Defect::of(&self.package, &self.vulnerability).0;
         bytes[8..].copy_from_slice(&self.asset.uuid().as_bytes()[8..]);
         FindingId::from_uuid(Uuid::new_v8(bytes))
     }
@@ -37,22 +37,26 @@ impl FindingKey {
 pub struct Defect([u8; 16]);
 
 impl Defect {
-    pub fn of(key: &FindingKey) -> Self {
-        let package = &key.package;
+    pub fn of(package: &Package, vulnerability: &VulnerabilityId) -> Self {
         let parts = [
             package.ecosystem.as_str(),
             &package.release.distribution,
             &package.release.name,
             &package.name,
             &package.place,
-            key.vulnerability.as_str(),
+            vulnerability.as_str(),
         ];
         Self(digest::half(Sha256::new(), &parts))
     }
 
-    /// All of it, in hexadecimal digits.
+    /// All of it.
+    pub const fn number(self) -> u128 {
+        u128::from_be_bytes(self.0)
+    }
+
+    /// The same in hexadecimal digits.
     pub fn digest(self) -> String {
-        Uuid::from_bytes(self.0).simple().to_string()
+        digest::in_digits(self.number())
     }
 
     /// What the public id of each of its findings begins with.

@@ -193,7 +193,7 @@ impl Engine {
     }
 
     /// Keeps an inventory, and moves the findings by what it proves, in one transaction; a job that this was done for
-    /// ends in it. Where the job was lost, nothing is kept.
+    /// ends in it. Where the job was lost, only who answered is kept.
     pub async fn keep(
         &self,
         asset: &Asset,
@@ -205,9 +205,10 @@ impl Engine {
         let hash = loaded.as_ref().map(|loaded| loaded.knowledge.hash()).unwrap_or_default();
         let matches = loaded.as_ref().map_or_else(Matches::default, |loaded| loaded.find(inventory));
         let judged = Judgement::new(loaded.as_ref().map(|loaded| &*loaded.knowledge), matches, inventory, at);
+        store::inspection::intern_ahead(&self.db, inventory, &judged.matches.matched().collect::<Vec<_>>()).await?;
+        let whom = self.whom_alone(asset, inventory, at).await?;
         let mut tx = self.db.begin().await?;
-        let whom = self.whom(&mut tx, asset, inventory, at).await?;
-        let mut locked = store::asset::lock(&mut tx, whom.asset).await?;
+        let mut locked = store::record::lock_asset(&mut tx, whom.record).await?;
         // What answers is there after all. A reading from before it was retired says nothing of that.
         let outdated = locked.retired_at.is_some_and(|retired_at| at <= retired_at);
         if locked.retired_at.is_some() && !outdated {
@@ -245,6 +246,14 @@ impl Engine {
         }
         tx.commit().await.context("keep the inspection")?;
         Ok(outcome)
+    }
+
+    /// Whom an inventory is of, in a transaction of its own: one at a time decides who is who, and findings take much longer.
+    async fn whom_alone(&self, asset: &Asset, inventory: &Inventory, at: Timestamp) -> anyhow::Result<Identified> {
+        let mut tx = self.db.begin().await?;
+        let whom = self.whom(&mut tx, asset, inventory, at).await?;
+        tx.commit().await.context("note who answered")?;
+        Ok(whom)
     }
 
     /// Whom an inventory is of: the asset that one wanted to read, or the one that answered instead.

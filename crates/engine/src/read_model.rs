@@ -2,8 +2,8 @@
 //!
 //! [`Model`] is loaded from the store or from a checkpoint and follows the store's change log before every answer, so that a
 //! node sees its own writes at once and those of others too. Everything in it is judged by one knowledge file as of one
-//! instant; where another file, another day or another state of a feed would judge otherwise, a new model is built beside
-//! the old one, which answers meanwhile. docs/adr/0018-read-model.md says why lists are not asked of the database.
+//! instant; where another file, another day or another state of a feed would judge otherwise, a new model is made of the old
+//! one, which answers meanwhile. docs/adr/0018-read-model.md says why lists are not asked of the database.
 
 mod model;
 mod verdicts;
@@ -12,6 +12,7 @@ mod follow;
 mod checkpoint;
 mod holders;
 mod keep;
+mod renew;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -117,11 +118,14 @@ impl Engine {
         if let Some(model) = fitting() {
             return Ok(model);
         }
-        let kept = match self.lists.published() {
+        let known = match self.lists.published() {
+            Some(old) if old.epoch == head.epoch => {
+                renew::from_memory(&old, basis.clone(), knowledge.clone(), now).await?
+            }
             Some(_) => None,
-            None => checkpoint::read(&self.db, &self.data_dir, &basis, knowledge.as_ref()).await,
+            None => checkpoint::read(&self.db, &self.data_dir, &basis, knowledge.as_ref(), now).await,
         };
-        let model = match kept {
+        let model = match known {
             Some(model) => model,
             None => load::from_store(&self.db, basis.clone(), knowledge, now).await?,
         };

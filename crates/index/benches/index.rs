@@ -176,8 +176,9 @@ fn finding(dice: &mut Dice, flaws: &[VulnerabilityNo], packages: &[PackageNo], s
             score: (dice.below(10) > 0).then(|| score(dice.below(101))),
             threshold_tenths: 70,
         }),
-        due: due_days.map(|days| first_seen.saturating_add(Span::new().days(days))),
         first_seen,
+        detected: first_seen,
+        words: dice.below(20) as u16,
     }
 }
 
@@ -378,8 +379,8 @@ fn targets(dice: &mut Dice, snapshot: &Snapshot) -> Vec<(AssetId, Row)> {
 
 fn as_row(found: &index::Found) -> Row {
     let judged = found.tier.map(|tier| Judged { tier, due_days: None, score: found.score, threshold_tenths: 70 });
-    let index::Found { vulnerability, package, state, due, first_seen, .. } = *found;
-    Row { vulnerability, package, state, judged, due, first_seen }
+    let index::Found { vulnerability, package, state, first_seen, .. } = *found;
+    Row { vulnerability, package, state, judged, first_seen, detected: first_seen, words: 0 }
 }
 
 fn changed(dice: &mut Dice, row: &Row) -> Row {

@@ -5,8 +5,8 @@
 //! the best rows so far. There is no precomputed order and no planner; docs/adr/0018-read-model.md says why.
 //!
 //! Nothing here reads a file, a socket, a clock or the store. Whoever has them loads an index from a stream of rows
-//! ([`Loader`]) or from a checkpoint ([`Index::read_checkpoint`]), follows the change log with [`Index::update`], and asks a
-//! [`Snapshot`]. Every question takes what the reader may see.
+//! ([`Loader`]) or from a checkpoint ([`Index::read_checkpoint`]), follows the change log with [`Index::update`], judges
+//! all anew with [`Index::judged_anew`], and asks a [`Snapshot`]. Every question takes what the reader may see.
 
 mod numbers;
 mod row;
@@ -22,6 +22,7 @@ mod scan;
 mod list;
 mod count;
 mod write;
+mod judge;
 mod load;
 mod checkpoint;
 mod holders;

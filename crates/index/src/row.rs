@@ -16,9 +16,11 @@ pub struct Row {
     pub state: State,
     /// `None`: nothing has judged it, so its tier is unknown.
     pub judged: Option<Judged>,
-    /// `None`: with the next upgrade.
-    pub due: Option<Date>,
     pub first_seen: Date,
+    /// When the latest episode began: from then on the days that the policy gives count.
+    pub detected: Date,
+    /// What the verdict depends on in the match, as a number of whoever judges.
+    pub words: u16,
 }
 
 /// The part of a priority that lists are sorted, filtered and counted by.
@@ -56,6 +58,8 @@ pub(crate) struct Packed {
     pub(crate) priority: u16,
     pub(crate) due: u16,
     pub(crate) first_seen: u16,
+    pub(crate) detected: u16,
+    pub(crate) words: u16,
     pub(crate) score: u8,
     pub(crate) state: u8,
 }
@@ -66,8 +70,10 @@ impl Packed {
             vulnerability: row.vulnerability.0,
             package: row.package.0,
             priority: row.judged.map_or(u16::MAX, priority),
-            due: row.due.map_or(u16::MAX, day),
+            due: due(row.judged, day(row.detected)),
             first_seen: day(row.first_seen),
+            detected: day(row.detected),
+            words: row.words,
             score: score(row.judged.and_then(|judged| judged.score)),
             state: row.state as u8,
         }
@@ -76,13 +82,19 @@ impl Packed {
 
 /// The order of work in 16 bits: tier, days that the policy gives, contextual score. Ties at the full key are many and
 /// follow the order of the rows.
-fn priority(judged: Judged) -> u16 {
+pub(crate) fn priority(judged: Judged) -> u16 {
     let days = judged.due_days.map_or(31, |days| (days / 3).min(30));
     let place = match judged.score {
         Some(score) => u16::from(score.tenths()) * 2 + 1,
         None => u16::from(judged.threshold_tenths.min(100)) * 2,
     };
     (judged.tier as u16) << 13 | days << 8 | (255 - place)
+}
+
+/// The day until which it has to be done. Unknown: with the next upgrade, or nothing has judged it.
+pub(crate) fn due(judged: Option<Judged>, detected: u16) -> u16 {
+    let days = judged.and_then(|judged| judged.due_days);
+    days.map_or(u16::MAX, |days| detected.saturating_add(days).min(DAY_LAST))
 }
 
 /// The tier of a packed priority: 5 where it is unknown.

@@ -37,6 +37,8 @@ pub(crate) struct Segment {
     pub(crate) score: Column<u8>,
     pub(crate) due: Column<u16>,
     pub(crate) first_seen: Column<u16>,
+    pub(crate) detected: Column<u16>,
+    pub(crate) words: Column<u16>,
     /// Copied down from the vulnerability, as are the sets of KEV.
     pub(crate) epss: Column<u16>,
     pub(crate) cvss: Column<u8>,
@@ -98,6 +100,8 @@ impl Segment {
             priority: self.priority.get(row),
             due: self.due.get(row),
             first_seen: self.first_seen.get(row),
+            detected: self.detected.get(row),
+            words: self.words.get(row),
             score: self.score.get(row),
             state: self.state(row) as u8,
         }
@@ -128,6 +132,8 @@ impl Segment {
         self.score.set(row, new.score);
         self.due.set(row, new.due);
         self.first_seen.set(row, new.first_seen);
+        self.detected.set(row, new.detected);
+        self.words.set(row, new.words);
     }
 
     /// Copies what the feeds say down to the rows.
@@ -163,7 +169,8 @@ impl Segment {
         let words: usize = self.states.iter().chain(&self.tiers).map(|set| set.capacity()).sum();
         let kev = self.kev_listed.capacity() + self.kev_unknown.capacity();
         let wide = self.vulnerability.bytes() + self.package.bytes();
-        let narrow = self.priority.bytes() + self.due.bytes() + self.first_seen.bytes() + self.epss.bytes();
+        let dates = self.due.bytes() + self.first_seen.bytes() + self.detected.bytes();
+        let narrow = self.priority.bytes() + self.words.bytes() + self.epss.bytes() + dates;
         size_of::<Self>() + directory + (words + kev) * 8 + wide + narrow + self.score.bytes() + self.cvss.bytes()
     }
 }
@@ -198,6 +205,8 @@ pub(crate) fn seal(draft: &Draft, first: AssetId, vulnerabilities: &Vulnerabilit
         score: column(rows, |row| row.score),
         due: column(rows, |row| row.due),
         first_seen: column(rows, |row| row.first_seen),
+        detected: column(rows, |row| row.detected),
+        words: column(rows, |row| row.words),
         epss: Column::default(),
         cvss: Column::default(),
         states: states.map(Arc::new),

@@ -24,7 +24,7 @@ use crate::tables::{packages, vulnerabilities};
 pub struct UnknownAsset(pub AssetId);
 
 /// The state that is changed, and what finds its way in it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Working {
     pub(crate) snapshot: Snapshot,
     pub(crate) vulnerability_names: vulnerabilities::Names,

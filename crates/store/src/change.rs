@@ -92,17 +92,18 @@ impl Touched {
     }
 }
 
-/// Gives what was touched the next number, and each event that was told one of its own.
-pub(crate) async fn append(tx: &mut Tx, touched: Touched, events: Vec<NewEvent>) -> Result<(), StoreError> {
+/// Gives what was touched the next number, and each event that was told one of its own. Returns the epoch of the log. `None`:
+/// there was nothing to append.
+pub(crate) async fn append(tx: &mut Tx, touched: Touched, events: Vec<NewEvent>) -> Result<Option<String>, StoreError> {
     if touched.0.is_empty() && events.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let row = query(
         "advance the change log",
         "insert into change_head (id, seq, epoch, event_seq) values ($1, $2, $3, $4)
          on conflict (id) do update set seq = change_head.seq + excluded.seq,
              event_seq = change_head.event_seq + excluded.event_seq
-         returning seq, event_seq",
+         returning seq, event_seq, epoch",
     )
     .bind(HEAD)
     .bind(i64::from(!touched.0.is_empty()))
@@ -110,6 +111,8 @@ pub(crate) async fn append(tx: &mut Tx, touched: Touched, events: Vec<NewEvent>)
     .bind(events.len())
     .one(&mut *tx)
     .await?;
+    let epoch = row.text("epoch")?;
+    tx.memory.expect_epoch(&epoch)?;
     let (seq, last_event) = (row.int("seq")?, row.int("event_seq")?);
     outbox::append(tx, last_event, events).await?;
     let rows = touched.0.into_iter().map(|what| vec![what.into(), seq.into()]).collect();
@@ -120,11 +123,13 @@ pub(crate) async fn append(tx: &mut Tx, touched: Touched, events: Vec<NewEvent>)
         "on conflict (asset_id) do update set seq = excluded.seq",
         rows,
     )
-    .await
+    .await?;
+    Ok(Some(epoch))
 }
 
 /// Begins another log: what was followed before says nothing about this database any more.
 pub(crate) async fn begin_anew(tx: &mut Tx) -> Result<(), StoreError> {
+    tx.memory.forget();
     query(
         "begin the change log anew",
         "insert into change_head (id, seq, epoch) values ($1, 1, $2)

@@ -12,6 +12,7 @@ use crate::change::{self, Touched};
 use crate::dialect::Dialect;
 use crate::error::{StoreError, is_busy};
 use crate::hosts::without_password;
+use crate::intern::{Interned, Memory};
 use crate::migrate::{self, Upgrade};
 use crate::outbox::NewEvent;
 use crate::primary::{self, Primary, Server};
@@ -30,6 +31,7 @@ pub(crate) enum Engine {
     Sqlite {
         read: SqlitePool,
         write: SqlitePool,
+        memory: Arc<Memory>,
     },
     Postgres(Primary),
 }
@@ -45,6 +47,9 @@ pub struct Tx {
     pub(crate) touched: Touched,
     /// Written to the outbox by the commit.
     events: Vec<NewEvent>,
+    pub(crate) memory: Arc<Memory>,
+    /// Remembered by the commit.
+    pub(crate) interned: Vec<Interned>,
 }
 
 #[derive(Debug)]
@@ -113,7 +118,7 @@ impl Db {
             Engine::Postgres(primary) => begin_postgres(primary, text).await,
         };
         let engine = begun.map_err(|source| StoreError::query("begin a transaction", source))?;
-        Ok(Tx { engine, actor: self.actor.clone(), notes: Vec::new(), touched: Touched::default(), events: Vec::new() })
+        Ok(self.transaction(engine))
     }
 
     /// How many transactions can write at once.
@@ -133,7 +138,31 @@ impl Db {
             Engine::Postgres(primary) => begin_postgres(primary, text).await,
         };
         let engine = begun.map_err(|source| StoreError::query("begin to read", source))?;
-        Ok(Tx { engine, actor: None, notes: Vec::new(), touched: Touched::default(), events: Vec::new() })
+        Ok(self.transaction(engine))
+    }
+
+    fn transaction(&self, engine: TxEngine) -> Tx {
+        let memory = match &engine {
+            TxEngine::Sqlite(_) => self.memory(),
+            TxEngine::Postgres(_, server) => Arc::clone(&server.memory),
+        };
+        Tx {
+            engine,
+            actor: self.actor.clone(),
+            notes: Vec::new(),
+            touched: Touched::default(),
+            events: Vec::new(),
+            memory,
+            interned: Vec::new(),
+        }
+    }
+
+    /// Numbers of what was interned, as far as they are known.
+    pub(crate) fn memory(&self) -> Arc<Memory> {
+        match &self.engine {
+            Engine::Sqlite { memory, .. } => Arc::clone(memory),
+            Engine::Postgres(primary) => Arc::clone(&primary.current().memory),
+        }
     }
 
     /// Refuses where a newer program has changed the schema since the database was opened.
@@ -144,7 +173,7 @@ impl Db {
     /// Closes every connection, after what is running has ended.
     pub async fn close(&self) {
         match &self.engine {
-            Engine::Sqlite { read, write } => {
+            Engine::Sqlite { read, write, .. } => {
                 read.close().await;
                 write.close().await;
             }
@@ -190,13 +219,15 @@ impl Tx {
         audit::append(&mut self, &actor, notes).await?;
         // Last, since others who commit wait for it.
         let (touched, events) = (std::mem::take(&mut self.touched), std::mem::take(&mut self.events));
-        change::append(&mut self, touched, events).await?;
+        let epoch = change::append(&mut self, touched, events).await?;
         migrate::expect_known(&mut self).await?;
         match self.engine {
             TxEngine::Sqlite(tx) => tx.commit().await,
             TxEngine::Postgres(tx, server) => server.unless_left(tx.commit()).await,
         }
-        .map_err(|source| StoreError::query("commit", source))
+        .map_err(|source| StoreError::query("commit", source))?;
+        self.memory.remember(self.interned, epoch);
+        Ok(())
     }
 
     pub(crate) const fn dialect(&self) -> Dialect {
@@ -213,6 +244,14 @@ impl On<'_> {
         match self {
             Self::Db(db) => On::Db(db),
             Self::Tx(tx) => On::Tx(tx),
+        }
+    }
+
+    /// Numbers of what was interned, as far as they are known.
+    pub(crate) fn memory(&self) -> Arc<Memory> {
+        match self {
+            Self::Db(db) => db.memory(),
+            Self::Tx(tx) => Arc::clone(&tx.memory),
         }
     }
 
@@ -262,7 +301,7 @@ async fn connect_sqlite(path: &Path) -> Result<Engine, StoreError> {
         .map_err(|source| StoreError::Open { place: path.display().to_string(), source })?;
     let read =
         SqlitePoolOptions::new().max_connections(READERS_MAX).connect_lazy_with(options.pragma("query_only", "on"));
-    Ok(Engine::Sqlite { read, write })
+    Ok(Engine::Sqlite { read, write, memory: Arc::default() })
 }
 
 /// Connects the one writer. Where several are the first to open a file, SQLite tells all but one that it is locked, and

@@ -17,6 +17,8 @@ impl Dialect {
     ///
     /// - `{identity}`: a bigint key that the engine numbers;
     /// - `{texts $n}`: a table `item` with the column `value`, one row for each text of the JSON list in `$n`;
+    /// - `{in texts $n}`, `{in numbers $n}`, behind a column that an index begins with: that it is one of the JSON list in `$n`. PostgreSQL is given an
+    ///   array, for which it asks the column's index: of a table it would take the list to be so long that it reads all rows;
     /// - `{list a, b}`: columns as a JSON list;
     /// - `{all x}`: the values of all rows as one JSON list, for thousands of small rows: each row that a driver hands over
     ///   costs it more than what is in it;
@@ -47,11 +49,15 @@ impl Dialect {
         let words = match self {
             Self::Sqlite => [
                 ("{texts ", "json_each(", ") as item"),
+                ("{in texts ", "in (select item.value from json_each(", ") as item)"),
+                ("{in numbers ", "in (select cast(item.value as bigint) from json_each(", ") as item)"),
                 ("{list ", "json_array(", ")"),
                 ("{all ", "json_group_array(", ")"),
             ],
             Self::Postgres => [
                 ("{texts ", "jsonb_array_elements_text(", "::jsonb) as item(value)"),
+                ("{in texts ", "= any (array(select jsonb_array_elements_text(", "::jsonb)))"),
+                ("{in numbers ", "= any (array(select jsonb_array_elements_text(", "::jsonb)::bigint))"),
                 ("{list ", "json_build_array(", ")"),
                 ("{all ", "coalesce(json_agg(", "), '[]')::text"),
             ],
@@ -205,6 +211,17 @@ mod tests {
             Dialect::Postgres.render(text.into()),
             "select x from t where k in (select item.value from jsonb_array_elements_text($2::jsonb) as item(value)) \
              for update skip locked"
+        );
+        let text = "select x from t where k {in texts $2} and n {in numbers $3} {skip locked}";
+        assert_eq!(
+            Dialect::Sqlite.render(text.into()),
+            "select x from t where k in (select item.value from json_each($2) as item) \
+             and n in (select cast(item.value as bigint) from json_each($3) as item) "
+        );
+        assert_eq!(
+            Dialect::Postgres.render(text.into()),
+            "select x from t where k = any (array(select jsonb_array_elements_text($2::jsonb))) \
+             and n = any (array(select jsonb_array_elements_text($3::jsonb)::bigint)) for update skip locked"
         );
         let text = "select {all {list id, {list a, b}}} as parts from t";
         assert_eq!(

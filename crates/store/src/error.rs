@@ -55,6 +55,10 @@ pub enum StoreError {
     /// A row that this program never writes.
     #[error("could not {doing}: {detail}; the database was changed by something else, restore a backup")]
     Corrupt { doing: &'static str, detail: String },
+    #[error(
+        "the database was replaced by another one while Vigie was running, as by a backup that was restored: try again"
+    )]
+    Replaced,
     /// The object is in a state that does not allow it.
     #[error("could not {doing}: {reason}")]
     Refused { doing: &'static str, reason: String },

@@ -3,7 +3,7 @@
 //! The rows say what the fold of the evidence says; [`replay_check`] proves it for an asset. There are millions of them, so they
 //! are narrow: what many findings share is interned, and what is not as usual stands in one more column.
 
-use domain::finding::{Change, Defect, Detection, Evidence, Finding, FindingKey};
+use domain::finding::{Change, Detection, Evidence, Finding, FindingKey};
 use domain::ids::{AssetId, FindingId, RecordId};
 use domain::verdict::Match;
 use domain::vulnerability::VulnerabilityId;
@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::db::{On, Tx};
 use crate::error::StoreError;
+use crate::intern;
 use crate::sql::{IDS_MAX, Row, json, query, query_built};
 
 mod carry;
@@ -20,13 +21,15 @@ mod forget;
 mod listed;
 mod more;
 mod row;
+mod standing;
 mod write;
 
 pub(crate) use carry::carry;
 pub use forget::{forget, with_ended};
-pub use listed::{Listed, listed, packages, vulnerabilities};
+pub use listed::{Listed, ListedDefect, ListedMatch, defects, listed, matches};
+pub use standing::{Numbered, Standing, numbered, standing};
 
-use row::{load, select};
+use row::{join_wanted, load, select, select_from};
 
 /// A finding with the match that it rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,8 +114,11 @@ pub async fn get<'a>(on: impl Into<On<'a>>, id: FindingId) -> Result<Option<Stor
 
 /// An identifier says by its halves which defect of which asset it is of, so no index over all findings is needed.
 async fn find(mut on: On<'_>, id: FindingId) -> Result<Option<(Position, StoredFinding)>, StoreError> {
-    let text =
-        select!("where defect.code = $1 and finding.asset_id in (select asset.id from asset where asset.tail = $2)");
+    let text = select!(
+        "where (finding.asset_id, finding.defect_id) in (
+             select here.id, about.id from asset here, defect about where about.code = $1 and here.tail = $2
+         )"
+    );
     let found = load(on.again(), query("read the finding", text).bind(id.code()).bind(id.tail())).await?;
     if let Some(found) = found.into_iter().find(|(_, stored)| stored.finding.key.id() == id) {
         return Ok(Some(found));
@@ -127,17 +133,14 @@ async fn find(mut on: On<'_>, id: FindingId) -> Result<Option<(Position, StoredF
 /// The findings with these keys, as far as they are there, in no order.
 pub async fn with_keys<'a>(on: impl Into<On<'a>>, keys: &[FindingKey]) -> Result<Vec<StoredFinding>, StoreError> {
     let mut on = on.into();
+    let about: Vec<intern::About<'_>> = keys.iter().map(|key| (&key.package, &key.vulnerability)).collect();
+    let defects = intern::known_defects(on.again(), &about).await?;
+    let position = |(key, defect): (&FindingKey, Option<i64>)| Some(Position { asset: key.asset, defect: defect? });
+    let positions: Vec<Position> = keys.iter().zip(defects).filter_map(position).collect();
     let mut found = Vec::with_capacity(keys.len());
-    for chunk in keys.chunks(IDS_MAX) {
-        let text = format!(
-            "with wanted (asset_id, digest) as (values {}) {}",
-            on.dialect().placeholders(chunk.len(), 2),
-            select!("join wanted on wanted.asset_id = finding.asset_id and wanted.digest = defect.digest"),
-        );
-        let query = chunk.iter().fold(query_built("read findings", text), |query, key| {
-            query.bind(key.asset).bind(Defect::of(key).digest())
-        });
-        found.extend(bare(load(on.again(), query).await?));
+    for chunk in positions.chunks(IDS_MAX) {
+        let text = format!("{} {}", row::wanted(on.dialect(), chunk.len()), select!(join_wanted!()));
+        found.extend(bare(load(on.again(), row::bind_positions(query_built("read findings", text), chunk)).await?));
     }
     Ok(found)
 }
@@ -228,13 +231,19 @@ pub async fn of_assets<'a>(
     let mut on = on.into();
     let mut found = Vec::new();
     for chunk in assets.chunks(IDS_MAX) {
-        let list = on.dialect().placeholders(1, chunk.len());
-        let named = match packages {
-            None => "",
-            Some(_) => " and package.name in (select item.value from {texts $0})",
-        };
-        let named = named.replace("$0", &on.dialect().placeholder(chunk.len() + 1));
-        let text = format!("{}{list}{named}", select!("where finding.asset_id in "));
+        // The assets are chosen first: where a package is named too, PostgreSQL would begin with all assets that have it.
+        let text = format!(
+            "with here as materialized (select * from finding where asset_id in {}) {}{}",
+            on.dialect().placeholders(1, chunk.len()),
+            select_from!("here", ""),
+            match packages {
+                None => String::new(),
+                Some(_) => {
+                    let names = on.dialect().placeholder(chunk.len() + 1);
+                    format!("where package.name in (select item.value from {{texts {names}}})")
+                }
+            },
+        );
         let query = query_built("read the findings of assets", text);
         let query = chunk.iter().fold(query, |query, asset| query.bind(*asset));
         let query = packages.iter().fold(query, |query, packages| query.bind(json(packages)));

@@ -7,14 +7,14 @@ use domain::asset::Way;
 use domain::component::Component;
 use domain::ids::{AssetId, InspectionId, RecordId};
 use domain::inventory::Inventory;
-use domain::verdict::Undecided;
+use domain::verdict::{Match, Undecided};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::codec;
-use crate::db::{On, Tx};
+use crate::db::{Db, On, Tx};
 use crate::error::StoreError;
 use crate::intern;
 pub use crate::intern::Components;
@@ -27,7 +27,7 @@ pub(crate) use forget::spare_parts;
 pub use forget::{forget, outdated};
 pub use many::{
     ComponentList, Outdated, Rejudged, component_lists, component_lists_of, latest_of_these, list_digests,
-    matched_otherwise, set_knowledge, set_undecided,
+    matched_otherwise, set_knowledge, set_undecided, undecided_counts,
 };
 
 /// What to record of one reading.
@@ -82,6 +82,13 @@ macro_rules! select {
             $tail
         )
     };
+}
+
+/// Interns what an inspection brings that nobody had before. Done before the transaction that keeps the inspection, it lets
+/// those that keep others at the same time not wait for this one.
+pub async fn intern_ahead(db: &Db, inventory: &Inventory, matches: &[&Match]) -> Result<(), StoreError> {
+    let components: Vec<&Component> = inventory.components.iter().flatten().map(Arc::as_ref).collect();
+    intern::ahead(db, &components, matches).await
 }
 
 /// Records an inspection and brings the asset up to date with it: identity, platform, when it was seen.
@@ -316,7 +323,7 @@ async fn parts(on: On<'_>, asset: AssetId, digests: impl Iterator<Item = &String
     let rows = query(
         "read the parts of the inspection",
         "select digest, bytes from inspection_part
-         where asset_id = $1 and digest in (select item.value from {texts $2})",
+         where asset_id = $1 and digest {in texts $2}",
     )
     .bind(asset)
     .bind(json(&wanted))

@@ -1,18 +1,27 @@
 //! What estates repeat is kept once and referred to by a number: components, packages, vulnerabilities, defects, matches.
+//!
+//! Numbers that are committed are remembered. What is new should be interned by [`ahead`], in a short transaction of its own: in
+//! a long one everybody else who has the same new things would wait for its end.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use domain::component::{Component, Package};
 use domain::digest;
-use domain::finding::{Defect, FindingKey};
+use domain::finding::Defect;
 use domain::verdict::Match;
 use domain::vulnerability::VulnerabilityId;
 
-use crate::codec;
-use crate::db::{On, Tx};
+use crate::change;
+use crate::db::{Db, On, Tx};
 use crate::error::StoreError;
 use crate::sql::{Value, insert_rows, json, query, word};
+
+mod key;
+mod memory;
+
+pub(crate) use key::About;
+pub(crate) use memory::{Interned, Kind, Memory};
 
 /// Keys looked up in one statement.
 const KEYS_MAX: usize = 1000;
@@ -25,6 +34,7 @@ pub struct Components(HashMap<i64, Arc<Component>>);
 
 /// How one table interns: by a text key that stands for all parts.
 struct Table {
+    kind: Kind,
     /// Rows `id`, `key` for the keys in `$1`.
     find: &'static str,
     head: &'static str,
@@ -32,93 +42,103 @@ struct Table {
 }
 
 const COMPONENT: Table = Table {
-    find: "select id, digest as key from component where digest in (select item.value from {texts $1})",
+    kind: Kind::Component,
+    find: "select id, digest as key from component where digest {in texts $1}",
     head: "insert into component (digest, ecosystem, source, source_version, name, version, arch, path, kernel, module,
         origin, owner, cpe, layer) values",
     tail: "on conflict (digest) do nothing",
 };
 
 const PACKAGE: Table = Table {
-    find: "select id, digest as key from package where digest in (select item.value from {texts $1})",
+    kind: Kind::Package,
+    find: "select id, digest as key from package where digest {in texts $1}",
     head: "insert into package (digest, ecosystem, distribution, release, name, place) values",
     tail: "on conflict (digest) do nothing",
 };
 
 const VULNERABILITY: Table = Table {
-    find: "select id, public_id as key from vulnerability where public_id in (select item.value from {texts $1})",
+    kind: Kind::Vulnerability,
+    find: "select id, public_id as key from vulnerability where public_id {in texts $1}",
     head: "insert into vulnerability (public_id) values",
     tail: "on conflict (public_id) do nothing",
 };
 
 const DEFECT: Table = Table {
-    find: "select id, digest as key from defect where digest in (select item.value from {texts $1})",
+    kind: Kind::Defect,
+    find: "select id, digest as key from defect where digest {in texts $1}",
     head: "insert into defect (digest, code, package_id, vulnerability_id) values",
     tail: "on conflict (digest) do nothing",
 };
 
 const MATCH: Table = Table {
-    find: "select id, digest as key from match where digest in (select item.value from {texts $1})",
+    kind: Kind::Match,
+    find: "select id, digest as key from match where digest {in texts $1}",
     head: "insert into match (digest, version, source, advisory, status, urgency, fixed_version, restart_needed,
         confidence, places) values",
     tail: "on conflict (digest) do nothing",
 };
 
+/// Interns what an inventory and its matches have that nobody had before, in a transaction of its own.
+pub(crate) async fn ahead(db: &Db, components: &[&Component], matches: &[&Match]) -> Result<(), StoreError> {
+    if is_known(&db.memory(), components, matches) {
+        return Ok(());
+    }
+    let mut tx = db.begin().await?;
+    // What is remembered goes into new rows.
+    let head = change::head(&mut tx).await?;
+    tx.memory.expect_epoch(&head.epoch)?;
+    self::components(&mut tx, components).await?;
+    self::matches(&mut tx, matches).await?;
+    let about: Vec<About<'_>> = matches.iter().map(|matched| (&matched.package, &matched.vulnerability)).collect();
+    defects(&mut tx, &about).await?;
+    tx.commit().await
+}
+
+/// Whether the numbers of all of these are remembered.
+fn is_known(memory: &Memory, components: &[&Component], matches: &[&Match]) -> bool {
+    let keys = |components: &[&Component]| components.iter().map(|component| key::of_component(component)).collect();
+    let ids = |keys: Vec<u128>| memory.known(Kind::Component, &keys).into_iter().collect::<Option<Vec<i64>>>();
+    let Some(_) = ids(keys(components)) else { return false };
+    let Some(places) = ids(keys(&places(matches))) else { return false };
+    let all = |kind, keys: Vec<u128>| memory.known(kind, &keys).iter().all(Option::is_some);
+    all(Kind::Match, key::of_matches(matches, places).map(|(key, _)| key).collect())
+        && all(Kind::Defect, matches.iter().map(|m| key::of_defect(&(&m.package, &m.vulnerability))).collect())
+}
+
 /// The numbers of components, in the order given.
 pub(crate) async fn components(tx: &mut Tx, components: &[&Component]) -> Result<Vec<i64>, StoreError> {
-    let keys: Vec<String> = components.iter().map(|component| digest::of(&parts_of_component(component))).collect();
-    intern(tx, &COMPONENT, &keys, |index| values(&parts_of_component(components[index]))).await
+    let keys: Vec<u128> = components.iter().map(|component| key::of_component(component)).collect();
+    let parts = |index: usize| values(&key::parts_of_component(components[index]));
+    intern(tx, &COMPONENT, &keys, |index| digest::in_digits(keys[index]), parts).await
 }
 
 /// The numbers of what findings are about, in the order given.
-pub(crate) async fn defects(tx: &mut Tx, keys: &[&FindingKey]) -> Result<Vec<i64>, StoreError> {
-    let defects: Vec<Defect> = keys.iter().map(|key| Defect::of(key)).collect();
-    let digests: Vec<String> = defects.iter().map(|defect| defect.digest()).collect();
-    let mut known = find(tx, &DEFECT, &digests).await?;
-    let new: BTreeMap<&String, usize> = digests
-        .iter()
-        .enumerate()
-        .filter(|(_, key)| !known.contains_key(*key))
-        .map(|(index, key)| (key, index))
-        .collect();
-    if !new.is_empty() {
-        let packages = packages(tx, &new.values().map(|index| &keys[*index].package).collect::<Vec<_>>()).await?;
-        let flaws: Vec<_> = new.values().map(|index| &keys[*index].vulnerability).collect();
-        let flaws = vulnerabilities(tx, &flaws).await?;
-        let rows: Vec<Vec<Value>> = new
-            .values()
-            .zip(packages.into_iter().zip(flaws))
-            .map(|(index, (package, flaw))| vec![defects[*index].code().into(), package.into(), flaw.into()])
-            .collect();
-        let new: Vec<String> = new.into_keys().cloned().collect();
-        let ids = intern(tx, &DEFECT, &new, |index| rows[index].clone()).await?;
-        known.extend(new.into_iter().zip(ids));
-    }
-    in_order(&digests, &known)
+pub(crate) async fn defects(tx: &mut Tx, about: &[About<'_>]) -> Result<Vec<i64>, StoreError> {
+    let keys: Vec<u128> = about.iter().map(key::of_defect).collect();
+    let digits = |index: usize| digest::in_digits(keys[index]);
+    let known = find((&mut *tx).into(), &DEFECT, &keys, digits).await?;
+    let new: Vec<usize> = (0..keys.len()).filter(|index| !known.contains_key(&keys[*index])).collect();
+    let packages = packages(tx, &new.iter().map(|index| about[*index].0).collect::<Vec<_>>()).await?;
+    let flaws = vulnerabilities(tx, &new.iter().map(|index| about[*index].1).collect::<Vec<_>>()).await?;
+    let parts: HashMap<usize, (i64, i64)> = new.into_iter().zip(packages.into_iter().zip(flaws)).collect();
+    let row = |index: usize| {
+        let ((package, vulnerability), (package_id, vulnerability_id)) = (about[index], parts[&index]);
+        vec![Defect::of(package, vulnerability).code().into(), package_id.into(), vulnerability_id.into()]
+    };
+    insert_new(tx, &DEFECT, &keys, known, digits, row).await
+}
+
+/// The same as far as they are there, without writing any.
+pub(crate) async fn known_defects(on: On<'_>, about: &[About<'_>]) -> Result<Vec<Option<i64>>, StoreError> {
+    let keys: Vec<u128> = about.iter().map(key::of_defect).collect();
+    let known = find(on, &DEFECT, &keys, |index| digest::in_digits(keys[index])).await?;
+    Ok(keys.iter().map(|key| known.get(key).copied()).collect())
 }
 
 /// The numbers of what matches say, in the order given.
 pub(crate) async fn matches(tx: &mut Tx, matches: &[&Match]) -> Result<Vec<i64>, StoreError> {
-    let all: Vec<&Component> = matches.iter().flat_map(|matched| matched.places.iter()).map(Arc::as_ref).collect();
-    let mut ids = components(tx, &all).await?.into_iter();
-    let mut places: Vec<Vec<u8>> = Vec::with_capacity(matches.len());
-    for matched in matches {
-        places.push(codec::pack(&ids.by_ref().take(matched.places.len()).collect::<Vec<_>>()));
-    }
-    let key = |(matched, places): (&&Match, &Vec<u8>)| {
-        digest::of(&[
-            &matched.version,
-            &matched.source,
-            &matched.advisory,
-            &word(matched.vendor_status),
-            &matched.urgency,
-            // No version is written like this.
-            matched.fixed_version.as_deref().unwrap_or("\0"),
-            if matched.restart_needed { "restart" } else { "" },
-            matched.confidence.as_str(),
-            &hex::encode(places),
-        ])
-    };
-    let keys: Vec<String> = matches.iter().zip(&places).map(key).collect();
+    let ids = components(tx, &places(matches)).await?;
+    let (keys, packed): (Vec<u128>, Vec<Vec<u8>>) = key::of_matches(matches, ids).unzip();
     let row = |index: usize| {
         let matched = matches[index];
         vec![
@@ -130,22 +150,42 @@ pub(crate) async fn matches(tx: &mut Tx, matches: &[&Match]) -> Result<Vec<i64>,
             matched.fixed_version.as_deref().into(),
             matched.restart_needed.into(),
             matched.confidence.as_str().into(),
-            places[index].clone().into(),
+            packed[index].clone().into(),
         ]
     };
-    intern(tx, &MATCH, &keys, row).await
+    intern(tx, &MATCH, &keys, |index| digest::in_digits(keys[index]), row).await
+}
+
+/// The numbers of what each match is about and of what it says, where both are there.
+pub(crate) async fn numbers(tx: &mut Tx, matches: &[&Match]) -> Result<Vec<Option<(i64, i64)>>, StoreError> {
+    let places = places(matches);
+    let keys: Vec<u128> = places.iter().map(|component| key::of_component(component)).collect();
+    let ids = find((&mut *tx).into(), &COMPONENT, &keys, |index| digest::in_digits(keys[index])).await?;
+    // Zero is nobody's: a match at such a place has never been kept.
+    let ids = keys.iter().map(|key| ids.get(key).copied().unwrap_or_default()).collect();
+    let keys: Vec<u128> = key::of_matches(matches, ids).map(|(key, _)| key).collect();
+    let said = find((&mut *tx).into(), &MATCH, &keys, |index| digest::in_digits(keys[index])).await?;
+    let about: Vec<u128> = matches.iter().map(|m| key::of_defect(&(&m.package, &m.vulnerability))).collect();
+    let defects = find((&mut *tx).into(), &DEFECT, &about, |index| digest::in_digits(about[index])).await?;
+    Ok(about.iter().zip(&keys).map(|(about, key)| Some((*defects.get(about)?, *said.get(key)?))).collect())
+}
+
+/// The components of all matches, one match after the other.
+fn places<'a>(matches: &[&'a Match]) -> Vec<&'a Component> {
+    matches.iter().flat_map(|matched| matched.places.iter()).map(Arc::as_ref).collect()
 }
 
 /// The numbers of packages, in the order given.
 async fn packages(tx: &mut Tx, packages: &[&Package]) -> Result<Vec<i64>, StoreError> {
-    let keys: Vec<String> = packages.iter().map(|package| digest::of(&parts_of_package(package))).collect();
-    intern(tx, &PACKAGE, &keys, |index| values(&parts_of_package(packages[index]))).await
+    let keys: Vec<u128> = packages.iter().map(|package| key::of_package(package)).collect();
+    let parts = |index: usize| values(&key::parts_of_package(packages[index]));
+    intern(tx, &PACKAGE, &keys, |index| digest::in_digits(keys[index]), parts).await
 }
 
 /// The numbers of vulnerabilities, in the order given.
 async fn vulnerabilities(tx: &mut Tx, ids: &[&VulnerabilityId]) -> Result<Vec<i64>, StoreError> {
-    let keys: Vec<String> = ids.iter().map(|id| id.as_str().to_owned()).collect();
-    intern(tx, &VULNERABILITY, &keys, |_| Vec::new()).await
+    let keys: Vec<u128> = ids.iter().map(|id| key::of_vulnerability(id)).collect();
+    intern(tx, &VULNERABILITY, &keys, |index| ids[index].as_str().to_owned(), |_| Vec::new()).await
 }
 
 impl Components {
@@ -167,7 +207,7 @@ impl Components {
                 "read components",
                 "select {all {list id, {list ecosystem, source, source_version, name, version, arch, path, kernel, module,
                      origin, owner, cpe, layer}}} as components from component
-                 where id in (select cast(item.value as bigint) from {texts $1})",
+                 where id {in numbers $1}",
             )
             .bind(json(chunk))
             .one(on.again())
@@ -179,67 +219,88 @@ impl Components {
     }
 }
 
-fn parts_of_component(component: &Component) -> [&str; 13] {
-    [
-        component.ecosystem.as_str(),
-        &component.source,
-        &component.source_version,
-        &component.name,
-        &component.version,
-        &component.arch,
-        &component.path,
-        &component.kernel,
-        &component.module,
-        &component.origin,
-        &component.owner,
-        &component.cpe,
-        &component.layer,
-    ]
-}
-
-fn parts_of_package(package: &Package) -> [&str; 5] {
-    [package.ecosystem.as_str(), &package.release.distribution, &package.release.name, &package.name, &package.place]
-}
-
 fn values(parts: &[&str]) -> Vec<Value> {
     parts.iter().map(|part| Value::from(*part)).collect()
 }
 
-/// The numbers of what has these keys, in their order; what is new is written with the parts that belong to a place in it.
+/// The numbers of what has these keys, in their order; what is new is written. `text` is what stands in the column of the key,
+/// and `parts` in those behind it, by the place in `keys`.
 async fn intern(
     tx: &mut Tx,
     table: &Table,
-    keys: &[String],
+    keys: &[u128],
+    text: impl Fn(usize) -> String,
     parts: impl Fn(usize) -> Vec<Value>,
 ) -> Result<Vec<i64>, StoreError> {
-    let mut known = find(tx, table, keys).await?;
-    // Sorted, so that two transactions that intern the same things wait for each other in one order.
-    let new: BTreeMap<&String, usize> =
-        keys.iter().enumerate().filter(|(_, key)| !known.contains_key(*key)).map(|(index, key)| (key, index)).collect();
-    if !new.is_empty() {
-        let row = |(key, index): (&&String, &usize)| {
-            std::iter::once(Value::from(key.as_str())).chain(parts(*index)).collect()
-        };
-        insert_rows(tx, "intern", table.head, table.tail, new.iter().map(row).collect()).await?;
-        let new: Vec<String> = new.into_keys().cloned().collect();
-        known.extend(find(tx, table, &new).await?);
-    }
-    in_order(keys, &known)
+    let known = find((&mut *tx).into(), table, keys, &text).await?;
+    insert_new(tx, table, keys, known, text, parts).await
 }
 
-fn in_order(keys: &[String], known: &HashMap<String, i64>) -> Result<Vec<i64>, StoreError> {
-    let gone = |key: &String| StoreError::corrupt("intern", format!("{key} is gone"));
+async fn insert_new(
+    tx: &mut Tx,
+    table: &Table,
+    keys: &[u128],
+    mut known: HashMap<u128, i64>,
+    text: impl Fn(usize) -> String,
+    parts: impl Fn(usize) -> Vec<Value>,
+) -> Result<Vec<i64>, StoreError> {
+    // Sorted, so that two transactions that intern the same things wait for each other in one order.
+    let new: BTreeMap<String, usize> =
+        (0..keys.len()).filter(|index| !known.contains_key(&keys[*index])).map(|index| (text(index), index)).collect();
+    if !new.is_empty() {
+        let row = |(text, index): (&String, &usize)| {
+            std::iter::once(Value::from(text.as_str())).chain(parts(*index)).collect()
+        };
+        insert_rows(tx, "intern", table.head, table.tail, new.iter().map(row).collect()).await?;
+        read(tx.into(), table, keys, &new, &mut known).await?;
+    }
+    let gone = |key: &u128| StoreError::corrupt("intern", format!("{key:x} is gone"));
     keys.iter().map(|key| known.get(key).copied().ok_or_else(|| gone(key))).collect()
 }
 
-/// What is there already, each key asked for once.
-async fn find(tx: &mut Tx, table: &Table, keys: &[String]) -> Result<HashMap<String, i64>, StoreError> {
-    let keys: Vec<&String> = keys.iter().collect::<BTreeSet<_>>().into_iter().collect();
-    let mut found = HashMap::with_capacity(keys.len());
-    for chunk in keys.chunks(KEYS_MAX) {
-        for row in query("look interned things up", table.find).bind(json(chunk)).all(&mut *tx).await? {
-            found.insert(row.text("key")?, row.int("id")?);
+/// What is there already, by its key.
+async fn find(
+    on: On<'_>,
+    table: &Table,
+    keys: &[u128],
+    text: impl Fn(usize) -> String,
+) -> Result<HashMap<u128, i64>, StoreError> {
+    let remembered = on.memory().known(table.kind, keys);
+    let mut known: HashMap<u128, i64> =
+        keys.iter().zip(&remembered).filter_map(|(key, id)| Some((*key, (*id)?))).collect();
+    let unknown = remembered.iter().enumerate().filter(|(_, id)| id.is_none());
+    let unknown: BTreeMap<String, usize> = unknown.map(|(index, _)| (text(index), index)).collect();
+    read(on, table, keys, &unknown, &mut known).await?;
+    Ok(known)
+}
+
+/// Reads the numbers of some of the keys, by what stands in their column.
+async fn read(
+    mut on: On<'_>,
+    table: &Table,
+    keys: &[u128],
+    wanted: &BTreeMap<String, usize>,
+    known: &mut HashMap<u128, i64>,
+) -> Result<(), StoreError> {
+    // Before it is asked: what another server answers meanwhile would be another one's word.
+    let memory = on.memory();
+    let texts: Vec<&String> = wanted.keys().collect();
+    let mut interned = Vec::with_capacity(texts.len());
+    for chunk in texts.chunks(KEYS_MAX) {
+        let found =
+            query("look interned things up", table.find).planned_anew().bind(json(chunk)).all(on.again()).await?;
+        for row in found {
+            let text = row.text("key")?;
+            let index = wanted.get(&text).ok_or_else(|| row.corrupt(format!("{text} was not asked for")))?;
+            let (key, id) = (keys[*index], row.int("id")?);
+            known.insert(key, id);
+            interned.push(Interned { kind: table.kind, key, id });
         }
     }
-    Ok(found)
+    match on {
+        On::Db(_) => memory.remember(interned, None),
+        // It may have written them itself.
+        On::Tx(tx) => tx.interned.extend(interned),
+    }
+    Ok(())
 }

@@ -18,6 +18,7 @@ use tracing::{info, warn};
 
 use crate::error::StoreError;
 use crate::hosts::{self, without_password};
+use crate::intern::Memory;
 
 pub(crate) const CONNECTIONS_MAX: u32 = 16;
 /// How long one waits for a connection.
@@ -41,6 +42,8 @@ pub(crate) struct Primary {
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) pool: PgPool,
+    /// Another server may have given other numbers, where the last commits did not reach it.
+    pub(crate) memory: Arc<Memory>,
     /// Its place among the hosts.
     index: usize,
     /// What its timeline was when it was chosen.
@@ -105,7 +108,7 @@ impl Primary {
 
 impl Server {
     fn new(pool: PgPool, index: usize, timeline: u32) -> Self {
-        Self { pool, index, timeline, left: watch::Sender::new(false) }
+        Self { pool, memory: Arc::default(), index, timeline, left: watch::Sender::new(false) }
     }
 
     /// A server of several, of which every connection has to be to a primary.

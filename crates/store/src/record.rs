@@ -7,7 +7,7 @@ mod carry;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::asset::Way;
+use domain::asset::{Asset, Way};
 use domain::identity::cluster::{Case, Links};
 use domain::identity::{Identifier, Kind, Record, Seen, Source, tell};
 use domain::ids::{AssetId, RecordId};
@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::asset;
 use crate::db::{On, Tx};
 use crate::error::StoreError;
 use crate::sql::{IDS_MAX, Row, Value, insert_rows, json, query, query_built, word};
@@ -71,6 +72,25 @@ pub async fn find<'a>(
         .await?;
     let ids = |row: Row| Ok((RecordId::from_uuid(row.uuid("id")?), AssetId::from_uuid(row.uuid("asset_id")?)));
     row.map(ids).transpose()
+}
+
+/// Locks the asset that a record is taken for, until the transaction ends: so long it is taken for no other.
+pub async fn lock_asset(tx: &mut Tx, record: RecordId) -> Result<Asset, StoreError> {
+    loop {
+        let taken_for = taken_for(tx, record).await?;
+        let asset = asset::lock(tx, taken_for).await?;
+        // It may have gone to another one while this waited.
+        if self::taken_for(tx, record).await? == taken_for {
+            return Ok(asset);
+        }
+    }
+}
+
+async fn taken_for(tx: &mut Tx, record: RecordId) -> Result<AssetId, StoreError> {
+    let text = "select asset_id from record where id = $1";
+    let row = query("find the record's asset", text).bind(record.uuid()).optional(tx).await?;
+    let row = row.ok_or_else(|| StoreError::missing("record", record))?;
+    Ok(AssetId::from_uuid(row.uuid("asset_id")?))
 }
 
 /// An identifier for a new record, above those of all others: the oldest record names the asset, and a clock that stands

@@ -101,6 +101,11 @@ impl Query {
         self
     }
 
+    /// Not to be kept prepared: PostgreSQL would plan it once for tables that may have been empty then.
+    pub(crate) fn planned_anew(self) -> Self {
+        Self { prepared: false, ..self }
+    }
+
     /// Every row.
     pub(crate) async fn all(self, on: impl Into<On<'_>>) -> Result<Vec<Row>, StoreError> {
         let on = on.into();
@@ -277,7 +282,7 @@ impl Row {
         StoreError::corrupt(self.doing, detail)
     }
 
-    fn to_instant(&self, column: &str, value: i64) -> Result<Timestamp, StoreError> {
+    pub(crate) fn to_instant(&self, column: &str, value: i64) -> Result<Timestamp, StoreError> {
         Timestamp::from_millisecond(value).map_err(|error| self.corrupt(format!("{column}: {error}")))
     }
 }

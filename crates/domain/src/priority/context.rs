@@ -2,7 +2,7 @@
 
 use super::maturity::Rank;
 use super::{ContextualCvss, Policy, Reason};
-use crate::cvss::{Vector, Version};
+use crate::cvss::{Score, Vector, Version};
 use crate::exposure::Exposure;
 use crate::scope::{Context, Requirement};
 use crate::vulnerability::{PublishedVector, Vulnerability};
@@ -58,6 +58,11 @@ pub fn score(
     let text = format!("CVSS {version}: {} as published, {} here and now", cvss.b, cvss.bte);
     reasons.push(Reason::input("cvss", text, published.source.clone(), None));
     Some(Scored { cvss, base })
+}
+
+/// The score of a vulnerability as it is published, the same in every context.
+pub fn published_score(vulnerability: &Vulnerability) -> Option<Score> {
+    choose(&Policy::DEFAULT, &vulnerability.vectors, &mut Vec::new()).map(|(_, base)| base.overall())
 }
 
 /// Whether the flaw is attacked over a network.

@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use domain::ids::{AssetId, InspectionId};
-use domain::verdict::Undecided;
+use domain::verdict::{Match, Undecided};
 use jiff::Timestamp;
-use knowledge::{Knowledge, Matcher, Matches};
-use store::finding::{Recording, StoredFinding};
+use knowledge::{Knowledge, Matcher, Matches, Verdict};
+use store::finding::{Numbered, Recording, StoredFinding};
 use store::inspection::{Components, Outdated, Rejudged, Stored};
 use store::queue::Progress;
-use store::{Db, StoreError};
+use store::{Db, StoreError, Tx};
 use tokio::task::{JoinSet, spawn_blocking};
 use tracing::warn;
 
@@ -162,7 +162,23 @@ struct Judge {
 
 /// What one batch after another remembers: machines of one estate have mostly the same.
 #[derive(Clone)]
-struct Memory(Arc<Mutex<Matcher>>, Arc<tokio::sync::Mutex<Components>>);
+struct Memory {
+    matcher: Arc<Mutex<Matcher>>,
+    known: Arc<tokio::sync::Mutex<Known>>,
+}
+
+#[derive(Default)]
+struct Known {
+    components: Components,
+    numbers: Numbers,
+}
+
+/// Numbers of the matches in verdicts, by the verdict's address: it is held, so that no other one gets that.
+#[derive(Default)]
+struct Numbers(HashMap<usize, (Arc<Verdict>, Option<Vec<Numbered>>)>);
+
+/// Verdicts of which the numbers are remembered; with more than this, all are forgotten.
+const NUMBERS_MAX: usize = 400_000;
 
 /// Why assets could not be judged.
 type Failures = Vec<(AssetId, anyhow::Error)>;
@@ -206,7 +222,8 @@ impl Judge {
     }
 
     fn memory(&self) -> Memory {
-        Memory(Arc::new(Mutex::new(Matcher::new(Arc::clone(&self.knowledge)))), Arc::default())
+        let matcher = Arc::new(Mutex::new(Matcher::new(Arc::clone(&self.knowledge))));
+        Memory { matcher, known: Arc::default() }
     }
 
     /// Judges a batch; where one of it cannot be, one after the other.
@@ -234,26 +251,37 @@ impl Judge {
         let hash = self.knowledge.hash();
         let mut tx = self.db.begin().await?;
         store::asset::lock_all(&mut tx, assets).await?;
-        let mut latest = {
-            let mut components = memory.1.lock().await;
-            store::inspection::latest_of_these(&mut tx, assets, &mut components).await?
-        };
+        let mut known = memory.known.lock().await;
+        let Known { components, numbers } = &mut *known;
+        let mut latest = store::inspection::latest_of_these(&mut tx, assets, components).await?;
         latest.retain(|stored| stored.summary.knowledge != hash);
         // One that was inspected again meanwhile may have been matched with anything.
         let about = self.about.as_ref().filter(|about| latest.iter().all(|s| s.summary.knowledge == about.since));
-        let ids: Vec<AssetId> = latest.iter().map(|stored| stored.summary.asset).collect();
-        let packages = about.map(|about| about.packages.iter().map(String::as_str).collect::<Vec<_>>());
-        let findings = store::finding::of_assets(&mut tx, &ids, packages.as_deref()).await?;
-        let (judge, about, matcher) = (self.clone(), about.cloned(), Arc::clone(&memory.0));
+        let (judge, matcher) = (self.clone(), Arc::clone(&memory.matcher));
         let judged = spawn_blocking(move || {
             let mut matcher = matcher.lock().unwrap_or_else(PoisonError::into_inner);
-            judge.judge(&mut matcher, latest, findings, about.as_deref())
+            judge.judge(&mut matcher, latest)
         });
-        let judged = judged.await.context("match a batch")?;
+        let mut judged = judged.await.context("match a batch")?;
+        let concerned: BTreeSet<AssetId> = match about {
+            Some(_) => judged.iter().map(Judged::asset).collect(),
+            // Most of an estate stays as it is, and to see that takes much less than to read the findings.
+            None => self.moving(&mut tx, &judged, numbers).await?,
+        };
+        drop(known);
+        let packages = about.map(|about| about.packages.iter().map(String::as_str).collect::<Vec<_>>());
+        let ids: Vec<AssetId> = concerned.iter().copied().collect();
+        let findings = store::finding::of_assets(&mut tx, &ids, packages.as_deref()).await?;
+        let (judge, about) = (self.clone(), about.cloned());
+        let moving = spawn_blocking(move || {
+            let moved = judge.moves(&mut judged, &concerned, findings, about.as_deref());
+            (judged, moved)
+        });
+        let (judged, moved) = moving.await.context("compare a batch")?;
         let cause = format!("knowledge {hash}");
         let mut saves = Vec::new();
-        for Judged { stored, moved, .. } in &judged {
-            let (at, record) = (self.now.max(stored.summary.observed_at), stored.summary.record);
+        for (Judged { stored, .. }, moved) in judged.iter().zip(&moved) {
+            let (at, record) = (self.at(stored), stored.summary.record);
             let recording = Recording { at, cause: &cause, record };
             saves.extend(moved.iter().map(|moved| (save(moved), recording)));
         }
@@ -264,49 +292,137 @@ impl Judge {
         Ok(u32::try_from(judged.len()).unwrap_or(u32::MAX))
     }
 
-    fn judge(
-        &self,
-        matcher: &mut Matcher,
-        latest: Vec<Stored>,
-        findings: Vec<StoredFinding>,
-        about: Option<&About>,
-    ) -> Vec<Judged> {
-        let mut by_asset: HashMap<AssetId, Vec<StoredFinding>> = HashMap::with_capacity(latest.len());
-        for finding in findings {
-            by_asset.entry(finding.finding.key.asset).or_default().push(finding);
-        }
+    fn judge(&self, matcher: &mut Matcher, latest: Vec<Stored>) -> Vec<Judged> {
         let feeds = ingest::known(Some(&self.knowledge));
         let one = |stored: Stored| {
-            let mut matches = matcher.find(&stored.inventory);
+            let matches = matcher.find(&stored.inventory);
             let undecided = undecided(&feeds, &stored.inventory, &matches, self.now);
-            if let Some(about) = about {
-                matches.packages.retain(|verdict| about.packages.contains(&verdict.package.name));
-            }
-            let findings = by_asset.remove(&stored.summary.asset).unwrap_or_default();
-            let moved = self.moved(&stored, &findings, &matches);
-            Judged { stored, moved, undecided }
+            Judged { stored, matches, undecided }
         };
         latest.into_iter().map(one).collect()
     }
 
+    /// The assets on which anything may move.
+    async fn moving(&self, tx: &mut Tx, judged: &[Judged], numbers: &mut Numbers) -> anyhow::Result<BTreeSet<AssetId>> {
+        let ids: Vec<AssetId> = judged.iter().map(Judged::asset).collect();
+        let standing = store::finding::standing(&mut *tx, &ids).await?;
+        numbers.learn(tx, judged.iter().flat_map(|judged| &judged.matches.packages)).await?;
+        let stays = |judged: &&Judged| {
+            let Some(found) = numbers.of(&judged.matches) else { return false };
+            match standing.get(&judged.asset()) {
+                Some(standing) => standing.stays(&found, self.at(&judged.stored)),
+                None => found.is_empty(),
+            }
+        };
+        let (staying, moving): (Vec<&Judged>, Vec<&Judged>) = judged.iter().partition(stays);
+        if cfg!(debug_assertions) {
+            self.expect_to_stay(tx, &staying).await?;
+        }
+        Ok(moving.into_iter().map(Judged::asset).collect())
+    }
+
+    /// What is taken to stay must be what would stay if all of it were read.
+    async fn expect_to_stay(&self, tx: &mut Tx, staying: &[&Judged]) -> anyhow::Result<()> {
+        for judged in staying {
+            let findings = store::finding::of_asset(&mut *tx, judged.asset()).await?;
+            let moved = self.moved(&judged.stored, &findings, &judged.matches);
+            assert!(moved.is_empty(), "asset {} was taken to stay as it is, and does not: {moved:?}", judged.asset());
+        }
+        Ok(())
+    }
+
+    /// What moves on each asset, of those that are concerned.
+    fn moves(
+        &self,
+        judged: &mut [Judged],
+        concerned: &BTreeSet<AssetId>,
+        findings: Vec<StoredFinding>,
+        about: Option<&About>,
+    ) -> Vec<Vec<Moved>> {
+        let mut by_asset: HashMap<AssetId, Vec<StoredFinding>> = HashMap::with_capacity(concerned.len());
+        for finding in findings {
+            by_asset.entry(finding.finding.key.asset).or_default().push(finding);
+        }
+        let one = |judged: &mut Judged| {
+            if !concerned.contains(&judged.asset()) {
+                return Vec::new();
+            }
+            if let Some(about) = about {
+                judged.matches.packages.retain(|verdict| about.packages.contains(&verdict.package.name));
+            }
+            let findings = by_asset.remove(&judged.asset()).unwrap_or_default();
+            self.moved(&judged.stored, &findings, &judged.matches)
+        };
+        judged.iter_mut().map(one).collect()
+    }
+
+    fn at(&self, stored: &Stored) -> Timestamp {
+        self.now.max(stored.summary.observed_at)
+    }
+
     fn moved(&self, stored: &Stored, findings: &[StoredFinding], matches: &Matches) -> Vec<Moved> {
-        let at = self.now.max(stored.summary.observed_at);
-        moves(stored.summary.asset, findings, &stored.inventory, (matches, Some(&*self.knowledge)), at)
+        let asset = stored.summary.asset;
+        moves(asset, findings, &stored.inventory, (matches, Some(&*self.knowledge)), self.at(stored))
     }
 }
 
-/// What the knowledge says of one asset, and what that moves.
+/// What the knowledge says of one asset.
 struct Judged {
     stored: Stored,
-    moved: Vec<Moved>,
+    matches: Matches,
     undecided: Vec<Undecided>,
 }
 
 impl Judged {
+    const fn asset(&self) -> AssetId {
+        self.stored.summary.asset
+    }
+
     fn undecided(&self) -> Rejudged<'_> {
         let Self { stored, undecided, .. } = self;
         Rejudged { asset: stored.summary.asset, id: stored.summary.id, undecided }
     }
+}
+
+impl Numbers {
+    /// Learns the numbers of matches that are there by now.
+    async fn learn(&mut self, tx: &mut Tx, verdicts: impl Iterator<Item = &Arc<Verdict>>) -> anyhow::Result<()> {
+        if self.0.len() > NUMBERS_MAX {
+            self.0.clear();
+        }
+        let mut new: HashMap<usize, &Arc<Verdict>> = HashMap::new();
+        for verdict in verdicts.filter(|verdict| !verdict.matched.is_empty() && !asks_for_restart(verdict)) {
+            // What was not there may be there now.
+            if self.0.get(&address(verdict)).is_none_or(|(_, numbers)| numbers.is_none()) {
+                new.insert(address(verdict), verdict);
+            }
+        }
+        let new: Vec<&Arc<Verdict>> = new.into_values().collect();
+        let matches: Vec<&Match> = new.iter().flat_map(|verdict| &verdict.matched).collect();
+        let mut numbers = store::finding::numbered(tx, &matches).await?.into_iter();
+        for verdict in new {
+            let all: Vec<Option<Numbered>> = numbers.by_ref().take(verdict.matched.len()).collect();
+            self.0.insert(address(verdict), (Arc::clone(verdict), all.into_iter().collect()));
+        }
+        Ok(())
+    }
+
+    /// What was found. `None`: some of it never was before, or asks for a restart.
+    fn of(&self, matches: &Matches) -> Option<BTreeSet<Numbered>> {
+        let mut found = BTreeSet::new();
+        for verdict in matches.packages.iter().filter(|verdict| !verdict.matched.is_empty()) {
+            found.extend(self.0.get(&address(verdict))?.1.as_ref()?);
+        }
+        Some(found)
+    }
+}
+
+fn asks_for_restart(verdict: &Verdict) -> bool {
+    verdict.matched.iter().any(|matched| matched.restart_needed)
+}
+
+fn address(verdict: &Arc<Verdict>) -> usize {
+    Arc::as_ptr(verdict).addr()
 }
 
 /// Whether an error is about what is kept of an asset, and not about the database.

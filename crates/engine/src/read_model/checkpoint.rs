@@ -1,8 +1,8 @@
 //! The checkpoint: the findings as they were, so that a restart follows the change log instead of reading the whole store.
 //!
 //! One line says what the findings were judged by and which log they follow, then comes what the index writes. It is only
-//! ever a shortcut: where anything about it is wrong, or anything would be judged otherwise now, it is not used, and the
-//! store is read.
+//! ever a shortcut: where anything about it is wrong, it is not used, and the store is read. Where findings would be judged
+//! otherwise now, they are.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
@@ -22,13 +22,16 @@ use tracing::{info, warn};
 
 use super::load;
 use super::model::{Basis, Model, Working};
+use super::renew::judged_anew;
+use super::verdicts::AllWords;
+use crate::prioritize::Judge;
 
 const FILE: &str = "lists.checkpoint";
 /// Becomes [`FILE`] when it is whole.
 const DRAFT: &str = "lists.checkpoint.part";
 
-/// Longest first line.
-const LINE_BYTES_MAX: u64 = 4096;
+/// Longest first line: what advisories say is in it.
+const LINE_BYTES_MAX: u64 = 16 << 20;
 
 /// The first line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,15 +41,22 @@ struct Envelope {
     /// Hash of all scopes: they decide the context of every asset.
     scopes: String,
     at: Timestamp,
+    words: AllWords,
 }
 
 /// The model of the checkpoint. `None`: there is none that can be used, and the log says why.
-pub(super) async fn read(db: &Db, data_dir: &Path, basis: &Basis, knowledge: Option<&Arc<Knowledge>>) -> Option<Model> {
+pub(super) async fn read(
+    db: &Db,
+    data_dir: &Path,
+    basis: &Basis,
+    knowledge: Option<&Arc<Knowledge>>,
+    now: Timestamp,
+) -> Option<Model> {
     let path = data_dir.join(FILE);
     if !path.exists() {
         return None;
     }
-    match model(db, path, basis, knowledge).await {
+    match model(db, path, basis, knowledge, now).await {
         Ok(model) => Some(model),
         Err(error) => {
             warn!("the checkpoint of the lists is not used: {}", crate::with_causes(&error));
@@ -55,27 +65,45 @@ pub(super) async fn read(db: &Db, data_dir: &Path, basis: &Basis, knowledge: Opt
     }
 }
 
-async fn model(db: &Db, path: PathBuf, basis: &Basis, knowledge: Option<&Arc<Knowledge>>) -> anyhow::Result<Model> {
+async fn model(
+    db: &Db,
+    path: PathBuf,
+    basis: &Basis,
+    knowledge: Option<&Arc<Knowledge>>,
+    now: Timestamp,
+) -> anyhow::Result<Model> {
     let head = change::head(db).await?;
     let scopes = store::scope::list(db).await?;
-    let (wanted, scopes_hash) = (basis.clone(), fingerprint(&scopes));
-    let reading = tokio::task::spawn_blocking(move || open(&path, &head, &wanted, &scopes_hash));
+    let scopes_hash = fingerprint(&scopes);
+    let reading = tokio::task::spawn_blocking(move || open(&path, &head, &scopes_hash));
     let (index, envelope) = reading.await.context("read the checkpoint")??;
-    let snapshot = index.snapshot();
-    let mut working = Working::new(snapshot.log(), scopes);
+    let mut working = Working::new(index.snapshot().log(), scopes, envelope.words.clone());
     let estate = load::estate(db, &mut working).await?;
-    info!(findings = snapshot.finding_count(), position = snapshot.log(), "the lists were loaded from the checkpoint");
-    let judged = (envelope.basis, knowledge.cloned(), envelope.at);
-    Ok(Model::new(index, estate, judged, envelope.epoch, working))
+    let is_so_still = envelope.basis == *basis;
+    let by = knowledge.cloned();
+    let (index, estate) = if is_so_still {
+        (index, estate)
+    } else {
+        let judging = tokio::task::spawn_blocking(move || {
+            let judged = judged_anew(&index, &estate, &envelope.words, &Judge::new(by.as_deref(), now));
+            judged.map(|index| (index, estate))
+        });
+        let judged = judging.await.context("judge the lists anew")?;
+        judged.context("some of it would be judged otherwise now, and it does not say by what")?
+    };
+    let snapshot = index.snapshot();
+    let (findings, position) = (snapshot.finding_count(), snapshot.log());
+    info!(findings, position, anew = !is_so_still, "the lists were loaded from the checkpoint");
+    let at = if is_so_still { envelope.at } else { now };
+    Ok(Model::new(index, estate, (basis.clone(), knowledge.cloned(), at), envelope.epoch, working))
 }
 
-fn open(path: &Path, head: &Head, basis: &Basis, scopes: &str) -> anyhow::Result<(Index, Envelope)> {
+fn open(path: &Path, head: &Head, scopes: &str) -> anyhow::Result<(Index, Envelope)> {
     let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
     let mut line = Vec::new();
     file.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)?;
     let envelope: Envelope = serde_json::from_slice(&line).context("its first line")?;
     ensure!(envelope.epoch == head.epoch, "it follows the change log of another database");
-    ensure!(envelope.basis == *basis, "it was judged by other knowledge, or on another day");
     ensure!(envelope.scopes == scopes, "the scopes have changed since");
     let index = Index::read_checkpoint(&mut file)?;
     let log = index.snapshot().log();
@@ -90,7 +118,7 @@ pub(super) async fn write(model: &Model, data_dir: &Path) -> anyhow::Result<()> 
     let (snapshot, envelope) = {
         let working = model.working.lock().await;
         let (epoch, basis, scopes) = (model.epoch.clone(), model.basis.clone(), fingerprint(&working.scopes));
-        (model.snapshot(), Envelope { epoch, basis, scopes, at: model.at })
+        (model.snapshot(), Envelope { epoch, basis, scopes, at: model.at, words: working.words.clone() })
     };
     // Without an epoch nothing would tell this database from another.
     if envelope.epoch.is_empty() {

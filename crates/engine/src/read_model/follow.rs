@@ -1,7 +1,8 @@
 //! Following the change log: what was touched is read again, and published together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
+use domain::asset::Asset;
 use domain::ids::AssetId;
 use store::change::{self, Change, Head};
 use store::{Db, finding, inspection};
@@ -16,7 +17,7 @@ const ASSETS_PAGE: usize = 64;
 
 /// An asset as the store has it now.
 enum Read {
-    Here(Known, Vec<finding::Listed>),
+    Here(Known),
     Gone(AssetId),
 }
 
@@ -81,27 +82,26 @@ impl Model {
 
     /// Reads assets again and publishes them.
     async fn renew(&self, db: &Db, working: &mut Working, ids: &[AssetId]) -> anyhow::Result<()> {
-        let mut assets = store::asset::get_all(db, ids).await?;
-        let mut read = Vec::with_capacity(ids.len());
-        for id in ids {
-            let Some(place) = assets.iter().position(|asset| asset.id == *id) else {
-                read.push(Read::Gone(*id));
-                continue;
-            };
-            let latest = inspection::history(db, *id, 1).await?.pop();
-            let listed = finding::listed(db, *id, *id).await?;
-            working.texts.read(db, &listed).await?;
-            let known = working.known(assets.swap_remove(place), latest.map(|summary| summary.undecided_count));
-            read.push(Read::Here(known, listed));
-        }
+        let assets = store::asset::get_all(db, ids).await?;
+        let undecided = inspection::undecided_counts(db, ids).await?;
+        let listed = finding::listed(db, ids).await?;
+        working.texts.read(db, &mut working.words, listed.values().flatten()).await?;
+        let mut assets: HashMap<AssetId, Asset> = assets.into_iter().map(|asset| (asset.id, asset)).collect();
+        let read = ids.iter().map(|id| match assets.remove(id) {
+            Some(asset) => Read::Here(working.known(asset, undecided.get(id).copied())),
+            None => Read::Gone(*id),
+        });
+        let read: Vec<Read> = read.collect();
         let judge = Judge::new(self.knowledge.as_deref(), self.at);
-        let (position, texts, verdicts) = (working.position, &working.texts, &mut working.verdicts);
+        let texts = (&working.texts, &working.words);
+        let (position, verdicts) = (working.position, &mut working.verdicts);
         let mut estate = self.estate_mut();
         self.index.update(position, |batch| {
             for read in read {
                 match read {
-                    Read::Here(known, listed) => {
-                        let rows = verdicts.rows(texts, &judge, &listed, &known.context, batch)?;
+                    Read::Here(known) => {
+                        let here = listed.get(&known.asset.id).map(Vec::as_slice).unwrap_or_default();
+                        let rows = verdicts.rows(texts, &judge, here, &known.context, batch)?;
                         batch.put_asset(known.listed());
                         batch.replace(known.asset.id, &rows)?;
                         estate.put(known);

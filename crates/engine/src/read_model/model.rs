@@ -14,7 +14,7 @@ use knowledge::Knowledge;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-use super::verdicts::{Texts, Verdicts};
+use super::verdicts::{AllWords, Texts, Verdicts};
 use crate::assign::context_of;
 use crate::prioritize::evidence;
 
@@ -45,7 +45,7 @@ pub(crate) struct Basis {
 }
 
 /// The assets behind the findings.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Estate {
     pub(crate) assets: BTreeMap<AssetId, Known>,
     pub(crate) by_name: BTreeSet<(Arc<str>, AssetId)>,
@@ -69,6 +69,8 @@ pub(super) struct Working {
     pub(super) position: u64,
     pub(super) scopes: Vec<Scope>,
     pub(super) texts: Texts,
+    /// Behind numbers in rows of the index.
+    pub(super) words: AllWords,
     pub(super) verdicts: Verdicts,
     /// Most assets share theirs with others.
     contexts: HashSet<Arc<Context>>,
@@ -154,9 +156,15 @@ impl Known {
 }
 
 impl Working {
-    pub(super) fn new(position: u64, scopes: Vec<Scope>) -> Self {
+    pub(super) fn new(position: u64, scopes: Vec<Scope>, words: AllWords) -> Self {
         let (texts, verdicts, contexts) = (Texts::default(), Verdicts::default(), HashSet::new());
-        Self { position, scopes, texts, verdicts, contexts }
+        Self { position, scopes, texts, words, verdicts, contexts }
+    }
+
+    /// What goes on from here with other verdicts. It gets the texts: they can be read again.
+    pub(super) fn successor(&mut self) -> Self {
+        let texts = std::mem::take(&mut self.texts);
+        Self { texts, ..Self::new(self.position, self.scopes.clone(), self.words.clone()) }
     }
 
     /// An asset as it is kept.

@@ -118,8 +118,14 @@ async fn a_restart_goes_on_from_the_checkpoint(db: &Db) {
     fs::write(&path, &whole).unwrap();
     world.change_scopes().await;
     assert!(read(&world.node()).await.is_none(), "other scopes judge otherwise");
+    oracle::check(&world.node()).await;
+    // Another day judges otherwise, and so does other knowledge: what was read back is judged anew.
+    keep_once(&Arc::new(world.node())).await;
     world.sleep(24);
-    assert!(read(&world.node()).await.is_none(), "another day judges otherwise");
+    assert!(read(&world.node()).await.is_some());
+    oracle::check(&world.node()).await;
+    world.publish();
+    assert!(read(&world.node()).await.is_some());
     oracle::check(&world.node()).await;
 }
 
@@ -209,7 +215,7 @@ async fn what_is_still_loading_is_said_and_never_empty() {
 async fn read(engine: &Engine) -> Option<Model> {
     let knowledge = engine.knowledge().unwrap();
     let basis = super::model::Basis::of(knowledge.as_deref(), engine.now());
-    checkpoint::read(&engine.db, &engine.data_dir, &basis, knowledge.as_ref()).await
+    checkpoint::read(&engine.db, &engine.data_dir, &basis, knowledge.as_ref(), engine.now()).await
 }
 
 /// Starts keeping the lists, waits until they are there, and stops cleanly.

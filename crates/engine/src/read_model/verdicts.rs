@@ -3,32 +3,41 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use domain::advisory::VendorStatus;
 use domain::component::Package;
 use domain::priority::Priority;
+use domain::priority::context::published_score;
 use domain::scope::Context;
 use domain::vulnerability::{Vulnerability, VulnerabilityId};
 use index::{Batch, Judged, Loader, PackageNo, Row, Signals, VulnerabilityNo};
+use jiff::Timestamp;
 use jiff::tz::Offset;
-use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use store::Db;
-use store::finding::{self, Listed};
+use store::finding::{self, Listed, ListedDefect, ListedMatch};
 
 use crate::prioritize::{Judge, Words};
 
 /// What the store's numbers stand for.
 #[derive(Default)]
 pub(super) struct Texts {
-    packages: HashMap<i64, Package>,
-    vulnerabilities: HashMap<i64, VulnerabilityId>,
+    defects: HashMap<i64, ListedDefect>,
+    /// Numbers of words, by those of matches.
+    said: HashMap<i64, u16>,
+}
+
+/// What matches say that verdicts depend on, by the numbers that rows of the index have for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<ListedMatch>", into = "Vec<ListedMatch>")]
+pub(super) struct AllWords {
+    all: Vec<ListedMatch>,
+    numbers: HashMap<ListedMatch, u16>,
 }
 
 /// Verdicts that were made.
 #[derive(Default)]
 pub(super) struct Verdicts {
     /// By vulnerability, words and context.
-    made: HashMap<(i64, u32, u32), Verdict>,
-    words: HashMap<(String, VendorStatus, String), u32>,
+    made: HashMap<(VulnerabilityId, u16, u32), Verdict>,
     contexts: HashMap<Arc<Context>, u32>,
 }
 
@@ -72,14 +81,57 @@ impl Numbers for Batch<'_> {
 
 impl Texts {
     /// Reads what stands behind the numbers of findings, where it was not read before.
-    pub(super) async fn read(&mut self, db: &Db, listed: &[Listed]) -> anyhow::Result<()> {
-        let unknown = |listed: &&Listed| !self.packages.contains_key(&listed.package);
-        let packages: BTreeSet<i64> = listed.iter().filter(unknown).map(|listed| listed.package).collect();
-        let unknown = |listed: &&Listed| !self.vulnerabilities.contains_key(&listed.vulnerability);
-        let flaws: BTreeSet<i64> = listed.iter().filter(unknown).map(|listed| listed.vulnerability).collect();
-        self.packages.extend(finding::packages(db, &Vec::from_iter(packages)).await?);
-        self.vulnerabilities.extend(finding::vulnerabilities(db, &Vec::from_iter(flaws)).await?);
+    pub(super) async fn read<'a>(
+        &mut self,
+        db: &Db,
+        words: &mut AllWords,
+        listed: impl Iterator<Item = &'a Listed>,
+    ) -> anyhow::Result<()> {
+        let (mut defects, mut matches) = (BTreeSet::new(), BTreeSet::new());
+        for listed in listed {
+            if !self.defects.contains_key(&listed.defect) {
+                defects.insert(listed.defect);
+            }
+            if !self.said.contains_key(&listed.matched) {
+                matches.insert(listed.matched);
+            }
+        }
+        self.defects.extend(finding::defects(db, &Vec::from_iter(defects)).await?);
+        for (number, said) in finding::matches(db, &Vec::from_iter(matches)).await? {
+            self.said.insert(number, words.number(said)?);
+        }
         Ok(())
+    }
+}
+
+impl AllWords {
+    fn number(&mut self, said: ListedMatch) -> anyhow::Result<u16> {
+        if let Some(number) = self.numbers.get(&said) {
+            return Ok(*number);
+        }
+        let too_many = || anyhow::anyhow!("advisories say more than {} different things", u16::MAX);
+        let number = u16::try_from(self.all.len()).map_err(|_| too_many())?;
+        self.all.push(said.clone());
+        self.numbers.insert(said, number);
+        Ok(number)
+    }
+
+    pub(super) fn get(&self, number: u16) -> Option<Words<'_>> {
+        let ListedMatch { source, vendor_status, urgency } = self.all.get(usize::from(number))?;
+        Some(Words { source, vendor_status: *vendor_status, urgency })
+    }
+}
+
+impl From<Vec<ListedMatch>> for AllWords {
+    fn from(all: Vec<ListedMatch>) -> Self {
+        let numbers = (0..).zip(&all).map(|(number, said)| (said.clone(), number)).collect();
+        Self { all, numbers }
+    }
+}
+
+impl From<AllWords> for Vec<ListedMatch> {
+    fn from(words: AllWords) -> Self {
+        words.all
     }
 }
 
@@ -87,51 +139,54 @@ impl Verdicts {
     /// Findings of one asset as rows of the index. What their numbers stand for must have been read.
     pub(super) fn rows(
         &mut self,
-        texts: &Texts,
+        (texts, words): (&Texts, &AllWords),
         judge: &Judge<'_>,
         listed: &[Listed],
         context: &Arc<Context>,
         numbers: &mut impl Numbers,
     ) -> anyhow::Result<Vec<Row>> {
+        let gone = || anyhow::anyhow!("a finding is about something that the store does not know");
         let mut rows = Vec::with_capacity(listed.len());
         for listed in listed {
-            let gone = || anyhow::anyhow!("a finding of asset {} is about nothing that the store knows", listed.asset);
-            let id = texts.vulnerabilities.get(&listed.vulnerability).ok_or_else(gone)?;
-            let package = texts.packages.get(&listed.package).ok_or_else(gone)?;
-            let Verdict { judged, signals } = self.of(judge, id, listed, context);
+            let ListedDefect { package, vulnerability: id } = texts.defects.get(&listed.defect).ok_or_else(gone)?;
+            let said = *texts.said.get(&listed.matched).ok_or_else(gone)?;
+            let Verdict { judged, signals } = self.of(judge, id, (said, words.get(said).ok_or_else(gone)?), context);
             rows.push(Row {
                 vulnerability: numbers.vulnerability(id, signals),
                 package: numbers.package(package),
                 state: listed.state,
                 judged: Some(judged),
-                due: judged
-                    .due_days
-                    .map(|days| day(listed.detected_at + SignedDuration::from_hours(24 * i64::from(days)))),
                 first_seen: day(listed.first_detected_at),
+                detected: day(listed.detected_at),
+                words: said,
             });
         }
         Ok(rows)
     }
 
-    fn of(&mut self, judge: &Judge<'_>, id: &VulnerabilityId, listed: &Listed, context: &Arc<Context>) -> Verdict {
+    fn of(
+        &mut self,
+        judge: &Judge<'_>,
+        id: &VulnerabilityId,
+        (said, words): (u16, Words<'_>),
+        context: &Arc<Context>,
+    ) -> Verdict {
         if self.made.len() > VERDICTS_MAX {
             *self = Self::default();
         }
-        let words = (listed.source.clone(), listed.vendor_status, listed.urgency.clone());
-        let next = u32::try_from(self.words.len()).unwrap_or(u32::MAX);
-        let words = *self.words.entry(words).or_insert(next);
         let next = u32::try_from(self.contexts.len()).unwrap_or(u32::MAX);
         let place = *self.contexts.entry(Arc::clone(context)).or_insert(next);
-        *self.made.entry((listed.vulnerability, words, place)).or_insert_with(|| {
-            let flaw = judge.known(id);
-            let words = Words { source: &listed.source, vendor_status: listed.vendor_status, urgency: &listed.urgency };
-            let priority = judge.verdict(&flaw, words, context);
-            Verdict { judged: judged(&priority, context), signals: signals(judge, &flaw, &priority) }
-        })
+        *self.made.entry((id.clone(), said, place)).or_insert_with(|| verdict(judge, id, words, context))
     }
 }
 
-fn judged(priority: &Priority, context: &Context) -> Judged {
+fn verdict(judge: &Judge<'_>, id: &VulnerabilityId, words: Words<'_>, context: &Context) -> Verdict {
+    let flaw = judge.known(id);
+    let priority = judge.verdict(&flaw, words, context);
+    Verdict { judged: judged(&priority, context), signals: signals(judge, &flaw) }
+}
+
+pub(super) fn judged(priority: &Priority, context: &Context) -> Judged {
     Judged {
         tier: priority.tier,
         due_days: priority.due_days,
@@ -141,12 +196,12 @@ fn judged(priority: &Priority, context: &Context) -> Judged {
 }
 
 /// What the feeds say of a vulnerability, as a finding shows it.
-fn signals(judge: &Judge<'_>, flaw: &Vulnerability, priority: &Priority) -> Signals {
+pub(super) fn signals(judge: &Judge<'_>, flaw: &Vulnerability) -> Signals {
     let today = day(judge.at());
     let listed = flaw.kev.as_ref().is_some_and(|kev| kev.added <= today);
     Signals {
         epss: flaw.epss.map(|epss| (epss.probability.clamp(0.0, 1.0) * 100_000.0).round() as u32),
-        cvss: priority.cvss.as_ref().map(|cvss| cvss.b),
+        cvss: published_score(flaw),
         kev: if listed { Some(true) } else { judge.kev_known().then_some(false) },
     }
 }

@@ -137,21 +137,18 @@ fn segment(bytes: &mut Bytes<'_>, assets: Vec<Asset>, loader: &mut Loader) -> Re
     let total: u64 = counts.iter().map(|count| u64::from(*count)).sum();
     let rows = usize::try_from(total).map_err(|_| "a count is too large")?;
     let (vulnerabilities, packages) = (bytes.u32s(rows)?, bytes.u32s(rows)?);
-    let (priorities, due, first_seen) = (bytes.u16s(rows)?, bytes.u16s(rows)?, bytes.u16s(rows)?);
+    let (priorities, due) = (bytes.u16s(rows)?, bytes.u16s(rows)?);
+    let (first_seen, detected, words) = (bytes.u16s(rows)?, bytes.u16s(rows)?, bytes.u16s(rows)?);
     let (scores, states) = (bytes.take(rows)?, bytes.take(rows)?);
     let tables = (loader.working.snapshot.vulnerabilities.len(), loader.working.snapshot.packages.len());
     let wide = vulnerabilities.zip(packages);
-    let narrow = priorities.zip(due).zip(first_seen).zip(scores.iter().zip(states));
-    let mut packed =
-        wide.zip(narrow).map(|((vulnerability, package), (((priority, due), first_seen), (score, state)))| Packed {
-            vulnerability,
-            package,
-            priority,
-            due,
-            first_seen,
-            score: *score,
-            state: *state,
-        });
+    let judged = priorities.zip(due).zip(scores).zip(states);
+    let learnt = first_seen.zip(detected).zip(words);
+    let mut packed = wide.zip(judged).zip(learnt).map(|((wide, judged), ((first_seen, detected), words))| {
+        let ((vulnerability, package), (((priority, due), score), state)) = (wide, judged);
+        let (score, state) = (*score, *state);
+        Packed { vulnerability, package, priority, due, first_seen, detected, words, score, state }
+    });
     for (asset, count) in assets.into_iter().zip(counts) {
         let mut rows: Vec<Packed> = Vec::with_capacity(count as usize);
         for row in packed.by_ref().take(count as usize) {
@@ -174,7 +171,7 @@ fn checked(row: Packed, (vulnerabilities, packages): (usize, usize)) -> Result<P
     if row.priority != u16::MAX && tier(row.priority) >= TIER_UNKNOWN {
         return Err("a tier that is none");
     }
-    if row.first_seen == u16::MAX {
+    if row.first_seen == u16::MAX || row.detected == u16::MAX {
         return Err("a finding that was never seen");
     }
     score(row.score).map(|_| row)

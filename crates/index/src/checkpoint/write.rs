@@ -99,7 +99,7 @@ fn segment(to: &mut Vec<u8>, segment: &Segment) {
     for column in [&segment.vulnerability, &segment.package] {
         to.extend(column.rows()[..rows].iter().flat_map(|number| number.to_le_bytes()));
     }
-    for column in [&segment.priority, &segment.due, &segment.first_seen] {
+    for column in [&segment.priority, &segment.due, &segment.first_seen, &segment.detected, &segment.words] {
         to.extend(column.words().as_flattened()[..rows].iter().flat_map(|value| value.to_le_bytes()));
     }
     to.extend_from_slice(&segment.score.words().as_flattened()[..rows]);

@@ -76,7 +76,7 @@ impl Packages {
 }
 
 /// Numbers by package, for whoever writes.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Names(HashMap<Arc<Package>, u32>);
 
 impl Names {

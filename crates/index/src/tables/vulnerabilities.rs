@@ -117,7 +117,7 @@ impl Place {
 }
 
 /// Numbers by identifier, for whoever writes.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Names(HashMap<VulnerabilityId, u32>);
 
 impl Names {

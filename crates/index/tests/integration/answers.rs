@@ -77,6 +77,6 @@ fn is(snapshot: &Snapshot, found: &Found, whole: &Whole<'_>) -> bool {
         && state == whole.plain.state
         && tier == judged.map(|judged| judged.tier)
         && score == judged.and_then(|judged| judged.score)
-        && due == whole.plain.due
+        && due == whole.plain.due()
         && first_seen == whole.plain.first_seen
 }

@@ -127,8 +127,9 @@ impl Dice {
         Plain {
             state: self.pick(&State::ALL),
             judged,
-            due: (!self.chance(20)).then(|| self.day()),
             first_seen: self.day(),
+            detected: TODAY.saturating_sub(Span::new().days(i64::try_from(self.below(100)).expect("small"))),
+            words: u16::try_from(self.below(4)).expect("small"),
         }
     }
 

@@ -10,6 +10,7 @@ use domain::ids::AssetId;
 use domain::pattern::Pattern;
 use domain::vulnerability::VulnerabilityId;
 use index::{Asset, Index, Judged, Loader, Row, Signals, Snapshot, Sort, SortBy, Visible};
+use jiff::Span;
 use jiff::civil::Date;
 
 use crate::dice::{Dice, TODAY};
@@ -19,8 +20,17 @@ use crate::dice::{Dice, TODAY};
 pub(crate) struct Plain {
     pub(crate) state: State,
     pub(crate) judged: Option<Judged>,
-    pub(crate) due: Option<Date>,
+    pub(crate) detected: Date,
+    pub(crate) words: u16,
     pub(crate) first_seen: Date,
+}
+
+impl Plain {
+    /// The days that the policy gives, from the latest detection on.
+    pub(crate) fn due(&self) -> Option<Date> {
+        let days = self.judged?.due_days?;
+        Some(self.detected.saturating_add(Span::new().days(days)))
+    }
 }
 
 pub(crate) type Key = (VulnerabilityId, Package);
@@ -121,8 +131,8 @@ impl Model {
 }
 
 pub(crate) fn row(vulnerability: index::VulnerabilityNo, package: index::PackageNo, plain: &Plain) -> Row {
-    let Plain { state, judged, due, first_seen } = *plain;
-    Row { vulnerability, package, state, judged, due, first_seen }
+    let Plain { state, judged, first_seen, detected, words } = *plain;
+    Row { vulnerability, package, state, judged, first_seen, detected, words }
 }
 
 /// In the steps in which the index keeps probabilities.
@@ -177,7 +187,7 @@ fn by_value(a: &Whole<'_>, b: &Whole<'_>, sort: Sort) -> Ordering {
             known(score(a), score(b))
         }
         SortBy::Epss => known(epss(a.signals).map(u64::from), epss(b.signals).map(u64::from)),
-        SortBy::Due => known(a.plain.due.map(days), b.plain.due.map(days)),
+        SortBy::Due => known(a.plain.due().map(days), b.plain.due().map(days)),
         SortBy::FirstSeen => turn(a.plain.first_seen.cmp(&b.plain.first_seen)),
         SortBy::Asset => {
             turn((a.asset.name.to_lowercase(), a.asset.id).cmp(&(b.asset.name.to_lowercase(), b.asset.id)))
@@ -224,7 +234,7 @@ fn meets(condition: &Condition, whole: &Whole<'_>) -> bool {
             };
             test.passes(epss(signals).as_ref())
         }
-        Condition::Due(test) => day(test, plain.due),
+        Condition::Due(test) => day(test, plain.due()),
         Condition::FirstSeen(test) => day(test, Some(plain.first_seen)),
         Condition::Asset(patterns) => patterns.iter().any(|pattern| pattern.matches(&asset.name)),
         Condition::AssetId(ids) => ids.contains(&asset.id),

@@ -1,10 +1,12 @@
 //! Changes: an index that followed them equals one that was built from nothing, and readers never see half of one.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use domain::finding::FindingKey;
 use domain::ids::AssetId;
-use index::{Batch, Index, Row, UnknownAsset};
+use domain::vulnerability::VulnerabilityId;
+use index::{Batch, Index, Row, Signals, UnknownAsset};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -199,5 +201,46 @@ fn growth_splits_segments_and_keeps_them_in_order() {
     assert!(snapshot.finding_count() > 1000, "{}", snapshot.finding_count());
     for _ in 0..20 {
         Question::random(&mut dice, &model, &snapshot, 200).check(&model, &snapshot);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn judging_anew_equals_building_anew(seed: u64, assets in 0_u64..10, rows in 0_u64..16, segment_rows in 1_usize..50) {
+        let mut dice = Dice(seed);
+        let mut model = Model::random(&mut dice, assets, rows, VULNERABILITIES);
+        let index = model.index(segment_rows);
+        // Segments that were changed, and numbers of what is gone.
+        update(&mut dice, &mut model, &index, &BTreeSet::new(), 50);
+        let before = (index.snapshot(), model.clone());
+        let verdict = |asset: &AssetId, id: &VulnerabilityId, words: u16| {
+            let mut hasher = DefaultHasher::new();
+            (seed, asset, id, words).hash(&mut hasher);
+            Dice(hasher.finish()).plain().judged
+        };
+        for signals in model.signals.values_mut() {
+            *signals = dice.signals();
+        }
+        for (id, (_, rows)) in &mut model.assets {
+            rows.iter_mut().for_each(|(key, plain)| plain.judged = verdict(id, &key.0, plain.words));
+        }
+        let old = index.snapshot();
+        let signals = |id: &VulnerabilityId| model.signals.get(id).copied().unwrap_or(Signals::UNKNOWN);
+        let judged = index.judged_anew(signals, |asset, vulnerability, words| {
+            verdict(&old.asset(asset).id, &old.vulnerability(vulnerability).id, words)
+        });
+        let snapshot = judged.snapshot();
+        prop_assert_eq!(snapshot.log(), old.log());
+        for _ in 0..6 {
+            Question::random(&mut dice, &model, &snapshot, 20).check(&model, &snapshot);
+            Question::random(&mut dice, &before.1, &before.0, 20).check(&before.1, &before.0);
+        }
+        // The two go their own ways.
+        update(&mut dice, &mut model, &judged, &BTreeSet::new(), 60);
+        let snapshot = judged.snapshot();
+        Question::random(&mut dice, &model, &snapshot, 20).check(&model, &snapshot);
+        Question::random(&mut dice, &before.1, &index.snapshot(), 20).check(&before.1, &index.snapshot());
     }
 }

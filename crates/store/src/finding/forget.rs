@@ -66,7 +66,7 @@ pub async fn forget(tx: &mut Tx, asset: AssetId, before: Timestamp, limit: usize
         return Ok(0);
     }
     tx.touched.asset(asset);
-    let text = "delete from report_entry where asset_id = $1 and finding in (select item.value from {texts $2})";
+    let text = "delete from report_entry where asset_id = $1 and finding {in texts $2}";
     query("forget what was reported", text).bind(asset).bind(json(&ids)).execute(&mut *tx).await?;
     let text = concat!("delete from finding_alias where ", keys!());
     query("forget old findings", text).bind(asset).bind(json(&keys)).execute(&mut *tx).await?;

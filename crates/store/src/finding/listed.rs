@@ -8,56 +8,105 @@ use domain::finding::State;
 use domain::ids::AssetId;
 use domain::vulnerability::VulnerabilityId;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::Position;
 use crate::db::On;
 use crate::error::StoreError;
-use crate::sql::{IDS_MAX, Row, json, query};
+use crate::sql::{IDS_MAX, Row, json, query, query_built};
 
-/// What a finding is about, as numbers of this database; where it stands; and what its priority depends on.
+/// What a finding is about and what its match says, as numbers of this database, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    pub asset: AssetId,
-    pub package: i64,
-    pub vulnerability: i64,
+    pub defect: i64,
+    pub matched: i64,
     pub state: State,
     pub first_detected_at: Timestamp,
     /// Of the latest episode: from then on the due date counts.
     pub detected_at: Timestamp,
+}
+
+/// A package and a vulnerability, on whatever asset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedDefect {
+    pub package: Package,
+    pub vulnerability: VulnerabilityId,
+}
+
+/// What the priority of a finding depends on in its match.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ListedMatch {
     /// Feed id of the advisory that matched.
     pub source: String,
     pub vendor_status: VendorStatus,
     pub urgency: String,
 }
 
-/// All findings of the assets from the first to the last one, ended ones included, asset by asset. Those that were found
-/// without a match are left out: nothing can judge them, and nothing can show them.
-pub async fn listed<'a>(on: impl Into<On<'a>>, first: AssetId, last: AssetId) -> Result<Vec<Listed>, StoreError> {
+/// A finding in its row: defect, match, state, first detection.
+#[derive(Deserialize)]
+struct Cells(i64, i64, String, i64);
+
+/// All findings of these assets, ended ones included. Those that were found without a match are left out: nothing can judge
+/// them, and nothing can show them.
+pub async fn listed<'a>(
+    on: impl Into<On<'a>>,
+    assets: &[AssetId],
+) -> Result<HashMap<AssetId, Vec<Listed>>, StoreError> {
     let mut on = on.into();
-    let episodes = latest_episodes(on.again(), first, last).await?;
-    let rows = query(
-        "read findings for lists",
-        "select finding.asset_id, finding.defect_id, defect.package_id, defect.vulnerability_id, finding.state,
-             finding.detected_at, match.source, match.status, match.urgency
-         from finding join defect on defect.id = finding.defect_id join match on match.id = finding.match_id
-         where finding.asset_id >= $1 and finding.asset_id <= $2 order by finding.asset_id, finding.defect_id",
-    )
-    .bind(first)
-    .bind(last)
-    .all(on)
-    .await?;
-    rows.iter().map(|row| from_row(row, &episodes)).collect()
+    let mut found = HashMap::with_capacity(assets.len());
+    for chunk in assets.chunks(IDS_MAX) {
+        let these = on.dialect().placeholders(1, chunk.len());
+        let bind = |text: String| {
+            chunk.iter().fold(query_built("read findings for lists", text), |query, asset| query.bind(*asset))
+        };
+        let text =
+            format!("select asset_id, defect_id, detected_at from episode where asset_id in {these} order by number");
+        // Of the few findings that have had several.
+        let mut latest: HashMap<Position, Timestamp> = HashMap::new();
+        for row in bind(text).all(on.again()).await? {
+            latest.insert(Position::of(&row)?, row.instant("detected_at")?);
+        }
+        let text = format!(
+            "select asset_id, {{all {{list defect_id, match_id, state, detected_at}}}} as findings
+             from finding where asset_id in {these} and match_id is not null group by asset_id"
+        );
+        for row in bind(text).all(on.again()).await? {
+            let asset = AssetId::from_uuid(row.uuid("asset_id")?);
+            let cells: Vec<Cells> = row.json("findings")?;
+            let rows = cells.into_iter().map(|cells| cells.read(&row, asset, &latest));
+            found.insert(asset, rows.collect::<Result<_, _>>()?);
+        }
+    }
+    Ok(found)
 }
 
-/// The packages behind numbers.
-pub async fn packages<'a>(on: impl Into<On<'a>>, ids: &[i64]) -> Result<HashMap<i64, Package>, StoreError> {
+impl Cells {
+    fn read(self, row: &Row, asset: AssetId, latest: &HashMap<Position, Timestamp>) -> Result<Listed, StoreError> {
+        let Self(defect, matched, state, detected_at) = self;
+        let state = State::ALL.into_iter().find(|known| known.as_str() == state);
+        let first_detected_at = row.to_instant("detected_at", detected_at)?;
+        Ok(Listed {
+            defect,
+            matched,
+            state: state.ok_or_else(|| row.corrupt("a state that is none"))?,
+            first_detected_at,
+            detected_at: latest.get(&Position { asset, defect }).copied().unwrap_or(first_detected_at),
+        })
+    }
+}
+
+/// The defects behind numbers.
+pub async fn defects<'a>(on: impl Into<On<'a>>, ids: &[i64]) -> Result<HashMap<i64, ListedDefect>, StoreError> {
     let mut on = on.into();
     let mut found = HashMap::with_capacity(ids.len());
     for chunk in ids.chunks(IDS_MAX) {
         let rows = query(
-            "read packages",
-            "select id, ecosystem, distribution, release, name, place from package
-             where id in (select cast(item.value as bigint) from {texts $1})",
+            "read defects",
+            "select defect.id, package.ecosystem, package.distribution, package.release, package.name, package.place,
+                 vulnerability.public_id
+             from defect join package on package.id = defect.package_id
+             join vulnerability on vulnerability.id = defect.vulnerability_id
+             where defect.id {in numbers $1}",
         )
         .bind(json(chunk))
         .all(on.again())
@@ -65,66 +114,28 @@ pub async fn packages<'a>(on: impl Into<On<'a>>, ids: &[i64]) -> Result<HashMap<
         for row in &rows {
             let release = Release { distribution: row.text("distribution")?, name: row.text("release")? };
             let (ecosystem, name, place) = (row.word("ecosystem")?, row.text("name")?, row.text("place")?);
-            found.insert(row.int("id")?, Package { ecosystem, release, name, place });
+            let id = VulnerabilityId::new(row.text("public_id")?).map_err(|error| row.corrupt(error.to_string()))?;
+            let package = Package { ecosystem, release, name, place };
+            found.insert(row.int("id")?, ListedDefect { package, vulnerability: id });
         }
     }
     Ok(found)
 }
 
-/// The vulnerabilities behind numbers.
-pub async fn vulnerabilities<'a>(
-    on: impl Into<On<'a>>,
-    ids: &[i64],
-) -> Result<HashMap<i64, VulnerabilityId>, StoreError> {
+/// The matches behind numbers.
+pub async fn matches<'a>(on: impl Into<On<'a>>, ids: &[i64]) -> Result<HashMap<i64, ListedMatch>, StoreError> {
     let mut on = on.into();
     let mut found = HashMap::with_capacity(ids.len());
     for chunk in ids.chunks(IDS_MAX) {
-        let rows = query(
-            "read vulnerabilities",
-            "select id, public_id from vulnerability where id in (select cast(item.value as bigint) from {texts $1})",
-        )
-        .bind(json(chunk))
-        .all(on.again())
-        .await?;
+        let rows = query("read matches", "select id, source, status, urgency from match where id {in numbers $1}")
+            .bind(json(chunk))
+            .all(on.again())
+            .await?;
         for row in &rows {
-            let id = VulnerabilityId::new(row.text("public_id")?).map_err(|error| row.corrupt(error.to_string()))?;
-            found.insert(row.int("id")?, id);
+            let (source, urgency) = (row.text("source")?, row.text("urgency")?);
+            let said = ListedMatch { source, vendor_status: row.word("status")?, urgency };
+            found.insert(row.int("id")?, said);
         }
     }
     Ok(found)
-}
-
-/// When the latest episode began, of the few findings that have had several.
-async fn latest_episodes(
-    on: On<'_>,
-    first: AssetId,
-    last: AssetId,
-) -> Result<HashMap<Position, Timestamp>, StoreError> {
-    let rows = query(
-        "read episodes",
-        "select asset_id, defect_id, detected_at from episode where asset_id >= $1 and asset_id <= $2 order by number",
-    )
-    .bind(first)
-    .bind(last)
-    .all(on)
-    .await?;
-    rows.iter().map(|row| Ok((Position::of(row)?, row.instant("detected_at")?))).collect()
-}
-
-fn from_row(row: &Row, episodes: &HashMap<Position, Timestamp>) -> Result<Listed, StoreError> {
-    let position = Position::of(row)?;
-    let first_detected_at = row.instant("detected_at")?;
-    let state = row.text("state")?;
-    let state = State::ALL.into_iter().find(|known| known.as_str() == state);
-    Ok(Listed {
-        asset: position.asset,
-        package: row.int("package_id")?,
-        vulnerability: row.int("vulnerability_id")?,
-        state: state.ok_or_else(|| row.corrupt("a state that is none"))?,
-        first_detected_at,
-        detected_at: episodes.get(&position).copied().unwrap_or(first_detected_at),
-        source: row.text("source")?,
-        vendor_status: row.word("status")?,
-        urgency: row.text("urgency")?,
-    })
 }

@@ -13,18 +13,29 @@ use domain::vulnerability::VulnerabilityId;
 use super::{Position, StoredFinding, more};
 use crate::codec;
 use crate::db::On;
+use crate::dialect::Dialect;
 use crate::error::StoreError;
 use crate::intern::Components;
 use crate::sql::{IDS_MAX, Query, Row, query_built};
 
 /// The columns of a finding with its package and vulnerability, in front of what selects the rows.
 macro_rules! select {
-    ($tail:literal) => {
+    ($tail:expr) => {
+        crate::finding::row::select_from!("finding", $tail)
+    };
+}
+pub(super) use select;
+
+/// The same of chosen rows, which have another name.
+macro_rules! select_from {
+    ($rows:literal, $tail:expr) => {
         concat!(
             "select finding.asset_id, finding.defect_id, finding.state, finding.detected_at, finding.moved_at, ",
             "finding.more, package.ecosystem, package.distribution, package.release, package.name, package.place, ",
             "vulnerability.public_id, match.version, match.source, match.advisory, match.status, match.urgency, ",
-            "match.fixed_version, match.restart_needed, match.confidence, match.places from finding ",
+            "match.fixed_version, match.restart_needed, match.confidence, match.places from ",
+            $rows,
+            " finding ",
             "join defect on defect.id = finding.defect_id ",
             "join package on package.id = defect.package_id ",
             "join vulnerability on vulnerability.id = defect.vulnerability_id ",
@@ -33,7 +44,24 @@ macro_rules! select {
         )
     };
 }
-pub(super) use select;
+pub(super) use select_from;
+
+/// What stands in front of a statement that joins `wanted`: so many positions.
+pub(super) fn wanted(dialect: Dialect, positions: usize) -> String {
+    format!("with wanted (asset_id, defect_id) as (values {})", dialect.placeholders(positions, 2))
+}
+
+/// Joins the findings at these positions. By any other way PostgreSQL may begin with all findings about a defect.
+macro_rules! join_wanted {
+    () => {
+        "join wanted on wanted.asset_id = finding.asset_id and wanted.defect_id = finding.defect_id"
+    };
+}
+pub(super) use join_wanted;
+
+pub(super) fn bind_positions(query: Query, positions: &[Position]) -> Query {
+    positions.iter().fold(query, |query, position| query.bind(position.asset).bind(position.defect))
+}
 
 /// Reads the findings that the statement selects, with their episodes and matches, in the order of the statement.
 pub(super) async fn load(mut on: On<'_>, statement: Query) -> Result<Vec<(Position, StoredFinding)>, StoreError> {

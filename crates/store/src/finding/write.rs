@@ -1,6 +1,6 @@
 //! From findings to rows.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use domain::event::EventKind;
 use domain::finding::{Change, Episode, Evidence, Fact, Finding, State};
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::evidence::{self, Told};
-use super::{Position, Recording, Save, more};
+use super::{Position, Recording, Save, more, row};
 use crate::db::Tx;
 use crate::error::StoreError;
 use crate::intern;
@@ -87,9 +87,10 @@ fn kept<'a>(save: &Save<'a>) -> impl Iterator<Item = &'a (Evidence, Change)> {
 }
 
 async fn positions(tx: &mut Tx, saves: &[Save<'_>]) -> Result<Vec<Position>, StoreError> {
-    let keys: Vec<_> = saves.iter().map(|save| &save.finding.key).collect();
-    let defects = intern::defects(tx, &keys).await?;
-    Ok(keys.into_iter().zip(defects).map(|(key, defect)| Position { asset: key.asset, defect }).collect())
+    let keys = || saves.iter().map(|save| &save.finding.key);
+    let defects =
+        intern::defects(tx, &keys().map(|key| (&key.package, &key.vulnerability)).collect::<Vec<_>>()).await?;
+    Ok(keys().zip(defects).map(|(key, defect)| Position { asset: key.asset, defect }).collect())
 }
 
 /// The number of each match. `None`: saved without one.
@@ -111,31 +112,21 @@ struct Prior {
 
 impl Prior {
     async fn read(tx: &mut Tx, positions: &[Position]) -> Result<HashMap<Position, Self>, StoreError> {
-        let mut asked: BTreeMap<AssetId, BTreeSet<i64>> = BTreeMap::new();
-        for Position { asset, defect } in positions {
-            asked.entry(*asset).or_default().insert(*defect);
-        }
-        let asked: Vec<_> = asked.into_iter().collect();
         let mut found = HashMap::new();
-        for chunk in asked.chunks(IDS_MAX) {
-            let defects: BTreeSet<i64> = chunk.iter().flat_map(|(_, defects)| defects).copied().collect();
+        for chunk in positions.chunks(IDS_MAX) {
             let text = format!(
-                "select finding.asset_id, finding.defect_id, finding.recording, finding.detected_at, finding.more,
+                "{} select finding.asset_id, finding.defect_id, finding.recording, finding.detected_at, finding.more,
                      match.version,
                      case when finding.recording <> 0 then 0 else (
                          select coalesce(max(seq), 0) from finding_event event
                          where event.asset_id = finding.asset_id and event.defect_id = finding.defect_id
                      ) end as evidence_count
-                 from finding left join match on match.id = finding.match_id
-                 where finding.asset_id in {} and finding.defect_id in (
-                     select cast(item.value as bigint) from {{texts {}}}
-                 )",
-                tx.dialect().placeholders(1, chunk.len()),
-                tx.dialect().placeholder(chunk.len() + 1),
+                 from finding left join match on match.id = finding.match_id {}",
+                row::wanted(tx.dialect(), chunk.len()),
+                row::join_wanted!(),
             );
-            let query =
-                chunk.iter().fold(query_built("read what is there", text), |query, (asset, _)| query.bind(*asset));
-            for row in query.bind(json(&defects)).all(&mut *tx).await? {
+            let query = row::bind_positions(query_built("read what is there", text), chunk);
+            for row in query.all(&mut *tx).await? {
                 found.insert(Position::of(&row)?, Self::of(&row)?);
             }
         }
@@ -153,7 +144,7 @@ impl Prior {
 /// Rows of one asset in `$1` by the numbers of defects in `$2`.
 macro_rules! keys {
     () => {
-        "asset_id = $1 and defect_id in (select cast(item.value as bigint) from {texts $2})"
+        "asset_id = $1 and defect_id {in numbers $2}"
     };
 }
 pub(super) use keys;

@@ -126,6 +126,16 @@ pub async fn list_digests<'a>(on: impl Into<On<'a>>, assets: &[AssetId]) -> Resu
     Ok(selected(on.into(), "look for changed inventories", text, assets, one).await?.into_iter().collect())
 }
 
+/// How many things are undecided about each of these assets, as far as they were inspected and are not retired.
+pub async fn undecided_counts<'a>(
+    on: impl Into<On<'a>>,
+    assets: &[AssetId],
+) -> Result<HashMap<AssetId, u64>, StoreError> {
+    let text = latest!("inspection.asset_id, inspection.undecided_count", "", "asset.id in ");
+    let one = |row: &Row| Ok((AssetId::from_uuid(row.uuid("asset_id")?), row.number("undecided_count")?));
+    Ok(selected(on.into(), "count what is undecided", text, assets, one).await?.into_iter().collect())
+}
+
 /// The latest inspections of these assets, as far as they were inspected and are not retired, by asset. What several have is
 /// read once, and their inventories share it.
 pub async fn latest_of_these<'a>(

@@ -217,7 +217,7 @@ impl World {
     }
 
     /// Other knowledge: what is affected, what is known of exploitation, and which lists can be asked.
-    fn publish(&mut self) {
+    pub(super) fn publish(&mut self) {
         let mut builder = Builder::new();
         // A digest of its own, or the state in the data folder, where nothing was ever fetched, would take its place.
         let fetched_at = Some(self.engine.now());

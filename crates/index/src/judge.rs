@@ -1,0 +1,63 @@
+//! Judging all findings anew, from what is in memory: when the knowledge has changed, or the day.
+
+use std::sync::Arc;
+
+use domain::vulnerability::VulnerabilityId;
+
+use crate::Index;
+use crate::numbers::{AssetNo, VulnerabilityNo, next};
+use crate::row::{Judged, Signals, due, priority, score, tier};
+use crate::segment::Segment;
+use crate::segment::column::Column;
+use crate::visible::Lineage;
+
+impl Index {
+    /// The same findings by other verdicts, as of the same position of the change log. `signals` says what the feeds say of a
+    /// vulnerability now, and `judge` the verdict on a vulnerability of an asset by the words of its match.
+    pub fn judged_anew(
+        &self,
+        mut signals: impl FnMut(&VulnerabilityId) -> Signals,
+        mut judge: impl FnMut(AssetNo, VulnerabilityNo, u16) -> Option<Judged>,
+    ) -> Self {
+        let mut working = self.working.lock().expect("an earlier batch panicked: load the index again").clone();
+        let snapshot = &mut working.snapshot;
+        // From here on the two give their numbers apart from each other.
+        snapshot.lineage = Lineage::default();
+        for number in 0..next(snapshot.vulnerabilities.len()) {
+            let signals = signals(&snapshot.vulnerabilities.get(number).id);
+            snapshot.vulnerabilities.set_signals(number, signals);
+        }
+        for at in snapshot.segments.places_backwards() {
+            let segment = snapshot.segments.get_mut(at);
+            segment.judge(&mut judge);
+            segment.copy_down(&snapshot.vulnerabilities);
+        }
+        Self::of(working)
+    }
+}
+
+impl Segment {
+    fn judge(&mut self, judge: &mut impl FnMut(AssetNo, VulnerabilityNo, u16) -> Option<Judged>) {
+        let rows = self.row_count();
+        let padded = rows.next_multiple_of(64);
+        let (mut priorities, mut dues) = (Vec::with_capacity(padded), Vec::with_capacity(padded));
+        let mut scores = Vec::with_capacity(padded);
+        let mut tiers = [(); 5].map(|()| vec![0_u64; self.word_count()]);
+        for (place, asset) in self.directory.assets.iter().enumerate() {
+            for row in self.directory.rows(place) {
+                let judged = judge(AssetNo(*asset), VulnerabilityNo(self.vulnerability.get(row)), self.words.get(row));
+                let code = judged.map_or(u16::MAX, priority);
+                if let Some(set) = tiers.get_mut(tier(code)) {
+                    set[row / 64] |= 1 << (row % 64);
+                }
+                priorities.push(code);
+                dues.push(due(judged, self.detected.get(row)));
+                scores.push(score(judged.and_then(|judged| judged.score)));
+            }
+        }
+        self.priority = Column::of(priorities);
+        self.due = Column::of(dues);
+        self.score = Column::of(scores);
+        self.tiers = tiers.map(Arc::new);
+    }
+}
