@@ -15,6 +15,7 @@ mod open;
 mod asset;
 mod record;
 mod inspection;
+mod intern;
 mod finding;
 mod forget;
 mod retirement;
