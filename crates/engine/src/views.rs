@@ -13,12 +13,15 @@ use std::sync::Arc;
 use domain::asset::{Asset, Way};
 use domain::catalogue::{Scheme, Term, Usage};
 use domain::feed::FeedSnapshot;
+use domain::filter::{Condition, Filter};
 use domain::finding::Finding;
 use domain::ids::{AssetId, FindingId};
 use domain::inventory::Inventory;
+use domain::pattern::Pattern;
 use domain::scope::Context;
 use domain::verdict::Undecided;
 use domain::vulnerability::{Prose, Vulnerability, VulnerabilityId};
+use index::{Sort, Visible};
 
 use crate::Engine;
 use crate::prioritize::Judged;
@@ -69,7 +72,10 @@ pub struct VulnerabilityView {
     pub prose: Prose,
     /// The techniques that its usages name, where the catalogue is here.
     pub techniques: Vec<Term>,
+    /// The active ones first, at most [`PAGE_ROWS_MAX`].
     pub rows: Vec<Row>,
+    /// All findings of it.
+    pub finding_count: u64,
     pub warnings: Vec<String>,
 }
 
@@ -126,12 +132,19 @@ impl Engine {
         let knowledge = self.knowledge()?;
         let known = knowledge.as_ref().and_then(|knowledge| knowledge.vulnerability_at(id.as_str(), now));
         let id = known.as_ref().map_or(id, |known| &known.id).clone();
-        let stored = store::finding::of_vulnerability(&self.db, &id).await?;
-        let world = self.world_of(&assets_of(&stored)).await?;
-        let mut rows = world.rows(stored, now);
-        if known.is_none() && rows.is_empty() {
+        let about = Filter::Where(Condition::Vulnerability(vec![Pattern::new(id.as_str())]));
+        let page = async |filter: Filter, limit: usize| {
+            let filter = Filter::All(vec![about.clone(), filter]);
+            self.findings(&Visible::All, &Query { filter, sort: Sort::WORK, after: None, limit }).await
+        };
+        let open = page(active(), PAGE_ROWS_MAX).await?;
+        let room = PAGE_ROWS_MAX - open.rows.len();
+        let ended = page(Filter::Not(Box::new(active())), room.max(1)).await?;
+        let finding_count = open.total + ended.total;
+        if known.is_none() && finding_count == 0 {
             return Ok(None);
         }
+        let mut rows: Vec<Row> = open.rows.into_iter().chain(ended.rows.into_iter().take(room)).collect();
         sort(&mut rows);
         rows.sort_by_key(|row| !row.finding.detection.is_active());
         let vulnerability = Arc::new(known.unwrap_or_else(|| Vulnerability::bare(id)));
@@ -139,8 +152,8 @@ impl Engine {
         let prose = knowledge.and_then(|knowledge| knowledge.prose(vulnerability.id.as_str())).unwrap_or_default();
         let term = |usage: &Usage| knowledge?.term(Scheme::Attack, &usage.technique);
         let techniques = vulnerability.usages.iter().filter_map(term).collect();
-        let warnings = feed_warnings(&world.feeds, now);
-        Ok(Some(VulnerabilityView { vulnerability, prose, techniques, rows, warnings }))
+        let warnings = feed_warnings(&crate::ingest::known(knowledge.map(|knowledge| &**knowledge)), now);
+        Ok(Some(VulnerabilityView { vulnerability, prose, techniques, rows, finding_count, warnings }))
     }
 
     /// One finding. `None`: there is no such finding.

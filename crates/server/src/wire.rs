@@ -21,9 +21,7 @@ use domain::remediation::{Run as RunRecord, RunState};
 use domain::scope::{Requirement, Scope as ScopeRecord};
 use domain::vulnerability::{Exploitation, Vulnerability, VulnerabilityId};
 use engine::mobilize::Group;
-use engine::views::{
-    AssetSummary, AssetView, Facets, GroupCount, Groups, PAGE_ROWS_MAX, Page, Row, StatusView, VulnerabilityView,
-};
+use engine::views::{AssetSummary, AssetView, Facets, GroupCount, Groups, Page, Row, StatusView, VulnerabilityView};
 use engine::{Count, GroupBy};
 use jiff::Timestamp;
 use wire_types::asset::{Asset, AssetDetail, Service, TierCounts};
@@ -212,8 +210,8 @@ pub fn vulnerability(view: &VulnerabilityView, now: Timestamp) -> VulnerabilityD
         exploits: knowledge::exploits(flaw),
         techniques: knowledge::techniques(view),
         references: knowledge::references(&view.prose),
-        findings: view.rows.iter().take(PAGE_ROWS_MAX).map(|row| finding(row, now)).collect(),
-        warnings: view.warnings.iter().cloned().chain(cut(&view.rows)).collect(),
+        findings: view.rows.iter().map(|row| finding(row, now)).collect(),
+        warnings: view.warnings.iter().cloned().chain(cut(view)).collect(),
     }
 }
 
@@ -332,10 +330,12 @@ const fn counts([p0, p1, p2, p3, p4]: [u64; 5]) -> TierCounts {
 }
 
 /// Says that a list was cut, and where the rest is.
-fn cut(rows: &[Row]) -> Option<String> {
-    let count = rows.len();
-    (count > PAGE_ROWS_MAX).then(|| {
-        format!("Only {PAGE_ROWS_MAX} of {count} findings are here: /api/v1/findings?filter=vuln: pages through all of them.")
+fn cut(view: &VulnerabilityView) -> Option<String> {
+    let (shown, count, id) = (view.rows.len() as u64, view.finding_count, view.vulnerability.id.as_str());
+    (count > shown).then(|| {
+        format!(
+            "Only {shown} of {count} findings are here: /api/v1/findings?filter=vuln:{id} pages through all of them."
+        )
     })
 }
 

@@ -155,7 +155,6 @@ create table finding (
     more text not null,
     primary key (asset_id, defect_id)
 ) {by asset finding};
-create index finding_defect on finding (defect_id);
 
 create table episode (
     asset_id uuid not null,

@@ -6,7 +6,6 @@
 use domain::finding::{Change, Detection, Evidence, Finding, FindingKey};
 use domain::ids::{AssetId, FindingId, RecordId};
 use domain::verdict::Match;
-use domain::vulnerability::VulnerabilityId;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -143,15 +142,6 @@ pub async fn with_keys<'a>(on: impl Into<On<'a>>, keys: &[FindingKey]) -> Result
         found.extend(bare(load(on.again(), row::bind_positions(query_built("read findings", text), chunk)).await?));
     }
     Ok(found)
-}
-
-/// Every finding about a vulnerability, over all assets.
-pub async fn of_vulnerability<'a>(
-    on: impl Into<On<'a>>,
-    id: &VulnerabilityId,
-) -> Result<Vec<StoredFinding>, StoreError> {
-    let text = select!("where vulnerability.public_id = $1");
-    load(on.into(), query("read the vulnerability's findings", text).bind(id.as_str())).await.map(bare)
 }
 
 /// One page of the open, pending and stale findings of all assets, and where the next one begins. `None`: nowhere.

@@ -5,13 +5,13 @@ use store::finding::{self, Recording, Save, StoredFinding};
 use store::{Db, StoreError};
 use uuid::Uuid;
 
-use crate::sample::{at, detected, flaw, insert_asset, key, matched, upgraded};
+use crate::sample::{at, detected, insert_asset, key, matched, upgraded};
 
 contract!(
     a_finding_lives_through_its_episodes,
     a_match_stays_until_the_next_one,
     events_tell_the_whole_story,
-    findings_are_found_by_id_and_by_vulnerability,
+    findings_are_found_by_id,
     active_findings_come_in_pages,
     many_findings_are_saved_at_once,
     rows_that_evidence_does_not_explain_are_found,
@@ -97,7 +97,7 @@ async fn events_tell_the_whole_story(db: &Db) {
     assert!(matches!(missing, StoreError::Missing { .. }), "{missing}");
 }
 
-async fn findings_are_found_by_id_and_by_vulnerability(db: &Db) {
+async fn findings_are_found_by_id(db: &Db) {
     let (one, two) = (insert_asset(db, 1).await, insert_asset(db, 2).await);
     for asset in [&one, &two] {
         for number in [1, 2] {
@@ -106,11 +106,6 @@ async fn findings_are_found_by_id_and_by_vulnerability(db: &Db) {
     }
     let wanted = key(two.id, "openssl", 2);
     assert_eq!(finding::get(db, wanted.id()).await.unwrap().unwrap().finding.key, wanted);
-    let mut assets: Vec<_> =
-        finding::of_vulnerability(db, &flaw(2)).await.unwrap().iter().map(|found| found.finding.key.asset).collect();
-    assets.sort();
-    assert_eq!(assets, [one.id, two.id]);
-    assert_eq!(finding::of_vulnerability(db, &flaw(9)).await.unwrap(), []);
 }
 
 async fn active_findings_come_in_pages(db: &Db) {

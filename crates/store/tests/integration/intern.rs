@@ -5,7 +5,6 @@ use store::inspection::{self, NewInspection};
 use store::{Db, StoreError};
 
 use crate::audit::{databases, tamper};
-use crate::db;
 use crate::inspection::record;
 use crate::sample::{at, component, insert_asset, inventory};
 
