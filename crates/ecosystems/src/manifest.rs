@@ -6,7 +6,7 @@
 use domain::component::{Component, Ecosystem};
 use domain::inventory::{Area, Gap};
 
-use crate::{cargo, composer, gem, golang, gradle, maven, npm, nuget, pypi, sbom, unlocked};
+use crate::{cargo, composer, gem, golang, gradle, maven, npm, nuget, pypi, sbom, unlocked, unread};
 
 /// A kind of file that tells of packages.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +96,7 @@ pub fn manifests() -> impl Iterator<Item = &'static Manifest> {
         nuget::MANIFESTS,
         sbom::MANIFESTS,
         unlocked::MANIFESTS,
+        unread::MANIFESTS,
     ];
     MANIFESTS.iter().copied().flatten()
 }

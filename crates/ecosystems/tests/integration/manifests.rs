@@ -54,6 +54,7 @@ fn every_kind_of_file_tells_of_its_packages_and_of_what_it_leaves_open() {
                 let one = |c: &Component| format!("{} {} {}", c.ecosystem, c.source, c.source_version);
                 let all: Vec<_> = found.components.iter().map(one).collect();
                 assert_eq!(all.join(", "), *told, "{path}");
+                assert!(!told.is_empty() || found.gaps.is_empty(), "{path}: {:?}", found.gaps);
             }
             Expected::Gap(gap) => {
                 let gaps: Vec<_> = found.gaps.iter().map(|gap| gap.reason.replace(path, "FILE")).collect();
