@@ -66,8 +66,11 @@ pub enum Tells {
 }
 
 impl Manifest {
-    /// Reads one such file.
+    /// Reads one such file, whoever gave the bytes.
     pub fn read(&self, path: &str, bytes: &[u8], around: Around<'_>, found: &mut Found) {
+        if bytes.len() as u64 > self.bytes_max {
+            return found.gap(path, format_args!("it is larger than {} bytes", self.bytes_max));
+        }
         match self.parse {
             Parse::Alone(parse) => parse(path, bytes, found),
             Parse::Among(parse) => parse(path, bytes, around, found),
