@@ -182,16 +182,21 @@ pub(crate) fn is_of(manifest: &Manifest, path: &str) -> bool {
     }
 }
 
+/// Of an input, as a part of a name.
+const NAME_BYTES: usize = 255;
+
 pub(crate) fn manifest(manifest: &Manifest, seed: &Seed) -> String {
     let mut found = Found::default();
     // What it builds on is as damaged as itself.
     let others = |path: &str| [".xml", ".props"].iter().any(|end| path.ends_with(end)).then(|| seed.bytes.clone());
-    manifest.read(
-        &seed.path,
-        &seed.bytes,
-        Around { others: &others, has: &|path| path.ends_with(".props") },
-        &mut found,
-    );
+    let around = Around { others: &others, has: &|path| path.ends_with(".props") };
+    manifest.read(&seed.path, &seed.bytes, around, &mut found);
+    // Names of files are from outside too, and some kinds tell everything by them.
+    let (folder, name) = seed.path.rsplit_once('/').unwrap_or_default();
+    let path = format!("{folder}/{}{name}", String::from_utf8_lossy(&seed.bytes[..seed.bytes.len().min(NAME_BYTES)]));
+    if is_of(manifest, &path) {
+        manifest.read(&path, &seed.bytes, around, &mut found);
+    }
     let gaps: Vec<String> = found.gaps.iter().map(|gap| format!("{gap:?}")).collect();
     format!("{} {}", about(found.components.len()), gaps.join(" "))
 }

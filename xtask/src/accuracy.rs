@@ -8,6 +8,7 @@ mod csaf;
 mod labels;
 mod oracle;
 mod report;
+mod vectors;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,9 @@ pub(crate) struct Options {
     /// Compare only what is read, not what is judged, and write only that part of the page
     #[arg(long)]
     reading_only: bool,
+    /// Compare only the test vectors of other projects, and write only that part of the page
+    #[arg(long, conflicts_with = "reading_only")]
+    vectors_only: bool,
 }
 
 /// Everything is judged as of this instant: how old the feeds are plays no part in who is affected.
@@ -79,6 +83,10 @@ struct Advisory {
 pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
     let data = fs::canonicalize(&options.data)
         .with_context(|| format!("open {}: give the folder with --data", options.data.display()))?;
+    let page = root.join("docs/accuracy.md");
+    if options.vectors_only {
+        return report::write_vectors(&page, &vectors::run(&data)?);
+    }
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let work = target.join("accuracy");
     if work.exists() {
@@ -92,7 +100,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
     let bench = Bench { vigie, data, work };
     if options.reading_only {
         let rows = bench.completeness(root)?;
-        report::write_reading(&root.join("docs/accuracy.md"), &rows)?;
+        report::write_reading(&page, &rows)?;
         return completeness::demand(&rows);
     }
     let mut scores = Vec::new();
@@ -107,7 +115,8 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
     }
     let (suite, documents) = csaf::run(&bench.data)?;
     let rows = bench.completeness(root)?;
-    report::write(&root.join("docs/accuracy.md"), &scores, &labels, (&suite, documents), &rows)?;
+    report::write(&page, &scores, &labels, (&suite, documents), &rows)?;
+    report::write_vectors(&page, &vectors::run(&bench.data)?)?;
     fs::remove_dir_all(&bench.work)?;
     ensure!(scores.iter().all(Score::is_perfect), "there are wrong verdicts on computed answers: see docs/accuracy.md");
     completeness::demand(&rows)

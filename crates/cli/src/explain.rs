@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use domain::component::{Component, Release};
 use domain::purl::Purl;
+use domain::vulnerability::VulnerabilityId;
 use knowledge::{Explanation, Outcome};
 
 use crate::args::{Common, Explain, Format};
@@ -10,12 +11,13 @@ use crate::exit::{Exit, Usage};
 use crate::{output, scan};
 
 pub(crate) fn run(common: &Common, args: &Explain) -> anyhow::Result<Exit> {
+    let vulnerability = VulnerabilityId::new(&args.vulnerability).map_err(|error| Usage(error.to_string()))?;
     let purl = Purl::parse(&args.component).map_err(|error| Usage(error.to_string()))?;
     let (component, release) = component(&purl)?;
     let path = common.knowledge_path();
     let knowledge = scan::open_knowledge(&path)?
         .with_context(|| format!("there is no knowledge file {}: run `vigie feeds sync`", path.display()))?;
-    let explanation = knowledge.explain(&component, release.as_ref(), &args.vulnerability)?;
+    let explanation = knowledge.explain(&component, release.as_ref(), vulnerability.as_str())?;
     match common.format {
         Format::Json => output::json(&explanation)?,
         Format::Table | Format::Sarif | Format::Cyclonedx | Format::Spdx => print(&args.component, &explanation)?,
@@ -58,9 +60,12 @@ fn print(component: &str, explanation: &Explanation) -> anyhow::Result<()> {
         Outcome::Undecided => "nobody can tell whether it is affected by",
     };
     output::line(format_args!("{component}: {outcome} {}: {}", explanation.vulnerability, explanation.because))?;
+    let fixed = match (explanation.outcome, explanation.fixed_version.as_deref()) {
+        (Outcome::Affected, fixed) => format!("; fixed in {}", fixed.unwrap_or("no version")),
+        (Outcome::NotAffected | Outcome::Undecided, _) => String::new(),
+    };
     if let Some(confidence) = explanation.confidence {
-        let fixed = explanation.fixed_version.as_deref().unwrap_or("no version");
-        output::line(format_args!("confidence {}; fixed in {fixed}", confidence.as_str()))?;
+        output::line(format_args!("confidence {}{fixed}", confidence.as_str()))?;
     }
     if !explanation.considered.is_empty() {
         let mut table = output::table(&["Feed", "Advisory", "Rank", "Says", "Compared", "Result", "Overruled"]);

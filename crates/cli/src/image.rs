@@ -14,6 +14,7 @@ use crate::args::{Common, ImageOptions};
 use crate::context;
 use crate::exit::Usage;
 use crate::inspect::read_secret;
+use crate::scan;
 
 /// A larger file is no list of logins.
 const LOGINS_BYTES_MAX: u64 = 4 << 20;
@@ -40,6 +41,7 @@ enum Place<'a> {
 fn place(name: &str) -> anyhow::Result<Place<'_>> {
     let path = Path::new(name);
     if path.exists() {
+        scan::refuse_special(path)?;
         return Ok(Place::File { path, tag: None });
     }
     if let Some((path, tag)) = name.rsplit_once(':').filter(|(path, _)| Path::new(path).exists()) {

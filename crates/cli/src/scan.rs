@@ -21,7 +21,7 @@ pub(crate) fn run(common: &Common, args: Scan) -> anyhow::Result<Exit> {
     let (name, inventory) = read(common, &args)?;
     let knowledge = open_knowledge(&common.knowledge_path())?;
     let evaluation = evaluate(knowledge.as_ref(), &inventory, &Context::none(), at);
-    let exit = exit_of(&evaluation, args.fail_on);
+    let exit = exit_of(&inventory, &evaluation, args.fail_on);
     let report = report(&name, &inventory, knowledge.as_ref(), &evaluation, at);
     match common.format {
         Format::Json => output::json(&report)?,
@@ -71,6 +71,7 @@ pub(crate) fn path(path: &Path) -> anyhow::Result<(String, Inventory)> {
     if path.is_dir() {
         return Ok((name, engine::inspect::folder(path)?));
     }
+    refuse_special(path)?;
     let bytes = bounded(path)?;
     // A bill of materials alone says which system its packages are of.
     if !ecosystems::sbom::is_named(&name)
@@ -90,8 +91,19 @@ pub(crate) fn path(path: &Path) -> anyhow::Result<(String, Inventory)> {
 
 fn sbom(path: &Path) -> anyhow::Result<(String, Inventory)> {
     let name = path.display().to_string();
+    refuse_special(path)?;
     let inventory = ecosystems::sbom::parse(&name, &bounded(path)?)?;
     Ok((name, inventory))
+}
+
+/// Opening a pipe waits for whoever writes into it, and a device may never end.
+pub(crate) fn refuse_special(path: &Path) -> anyhow::Result<()> {
+    let name = path.display();
+    let kind = std::fs::metadata(path).with_context(|| format!("open {name}"))?.file_type();
+    if kind.is_file() || kind.is_dir() {
+        return Ok(());
+    }
+    Err(Usage(format!("{name} is a pipe, a socket or a device: give a regular file or a folder")).into())
 }
 
 /// Most bytes of one file, unpacked.
@@ -143,11 +155,11 @@ fn report(
 }
 
 /// Findings at or above `--fail-on` win over unknown things: they are the surer news.
-fn exit_of(evaluation: &Evaluation, fail_on: Option<Tier>) -> Exit {
+fn exit_of(inventory: &Inventory, evaluation: &Evaluation, fail_on: Option<Tier>) -> Exit {
     let failing = fail_on.is_some_and(|tier| evaluation.judged.iter().any(|judged| judged.priority.tier <= tier));
     if failing {
         Exit::Findings
-    } else if evaluation.undecided.is_empty() {
+    } else if evaluation.undecided.is_empty() && inventory.components.as_ref().is_some_and(|all| !all.is_empty()) {
         Exit::Clean
     } else {
         Exit::Unknown
@@ -179,7 +191,10 @@ fn print(report: &Report, limit: usize) -> anyhow::Result<()> {
 /// Never "0 findings" alone where something is unknown.
 fn summary(report: &Report) -> String {
     let unknown = report.unknown.len();
+    let judged = report.asset.component_count.is_some_and(|count| count > 0);
     match (report.findings.len(), unknown) {
+        // An inventory without a package has a gap; should one ever have none, it still proves nothing.
+        (0, 0) if !judged => "Nothing is proven clean: there was no package to judge.".to_owned(),
         (0, 0) => "No findings: every package was judged by complete, fresh feeds.".to_owned(),
         (0, _) => format!("Nothing is proven clean: {unknown} things are unknown, and no finding could be made."),
         (findings, 0) => format!("{findings} findings, nothing unknown."),

@@ -194,6 +194,14 @@ impl Inventory {
         most("bytes in one text", longest.unwrap_or_default(), TEXT_BYTES_MAX)
     }
 
+    /// Says that there was nothing to judge, where no other gap says why: an empty list proves nothing clean.
+    pub fn note_emptiness(&mut self, subject: &str) {
+        if self.components.as_ref().is_some_and(Vec::is_empty) && self.packages_complete() {
+            let reason = "nothing that tells of packages was found".to_owned();
+            self.gaps.push(Gap { area: Area::Packages, subject: subject.to_owned(), reason });
+        }
+    }
+
     /// Whether the package list is whole: only then may a package that is not listed count as gone.
     pub fn packages_complete(&self) -> bool {
         self.components.is_some() && !self.gaps.iter().any(|gap| gap.area == Area::Packages)
@@ -222,6 +230,25 @@ mod tests {
         let reason = "x".repeat(TEXT_BYTES_MAX + 1);
         gap.gaps.push(Gap { area: Area::Packages, subject: String::new(), reason });
         assert!(says(&gap).is_err());
+    }
+
+    #[test]
+    fn an_empty_list_is_a_gap_unless_one_says_why() {
+        let of = |components: Option<Vec<Arc<Component>>>, gaps: &[Area]| {
+            let gap = |area: &Area| Gap { area: *area, subject: String::new(), reason: "x".to_owned() };
+            let mut inventory = Inventory {
+                components,
+                gaps: gaps.iter().map(gap).collect(),
+                ..Inventory::of(Platform { name: String::new(), release: None, architecture: None })
+            };
+            inventory.note_emptiness("folder");
+            inventory.gaps.into_iter().map(|gap| gap.reason).collect::<Vec<_>>()
+        };
+        let nothing = "nothing that tells of packages was found";
+        assert_eq!(of(Some(Vec::new()), &[]), [nothing]);
+        assert_eq!(of(Some(Vec::new()), &[Area::Identity]), ["x", nothing]);
+        assert_eq!(of(Some(Vec::new()), &[Area::Packages]), ["x"]);
+        assert!(of(Some(vec![Arc::new(Component::default())]), &[]).is_empty());
     }
 
     #[test]

@@ -25,6 +25,10 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
 
 /// What stands in front of the build information in a program.
 const MAGIC: &[u8] = b"\xff Go buildinf:";
+/// On which places it stands.
+const ALIGNMENT: usize = 16;
+/// What is in front of the texts.
+const HEAD_BYTES: usize = 32;
 /// What stands on both sides of the list of modules.
 const SENTINEL_BYTES: usize = 16;
 
@@ -91,18 +95,14 @@ fn target(words: &[&str]) -> Option<(String, String)> {
 
 /// Reads the form that Go writes since 1.18; older programs are a gap.
 fn program(path: &str, bytes: &[u8], found: &mut Found) {
-    let Some(start) = memchr::memmem::find(bytes, MAGIC) else { return };
-    let head = &bytes[start..];
-    // Bit 1 of the flags: the texts follow the head. Before 1.18 there were pointers to them.
-    if head.get(15).is_none_or(|flags| flags & 2 == 0) {
-        return found.gap(path, "it was built by a Go older than 1.18, whose list of modules is not read");
-    }
-    let texts = head.get(32..).and_then(|rest| {
-        let (version, rest) = text(rest)?;
-        let (modules, _) = text(rest)?;
-        Some((version, modules))
-    });
-    let Some((version, modules)) = texts else { return found.gap(path, "its build information is cut off") };
+    let (version, modules) = match build_information(bytes) {
+        Build::Texts(version, modules) => (version, modules),
+        Build::Old => {
+            return found.gap(path, "it was built by a Go older than 1.18, whose list of modules is not read");
+        }
+        Build::Cut => return found.gap(path, "its build information is cut off"),
+        Build::None => return,
+    };
     let version = String::from_utf8_lossy(version);
     if let Some(version) = version.split_whitespace().next().and_then(|word| word.strip_prefix("go")) {
         found.package(Ecosystem::Golang, "stdlib", version, path);
@@ -110,10 +110,12 @@ fn program(path: &str, bytes: &[u8], found: &mut Found) {
     let end = modules.len().saturating_sub(SENTINEL_BYTES);
     let modules = String::from_utf8_lossy(modules.get(SENTINEL_BYTES..end).unwrap_or_default()).into_owned();
     let mut last: Option<(String, String)> = None;
+    let mut is_list = false;
     for line in modules.lines() {
         let words: Vec<&str> = line.split('\t').collect();
         match words.as_slice() {
             ["dep" | "mod", name, version, ..] => {
+                is_list = true;
                 if let Some((name, version)) = last.replace(((*name).to_owned(), (*version).to_owned())) {
                     dependency(&name, &version, path, found);
                 }
@@ -126,6 +128,49 @@ fn program(path: &str, bytes: &[u8], found: &mut Found) {
     if let Some((name, version)) = last {
         dependency(&name, &version, path, found);
     }
+    if !is_list {
+        // Built without modules, as distributions do.
+        found.gap(path, "it does not say which modules it was built from");
+    }
+}
+
+/// What a program says of how it was built.
+enum Build<'a> {
+    /// The version of Go, and the modules.
+    Texts(&'a [u8], &'a [u8]),
+    /// Pointers to texts, as before Go 1.18.
+    Old,
+    Cut,
+    /// It is no program of Go.
+    None,
+}
+
+/// Finds the build information as Go's own `debug/buildinfo` does. Other programs have the magic too, as whoever looks for it
+/// does: only what stands on the right place and makes sense counts.
+fn build_information(bytes: &[u8]) -> Build<'_> {
+    let mut best = Build::None;
+    for start in memchr::memmem::find_iter(bytes, MAGIC).filter(|start| start % ALIGNMENT == 0) {
+        let head = &bytes[start..];
+        let (Some(pointer_bytes), Some(flags)) = (head.get(MAGIC.len()), head.get(MAGIC.len() + 1)) else { break };
+        if !matches!(pointer_bytes, 4 | 8) || *flags > 3 {
+            continue;
+        }
+        // Bit 1 of the flags: the texts follow the head. Before 1.18 there were pointers to them.
+        if flags & 2 == 0 {
+            best = Build::Old;
+            continue;
+        }
+        let texts = head.get(HEAD_BYTES..).and_then(|rest| {
+            let (version, rest) = text(rest)?;
+            let (modules, _) = text(rest)?;
+            Some((version, modules))
+        });
+        match texts {
+            Some((version, modules)) => return Build::Texts(version, modules),
+            None => best = Build::Cut,
+        }
+    }
+    best
 }
 
 fn dependency(name: &str, version: &str, path: &str, found: &mut Found) {

@@ -18,6 +18,7 @@ mod gradle;
 mod composer;
 mod nuget;
 mod unlocked;
+mod unread;
 pub mod owners;
 mod pool;
 pub mod rpm;

@@ -6,7 +6,7 @@
 use domain::component::{Component, Ecosystem};
 use domain::inventory::{Area, Gap};
 
-use crate::{cargo, composer, gem, golang, gradle, maven, npm, nuget, pypi, sbom, unlocked};
+use crate::{cargo, composer, gem, golang, gradle, maven, npm, nuget, pypi, sbom, unlocked, unread};
 
 /// A kind of file that tells of packages.
 #[derive(Debug, Clone, Copy)]
@@ -66,8 +66,11 @@ pub enum Tells {
 }
 
 impl Manifest {
-    /// Reads one such file.
+    /// Reads one such file, whoever gave the bytes.
     pub fn read(&self, path: &str, bytes: &[u8], around: Around<'_>, found: &mut Found) {
+        if bytes.len() as u64 > self.bytes_max {
+            return found.gap(path, format_args!("it is larger than {} bytes", self.bytes_max));
+        }
         match self.parse {
             Parse::Alone(parse) => parse(path, bytes, found),
             Parse::Among(parse) => parse(path, bytes, around, found),
@@ -96,6 +99,7 @@ pub fn manifests() -> impl Iterator<Item = &'static Manifest> {
         nuget::MANIFESTS,
         sbom::MANIFESTS,
         unlocked::MANIFESTS,
+        unread::MANIFESTS,
     ];
     MANIFESTS.iter().copied().flatten()
 }

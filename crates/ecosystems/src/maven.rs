@@ -47,7 +47,7 @@ fn archive(path: &str, bytes: &[u8], found: &mut Found) {
 }
 
 fn look(path: &str, bytes: &[u8], depth: u32, found: &mut Found) {
-    let before = found.components.len();
+    let (before, gaps_before) = (found.components.len(), found.gaps.len());
     let mut told: BTreeSet<String> = BTreeSet::new();
     let mut poms: BTreeMap<String, Result<Coordinates, String>> = BTreeMap::new();
     let mut signs = Signs::new();
@@ -56,11 +56,11 @@ fn look(path: &str, bytes: &[u8], depth: u32, found: &mut Found) {
         let inner = format!("{path}!/{}", entry.path);
         signs.entry(entry.path);
         match entry.content {
-            Content::Bytes(bytes) if entry.path == "META-INF/MANIFEST.MF" => signs.manifest(bytes),
-            Content::Bytes(bytes) if entry.path.ends_with("/pom.properties") => {
+            Content::Bytes(bytes) if entry.path == MANIFEST => signs.manifest(bytes),
+            Content::Bytes(bytes) if entry.path.ends_with(PROPERTIES) => {
                 told.extend(properties(path, bytes, found).then(|| folder(entry.path).to_owned()));
             }
-            Content::Bytes(bytes) if entry.path.contains("META-INF/maven/") && named(entry.path, "pom.xml") => {
+            Content::Bytes(bytes) if is_project(entry.path) => {
                 poms.insert(folder(entry.path).to_owned(), pom::artifact(bytes));
             }
             Content::Bytes(bytes) if is_archive(entry.path) => {
@@ -70,14 +70,13 @@ fn look(path: &str, bytes: &[u8], depth: u32, found: &mut Found) {
                     found.gap(&inner, "it is nested too deep");
                 }
             }
-            Content::TooLarge(size) if is_archive(entry.path) => {
+            Content::TooLarge(size) if is_archive(entry.path) || tells(entry.path) => {
                 found.gap(&inner, format_args!("it has {size} bytes, more than are read"));
             }
             _ => {}
         }
         Ok(())
     });
-    let whole = ended.is_ok();
     if let Err(error) = ended {
         found.gap(path, error);
     }
@@ -99,10 +98,23 @@ fn look(path: &str, bytes: &[u8], depth: u32, found: &mut Found) {
         }
     }
     // The file's name is all there is: `artifact-1.2.3.jar`. It names no group, so no advisory can be found by it.
-    if whole && found.components.len() == before {
+    if found.components.len() == before && found.gaps.len() == gaps_before {
         let name = file_name(path);
         found.gap(path, format_args!("nothing in {name} says which artifact it is"));
     }
+}
+
+/// What Maven writes of an artifact.
+const PROPERTIES: &str = "/pom.properties";
+const MANIFEST: &str = "META-INF/MANIFEST.MF";
+
+fn is_project(path: &str) -> bool {
+    path.contains("META-INF/maven/") && named(path, "pom.xml")
+}
+
+/// Whether an entry may say which artifact it is.
+fn tells(path: &str) -> bool {
+    path == MANIFEST || path.ends_with(PROPERTIES) || is_project(path)
 }
 
 fn folder(path: &str) -> &str {
@@ -206,6 +218,19 @@ mod tests {
             told(&[class, ("META-INF/maven/g/a/pom.properties", properties)]),
             ["org.springframework.security.oauth:spring-security-oauth2"]
         );
+    }
+
+    #[test]
+    fn what_is_too_large_to_be_read_is_said_and_nothing_else() {
+        let mut file = jar(&[("META-INF/maven/g/a/pom.properties", &pom("a"))]);
+        // The size before packing, as the directory at the end says it.
+        let directory = memchr::memmem::find(&file, b"PK\x01\x02").expect("it has one");
+        file[directory + 24..directory + 28].copy_from_slice(&(1_u32 << 30).to_le_bytes());
+        let mut found = Found::default();
+        archive("bomb.jar", &file, &mut found);
+        let gaps: Vec<_> = found.gaps.iter().map(|gap| (gap.subject.as_str(), gap.reason.as_str())).collect();
+        let reason = "it has 1073741824 bytes, more than are read";
+        assert_eq!(gaps, [("bomb.jar!/META-INF/maven/g/a/pom.properties", reason)]);
     }
 
     #[test]

@@ -173,12 +173,14 @@ impl Bill {
             reason: format!("{count} components cannot be judged (such as {one:?}): {why}"),
         };
         let shown = if self.name.is_empty() { name.to_owned() } else { self.name };
-        Inventory {
+        let mut inventory = Inventory {
             components: Some(self.components.into_iter().map(Arc::new).collect()),
             product: self.product,
             gaps: self.unusable.into_iter().map(gap).collect(),
             ..Inventory::of(Platform { name: shown, release, architecture: None })
-        }
+        };
+        inventory.note_emptiness(name);
+        inventory
     }
 }
 
@@ -282,9 +284,44 @@ mod tests {
     }
 
     #[test]
+    fn what_a_bill_is_about_is_no_package_unless_it_is_named_as_one() {
+        let counted = |text: &str| {
+            let read = parse("demo", text.as_bytes()).expect("it reads");
+            let gaps = read.gaps.iter().map(|gap| gap.reason.split(' ').take(3).collect::<Vec<_>>().join(" "));
+            (read.components.map(|all| all.len()), gaps.collect::<Vec<_>>().join(", "))
+        };
+        let spdx = |described: &str| {
+            format!(
+                "{{\"spdxVersion\":\"SPDX-2.3\",\"name\":\"demo\",\"documentDescribes\":[{described}],\"packages\":[
+                {{\"SPDXID\":\"a\",\"name\":\"a\"}},{{\"SPDXID\":\"b\",\"name\":\"b\"}},
+                {{\"SPDXID\":\"c\",\"name\":\"c\",\"versionInfo\":\"1\",
+                \"externalRefs\":[{{\"referenceType\":\"purl\",\"referenceLocator\":\"pkg:npm/c@1\"}}]}}]}}"
+            )
+        };
+        assert_eq!(counted(&spdx("\"a\"")), (Some(1), "1 components cannot".to_owned()));
+        assert_eq!(counted(&spdx("\"a\",\"a file\"")), (Some(1), "1 components cannot".to_owned()));
+        assert_eq!(counted(&spdx("\"a\",\"b\"")), (Some(1), "2 components cannot".to_owned()));
+        let nothing = (Some(0), "nothing that tells".to_owned());
+        for subject in ["", ",\"purl\":\"pkg:npm/a@1\""] {
+            let json = format!(
+                "{{\"bomFormat\":\"CycloneDX\",\"metadata\":{{\"component\":{{\"type\":\"application\",\"name\":\"a\"{subject}}}}}}}"
+            );
+            let purl = if subject.is_empty() { "" } else { "<purl>pkg:npm/a@1</purl>" };
+            let xml = format!(
+                "<bom><metadata><component type=\"application\"><name>a</name>{purl}</component></metadata></bom>"
+            );
+            let expected = if subject.is_empty() { nothing.clone() } else { (Some(1), String::new()) };
+            assert_eq!((counted(&json), counted(&xml)), (expected.clone(), expected));
+        }
+    }
+
+    #[test]
     fn what_is_written_reads_as_the_same_components() {
         let inventory = parse("demo.json", CYCLONEDX.as_bytes()).expect("it reads");
-        for form in [Form::CycloneDx, Form::Spdx] {
+        // What an image is about has a package-url; a root directory has none.
+        let rootless = Inventory { product: String::new(), ..inventory.clone() };
+        let forms = [Form::CycloneDx, Form::Spdx];
+        for (form, inventory) in forms.iter().flat_map(|form| [(*form, inventory.clone()), (*form, rootless.clone())]) {
             let mut bytes = Vec::new();
             let at = jiff::Timestamp::UNIX_EPOCH;
             write(form, "demo", &inventory, "1", at, &mut bytes).expect("it writes");
@@ -294,6 +331,7 @@ mod tests {
                 components.map(|c| (c.ecosystem, c.source.clone(), c.source_version.clone(), c.cpe.clone())).collect()
             };
             assert_eq!(named(&again), named(&inventory), "{form:?}");
+            assert_eq!(again.gaps, [], "{form:?}");
             assert_eq!(again.platform.release, inventory.platform.release);
             let mut twice = Vec::new();
             write(form, "demo", &inventory, "1", at, &mut twice).expect("it writes");

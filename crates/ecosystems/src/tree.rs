@@ -9,8 +9,11 @@ use crate::manifest::{Around, Found, FoundBy, Manifest, Tells, manifests};
 
 /// Files by their paths below a root, without a leading slash. Links are followed inside the tree and never out of it.
 pub trait Tree {
-    /// The regular files whose path is wanted.
+    /// What has a path that is wanted, folders apart.
     fn files(&self, wanted: &(dyn Fn(&str) -> bool + Sync)) -> Files;
+
+    /// Where a link leads in the end, in the tree.
+    fn target(&self, link: &str) -> Target;
 
     /// The bytes of one file, up to a bound.
     fn read(&self, path: &str, bytes_max: u64) -> Reading;
@@ -28,10 +31,26 @@ pub trait Tree {
 /// Files of a tree.
 #[derive(Debug, Default)]
 pub struct Files {
-    /// Sorted.
+    /// Regular files, sorted.
     pub paths: Vec<String>,
+    /// Symbolic links, wherever they lead.
+    pub links: Vec<String>,
+    /// Pipes, devices, sockets.
+    pub special: Vec<String>,
     /// Why there may be more: too many, or what could not be listed.
     pub left_out: Option<String>,
+}
+
+/// What a link leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A regular file, with its own path; the link's where nobody can tell.
+    File(String),
+    Folder,
+    /// A pipe, a device, a socket.
+    Special,
+    /// Nothing in the tree, or in a circle.
+    Nothing,
 }
 
 /// What is looked at.
@@ -77,11 +96,13 @@ pub fn packages(tree: &dyn Tree, looking: Looking, owner: Owner<'_>) -> Found {
     // Most files of a system are nothing of the kind: only what counts is asked about each of them.
     let counting: Vec<&'static Manifest> =
         manifests().filter(|m| m.tells == Tells::Installed || looking == Looking::Application).collect();
-    let files = tree.files(&|path| may_be_program(path) || counting.iter().any(|manifest| is_named(manifest, path)));
-    found.gaps.extend(files.left_out.map(|reason| gap("/", reason)));
+    let counts = |path: &str| counting.iter().any(|manifest| is_named(manifest, path));
+    let mut files = tree.files(&|path| may_be_program(path) || counts(path));
+    found.gaps.extend(files.left_out.take().map(|reason| gap("/", reason)));
+    let linked = links(tree, looking, &files, &counts, &mut found);
     let again = Cell::new(AGAIN_BYTES_MAX);
     let programs: Vec<&'static Manifest> = manifests().filter(|m| matches!(m.found, FoundBy::Program)).collect();
-    for path in &files.paths {
+    for path in files.paths.iter().chain(linked) {
         let mut is_manifest = false;
         for manifest in counting.iter().filter(|manifest| is_named(manifest, path)) {
             is_manifest = true;
@@ -104,6 +125,35 @@ pub fn packages(tree: &dyn Tree, looking: Looking, owner: Owner<'_>) -> Found {
     found.gaps.sort();
     found.gaps.dedup();
     found
+}
+
+/// The links that are to be read by their own names. What has a name that counts and cannot be read is a gap.
+fn links<'a>(
+    tree: &dyn Tree,
+    looking: Looking,
+    files: &'a Files,
+    counts: &dyn Fn(&str) -> bool,
+    found: &mut Found,
+) -> Vec<&'a String> {
+    let no_file = || "it is not a regular file".to_owned();
+    found.gaps.extend(files.special.iter().filter(|path| counts(path)).map(|path| gap(path, no_file())));
+    let mut linked = Vec::new();
+    for link in files.links.iter().filter(|path| counts(path)) {
+        match tree.target(link) {
+            // It is read where it lies.
+            Target::File(path) if counts(&path) && files.paths.binary_search(&path).is_ok() => {}
+            Target::File(_) => linked.push(link),
+            // What is in it is listed where it lies.
+            Target::Folder => {}
+            Target::Special => found.gaps.push(gap(link, no_file())),
+            Target::Nothing if looking == Looking::Application => {
+                found.gaps.push(gap(link, "it is a link to no file of this folder, and is not followed".to_owned()));
+            }
+            // A system ends at its root: what a link does not find there is not installed.
+            Target::Nothing => {}
+        }
+    }
+    linked
 }
 
 /// Reads one file as whatever its name or its first bytes say that it is. `None`: nothing that tells of packages.

@@ -302,7 +302,7 @@ mod tests {
                 });
             }
         }
-        Matches { packages: vec![Arc::new(verdict)], open: Vec::new() }
+        Matches { packages: vec![Arc::new(verdict)], ..Matches::default() }
     }
 
     fn at(hour: usize) -> Timestamp {

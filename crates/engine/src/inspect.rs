@@ -108,6 +108,7 @@ pub fn folder(dir: &Path) -> Result<Inventory, FolderError> {
     let folder = Folder::open(dir, Looking::Application)?;
     let mut inventory = application(dir);
     add(&mut inventory, tree::packages(&folder, Looking::Application, &|_| None));
+    inventory.note_emptiness(&dir.to_string_lossy());
     Ok(inventory)
 }
 
@@ -116,6 +117,7 @@ pub fn file(path: &Path, bytes: &[u8]) -> Option<Inventory> {
     let found = tree::file(&path.to_string_lossy(), bytes)?;
     let mut inventory = application(path);
     add(&mut inventory, found);
+    inventory.note_emptiness(&path.to_string_lossy());
     Some(inventory)
 }
 

@@ -133,7 +133,7 @@ pub fn state_of(feeds: &[FeedSnapshot], id: &str, at: Timestamp) -> FeedState {
 
 /// Everything that keeps this evaluation from proving an asset clean, worst first.
 pub fn undecided(feeds: &[FeedSnapshot], inventory: &Inventory, matches: &Matches, at: Timestamp) -> Vec<Undecided> {
-    let mut entries = feed_entries(feeds, inventory, at);
+    let mut entries = feed_entries(feeds, inventory, matches, at);
     entries.extend(matches.undecided().cloned());
     entries.extend(inventory.gaps.iter().map(|gap| Undecided {
         kind: UndecidedKind::Inventory,
@@ -147,14 +147,15 @@ pub fn undecided(feeds: &[FeedSnapshot], inventory: &Inventory, matches: &Matche
 }
 
 /// The feeds that this inventory's verdicts need and that cannot be fully trusted.
-fn feed_entries(feeds: &[FeedSnapshot], inventory: &Inventory, at: Timestamp) -> Vec<Undecided> {
+fn feed_entries(feeds: &[FeedSnapshot], inventory: &Inventory, matches: &Matches, at: Timestamp) -> Vec<Undecided> {
     let ecosystems: BTreeSet<Ecosystem> = inventory.components.iter().flatten().map(|c| c.ecosystem).collect();
     let none = Release::none();
     let release = inventory.platform.release.as_ref().unwrap_or(&none);
     // A system whose packages could not be read is judged by the feed of its distribution all the same.
     let of_platform = if ecosystems.is_empty() { Some(Ecosystem::Deb) } else { None };
     let needed = ecosystems.into_iter().chain(of_platform).flat_map(|e| feeds::advisory_feeds(e, release));
-    let ids: BTreeSet<&str> = needed.copied().collect();
+    // What an operator names speaks as well: providers of CSAF, statements of one's own.
+    let ids: BTreeSet<&str> = needed.copied().chain(matches.speaking.iter().map(String::as_str)).collect();
     ids.into_iter().filter_map(|id| feed_entry(id, state_of(feeds, id, at))).collect()
 }
 
@@ -173,4 +174,34 @@ fn feed_entry(id: &str, state: FeedState) -> Option<Undecided> {
         vulnerability: None,
         reason: format!("{}: {reason}", state.as_str()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::component::Component;
+    use domain::inventory::Platform;
+
+    use super::*;
+
+    #[test]
+    fn every_feed_that_speaks_has_to_be_fresh() {
+        let at: Timestamp = "2024-01-13T08:00:00Z".parse().unwrap();
+        let component = Component { ecosystem: Ecosystem::Cargo, ..Component::default() };
+        let platform = Platform { name: String::new(), release: None, architecture: None };
+        let inventory = Inventory { components: Some(vec![Arc::new(component)]), ..Inventory::of(platform) };
+        let feed = |id: &str, day: &str| FeedSnapshot {
+            fetched_at: Some(format!("2024-01-{day}T08:00:00Z").parse().unwrap()),
+            record_count: 1,
+            ..FeedSnapshot::never(id)
+        };
+        let feeds = [feed("csaf-example.org", "10"), feed("osv", "13"), feed("rustsec", "13")];
+        let matches = |speaking: &[&str]| Matches {
+            speaking: speaking.iter().map(|id| (*id).to_owned()).collect(),
+            ..Matches::default()
+        };
+        assert_eq!(undecided(&feeds, &inventory, &matches(&["osv", "rustsec"]), at), []);
+        let open = undecided(&feeds, &inventory, &matches(&["csaf-example.org", "rustsec"]), at);
+        let said: Vec<_> = open.iter().map(|entry| (entry.subject.as_str(), entry.reason.as_str())).collect();
+        assert_eq!(said, [("csaf-example.org", "stale: the feed is too old; newer advisories may be missing")]);
+    }
 }

@@ -70,6 +70,11 @@ fn decoded(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::cmp::Ordering;
+
+    use domain::advisory::Bound;
+    use domain::component::Ecosystem;
+
     use super::*;
 
     fn range(lower: Option<(&str, bool)>, upper: Option<(&str, bool)>) -> Range {
@@ -85,6 +90,32 @@ mod tests {
         assert_eq!((versions.ranges, versions.exact), (vec![one, two], vec!["0.1".to_owned()]));
         assert_eq!(parse("vers:pypi/<=1%2B2").expect("a range").ranges, [range(None, Some(("1+2", true)))]);
         assert_eq!(parse("vers:deb/*").expect("a range").ranges, [Range::default()]);
+    }
+
+    /// Whether a version is in what was read.
+    fn contains(versions: &Versions, version: &str) -> bool {
+        let compare = |other: &str| ecosystems::compare(Ecosystem::Pypi, version, other).expect("both are versions");
+        let ends = |end: Option<&Bound>, beyond: Ordering| {
+            end.is_none_or(|end| {
+                let order = compare(&end.version);
+                order == beyond || end.inclusive && order == Ordering::Equal
+            })
+        };
+        let inside =
+            |range: &Range| ends(range.lower.as_ref(), Ordering::Greater) && ends(range.upper.as_ref(), Ordering::Less);
+        versions.exact.iter().any(|exact| compare(exact) == Ordering::Equal) || versions.ranges.iter().any(inside)
+    }
+
+    #[test]
+    fn published_ranges_contain_what_they_should() {
+        let facts = include_str!("../../../fixtures/vectors/vers/containment.tsv");
+        for line in facts.lines().filter(|line| !line.starts_with('#')) {
+            let [range, version, expected] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            match parse(range) {
+                Ok(versions) => assert_eq!(contains(&versions, version), expected == "yes", "{line}"),
+                Err(reason) => assert!(range.contains("!=") && reason.contains("excludes single versions"), "{reason}"),
+            }
+        }
     }
 
     #[test]

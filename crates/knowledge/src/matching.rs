@@ -35,6 +35,8 @@ pub struct Matches {
     pub packages: Vec<Arc<Verdict>>,
     /// What could not be decided of no package alone.
     pub open: Vec<Undecided>,
+    /// Ids of the feeds that speak for the packages: no verdict is better than they are.
+    pub speaking: BTreeSet<String>,
 }
 
 /// What the knowledge says of one package as it is installed.
@@ -165,6 +167,7 @@ impl<'a> Finder<'a> {
             let subject = if ecosystem.is_distribution() { self.release.to_string() } else { ecosystem.to_string() };
             matches.open.push(undecided(UndecidedKind::Release, &subject, None, reason));
         }
+        matches.speaking.extend(self.coverage.iter().flat_map(|coverage| coverage.feeds.iter().cloned()));
         let of_kernels: Vec<&'a Arc<Component>> = components(parts.iter().filter(|part| part.kernel));
         let kernels = Kernels::of(&of_kernels, inventory);
         matches.open.extend(kernels.undecided());

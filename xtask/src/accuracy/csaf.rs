@@ -7,6 +7,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use anyhow::Context as _;
+use domain::record::Record;
 use feeds::Problems;
 use outside::unpack::Limits;
 use outside::unpack::input::Input;
@@ -98,18 +99,24 @@ pub(super) fn run(data: &Path) -> anyhow::Result<(Vec<Outcome>, usize)> {
 /// What the reader of operators' documents says of one.
 fn complaints(path: &Path) -> anyhow::Result<Vec<String>> {
     let bytes = fs::read(path).with_context(|| format!("read {}", path.display()))?;
+    Ok(read(&bytes)?.1)
+}
+
+/// What the reader of operators' documents takes from one, and what it complains of.
+pub(super) fn read(bytes: &[u8]) -> anyhow::Result<(Vec<Record>, Vec<String>)> {
     let feed = feeds::feed("local").context("the feed of operators is there")?;
     let mut header = tar::Header::new_gnu();
     header.set_size(bytes.len() as u64);
     let mut archive = tar::Builder::new(Vec::new());
-    archive.append_data(&mut header, "document.json", &bytes[..])?;
+    archive.append_data(&mut header, "document.json", bytes)?;
     let mut source = Cursor::new(archive.into_inner()?);
     let mut input = Input::new("csaf", &mut source, Limits::bytes(1 << 26));
     let mut problems = Problems::new("csaf");
-    let ended = (feed.parse)(&mut input, &mut |_| (), &mut problems);
+    let mut records = Vec::new();
+    let ended = (feed.parse)(&mut input, &mut |record| records.push(record), &mut problems);
     // That nothing can be judged by its products is no fault of a document.
     let is_fault = |problem: &&String| !problem.contains("is no package that Vigie knows");
     let mut complaints: Vec<String> = problems.named().iter().filter(is_fault).cloned().collect();
     complaints.extend(ended.err().map(|error| error.to_string()));
-    Ok(complaints)
+    Ok((records, complaints))
 }

@@ -10,11 +10,14 @@ use super::compare::{Score, Verdict};
 use super::completeness::Row as Input;
 use super::csaf::Outcome;
 use super::labels::{Labels, Row};
+use super::vectors;
 
 const BEGIN: &str = "<!-- figures: written by `make accuracy` -->\n";
 const END: &str = "<!-- end of figures -->";
 /// Wrong verdicts that are listed one by one.
 const LISTED_MAX: usize = 200;
+/// Test vectors of one file that are.
+const LISTED_OF_FILE_MAX: usize = 20;
 
 /// Replaces the figures of the page.
 pub(super) fn write(
@@ -43,6 +46,45 @@ pub(super) fn write_reading(path: &Path, inputs: &[Input]) -> anyhow::Result<()>
         rest.split_once("\n## ").with_context(|| format!("nothing follows that part of {}", path.display()))?;
     fs::write(path, format!("{before}{}\n## {after}", complete(inputs)?))?;
     Ok(())
+}
+
+/// Replaces the part of the page about test vectors, which is the last one.
+pub(super) fn write_vectors(path: &Path, outcomes: &[vectors::Outcome]) -> anyhow::Result<()> {
+    let page = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    let (before, after) = page.split_once(END).with_context(|| format!("{} has no {END}", path.display()))?;
+    let before = before.split("## Test vectors").next().unwrap_or(before).trim_end();
+    fs::write(path, format!("{before}\n\n{}\n{END}{after}", vectors(outcomes)?))?;
+    Ok(())
+}
+
+/// Test vectors of other projects, beside those that are in `fixtures`.
+fn vectors(outcomes: &[vectors::Outcome]) -> anyhow::Result<String> {
+    let mut text = String::from("## Test vectors\n\n");
+    writeln!(
+        text,
+        "Vectors of other projects that are at hand and not part of this one (the tests of Red Hat's `cvss` are under the LGPL, those of FIRST under no stated \
+         terms), and ranges of aboutcode-org/univers. Others, relations of versions and the conformance tests of package-url, are in `fixtures`, and every test run reads them. Native notations of \
+         ranges (npm's, Python's, NuGet's) are written in no feed that Vigie reads: of those tests the range in VERS counts. A statement whose \
+         range excludes single versions is refused and said as a problem: leaving the hole out would say too much.\n",
+    )?;
+    writeln!(text, "| File | What is compared | Same |")?;
+    writeln!(text, "|---|---|--:|")?;
+    for vectors::Outcome { file, about, same, .. } in outcomes {
+        writeln!(text, "| {file} | {about} | {} of {} |", same.0, same.1)?;
+    }
+    writeln!(text)?;
+    for vectors::Outcome { file, otherwise, .. } in outcomes {
+        for line in otherwise.iter().take(LISTED_OF_FILE_MAX) {
+            writeln!(text, "- {file}: {line}")?;
+        }
+        if let Some(more) = otherwise.len().checked_sub(LISTED_OF_FILE_MAX).filter(|more| *more > 0) {
+            writeln!(text, "- {file}: … and {more} more")?;
+        }
+    }
+    if outcomes.iter().all(|outcome| outcome.otherwise.is_empty()) {
+        writeln!(text, "Nothing differs.")?;
+    }
+    Ok(text)
 }
 
 fn computed(scores: &[Score]) -> anyhow::Result<String> {

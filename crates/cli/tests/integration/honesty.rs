@@ -1,11 +1,21 @@
 //! No false all-clear: whatever is broken or missing, no output says zero or clean.
 
-use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use serde_json::{Value, json};
 use testkit::mirror::{Damage, TestMirror, VendorState};
 
 use crate::vigie::{Vigie, package, write_root};
 
 const AT: &str = "2024-01-13T08:00:00Z";
+const CARGO_LOCK: &str =
+    "[[package]]\nname = \"vigie-demo\"\nversion = \"1.0.0\"\nsource = \"registry+https://example.org\"\n";
+
+fn pipe(path: &Path) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
 
 /// A host on which everything is fixed, as far as this mirror knows.
 fn fixed_host(vigie: &Vigie) -> String {
@@ -24,11 +34,11 @@ fn mirror() -> TestMirror {
 }
 
 /// A scan that proves nothing: its own exit code, its reasons, and nowhere a word of being clean.
-fn expect_unknown(vigie: &Vigie, at: &str, root: &str, what: &str) -> Value {
-    let report = vigie.json(2, at, &["scan", "root", root]);
+fn expect_unknown(vigie: &Vigie, at: &str, scan: &[&str], what: &str) -> Value {
+    let report = vigie.json(2, at, scan);
     let unknown = report["unknown"].as_array().unwrap();
     assert!(!unknown.is_empty(), "{what}");
-    let table = vigie.expect(2, at, &["scan", "root", root]);
+    let table = vigie.expect(2, at, scan);
     assert!(table.contains("unknown") && !table.contains("No findings"), "{what}: {table}");
     report
 }
@@ -51,7 +61,7 @@ fn every_damage_to_the_advisory_feed_is_seen() {
         let what = format!("{damage:?}");
         mirror().damaged("debian", damage).write(&vigie.path("mirror")).unwrap();
         vigie.run(AT, &["feeds", "sync", "--mirror", vigie.path("mirror").to_str().unwrap()]);
-        let report = expect_unknown(&vigie, AT, &root, &what);
+        let report = expect_unknown(&vigie, AT, &["scan", "root", &root], &what);
         let debian = report["feeds"].as_array().unwrap().iter().find(|feed| feed["id"] == "debian").unwrap();
         assert_ne!(debian["state"], "fresh", "{what}: {debian}");
     }
@@ -67,7 +77,7 @@ fn a_damaged_update_keeps_what_was_known_and_says_so() {
     vigie.run(AT, &["feeds", "sync", "--mirror", folder.to_str().unwrap()]);
     mirror().damaged("debian", Damage::Truncated).write(&folder).unwrap();
     vigie.expect(70, AT, &["feeds", "sync", "--mirror", folder.to_str().unwrap()]);
-    let report = expect_unknown(&vigie, AT, root.to_str().unwrap(), "the update is damaged");
+    let report = expect_unknown(&vigie, AT, &["scan", "root", root.to_str().unwrap()], "the update is damaged");
     assert_eq!(report["findings"].as_array().unwrap().len(), 1, "nothing stored is lost: {report:#}");
 }
 
@@ -105,17 +115,17 @@ fn what_the_feed_does_not_cover_is_unknown() {
     vigie.run(AT, &["feeds", "sync", "--mirror", folder.to_str().unwrap()]);
     let root = vigie.path("root");
     write_root(&root, "buzz", &package("vigie-demo-web", "1.0-2"));
-    expect_unknown(&vigie, AT, root.to_str().unwrap(), "a release without a feed");
-    std::fs::write(root.join("etc/os-release"), "ID=gentle\nVERSION_ID=1\nPRETTY_NAME=\"Gentle 1\"\n").unwrap();
-    expect_unknown(&vigie, AT, root.to_str().unwrap(), "a distribution without a feed");
-    std::fs::remove_file(root.join("etc/os-release")).unwrap();
-    expect_unknown(&vigie, AT, root.to_str().unwrap(), "a system that does not say what it is");
+    expect_unknown(&vigie, AT, &["scan", "root", root.to_str().unwrap()], "a release without a feed");
+    fs::write(root.join("etc/os-release"), "ID=gentle\nVERSION_ID=1\nPRETTY_NAME=\"Gentle 1\"\n").unwrap();
+    expect_unknown(&vigie, AT, &["scan", "root", root.to_str().unwrap()], "a distribution without a feed");
+    fs::remove_file(root.join("etc/os-release")).unwrap();
+    expect_unknown(&vigie, AT, &["scan", "root", root.to_str().unwrap()], "a system that does not say what it is");
     let root = fixed_host(&vigie);
-    expect_unknown(&vigie, "2024-02-13T08:00:00Z", &root, "a feed that is a month old");
+    expect_unknown(&vigie, "2024-02-13T08:00:00Z", &["scan", "root", &root], "a feed that is a month old");
     mirror().partial("debian").write(&folder).unwrap();
     vigie.run(AT, &["feeds", "sync", "--mirror", folder.to_str().unwrap()]);
     write_root(&vigie.path("root"), "bookworm", &package("unlisted", "1"));
-    let report = expect_unknown(&vigie, AT, &root, "a source that a partial feed does not list");
+    let report = expect_unknown(&vigie, AT, &["scan", "root", &root], "a source that a partial feed does not list");
     assert!(report["unknown"].as_array().unwrap().iter().any(|entry| entry["subject"] == "unlisted"), "{report:#}");
 }
 
@@ -134,23 +144,113 @@ fn a_damaged_package_database_keeps_its_good_records_and_is_never_clean() {
     for (what, status, findings) in cases {
         let root = vigie.path("root");
         write_root(&root, "bookworm", "");
-        std::fs::write(root.join("var/lib/dpkg/status"), status).unwrap();
-        let report = expect_unknown(&vigie, AT, root.to_str().unwrap(), what);
+        fs::write(root.join("var/lib/dpkg/status"), status).unwrap();
+        let report = expect_unknown(&vigie, AT, &["scan", "root", root.to_str().unwrap()], what);
         assert_eq!(report["findings"].as_array().unwrap().len(), findings, "{what}: {report:#}");
     }
     let root = vigie.path("root");
-    std::fs::remove_file(root.join("var/lib/dpkg/status")).unwrap();
-    expect_unknown(&vigie, AT, root.to_str().unwrap(), "no package database");
+    fs::remove_file(root.join("var/lib/dpkg/status")).unwrap();
+    expect_unknown(&vigie, AT, &["scan", "root", root.to_str().unwrap()], "no package database");
+}
+
+/// Files of a folder, and what is said of it.
+type Unread = (&'static str, fn(&Path), &'static str);
+
+#[test]
+fn a_folder_in_which_nothing_is_read_is_unknown() {
+    let vigie = Vigie::new();
+    mirror().write(&vigie.path("mirror")).unwrap();
+    vigie.run(AT, &["feeds", "sync", "--mirror", vigie.path("mirror").to_str().unwrap()]);
+    let cases: [Unread; 6] = [
+        ("empty", |_| (), "nothing that tells of packages was found"),
+        ("sources", |dir| fs::write(dir.join("main.c"), "").unwrap(), "nothing that tells of packages was found"),
+        ("elixir", |dir| fs::write(dir.join("mix.lock"), "%{}").unwrap(), "lockfiles of Elixir are not read"),
+        ("swift", |dir| fs::write(dir.join("Package.resolved"), "{}").unwrap(), "lockfiles of Swift are not read"),
+        (
+            "outside",
+            |dir| {
+                fs::write(dir.join("../Cargo.lock"), CARGO_LOCK).unwrap();
+                symlink("../Cargo.lock", dir.join("Cargo.lock")).unwrap();
+            },
+            "it is a link to no file of this folder",
+        ),
+        ("pipe", |dir| pipe(&dir.join("Cargo.lock")), "it is not a regular file"),
+    ];
+    for (name, build, reason) in cases {
+        let dir = vigie.path("folders").join(name);
+        fs::create_dir_all(&dir).unwrap();
+        build(&dir);
+        let report = expect_unknown(&vigie, AT, &["scan", "path", dir.to_str().unwrap()], name);
+        let unknown = report["unknown"].as_array().unwrap();
+        let said = |entry: &Value| entry["reason"].as_str().unwrap().starts_with(reason);
+        assert!(unknown.len() == 1 && unknown.iter().all(said), "{name}: {report:#}");
+    }
+}
+
+#[test]
+fn a_link_is_read_where_it_leads_inside_the_folder_and_once() {
+    let vigie = Vigie::new();
+    let dir = vigie.path("folder");
+    fs::create_dir_all(dir.join("a")).unwrap();
+    fs::write(dir.join("a/locked"), CARGO_LOCK).unwrap();
+    symlink("a/locked", dir.join("Cargo.lock")).unwrap();
+    let bill: Value = serde_json::from_str(&vigie.expect(0, AT, &["sbom", dir.to_str().unwrap()])).unwrap();
+    assert_eq!(bill["components"].as_array().unwrap().len(), 1, "{bill:#}");
+    fs::rename(dir.join("a/locked"), dir.join("a/Cargo.lock")).unwrap();
+    fs::remove_file(dir.join("Cargo.lock")).unwrap();
+    symlink("a/Cargo.lock", dir.join("Cargo.lock")).unwrap();
+    let bill: Value = serde_json::from_str(&vigie.expect(0, AT, &["sbom", dir.to_str().unwrap()])).unwrap();
+    assert_eq!(bill["components"].as_array().unwrap().len(), 1, "{bill:#}");
+}
+
+#[test]
+fn a_bill_that_names_no_package_is_unknown() {
+    let vigie = Vigie::new();
+    mirror().write(&vigie.path("mirror")).unwrap();
+    vigie.run(AT, &["feeds", "sync", "--mirror", vigie.path("mirror").to_str().unwrap()]);
+    for (name, bill, reason) in [
+        ("nothing", json!({"bomFormat": "CycloneDX", "components": []}), "nothing that tells of packages was found"),
+        (
+            "vex",
+            json!({"bomFormat": "CycloneDX", "vulnerabilities": [{"id": "CVE-2099-0001"}]}),
+            "nothing that tells of packages was found",
+        ),
+        (
+            "roots",
+            json!({"spdxVersion": "SPDX-2.3", "documentDescribes": ["a", "b"],
+                "packages": [{"SPDXID": "a", "name": "a"}, {"SPDXID": "b", "name": "b"}]}),
+            "2 components cannot be judged",
+        ),
+    ] {
+        let file = vigie.path(&format!("{name}.json"));
+        fs::write(&file, bill.to_string()).unwrap();
+        let report = expect_unknown(&vigie, AT, &["scan", "sbom", file.to_str().unwrap()], name);
+        let reasons: Vec<_> = report["unknown"].as_array().unwrap().iter().map(|entry| &entry["reason"]).collect();
+        assert!(reasons.len() == 1 && reasons[0].as_str().unwrap().starts_with(reason), "{name}: {report:#}");
+    }
+}
+
+#[test]
+fn pipes_and_devices_are_refused_at_once() {
+    let vigie = Vigie::new();
+    let fifo = vigie.path("pipe.json");
+    pipe(&fifo);
+    for args in [["scan", "sbom"], ["scan", "path"], ["scan", "image"]] {
+        let output = vigie.run(AT, &[args[0], args[1], fifo.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(64), "{args:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("pipe.json is a pipe, a socket or a device"), "{args:?}: {said}");
+    }
 }
 
 #[test]
 fn without_any_knowledge_nothing_is_clean() {
     let vigie = Vigie::new();
     let root = fixed_host(&vigie);
-    let report = expect_unknown(&vigie, AT, &root, "no knowledge file");
+    let report = expect_unknown(&vigie, AT, &["scan", "root", &root], "no knowledge file");
     assert!(report["feeds"].as_array().unwrap().iter().all(|feed| feed["state"] == "never"));
-    std::fs::create_dir_all(vigie.data_dir()).unwrap();
-    std::fs::write(vigie.data_dir().join("knowledge.vkb"), b"not knowledge").unwrap();
+    fs::create_dir_all(vigie.data_dir()).unwrap();
+    fs::write(vigie.data_dir().join("knowledge.vkb"), b"not knowledge").unwrap();
     let broken = vigie.run(AT, &["scan", "root", &root]);
     assert_eq!(broken.status.code(), Some(70));
     assert!(String::from_utf8_lossy(&broken.stderr).contains("knowledge.vkb"));

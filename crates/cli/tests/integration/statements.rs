@@ -39,7 +39,20 @@ fn a_statement_of_the_operator_counts_until_it_is_taken_back() {
     assert_eq!(findings(), 0);
     let purl = "pkg:deb/debian/vigie-demo-web@1.0-1?distro=bookworm";
     let explained = vigie.expect(0, AT, &["explain", "CVE-2099-0001", "--component", purl]);
-    assert!(explained.contains("operator") && explained.contains("vulnerable_code_not_in_execute_path"), "{explained}");
+    let verdict = explained.lines().take(2).collect::<Vec<_>>().join("\n");
+    let expected = format!(
+        "{purl}: not affected by CVE-2099-0001: local says so in https://vex.example/1: not affected \
+         (vulnerable_code_not_in_execute_path)\nconfidence high"
+    );
+    assert_eq!(verdict, expected);
+    let explained = vigie.json(0, AT, &["explain", "CVE-2099-0001", "--component", purl]);
+    assert_eq!((&explained["outcome"], &explained["confidence"]), (&"not_affected".into(), &"high".into()));
+    let fixed = purl.replace("1.0-1", "1.0-2").replace("demo-web", "demo-other");
+    let nobody = vigie.json(0, AT, &["explain", "CVE-2099-0001", "--component", &fixed]);
+    assert_eq!((&nobody["outcome"], &nobody["confidence"]), (&"not_affected".into(), &"high".into()), "{nobody}");
+    let nameless = vigie.run(AT, &["explain", "", "--component", purl]);
+    assert_eq!(nameless.status.code(), Some(64));
+    assert!(String::from_utf8_lossy(&nameless.stderr).contains("\"\" is not a vulnerability identifier"));
 
     // A file that nobody can read is said, and the others count.
     std::fs::write(folder.join("broken.json"), "{").unwrap();

@@ -7,7 +7,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use ecosystems::capture::Reading;
-use rustix::fd::OwnedFd;
+use ecosystems::tree::Target;
+use rustix::fd::{AsRawFd as _, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, statat};
 use rustix::io::Errno;
 
@@ -15,6 +16,16 @@ use super::FOLDER_BYTES_MAX;
 
 /// How often a walk is tried anew when the kernel says that the tree moved under it.
 const WALK_TRIES_MAX: u32 = 16;
+
+/// What a folder has by some name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entry {
+    File,
+    Folder,
+    Link,
+    /// A pipe, a device, a socket.
+    Special,
+}
 
 /// An open directory that nothing read through it can leave.
 #[derive(Debug)]
@@ -49,8 +60,8 @@ impl Root {
         }
     }
 
-    /// Shows the regular files and the folders in a folder; links and everything else are left out.
-    pub(crate) fn entries(&self, folder: &str, mut show: impl FnMut(&CStr, bool)) -> Result<(), Errno> {
+    /// Shows everything in a folder. Nothing is followed.
+    pub(crate) fn entries(&self, folder: &str, mut show: impl FnMut(&CStr, Entry)) -> Result<(), Errno> {
         let path = if folder.is_empty() { Path::new(".") } else { Path::new(folder) };
         let directory = self.walk(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK)?;
         let mut directory = Dir::new(directory)?;
@@ -64,17 +75,36 @@ impl Root {
                 }
                 kind => kind,
             };
-            let is_folder = match kind {
-                FileType::RegularFile => false,
-                FileType::Directory => true,
-                _ => continue,
+            let kind = match kind {
+                FileType::RegularFile => Entry::File,
+                FileType::Directory => Entry::Folder,
+                FileType::Symlink => Entry::Link,
+                _ => Entry::Special,
             };
             let name = entry.file_name();
             if !matches!(name.to_bytes(), b"." | b"..") {
-                show(name, is_folder);
+                show(name, kind);
             }
         }
         Ok(())
+    }
+
+    /// Where a link leads in the end.
+    pub(crate) fn target(&self, link: &str) -> Target {
+        let Ok(end) = self.walk(Path::new(link), OFlags::PATH) else { return Target::Nothing };
+        let Ok(stat) = rustix::fs::fstat(&end) else { return Target::Nothing };
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Target::File(self.own_path(&end).unwrap_or_else(|| link.to_owned())),
+            FileType::Directory => Target::Folder,
+            _ => Target::Special,
+        }
+    }
+
+    /// The path of an open file below the root, without links. `None`: the kernel does not tell.
+    fn own_path(&self, file: &OwnedFd) -> Option<String> {
+        let path = |fd: &OwnedFd| std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok();
+        let (root, file) = (path(&self.0)?, path(file)?);
+        file.strip_prefix(root).ok()?.to_str().map(str::to_owned)
     }
 
     /// The first bytes of a regular file.

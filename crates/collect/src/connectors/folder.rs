@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use ecosystems::capture::Reading;
-use ecosystems::tree::{Files, Looking, Tree};
+use ecosystems::tree::{Files, Looking, Target, Tree};
 use rayon::Scope;
 use rustix::io::Errno;
 
-use super::files::Root;
+use super::files::{Entry, Root};
 
 /// More files than this are no system that Vigie knows.
 const FILES_MAX: usize = 5_000_000;
@@ -52,6 +52,8 @@ struct Walk<'a> {
 #[derive(Default)]
 struct Listed {
     paths: Vec<String>,
+    links: Vec<String>,
+    special: Vec<String>,
     left_out: LeftOut,
 }
 
@@ -66,17 +68,21 @@ impl<'a> Walk<'a> {
     fn list(&'a self, path: String, scope: &Scope<'a>) {
         let mut listed = Listed::default();
         let mut entry = path.clone();
-        let mut show = |name: &CStr, is_folder: bool| {
+        let mut show = |name: &CStr, kind: Entry| {
             entry.truncate(path.len());
             if !path.is_empty() {
                 entry.push('/');
             }
             let Ok(name) = name.to_str() else {
                 entry.push_str(&name.to_string_lossy());
-                return listed.left_out.add(LeftOut::one(&entry, "its name is no UTF-8"));
+                // What a link leads to has a name of its own.
+                if matches!(kind, Entry::File | Entry::Folder) {
+                    listed.left_out.add(LeftOut::one(&entry, "its name is no UTF-8"));
+                }
+                return;
             };
             entry.push_str(name);
-            if is_folder {
+            if kind == Entry::Folder {
                 // What the kernel shows as files is none; sources may call their folders so.
                 let kernel = self.folder.looking == Looking::System && matches!(entry.as_str(), "proc" | "sys" | "dev");
                 if entry.matches('/').count() >= DEPTH_MAX {
@@ -86,7 +92,11 @@ impl<'a> Walk<'a> {
                     scope.spawn(move |scope| self.list(inner, scope));
                 }
             } else if self.seen.fetch_add(1, Relaxed) < FILES_MAX && (self.wanted)(&entry) {
-                listed.paths.push(entry.clone());
+                match kind {
+                    Entry::File | Entry::Folder => listed.paths.push(entry.clone()),
+                    Entry::Link => listed.links.push(entry.clone()),
+                    Entry::Special => listed.special.push(entry.clone()),
+                }
             }
         };
         match self.folder.root.entries(&path, &mut show) {
@@ -99,6 +109,8 @@ impl<'a> Walk<'a> {
         }
         let mut all = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         all.paths.append(&mut listed.paths);
+        all.links.append(&mut listed.links);
+        all.special.append(&mut listed.special);
         all.left_out.add(listed.left_out);
     }
 }
@@ -127,14 +139,19 @@ impl Tree for Folder {
     fn files(&self, wanted: &(dyn Fn(&str) -> bool + Sync)) -> Files {
         let walk = Walk { folder: self, wanted, seen: AtomicUsize::new(0), listed: Mutex::default() };
         rayon::scope(|scope| walk.list(String::new(), scope));
-        let Listed { mut paths, left_out } = walk.listed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Listed { mut paths, links, special, left_out } =
+            walk.listed.into_inner().unwrap_or_else(PoisonError::into_inner);
         paths.sort_unstable();
         let left_out = if walk.seen.into_inner() > FILES_MAX {
             Some(format!("it has more than {FILES_MAX} files: the rest was not looked at"))
         } else {
             left_out.told()
         };
-        Files { paths, left_out }
+        Files { paths, links, special, left_out }
+    }
+
+    fn target(&self, link: &str) -> Target {
+        self.root.target(link)
     }
 
     fn read(&self, path: &str, bytes_max: u64) -> Reading {
@@ -287,7 +304,7 @@ mod tests {
             fs::create_dir_all(root.path().join("a")).unwrap();
             fs::write(root.path().join("a/file"), "").unwrap();
             build(root.path());
-            let Files { paths, left_out } = Folder::open(root.path(), Looking::System).unwrap().files(&|_| true);
+            let Files { paths, left_out, .. } = Folder::open(root.path(), Looking::System).unwrap().files(&|_| true);
             (paths, left_out)
         };
         let whole = vec!["a/file".to_owned()];
@@ -305,6 +322,41 @@ mod tests {
         assert_eq!(seen, whole);
         let reason = "2 folders or files were not looked at, such as x\u{fffd}: its name is no UTF-8";
         assert_eq!(left_out.as_deref(), Some(reason));
+    }
+
+    #[test]
+    fn links_and_special_files_are_shown_as_such() {
+        let outer = tempfile::tempdir().unwrap();
+        fs::write(outer.path().join("secret"), "outside").unwrap();
+        let root = outer.path().join("root");
+        fs::create_dir_all(root.join("a")).unwrap();
+        fs::write(root.join("a/file"), "").unwrap();
+        for (link, target) in [
+            ("absolute", "/a/file"),
+            ("chain", "absolute"),
+            ("circle", "circle"),
+            ("folder", "a"),
+            ("outside", "../secret"),
+            ("piped", "pipe"),
+        ] {
+            symlink(target, root.join(link)).unwrap();
+        }
+        fifo(&root.join("pipe"));
+        let folder = Folder::open(&root, Looking::Application).unwrap();
+        let Files { paths, mut links, special, left_out } = folder.files(&|_| true);
+        links.sort_unstable();
+        let leads: Vec<_> = links.iter().map(|link| (link.as_str(), folder.target(link))).collect();
+        let file = Target::File("a/file".to_owned());
+        let expected = [
+            ("absolute", file.clone()),
+            ("chain", file),
+            ("circle", Target::Nothing),
+            ("folder", Target::Folder),
+            ("outside", Target::Nothing),
+            ("piped", Target::Special),
+        ];
+        assert_eq!((paths, special, left_out), (vec!["a/file".to_owned()], vec!["pipe".to_owned()], None));
+        assert_eq!(leads, expected);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use domain::inventory::{Area, Gap};
 use ecosystems::capture::Reading;
-use ecosystems::tree::{Files, Tree};
+use ecosystems::tree::{Files, Target, Tree};
 use outside::image::Layer;
 use outside::unpack::tar::{Header, Kind};
 
@@ -236,13 +236,26 @@ impl Tree for Layered {
                     // What the kernel shows as files is none.
                     Content::Folder(_) if matches!(path.as_str(), "proc" | "sys" | "dev") => {}
                     Content::Folder(_) => folders.push((path, child)),
-                    Content::File { .. } | Content::TooLarge(_) if wanted(&path) => files.paths.push(path),
-                    _ => {}
+                    _ if !wanted(&path) => {}
+                    Content::File { .. } | Content::TooLarge(_) => files.paths.push(path),
+                    Content::Link(_) => files.links.push(path),
+                    Content::Other => files.special.push(path),
+                    // They are what they name by now.
+                    Content::Hardlink(_) => {}
                 }
             }
         }
         files.paths.sort_unstable();
         files
+    }
+
+    fn target(&self, link: &str) -> Target {
+        match self.nodes.find(link).ok().flatten().map(|node| self.nodes.content(node)) {
+            Some(Content::File { .. } | Content::TooLarge(_)) => Target::File(self.nodes.real_path(link)),
+            Some(Content::Folder(_)) => Target::Folder,
+            Some(Content::Other) => Target::Special,
+            Some(Content::Link(_) | Content::Hardlink(_)) | None => Target::Nothing,
+        }
     }
 
     fn read(&self, path: &str, bytes_max: u64) -> Reading {

@@ -22,8 +22,9 @@ pub(super) fn read(text: &str, bill: &mut Bill) -> Result<(), serde_json::Error>
     let head: Head<'_> = serde_json::from_str(text)?;
     if let Some(component) = head.metadata.and_then(|metadata| metadata.component) {
         bill.subject(&component.name, &component.purl);
-        // The thing itself may be a package, and may hold others.
-        take(&component, bill, component.kind != "file" && component.kind != "container");
+        // The thing itself may be a package, and may hold others. What nothing identifies is no package, but the whole.
+        let is_named = !(component.purl.is_empty() && component.cpe.is_empty());
+        take(&component, bill, is_named && component.kind != "file" && component.kind != "container");
     }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     deserializer.deserialize_map(Document { bill })?;

@@ -1,6 +1,7 @@
 //! SPDX in JSON: 2.2 and 2.3 as documents, 3.0 as a graph.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
@@ -52,17 +53,24 @@ struct Reference<'a> {
 pub(super) fn read(text: &str, bill: &mut Bill) -> Result<(), serde_json::Error> {
     let document: Document<'_> = serde_json::from_str(text)?;
     let described = document.relationships.iter().filter(|r| r.relationship_type == "DESCRIBES");
-    let described: Vec<&str> = described
+    let described: BTreeSet<&str> = described
         .map(|r| r.related_spdx_element.as_ref())
         .chain(document.document_describes.iter().map(AsRef::as_ref))
         .collect();
+    let mut roots = document.packages.iter().map(|package| package.id.as_ref()).filter(|id| described.contains(id));
+    // Where a document describes several packages, none of them is the whole.
+    let subject = roots.next().filter(|_| roots.next().is_none());
+    if subject.is_none() {
+        bill.subject(&document.name, "");
+    }
     for package in &document.packages {
         let locator = |kinds: &[&str]| {
             let found = package.external_refs.iter().find(|r| kinds.contains(&r.reference_type.as_ref()));
             found.map_or(Cow::Borrowed(""), |reference| reference.reference_locator.clone())
         };
         let (purl, cpe) = (locator(&["purl"]), locator(&["cpe23Type", "cpe22Type"]));
-        if described.contains(&package.id.as_ref()) {
+        let is_subject = subject == Some(package.id.as_ref());
+        if is_subject {
             bill.subject(&package.name, &purl);
         }
         if package.primary_package_purpose.as_deref() == Some("OPERATING-SYSTEM") {
@@ -70,14 +78,12 @@ pub(super) fn read(text: &str, bill: &mut Bill) -> Result<(), serde_json::Error>
             continue;
         }
         // What the document is about is often a folder or an image, which is no package.
-        if described.contains(&package.id.as_ref()) && purl.is_empty() && cpe.is_empty() {
+        let is_image = package.primary_package_purpose.as_deref() == Some("CONTAINER");
+        if is_subject && (is_image || purl.is_empty() && cpe.is_empty()) {
             continue;
         }
         let (name, version) = (package.name.clone(), package.version_info.clone());
         bill.item(&Item { name, version, purl, cpe, source: None });
-    }
-    if described.is_empty() {
-        bill.subject(&document.name, "");
     }
     Ok(())
 }

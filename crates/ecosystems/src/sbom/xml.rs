@@ -98,6 +98,8 @@ fn take(done: &Open, bill: &mut Bill) {
         "cryptographic-asset" | "device" | "data" | "machine-learning-model" => {}
         "file" if done.purl.is_empty() && done.cpe.is_empty() => {}
         "container" if done.subject => {}
+        // What nothing identifies is no package, but the whole.
+        _ if done.subject && done.purl.is_empty() && done.cpe.is_empty() => {}
         _ => bill.item(&Item {
             name: Cow::Borrowed(done.name.trim()),
             version: Cow::Borrowed(done.version.trim()),

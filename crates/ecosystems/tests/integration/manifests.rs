@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use domain::component::Component;
-use ecosystems::manifest::Found;
+use ecosystems::manifest::{self, Found};
 use ecosystems::tree::{self, Looking};
 use proptest::prelude::{any, proptest};
 
@@ -19,6 +19,8 @@ struct Sample {
 
 enum Expected {
     Told(String),
+    /// It is nothing of the kind, and no gap either.
+    Nothing,
     Gap(String),
 }
 
@@ -32,6 +34,7 @@ static SAMPLES: LazyLock<Vec<Sample>> = LazyLock::new(|| {
             bytes: fs::read(folder.join(path)).expect("the sample is there"),
             expected: match *kind {
                 "told" => Expected::Told((*expected).to_owned()),
+                "nothing" => Expected::Nothing,
                 _ => Expected::Gap((*expected).to_owned()),
             },
         },
@@ -54,6 +57,9 @@ fn every_kind_of_file_tells_of_its_packages_and_of_what_it_leaves_open() {
                 let one = |c: &Component| format!("{} {} {}", c.ecosystem, c.source, c.source_version);
                 let all: Vec<_> = found.components.iter().map(one).collect();
                 assert_eq!(all.join(", "), *told, "{path}");
+            }
+            Expected::Nothing => {
+                assert!(found.components.is_empty() && found.gaps.is_empty(), "{path}: {found:?}");
             }
             Expected::Gap(gap) => {
                 let gaps: Vec<_> = found.gaps.iter().map(|gap| gap.reason.replace(path, "FILE")).collect();
@@ -79,6 +85,21 @@ fn looks_at_other_files_are_bounded_where_nothing_is_found_too() {
     assert!(looked(&["a/pom.xml"]).is_empty());
     let gaps = looked(&["a/pom.xml", "b/pom.xml", "c/pom.xml"]);
     assert!(gaps[0].reason.starts_with("looks at files on which others build took more than"), "{gaps:?}");
+}
+
+#[test]
+fn a_larger_file_than_any_of_its_kind_is_a_gap() {
+    let bun = manifest::manifests().find(|manifest| manifest.name == "bun.lock").expect("it is one");
+    let mut file = br#"{"lockfileVersion": 1, "packages": {"a": ["a@1.0.0"]}}"#.to_vec();
+    file.resize(usize::try_from(bun.bytes_max).expect("it fits"), b' ');
+    let said = |file: &[u8]| {
+        let found = read("bun.lock", file);
+        let gaps: Vec<_> = found.gaps.iter().map(|gap| gap.reason.clone()).collect();
+        (found.components.len(), gaps.join(", "))
+    };
+    assert_eq!(said(&file), (1, String::new()));
+    file.push(b' ');
+    assert_eq!(said(&file), (0, "it is larger than 67108864 bytes".to_owned()));
 }
 
 #[test]

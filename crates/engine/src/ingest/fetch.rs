@@ -167,7 +167,8 @@ impl<'a> Run<'a> {
                 }
             }
             self.all_tried(&todo, &queue);
-            if let Some(reason) = self.too_much(&queue) {
+            let documents = self.changes.all.as_ref().map_or(0, HashSet::len);
+            if let Some(reason) = too_much(queue.followed_count(), documents) {
                 self.errors.push(reason);
                 break;
             }
@@ -178,18 +179,6 @@ impl<'a> Run<'a> {
             let places = (self.feed.requests)(&known).into_iter().map(|request| request.url).collect::<Vec<_>>();
             let reasons = if self.errors.is_empty() { "nothing is there" } else { &self.errors.join("; ") };
             self.errors = vec![format!("no provider is found at {}: {reasons}", places.join(", "))];
-        }
-    }
-
-    /// Why what the indexes ask for is more than any publisher has.
-    fn too_much(&self, queue: &Queue) -> Option<String> {
-        let documents = self.changes.all.as_ref().map_or(0, HashSet::len);
-        if queue.followed_count() > FOLLOWED_MAX {
-            Some(format!("its indexes ask for more than {FOLLOWED_MAX} files"))
-        } else if documents > feeds::DOCUMENTS_MAX {
-            Some(format!("its indexes name more than {} documents", feeds::DOCUMENTS_MAX))
-        } else {
-            None
         }
     }
 
@@ -352,5 +341,29 @@ impl<'a> Run<'a> {
         if request.keep != Keep::Index {
             self.files.extend(old.cloned());
         }
+    }
+}
+
+/// Why what the indexes of a feed ask for is more than any publisher has.
+fn too_much(followed: usize, documents: usize) -> Option<String> {
+    if followed > FOLLOWED_MAX {
+        Some(format!("its indexes ask for more than {FOLLOWED_MAX} files"))
+    } else if documents > feeds::DOCUMENTS_MAX {
+        Some(format!("its indexes name more than {} documents", feeds::DOCUMENTS_MAX))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_all_indexes_of_a_feed_name_together_is_bounded() {
+        let said = |followed, documents| too_much(followed, documents).unwrap_or_default();
+        assert_eq!(said(FOLLOWED_MAX, feeds::DOCUMENTS_MAX), "");
+        assert_eq!(said(FOLLOWED_MAX + 1, 0), "its indexes ask for more than 500000 files");
+        assert_eq!(said(0, feeds::DOCUMENTS_MAX + 1), "its indexes name more than 500000 documents");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use feeds::{Asked, Keep, Known, Plan, Provider, Request};
+use feeds::{Asked, DOCUMENTS_MAX, Keep, Known, Plan, Provider, Request};
 use outside::unpack::Limits;
 use outside::unpack::input::Input;
 
@@ -265,6 +265,10 @@ fn a_feed_of_rolie_names_documents_hashes_and_further_pages() {
     let endless = format!(r#"{{"feed": {{"entry": [{}{{}}]}}}}"#, "{},".repeat(500_000));
     let error = follow(&rolie(), &endless, &|_| None).expect_err("it is too long");
     assert!(error.contains("a list in it has more than 500000 parts"), "{error}");
-    let endless = "a.json,2099-01-01T00:00:00Z\n".repeat(500_001);
-    assert!(follow(&folder().requests[0], &endless, &|_| None).is_err());
+    for (index, line) in [(0, "a.json,2099-01-01T00:00:00Z\n"), (1, "a.json\n")] {
+        // What follows the last end of a line counts.
+        assert!(follow(&folder().requests[index], &line.repeat(DOCUMENTS_MAX - 1), &|_| None).is_ok(), "{line}");
+        let error = follow(&folder().requests[index], &line.repeat(DOCUMENTS_MAX), &|_| None).expect_err(line);
+        assert!(error.ends_with("it names more than 500000 documents"), "{error}");
+    }
 }

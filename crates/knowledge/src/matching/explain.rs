@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::advisory::{Rank, VendorStatus};
-use domain::component::{Component, Release};
+use domain::component::{Component, Ecosystem, Release};
 use domain::verdict::Confidence;
 use serde::Serialize;
 
@@ -21,6 +21,7 @@ pub struct Explanation {
     pub outcome: Outcome,
     /// In a sentence.
     pub because: String,
+    /// `None`: undecided.
     pub confidence: Option<Confidence>,
     pub fixed_version: Option<String>,
     /// Feeds that speak for the component's release or ecosystem.
@@ -124,6 +125,7 @@ impl Finder<'_> {
         }
         if flaw.flags.get() & flag::REJECTED != 0 {
             explanation.outcome = Outcome::NotAffected;
+            explanation.confidence = Some(Confidence::High);
             "its publisher has withdrawn the vulnerability".clone_into(&mut explanation.because);
         } else if let Some(row) = decision.row {
             explanation.outcome = Outcome::Affected;
@@ -133,9 +135,10 @@ impl Finder<'_> {
             explanation.because = format!("{} says so in {advisory}", feed(row)?);
         } else if let Some(open) = decision.open {
             explanation.because = open;
-        } else if explanation.considered.iter().any(|considered| considered.result == "not affected") {
+        } else if let Some(deciding) = acquitting(&explanation.considered) {
+            let confidence = if deciding.rank == Rank::Cpe { Confidence::Low } else { Confidence::High };
+            (explanation.because, explanation.confidence) = (deciding.in_words(), Some(confidence));
             explanation.outcome = Outcome::NotAffected;
-            "the statements that count do not hold for this version".clone_into(&mut explanation.because);
         } else {
             return Ok(self.unknown(explanation));
         }
@@ -156,6 +159,9 @@ impl Finder<'_> {
             }
             (Some(coverage), []) => {
                 explanation.outcome = Outcome::NotAffected;
+                // What is known by CPE alone may go by another name.
+                let by_name = ecosystem == Ecosystem::Generic;
+                explanation.confidence = Some(if by_name { Confidence::Low } else { Confidence::High });
                 format!("{} speak for it, and none names it", coverage.feeds.join(", "))
             }
         };
@@ -200,6 +206,26 @@ impl Finder<'_> {
             justification,
             overruled: false,
         })
+    }
+}
+
+/// The statement by which it is not affected: of those of the best rank, first what says so outright.
+fn acquitting(considered: &[Considered]) -> Option<&Considered> {
+    let acquits = |one: &&Considered| one.result == "not affected" && !one.overruled;
+    let outright = |one: &&Considered| (one.status != VendorStatus::NotAffected, one.justification.is_empty());
+    considered.iter().filter(acquits).min_by_key(outright)
+}
+
+impl Considered {
+    fn in_words(&self) -> String {
+        let mut words = format!("{} says so in {}: {}", self.feed, self.advisory, self.says);
+        if !self.justification.is_empty() {
+            words += &format!(" ({})", self.justification);
+        }
+        if !self.comparison.is_empty() {
+            words += &format!(", and {}", self.comparison);
+        }
+        words
     }
 }
 

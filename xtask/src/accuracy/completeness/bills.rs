@@ -74,8 +74,10 @@ fn cyclonedx(document: &Value) -> Content {
     let subject = &document["metadata"]["component"];
     let mut open: Vec<&Value> = subject["components"].as_array().into_iter().flatten().collect();
     open.extend(document["components"].as_array().into_iter().flatten());
-    // A container or a file that the bill is about is what holds the packages.
-    if subject.is_object() && !["container", "file"].contains(&subject["type"].as_str().unwrap_or_default()) {
+    // What the bill is about holds the packages: a container or a file, or what nothing identifies.
+    let is_whole = ["container", "file"].contains(&subject["type"].as_str().unwrap_or_default())
+        || ["purl", "cpe"].iter().all(|key| subject[*key].as_str().is_none_or(str::is_empty));
+    if subject.is_object() && !is_whole {
         open.push(subject);
         // Its parts are in the list already.
         let parts = subject["components"].as_array().map_or(0, Vec::len);
@@ -101,12 +103,18 @@ fn xml(text: &str) -> Content {
         let value = rest.trim_start().trim_start_matches("<![CDATA[").split(['<', ']']).next().unwrap_or_default();
         value.trim().replace("&amp;", "&")
     };
+    let subject =
+        text.split_once("<metadata").map_or("", |(_, rest)| rest.split("</metadata>").next().unwrap_or_default());
+    let subject = subject.split_once("<component ").map_or("", |(_, rest)| rest);
     for part in text.split("<component ").skip(1) {
+        let is_subject =
+            !subject.is_empty() && part.starts_with(subject.split("<component ").next().unwrap_or_default());
         let kind = part.split_once("type=\"").map_or("", |(_, rest)| rest.split('"').next().unwrap_or_default());
         let part = part.split("</component>").next().unwrap_or_default();
-        if !NO_SOFTWARE.contains(&kind) {
-            let purl = value(part, "purl");
-            content.entry(package(&purl, &value(part, "version")).or_else(|| by_cpe(&value(part, "cpe"))));
+        let (purl, cpe) = (value(part, "purl"), value(part, "cpe"));
+        let is_whole = is_subject && purl.is_empty() && cpe.is_empty();
+        if !NO_SOFTWARE.contains(&kind) && !is_whole {
+            content.entry(package(&purl, &value(part, "version")).or_else(|| by_cpe(&cpe)));
         }
     }
     content
@@ -136,6 +144,8 @@ fn spdx(document: &Value) -> Content {
             .filter(|r| r["relationshipType"] == "DESCRIBES")
             .filter_map(|r| r["relatedSpdxElement"].as_str()),
     );
+    let is_root = |entry: &Value| described.contains(&entry["SPDXID"].as_str().unwrap_or_default());
+    let roots = list("packages").filter(|entry| is_root(entry)).count();
     for entry in list("packages").filter(|entry| entry["primaryPackagePurpose"] != "OPERATING-SYSTEM") {
         let reference = |kind: &str| {
             let references = entry["externalRefs"].as_array().into_iter().flatten();
@@ -146,8 +156,9 @@ fn spdx(document: &Value) -> Content {
         };
         let (purl, cpe) = (reference("purl"), Some(reference("cpe23Type")).filter(|cpe| !cpe.is_empty()));
         let cpe = cpe.unwrap_or_else(|| reference("cpe22Type"));
-        // A folder or an image that the document is about.
-        if purl.is_empty() && cpe.is_empty() && described.contains(&entry["SPDXID"].as_str().unwrap_or_default()) {
+        // The one folder or image that the document is about.
+        let is_image = entry["primaryPackagePurpose"] == "CONTAINER";
+        if roots == 1 && is_root(entry) && (is_image || purl.is_empty() && cpe.is_empty()) {
             continue;
         }
         content.entry(package(purl, entry["versionInfo"].as_str().unwrap_or_default()).or_else(|| by_cpe(cpe)));
