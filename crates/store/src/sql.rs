@@ -106,6 +106,11 @@ impl Query {
         Self { prepared: false, ..self }
     }
 
+    /// To be kept prepared although it was made at run time: its text is mostly the same.
+    pub(crate) fn kept_prepared(self) -> Self {
+        Self { prepared: true, ..self }
+    }
+
     /// Every row.
     pub(crate) async fn all(self, on: impl Into<On<'_>>) -> Result<Vec<Row>, StoreError> {
         let on = on.into();

@@ -1,6 +1,6 @@
 //! From findings to rows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::event::EventKind;
 use domain::finding::{Change, Episode, Evidence, Fact, Finding, State};
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::evidence::{self, Told};
-use super::{Position, Recording, Save, more, row};
+use super::{Position, Recording, Save, more};
 use crate::db::Tx;
 use crate::error::StoreError;
 use crate::intern;
@@ -112,20 +112,33 @@ struct Prior {
 
 impl Prior {
     async fn read(tx: &mut Tx, positions: &[Position]) -> Result<HashMap<Position, Self>, StoreError> {
+        let mut asked: BTreeMap<AssetId, BTreeSet<i64>> = BTreeMap::new();
+        for Position { asset, defect } in positions {
+            asked.entry(*asset).or_default().insert(*defect);
+        }
+        let asked: Vec<_> = asked.into_iter().collect();
         let mut found = HashMap::new();
-        for chunk in positions.chunks(IDS_MAX) {
+        for chunk in asked.chunks(IDS_MAX) {
+            let defects: BTreeSet<i64> = chunk.iter().flat_map(|(_, defects)| defects).copied().collect();
+            // Chosen by asset: the sum is no key, so PostgreSQL does not try each defect on each asset.
             let text = format!(
-                "{} select finding.asset_id, finding.defect_id, finding.recording, finding.detected_at, finding.more,
+                "select finding.asset_id, finding.defect_id, finding.recording, finding.detected_at, finding.more,
                      match.version,
                      case when finding.recording <> 0 then 0 else (
                          select coalesce(max(seq), 0) from finding_event event
                          where event.asset_id = finding.asset_id and event.defect_id = finding.defect_id
                      ) end as evidence_count
-                 from finding left join match on match.id = finding.match_id {}",
-                row::wanted(tx.dialect(), chunk.len()),
-                row::join_wanted!(),
+                 from finding left join match on match.id = finding.match_id
+                 where finding.asset_id in {} and finding.defect_id + 0 in (
+                     select cast(item.value as bigint) from {{texts {}}}
+                 )",
+                tx.dialect().placeholders(1, chunk.len()),
+                tx.dialect().placeholder(chunk.len() + 1),
             );
-            let query = row::bind_positions(query_built("read what is there", text), chunk);
+            let query = query_built("read what is there", text);
+            // Each inspection asks this of one asset.
+            let query = if chunk.len() == 1 { query.kept_prepared() } else { query };
+            let query = chunk.iter().fold(query, |query, (asset, _)| query.bind(*asset)).bind(json(&defects));
             for row in query.all(&mut *tx).await? {
                 found.insert(Position::of(&row)?, Self::of(&row)?);
             }
