@@ -3,7 +3,7 @@
 mod world;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use domain::advisory::{Advisory, Bound, PackageKind, Range, Rank, Statement, Versions};
@@ -25,22 +25,26 @@ use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Problems, Reques
 const BUCKET: &str = "https://osv-vulnerabilities.storage.googleapis.com/";
 pub(crate) const ARCHIVE: ArchiveLimits = ArchiveLimits { max_entries: 2_000_000, max_entry_bytes: 16 * MIB };
 
-/// The bucket's folders and the package worlds that they are about. RubyGems, Go, crates and PyPI have databases of their
-/// own; theirs here bring what GitHub knows beside.
-const FOLDERS: [(&str, Ecosystem); 8] = [
-    ("npm", Ecosystem::Npm),
-    ("PyPI", Ecosystem::Pypi),
-    ("Go", Ecosystem::Golang),
-    ("crates%2Eio", Ecosystem::Cargo),
-    ("Maven", Ecosystem::Maven),
-    ("NuGet", Ecosystem::Nuget),
-    ("RubyGems", Ecosystem::Gem),
-    ("Packagist", Ecosystem::Composer),
+/// The bucket's folders of language packages, and what their files are called here. RubyGems, Go, crates and PyPI have
+/// databases of their own; theirs here bring what GitHub knows beside.
+const LANGUAGES: [(&str, &str); 8] = [
+    ("npm", "npm"),
+    ("PyPI", "pypi"),
+    ("Go", "golang"),
+    ("crates%2Eio", "cargo"),
+    ("Maven", "maven"),
+    ("NuGet", "nuget"),
+    ("RubyGems", "gem"),
+    ("Packagist", "composer"),
 ];
+
+/// Those of distributions that no feed of their own speaks for. A mirror of language packages is whole without them: what it
+/// lacks speaks for no release.
+const DISTRIBUTIONS: [(&str, &str); 3] = [("Rocky%20Linux", "rocky"), ("Wolfi", "wolfi"), ("Chainguard", "chainguard")];
 
 pub(crate) const FEED: Feed = Feed {
     id: "osv",
-    title: "OSV, the databases of package ecosystems",
+    title: "OSV, the databases of package ecosystems and of some distributions",
     licence: "of each database (GitHub's advisories: CC-BY-4.0)",
     attribution: "Advisories of the databases that OSV gathers (https://osv.dev), among them GitHub's (CC-BY-4.0).",
     requests,
@@ -58,14 +62,15 @@ fn requests(_known: &Known) -> Vec<Request> {
         limits: Limits::bytes(16 * 1024 * MIB),
     };
     let mixed = request("all.zip".to_owned(), format!("{BUCKET}all.zip"), Asked::OnlyMirrors);
-    let folder = |(folder, ecosystem): (&str, Ecosystem)| {
-        request(format!("{ecosystem}.zip"), format!("{BUCKET}{folder}/all.zip"), Asked::Always)
+    let of = |asked| {
+        move |(folder, name): (&str, &str)| request(format!("{name}.zip"), format!("{BUCKET}{folder}/all.zip"), asked)
     };
-    std::iter::once(mixed).chain(FOLDERS.map(folder)).collect()
+    let languages = LANGUAGES.map(of(Asked::Always));
+    std::iter::once(mixed).chain(languages).chain(DISTRIBUTIONS.map(of(Asked::MayLack))).collect()
 }
 
 fn parse(input: &mut Input<'_>, sink: &mut dyn FnMut(Record), problems: &mut Problems) -> Result<Edition, ParseError> {
-    let reader = Reader { feed: FEED.id, rank: Rank::Ecosystem, vulnerability_of: single };
+    let reader = Reader { feed: FEED.id, rank: Rank::Ecosystem, vulnerability_of: of_any };
     reader.archive(input, &|path| path.ends_with(".json"), sink, problems)
 }
 
@@ -241,6 +246,32 @@ pub(crate) fn bundle(record: &Osv<'_>) -> Flaws {
     Flaws { ids, aliases: Vec::new() }
 }
 
+/// Errata where a distribution speaks, and records of one flaw elsewhere.
+fn of_any(record: &Osv<'_>) -> Flaws {
+    let of_distribution = |affected: &Affected<'_>| {
+        let package = affected.package.as_ref().and_then(|package| world(&package.ecosystem));
+        package.is_some_and(|(ecosystem, _, _)| ecosystem.is_distribution())
+    };
+    if !record.affected.iter().any(of_distribution) {
+        return single(record);
+    }
+    let mut flaws = bundle(record);
+    if matches!(flaws.ids.as_slice(), [id] if *id == record.id) {
+        // One flaw that has no CVE: what it is called elsewhere.
+        flaws.aliases = record.aliases.iter().chain(&record.upstream).map(ToString::to_string).collect();
+    }
+    flaws
+}
+
+/// What a record says of a package, or why that cannot be used.
+enum Use {
+    Said(Said),
+    /// In words; an operator wants to know.
+    Not(String),
+    /// It was said already.
+    Wrong,
+}
+
 impl Reader {
     /// Reads every record of an archive.
     pub(crate) fn archive(
@@ -292,8 +323,19 @@ impl Reader {
                 Err(error) => out.problems.add(&record.id, &error),
             }
         }
-        let mut said: Vec<Said> =
-            record.affected.iter().filter_map(|affected| Self::affected(record, affected, out)).collect();
+        let (mut said, mut unused) = (Vec::new(), BTreeMap::<String, u64>::new());
+        for affected in &record.affected {
+            match Self::affected(record, affected, out) {
+                Use::Said(one) => said.push(one),
+                Use::Not(reason) => *unused.entry(reason).or_default() += 1,
+                Use::Wrong => {}
+            }
+        }
+        // A publisher's file is about other worlds too; an operator's is meant for here.
+        for (reason, count) in unused.iter().filter(|_| self.rank == Rank::Operator) {
+            let entries = if *count == 1 { "entry" } else { "entries" };
+            out.problems.add(&record.id, &format_args!("{count} {entries} cannot be used: {reason}"));
+        }
         without_paid(&mut said);
         for said in said {
             self.say(record, said, &ids, out);
@@ -304,23 +346,33 @@ impl Reader {
         }
     }
 
-    fn affected(record: &Osv<'_>, affected: &Affected<'_>, out: &mut Out<'_>) -> Option<Said> {
-        let package = affected.package.as_ref()?;
-        let (ecosystem, release, paid) = world(&package.ecosystem)?;
-        let statement = statement(affected, ecosystem)?;
+    fn affected(record: &Osv<'_>, affected: &Affected<'_>, out: &mut Out<'_>) -> Use {
+        let Some(package) = &affected.package else { return Use::Not("no package is named".to_owned()) };
+        let Some((ecosystem, release, paid)) = world(&package.ecosystem) else {
+            return Use::Not(format!("{:?} is no ecosystem that Vigie knows", excerpt(&package.ecosystem)));
+        };
+        let Some(statement) = statement(affected, ecosystem) else {
+            return Use::Not("no versions are named, only commits or nothing".to_owned());
+        };
         out.covered.note(ecosystem, &release);
         if package.name.is_empty() || package.name.len() > 512 {
             out.problems.add(&record.id, &format_args!("{:?} is no package name", excerpt(&package.name)));
-            return None;
+            return Use::Wrong;
         }
         let name = ecosystem.canonical_name(&package.name);
         let confidence = confidence(affected, ecosystem, &name);
-        Some(Said { ecosystem, release, paid, name, statement, confidence })
+        Use::Said(Said { ecosystem, release, paid, name, statement, confidence })
     }
 
     fn say(&self, record: &Osv<'_>, said: Said, ids: &[VulnerabilityId], out: &mut Out<'_>) {
         let Said { ecosystem, release, name, statement, confidence, .. } = said;
-        let kind = if ecosystem == Ecosystem::Rpm { PackageKind::Binary } else { PackageKind::Source };
+        // AlmaLinux names binary packages, Rocky Linux their sources.
+        let is_binary = ecosystem == Ecosystem::Rpm && release.distribution == "almalinux";
+        let kind = if is_binary { PackageKind::Binary } else { PackageKind::Source };
+        let rank = match self.rank {
+            Rank::Ecosystem if ecosystem.is_distribution() => Rank::VendorNotice,
+            rank => rank,
+        };
         for id in ids {
             let advisory = Advisory::new(
                 self.feed,
@@ -331,7 +383,7 @@ impl Reader {
                 id.clone(),
                 statement.clone(),
             );
-            (out.sink)(Record::Advisory(Advisory { rank: self.rank, kind, confidence, ..advisory }));
+            (out.sink)(Record::Advisory(Advisory { rank, kind, confidence, ..advisory }));
         }
     }
 }

@@ -147,7 +147,7 @@ impl Knowledge {
                 feeds.push(self.feed_id(row.feed.get())?.to_owned());
             }
         }
-        let whole = |id: &String| self.feeds.iter().find(|feed| feed.id == *id).is_some_and(is_whole);
+        let whole = |id: &String| self.feeds.iter().find(|feed| feed.id == *id).is_some_and(FeedSnapshot::is_whole);
         let partial = feeds.iter().filter(|id| !whole(id)).cloned().collect();
         Ok((!feeds.is_empty()).then_some(Coverage { feeds, partial }))
     }
@@ -199,7 +199,7 @@ impl Knowledge {
         found.map(|index| Ok((index, self.image.row(Section::Vulnerabilities, index)?))).transpose()
     }
 
-    fn read_vulnerability(&self, row: &VulnerabilityRow) -> Result<Vulnerability, Damaged> {
+    pub(crate) fn read_vulnerability(&self, row: &VulnerabilityRow) -> Result<Vulnerability, Damaged> {
         let flags = row.flags.get();
         let has = |bit: u16| flags & bit != 0;
         let facts = self.facts(row)?;
@@ -245,7 +245,7 @@ impl Knowledge {
     }
 
     /// Empty facts where nothing but a score is known.
-    fn facts(&self, row: &VulnerabilityRow) -> Result<FactsRow, Damaged> {
+    pub(crate) fn facts(&self, row: &VulnerabilityRow) -> Result<FactsRow, Damaged> {
         let row = row.facts.get().checked_sub(1);
         Ok(row.map(|row| self.image.row::<FactsRow>(Section::Facts, row)).transpose()?.copied().unwrap_or_default())
     }
@@ -354,11 +354,6 @@ impl Knowledge {
         let words = self.image.rows::<Text>(Section::Words, span)?;
         words.iter().map(|word| Ok(self.image.text(*word)?.to_owned())).collect()
     }
-}
-
-/// A complete snapshot was fetched and read without a problem. A later failed attempt leaves it complete.
-fn is_whole(feed: &FeedSnapshot) -> bool {
-    feed.fetched_at.is_some() && feed.record_count > 0 && !feed.partial && feed.problem_count == 0
 }
 
 fn date(day: Day) -> Result<Date, Damaged> {
