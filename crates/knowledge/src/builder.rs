@@ -127,6 +127,9 @@ struct VectorEntry {
     authority: Authority,
 }
 
+#[doc(hidden)]
+pub use write::reseal;
+
 impl Builder {
     pub fn new() -> Self {
         Self::default()

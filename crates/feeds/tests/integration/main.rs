@@ -1,6 +1,7 @@
 //! Each feed reads its sample, in the publisher's format and with invented identifiers, and survives damage.
 
 mod damage;
+mod guide;
 mod increments;
 mod providers;
 mod samples;
