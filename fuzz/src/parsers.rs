@@ -327,10 +327,11 @@ pub(crate) fn image(seed: &Seed) -> String {
         let gaps: Vec<String> = inventory.gaps.into_iter().map(|gap| gap.reason).collect();
         Ok(format!("{} {}", about(inventory.components.map_or(0, |components| components.len())), gaps.join(" ")))
     };
-    // Messages have the digest of what was changed, which would make every input a new one.
+    // Messages have the digest of what was changed and the name of the folder, which would make every input a new one.
     let plain = |said: anyhow::Result<String>| {
         let said = said.unwrap_or_else(|error| format!("{error:#}"));
-        said.chars().filter(|c| !c.is_ascii_hexdigit()).collect::<String>()
+        let words = said.split(' ').filter(|word| !word.contains("image.tar"));
+        words.collect::<Vec<_>>().join(" ").chars().filter(|c| !c.is_ascii_hexdigit()).collect::<String>()
     };
     let all = [read(&seed.bytes), read(&saved(&[&seed.bytes])), read(&layout_of(&seed.bytes, &[]))];
     all.map(plain).join(" ")

@@ -35,7 +35,8 @@ pub(crate) fn challenge(seed: &Seed) -> String {
     match Challenge::parse(&text, "library/a") {
         Ok(Challenge::Login) => "login".to_owned(),
         Ok(Challenge::Token(url)) => format!("token {} {}", url.scheme(), url.has_host()),
-        Err(error) => error,
+        // What it quotes of the header would make every input a new one.
+        Err(error) => error.rsplit(": ").next().unwrap_or_default().to_owned(),
     }
 }
 

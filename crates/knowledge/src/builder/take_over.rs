@@ -193,7 +193,7 @@ impl Taker<'_> {
         builder: &mut Builder,
         row: &VulnerabilityRow,
         id: Word,
-        block: &mut (u32, Vec<Prose>),
+        block: &mut (u16, Vec<Prose>),
     ) -> Result<(), Damaged> {
         let replaced = self.replaced;
         let known = self.file.read_vulnerability(row)?;
@@ -261,16 +261,16 @@ impl Taker<'_> {
         Ok(())
     }
 
-    fn prose(&self, row: &VulnerabilityRow, open: &mut (u32, Vec<Prose>)) -> Result<Option<Prose>, Damaged> {
+    fn prose(&self, row: &VulnerabilityRow, open: &mut (u16, Vec<Prose>)) -> Result<Option<Prose>, Damaged> {
         let facts = self.file.facts(row)?;
-        let number = facts.prose_block.get();
+        let number = facts.row.prose_block.get();
         let Some(block) = number.checked_sub(1) else { return Ok(None) };
         if open.0 != number {
-            let place = self.file.image.row::<BlockRow>(Section::ProseBlocks, block)?;
+            let place = self.file.image.row::<BlockRow>(Section::ProseBlocks, block.into())?;
             let bytes = self.file.image.bytes_of(Section::Prose, place.offset, place.bytes)?;
             *open = (number, packed::unpack(bytes)?);
         }
-        let index = usize::try_from(facts.prose_index.get()).unwrap_or(usize::MAX);
+        let index = usize::from(facts.row.prose_index.get());
         let prose = open.1.get_mut(index).ok_or(Damaged("a text that is not there"))?;
         Ok(Some(std::mem::take(prose)))
     }

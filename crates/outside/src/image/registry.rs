@@ -275,7 +275,9 @@ impl<'a> Registry<'a> {
             && realm.host() == self.base.host()
             && realm.port_or_known_default() == self.base.port_or_known_default();
         if !same && realm.scheme() != "https" {
-            let reason = format!("its token server {realm} is another host without TLS");
+            let mut server = realm.clone();
+            server.set_query(None);
+            let reason = format!("its token server {server} is another host without TLS");
             return Err(ImageError::Challenge { registry: self.reference.registry.clone(), reason });
         }
         Ok(touch(self.never_touch, realm)?)
