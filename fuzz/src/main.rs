@@ -9,6 +9,9 @@
 
 mod targets;
 mod parsers;
+mod knowledge;
+mod mirror;
+mod registry;
 mod read_model;
 mod seeds;
 mod mutate;

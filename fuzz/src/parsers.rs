@@ -3,10 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read as _, Write as _};
-use std::path::Path;
-use std::sync::Arc;
 
-use domain::component::{Component, Ecosystem, Release};
+use domain::component::Ecosystem;
 use domain::cpe::Cpe;
 use domain::cvss::Vector;
 use domain::purl::Purl;
@@ -16,7 +14,6 @@ use ecosystems::manifest::{Around, Found, FoundBy, Manifest};
 use feeds::{Feed, Known, Problems, Provider, Request};
 use integrations::patching::apt::{Selection, Selections, parse_dry_run, parse_policy};
 use jiff::Timestamp;
-use knowledge::{Builder, Knowledge};
 use outside::image::Wanted;
 use outside::unpack::Limits;
 use outside::unpack::archive::ArchiveLimits;
@@ -44,13 +41,13 @@ pub(crate) const BILLS: [&str; 5] = [
     "SPDXVersion: SPDX-2.2\nDocumentName: x\nPackageName: a\nPackageVersion: 1\nExternalRef: PACKAGE-MANAGER purl pkg:golang/a@v1\n",
 ];
 
-const LIMITS: Limits = Limits { max_bytes: 64 << 20, max_ratio: 1000 };
+pub(crate) const LIMITS: Limits = Limits { max_bytes: 64 << 20, max_ratio: 1000 };
 
 fn text(seed: &Seed) -> Cow<'_, str> {
     String::from_utf8_lossy(&seed.bytes)
 }
 
-fn say<T, E: std::fmt::Display>(result: Result<T, E>) -> String {
+pub(crate) fn say<T, E: std::fmt::Display>(result: Result<T, E>) -> String {
     result.map_or_else(|error| error.to_string(), |_| "read".to_owned())
 }
 
@@ -58,7 +55,7 @@ fn say<T, E: std::fmt::Display>(result: Result<T, E>) -> String {
 const LONG: usize = 4000;
 
 /// About how many: the order of magnitude is what tells inputs apart.
-fn about(count: usize) -> &'static str {
+pub(crate) fn about(count: usize) -> &'static str {
     ["none", "one", "two", "some", "many"][(usize::BITS - count.leading_zeros()).min(4) as usize]
 }
 
@@ -166,7 +163,7 @@ pub(crate) fn feed(feed: &Feed, seed: &Seed) -> String {
     said
 }
 
-fn tar_of(path: &str, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn tar_of(path: &str, bytes: &[u8]) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_gnu();
     header.set_size(bytes.len() as u64);
@@ -199,52 +196,6 @@ pub(crate) fn manifest(manifest: &Manifest, seed: &Seed) -> String {
     }
     let gaps: Vec<String> = found.gaps.iter().map(|gap| format!("{gap:?}")).collect();
     format!("{} {}", about(found.components.len()), gaps.join(" "))
-}
-
-/// A sound knowledge file of a few records.
-pub(crate) fn knowledge_file(root: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut builder = Builder::new();
-    for (feed, sample) in [("debian", "debian.json"), ("kev", "kev.json")] {
-        let Some(feed) = feeds::feed(feed) else { continue };
-        let path = root.join("crates/feeds/tests/samples").join(sample);
-        let mut source = Cursor::new(std::fs::read(path)?);
-        let mut input = Input::new(sample, &mut source, LIMITS);
-        (feed.parse)(&mut input, &mut |record| builder.record(feed.id, record), &mut Problems::default())?;
-    }
-    Ok(builder.finish()?)
-}
-
-/// Opens a damaged file, and asks it for everything there is to ask.
-pub(crate) fn knowledge(seed: &Seed) -> String {
-    let knowledge = match Knowledge::from_bytes(seed.bytes.clone()) {
-        Ok(knowledge) => knowledge,
-        Err(error) => return error.to_string(),
-    };
-    let component = |ecosystem, name: &str| Component {
-        ecosystem,
-        source: name.to_owned(),
-        name: name.to_owned(),
-        source_version: "1.0".to_owned(),
-        version: "1.0".to_owned(),
-        ..Component::default()
-    };
-    let mut inventory = ecosystems::inventory(&Capture { live: false, readings: BTreeMap::new() }, &[]);
-    inventory.platform.release = Some(Release { distribution: "debian".to_owned(), name: "bookworm".to_owned() });
-    inventory.components = Some(
-        Ecosystem::ALL
-            .into_iter()
-            .flat_map(|e| ["curl", "linux", "demo"].map(|name| Arc::new(component(e, name))))
-            .collect(),
-    );
-    let matches = knowledge.find(&inventory);
-    let _ = knowledge.vulnerability("CVE-2021-44228");
-    format!(
-        "{} {} {} {:?}",
-        say(knowledge.verify()),
-        about(matches.matched().count()),
-        about(matches.undecided().count()),
-        knowledge.damage()
-    )
 }
 
 pub(crate) fn cvss(seed: &Seed) -> String {
@@ -285,7 +236,57 @@ pub(crate) fn images() -> Vec<Seed> {
     append_link(&mut lower, tar::EntryType::Link, "lib/copy", "etc/os-release");
     let lower = lower.into_inner().unwrap_or_default();
     let upper = tar_of("var/lib/.wh.dpkg", b"");
-    vec![Seed::at("image", saved(&[&lower, &upper])), Seed::at("layer", lower), Seed::at("layer", upper)]
+    let layout = layout(&[&lower, &upper]);
+    let index = br#"{"schemaVersion": 2, "manifests": [{"mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "digest": "sha256:00", "size": 2, "platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}}]}"#;
+    let index = Seed::at("index", index.to_vec());
+    vec![Seed::at("image", saved(&[&lower, &upper])), Seed::at("layer", lower), Seed::at("layer", upper), layout, index]
+}
+
+/// An image as an OCI layout: an index that names an index of two platforms.
+fn layout(layers: &[&[u8]]) -> Seed {
+    let mut blobs = Vec::new();
+    let diff_ids: Vec<String> = layers.iter().map(|layer| digest_of(layer)).collect();
+    let of = |kind: &str, bytes: &[u8]| {
+        serde_json::json!({"mediaType": format!("application/vnd.oci.image.{kind}+json"), "digest": digest_of(bytes),
+            "size": bytes.len()})
+    };
+    let config =
+        serde_json::json!({"os": "linux", "architecture": "amd64", "rootfs": {"diff_ids": diff_ids}}).to_string();
+    let layer = |bytes: &&[u8]| {
+        serde_json::json!({"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest_of(bytes),
+            "size": bytes.len()})
+    };
+    let manifest = serde_json::json!({"schemaVersion": 2, "config": of("config.v1", config.as_bytes()),
+        "layers": layers.iter().map(layer).collect::<Vec<_>>()});
+    let manifest = manifest.to_string();
+    let mut platforms = Vec::new();
+    for architecture in ["amd64", "arm64"] {
+        let mut named = of("manifest.v1", manifest.as_bytes());
+        named["platform"] = serde_json::json!({"os": "linux", "architecture": architecture});
+        platforms.push(named);
+    }
+    let inner = serde_json::json!({"schemaVersion": 2, "manifests": platforms}).to_string();
+    blobs.extend(layers.iter().map(|layer| layer.to_vec()));
+    blobs.extend([config, manifest].map(String::into_bytes));
+    Seed::at("layout", layout_of(inner.as_bytes(), &blobs))
+}
+
+/// A layout whose index names these bytes as an index.
+fn layout_of(index: &[u8], blobs: &[Vec<u8>]) -> Vec<u8> {
+    let outer = serde_json::json!({"schemaVersion": 2, "manifests": [{"mediaType": "application/vnd.oci.image.index.v1+json",
+        "digest": digest_of(index), "size": index.len()}]});
+    let mut archive = tar::Builder::new(Vec::new());
+    append(&mut archive, "oci-layout", br#"{"imageLayoutVersion": "1.0.0"}"#);
+    append(&mut archive, "index.json", outer.to_string().as_bytes());
+    for blob in blobs.iter().map(Vec::as_slice).chain([index]) {
+        append(&mut archive, &format!("blobs/{}", digest_of(blob).replace(':', "/")), blob);
+    }
+    archive.into_inner().unwrap_or_default()
+}
+
+fn digest_of(bytes: &[u8]) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
 }
 
 fn append(archive: &mut tar::Builder<Vec<u8>>, path: &str, bytes: &[u8]) {
@@ -306,8 +307,7 @@ fn append_link(archive: &mut tar::Builder<Vec<u8>>, kind: tar::EntryType, path: 
 
 /// Layers as `docker save` writes an image of them.
 fn saved(layers: &[&[u8]]) -> Vec<u8> {
-    let digest = |bytes: &&[u8]| format!("sha256:{}", hex::encode(Sha256::digest(bytes)));
-    let digests: Vec<String> = layers.iter().map(digest).collect();
+    let digests: Vec<String> = layers.iter().map(|layer| digest_of(layer)).collect();
     let names: Vec<String> = (0..layers.len()).map(|number| format!("{number}.tar")).collect();
     let config = serde_json::json!({"os": "linux", "architecture": "amd64", "rootfs": {"diff_ids": digests}});
     let manifest = serde_json::json!([{"Config": "config.json", "RepoTags": ["a:1"], "Layers": names}]);
@@ -320,7 +320,8 @@ fn saved(layers: &[&[u8]]) -> Vec<u8> {
     archive.into_inner().unwrap_or_default()
 }
 
-/// Reads it as an archive of an image, and as a layer of one: everything that a layer says is then looked into.
+/// Reads it as an archive of an image, as a layer of one, and as an index of an OCI layout: digests do not stand in the way
+/// then.
 pub(crate) fn image(seed: &Seed) -> String {
     let read = |archive: &[u8]| -> anyhow::Result<String> {
         let folder = tempfile::tempdir()?;
@@ -331,12 +332,14 @@ pub(crate) fn image(seed: &Seed) -> String {
         let gaps: Vec<String> = inventory.gaps.into_iter().map(|gap| gap.reason).collect();
         Ok(format!("{} {}", about(inventory.components.map_or(0, |components| components.len())), gaps.join(" ")))
     };
-    // Messages have the digest of what was changed, which would make every input a new one.
+    // Messages have the digest of what was changed and the name of the folder, which would make every input a new one.
     let plain = |said: anyhow::Result<String>| {
         let said = said.unwrap_or_else(|error| format!("{error:#}"));
-        said.chars().filter(|c| !c.is_ascii_hexdigit()).collect::<String>()
+        let words = said.split(' ').filter(|word| !word.contains("image.tar"));
+        words.collect::<Vec<_>>().join(" ").chars().filter(|c| !c.is_ascii_hexdigit()).collect::<String>()
     };
-    format!("{} {}", plain(read(&seed.bytes)), plain(read(&saved(&[&seed.bytes]))))
+    let all = [read(&seed.bytes), read(&saved(&[&seed.bytes])), read(&layout_of(&seed.bytes, &[]))];
+    all.map(plain).join(" ")
 }
 
 /// Reports of other tools, in each form.

@@ -7,8 +7,11 @@ use ecosystems::Scheme;
 use ecosystems::manifest::manifests;
 use feeds::FEEDS;
 
+use crate::knowledge;
+use crate::mirror;
 use crate::parsers;
 use crate::read_model;
+use crate::registry;
 use crate::seeds::{Seed, files, lines};
 
 /// A parser, and what to begin with.
@@ -52,7 +55,14 @@ pub(crate) fn targets(root: &Path) -> anyhow::Result<Vec<Target>> {
         Target::new("report", texts(&parsers::REPORTS), parsers::report),
         Target::new("filter", texts(&read_model::FILTERS), read_model::filter),
         Target::new("index-checkpoint", vec![Seed::at("", read_model::checkpoint_file()?)], read_model::checkpoint),
-        Target::new("knowledge", vec![Seed::at("", parsers::knowledge_file(root)?)], parsers::knowledge),
+        Target::new("image-reference", texts(&registry::REFERENCES), registry::reference),
+        Target::new("registry-challenge", texts(&registry::CHALLENGES), registry::challenge),
+        Target::new("registry-token", texts(&registry::TOKENS), registry::token_answer),
+        Target::new("mirror-table", texts(&mirror::TABLES), mirror::table),
+        Target::new("mirror-manifest", texts(&[mirror::MANIFEST]), mirror::manifest),
+        Target::new("mirror-derived", mirror_files()?, mirror::derived),
+        Target::new("knowledge", vec![Seed::at("", knowledge::file(root)?)], knowledge::knowledge),
+        Target::new("bundle", knowledge::bundles(root)?, knowledge::bundle),
     ];
     for scheme in Scheme::ALL {
         let file = match scheme {
@@ -73,4 +83,10 @@ pub(crate) fn targets(root: &Path) -> anyhow::Result<Vec<Target>> {
         targets.push(Target::new(format!("manifest-{name}"), seeds, |seed| parsers::manifest(manifest, seed)));
     }
     Ok(targets)
+}
+
+/// A list to page, and the archives of which members are cut.
+fn mirror_files() -> anyhow::Result<Vec<Seed>> {
+    let archives = parsers::archives()?.into_iter().map(|seed| Seed::at("", seed.bytes));
+    Ok(std::iter::once(Seed::text(mirror::PAGE)).chain(archives).collect())
 }

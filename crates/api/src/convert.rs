@@ -146,6 +146,7 @@ pub fn feed(snapshot: &FeedSnapshot, at: Timestamp) -> Feed {
         problem_count: snapshot.problem_count,
         problems: snapshot.problems.clone(),
         last_error: snapshot.last_error.clone(),
+        imported: false,
     }
 }
 

@@ -18,4 +18,7 @@ pub struct Feed {
     pub problem_count: u64,
     pub problems: Vec<String>,
     pub last_error: Option<String>,
+    /// `true`: it came with imported knowledge, nobody here asked its publisher. Absent: it did not, or nobody said.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub imported: bool,
 }

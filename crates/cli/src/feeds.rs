@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 
 use anyhow::Context as _;
 use domain::feed::FeedSnapshot;
-use engine::ingest::{self, Subscription, SyncError, SyncOptions, SyncReport};
+use engine::ingest::{self, KnownFeed, Subscription, SyncError, SyncOptions, SyncReport};
 use jiff::Timestamp;
 use outside::{Mirror, Source};
 use store::audit::Note;
@@ -25,20 +25,21 @@ pub(crate) async fn run(common: &Common, command: Feeds) -> anyhow::Result<Exit>
             ingest::wanted(&common.data_dir, Some(&accept_loss)).map_err(|error| Usage(error.to_string()))?;
             let FeedOptions { mirror, only } = options;
             let report = sync(common, mirror.as_deref(), only, accept_loss, at).await?;
-            print(common.format, &report.snapshots, Column::now(&report), at)?;
+            print(common.format, &ingest::status(&common.data_dir), Column::now(&report), at)?;
             rematch(common, "knowledge.sync").await?;
             Ok(if report.has_failure() { Exit::Failed } else { Exit::Clean })
         }
         Feeds::Status(options) => {
             let only =
                 ingest::wanted(&common.data_dir, options.only.as_deref()).map_err(|error| Usage(error.to_string()))?;
-            let mut snapshots = ingest::snapshots(&common.data_dir);
-            snapshots.retain(|snapshot| only.iter().any(|one| one.id == snapshot.id));
+            let mut known = ingest::status(&common.data_dir);
+            let is_wanted = |id: &str| options.only.is_none() || only.iter().any(|one| one.id == id);
+            known.retain(|feed| is_wanted(&feed.snapshot.id));
             let column = match &options.mirror {
                 Some(place) => Column::mirror(common, place, at).await?,
                 None => Column::default(),
             };
-            print(common.format, &snapshots, column, at)?;
+            print(common.format, &known, column, at)?;
             Ok(Exit::Clean)
         }
         Feeds::Build => {
@@ -147,31 +148,34 @@ pub(crate) async fn sync(
     })
 }
 
-fn print(format: Format, snapshots: &[FeedSnapshot], column: Column, at: Timestamp) -> anyhow::Result<()> {
+fn print(format: Format, feeds: &[KnownFeed], column: Column, at: Timestamp) -> anyhow::Result<()> {
     match format {
         Format::Json => {
-            let feeds: Vec<_> = snapshots.iter().map(|snapshot| api::convert::feed(snapshot, at)).collect();
-            output::json(&feeds)
+            let one = |known: &KnownFeed| api::feed::Feed {
+                imported: known.is_imported,
+                ..api::convert::feed(&known.snapshot, at)
+            };
+            output::json(&feeds.iter().map(one).collect::<Vec<_>>())
         }
         Format::Table | Format::Sarif | Format::Cyclonedx | Format::Spdx => {
-            output::line(table(snapshots, &column, at))?;
-            for snapshot in snapshots {
-                notes(snapshot).try_for_each(output::line)?;
+            output::line(table(feeds, &column, at))?;
+            for known in feeds {
+                notes(&known.snapshot).try_for_each(output::line)?;
             }
             Ok(())
         }
     }
 }
 
-fn table(snapshots: &[FeedSnapshot], column: &Column, at: Timestamp) -> comfy_table::Table {
+fn table(feeds: &[KnownFeed], column: &Column, at: Timestamp) -> comfy_table::Table {
     let mut header = vec!["Feed", "State", "Data of", "Fetched", "Version", "Records", "Problems"];
     header.extend(column.title);
     let mut table = output::table(&header);
-    for snapshot in snapshots {
+    for KnownFeed { snapshot, is_imported } in feeds {
         let fetched = snapshot.fetched_at.is_some();
         let mut row = vec![
             snapshot.id.clone(),
-            snapshot.state(at).as_str().to_owned(),
+            format!("{}{}", snapshot.state(at).as_str(), if *is_imported { ", imported" } else { "" }),
             output::or_dash(snapshot.published_at),
             output::or_dash(snapshot.fetched_at),
             output::or_dash(Some(&snapshot.version).filter(|version| !version.is_empty())),

@@ -178,8 +178,8 @@ async fn choose_source(engine: &Engine, mirror: Option<&str>, sample: Option<&Pa
         engine.set_sample(false).await?;
         return Ok(publishers);
     }
-    // What real publishers gave earlier is worth more than a sample: it stays, and shows its age.
-    let known = engine::ingest::snapshots(&engine.data_dir).iter().any(|feed| feed.fetched_at.is_some());
+    // What real publishers gave earlier, or what was imported, is worth more than a sample: it stays, and shows its age.
+    let known = engine::ingest::status(&engine.data_dir).iter().any(|feed| feed.snapshot.fetched_at.is_some());
     if known && !engine.is_sample().await? {
         return Ok(publishers);
     }

@@ -86,6 +86,11 @@ impl FeedSnapshot {
         }
     }
 
+    /// A complete snapshot was fetched and read without a problem. A later failed attempt leaves it complete.
+    pub const fn is_whole(&self) -> bool {
+        self.fetched_at.is_some() && self.record_count > 0 && !self.partial && self.problem_count == 0
+    }
+
     /// The state at an instant, worst news first.
     pub fn state(&self, at: Timestamp) -> FeedState {
         let Some(fetched_at) = self.fetched_at else {

@@ -12,6 +12,7 @@ mod fetch;
 mod file;
 mod history;
 mod hold;
+mod imported;
 pub mod keys;
 mod queue;
 mod records;
@@ -33,6 +34,8 @@ use jiff::Timestamp;
 use outside::Source;
 
 pub use self::activate::roll_back;
+use self::compile::When;
+pub use self::imported::{KnownFeed, status};
 use self::state::{FeedFolder, Lock};
 pub use self::subscription::{PROVIDERS_FILE, Subscription, known, subscriptions, wanted};
 
@@ -163,25 +166,28 @@ pub enum SyncError {
     Records { path: PathBuf, reason: String },
     #[error("the new knowledge file is not put to use: {0}")]
     Compile(String),
+    #[error("the imported knowledge {} cannot be used ({reason}): import a bundle again", path.display())]
+    Imported { path: PathBuf, reason: String },
+    #[error(
+        "held: the knowledge in use speaks for feeds of which nothing is here ({feeds}); it stays in use until they are \
+         synchronised or imported, or `vigie feeds sync --accept-loss {feeds}` confirms the loss",
+        feeds = .0.join(",")
+    )]
+    Held(Vec<String>),
 }
 
 /// Fetches what changed, compiles it, puts it to use.
 pub async fn sync(options: &SyncOptions, progress: &dyn Progress) -> Result<SyncReport, SyncError> {
     let wanted = wanted(&options.data_dir, options.only.as_deref())?;
     let root = feeds_dir(&options.data_dir);
-    // The data folder also holds credentials: whoever makes it keeps others out.
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&root)
-        .map_err(|source| SyncError::Io { path: root.clone(), source })?;
-    let _lock = Lock::take(&root)?;
+    let _lock = lock(&options.data_dir)?;
     subscription::forget_others(&options.data_dir, &subscriptions(&options.data_dir))
         .map_err(|source| SyncError::Io { path: root.clone(), source })?;
     let all: Vec<_> = wanted.into_iter().map(|one| one_feed(one, &root, options, progress)).collect();
     let running = futures_util::stream::iter(all).buffered(AT_ONCE);
     let feeds: Vec<_> = running.collect().await;
-    let compiled = compile::knowledge(&options.data_dir, false, progress).await?;
+    let compiled =
+        compile::knowledge(&options.data_dir, When::Needed { accept_loss: &options.accept_loss }, progress).await?;
     let snapshots = snapshots(&options.data_dir);
     Ok(SyncReport { feeds, snapshots, compiled })
 }
@@ -193,7 +199,19 @@ pub async fn build(data_dir: &Path, progress: &dyn Progress) -> Result<(), SyncE
         return Err(SyncError::Compile(format!("{} holds no feeds: synchronise them first", data_dir.display())));
     }
     let _lock = Lock::take(&root)?;
-    compile::knowledge(data_dir, true, progress).await.map(drop)
+    compile::knowledge(data_dir, When::Always, progress).await.map(drop)
+}
+
+/// Makes the folder of the feeds and keeps others out of it.
+fn lock(data_dir: &Path) -> Result<Lock, SyncError> {
+    let root = feeds_dir(data_dir);
+    // The data folder also holds credentials: whoever makes it keeps others out.
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&root)
+        .map_err(|source| SyncError::Io { path: root.clone(), source })?;
+    Lock::take(&root)
 }
 
 async fn one_feed(
@@ -219,7 +237,7 @@ async fn one_feed(
     (subscription.id, outcome)
 }
 
-/// Every feed as it is known in a data folder; what was never fetched is there as such.
+/// Every feed as this data folder has it; what was never fetched is there as such. [`status`] knows imported ones too.
 pub fn snapshots(data_dir: &Path) -> Vec<FeedSnapshot> {
     let root = feeds_dir(data_dir);
     subscriptions(data_dir).iter().map(|one| one.state(&root).snapshot).collect()

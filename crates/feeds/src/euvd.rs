@@ -17,7 +17,7 @@ const API: &str = "https://euvdservices.enisa.europa.eu/api/search?exploited=tru
 const PAGE: &str = "https://euvd.enisa.europa.eu/vulnerability/";
 /// Entries on a page: the most that the service gives.
 const PAGE_ENTRIES: u64 = 100;
-/// Pages that are asked for. A page beyond the end is empty.
+/// Most pages that are asked for. A page beyond the end is empty, and none after it is asked for.
 const PAGES: u64 = 40;
 /// Pages that are kept of one flaw.
 const REFERENCES_MAX: usize = 100;
@@ -37,7 +37,7 @@ fn requests(_known: &Known) -> Vec<Request> {
     let request = |page: u64| Request {
         name: format!("exploited-{page}.json"),
         url: format!("{API}{page}"),
-        asked: if page == 0 { Asked::Always } else { Asked::MayLack },
+        asked: if page == 0 { Asked::Always } else { Asked::NextPage },
         keep: Keep::Replace,
         max_bytes: 32 * MIB,
         limits: Limits::bytes(64 * MIB),

@@ -67,7 +67,7 @@ pub const DOCUMENTS_A_RUN: usize = 2000;
 pub const DOCUMENTS_MAX: usize = 500_000;
 
 /// Bumped whenever a parser changes what it yields: files parsed by an older one are parsed again.
-pub const PARSER_VERSION: u32 = 7;
+pub const PARSER_VERSION: u32 = 8;
 
 /// A publisher's feed.
 #[derive(Debug, Clone, Copy)]
@@ -207,6 +207,8 @@ pub enum Asked {
     Weekly,
     /// A publisher may lack it: the file of a year that has just begun.
     MayLack,
+    /// As [`Asked::MayLack`], and only where the page before it has something.
+    NextPage,
     /// Only where the one before it gave nothing of use: another place for the same.
     Otherwise,
     /// The operator's own folder is read.
@@ -278,7 +280,7 @@ impl Feed {
             // On working days, and not on all of them.
             "kev" | "certfr-avis" | "euvd" | "redhat" | "rhsa" | "alma" | "osv" => 14 * DAY,
             // Whenever somebody finds something.
-            "rustsec" | "govulndb" | "pypa" | "rubysec" | "friendsofphp" | "alpine" | "wolfi" | "dsa" => 60 * DAY,
+            "rustsec" | "govulndb" | "pypa" | "rubysec" | "friendsofphp" | "alpine" | "dsa" => 60 * DAY,
             "exploitdb" | "metasploit" | "nuclei" | "certfr-alertes" | "endoflife" => 60 * DAY,
             // Once or twice a year, or when the operator brings something.
             _ => 500 * DAY,
@@ -293,6 +295,11 @@ impl Feed {
             "redhat" | "ubuntu" => 100_000,
             _ => 0,
         }
+    }
+
+    /// Whether a record is an entry of the publisher's: pages and weaknesses that come with a listing are none.
+    pub fn is_entry(&self, record: &Record) -> bool {
+        self.id != kev::FEED.id || matches!(record, Record::Kev { .. })
     }
 
     /// How long its publisher wants to be left alone between two requests of one run.
@@ -340,6 +347,7 @@ pub fn advisory_feeds(ecosystem: Ecosystem, release: &Release) -> &'static [&'st
         (Ecosystem::Rpm, "rhel") => &["redhat"],
         (Ecosystem::Rpm, "almalinux") => &["alma"],
         (Ecosystem::Apk, "alpine") => &["alpine"],
+        (Ecosystem::Rpm, "rocky") | (Ecosystem::Apk, "wolfi" | "chainguard") => &["osv"],
         (Ecosystem::Pypi, _) => &["osv", "pypa"],
         (Ecosystem::Golang, _) => &["osv", "govulndb"],
         (Ecosystem::Cargo, _) => &["osv", "rustsec"],

@@ -1,9 +1,10 @@
 //! OSV, the common form of package databases: read once here, used by every feed that speaks it.
 
+mod flaws;
 mod world;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use domain::advisory::{Advisory, Bound, PackageKind, Range, Rank, Statement, Versions};
@@ -18,6 +19,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use self::flaws::of_any;
+pub(crate) use self::flaws::{Flaws, bundle, single};
 use self::world::world;
 use crate::json::{cwe, excerpt, instant, vector};
 use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Problems, Request, unpack_error};
@@ -25,22 +28,26 @@ use crate::{Asked, Edition, Feed, Keep, Known, MIB, ParseError, Problems, Reques
 const BUCKET: &str = "https://osv-vulnerabilities.storage.googleapis.com/";
 pub(crate) const ARCHIVE: ArchiveLimits = ArchiveLimits { max_entries: 2_000_000, max_entry_bytes: 16 * MIB };
 
-/// The bucket's folders and the package worlds that they are about. RubyGems, Go, crates and PyPI have databases of their
-/// own; theirs here bring what GitHub knows beside.
-const FOLDERS: [(&str, Ecosystem); 8] = [
-    ("npm", Ecosystem::Npm),
-    ("PyPI", Ecosystem::Pypi),
-    ("Go", Ecosystem::Golang),
-    ("crates%2Eio", Ecosystem::Cargo),
-    ("Maven", Ecosystem::Maven),
-    ("NuGet", Ecosystem::Nuget),
-    ("RubyGems", Ecosystem::Gem),
-    ("Packagist", Ecosystem::Composer),
+/// The bucket's folders of language packages, and what their files are called here. RubyGems, Go, crates and PyPI have
+/// databases of their own; theirs here bring what GitHub knows beside.
+const LANGUAGES: [(&str, &str); 8] = [
+    ("npm", "npm"),
+    ("PyPI", "pypi"),
+    ("Go", "golang"),
+    ("crates%2Eio", "cargo"),
+    ("Maven", "maven"),
+    ("NuGet", "nuget"),
+    ("RubyGems", "gem"),
+    ("Packagist", "composer"),
 ];
+
+/// Those of distributions that no feed of their own speaks for. A mirror of language packages is whole without them: what it
+/// lacks speaks for no release.
+const DISTRIBUTIONS: [(&str, &str); 3] = [("Rocky%20Linux", "rocky"), ("Wolfi", "wolfi"), ("Chainguard", "chainguard")];
 
 pub(crate) const FEED: Feed = Feed {
     id: "osv",
-    title: "OSV, the databases of package ecosystems",
+    title: "OSV, the databases of package ecosystems and of some distributions",
     licence: "of each database (GitHub's advisories: CC-BY-4.0)",
     attribution: "Advisories of the databases that OSV gathers (https://osv.dev), among them GitHub's (CC-BY-4.0).",
     requests,
@@ -58,14 +65,15 @@ fn requests(_known: &Known) -> Vec<Request> {
         limits: Limits::bytes(16 * 1024 * MIB),
     };
     let mixed = request("all.zip".to_owned(), format!("{BUCKET}all.zip"), Asked::OnlyMirrors);
-    let folder = |(folder, ecosystem): (&str, Ecosystem)| {
-        request(format!("{ecosystem}.zip"), format!("{BUCKET}{folder}/all.zip"), Asked::Always)
+    let of = |asked| {
+        move |(folder, name): (&str, &str)| request(format!("{name}.zip"), format!("{BUCKET}{folder}/all.zip"), asked)
     };
-    std::iter::once(mixed).chain(FOLDERS.map(folder)).collect()
+    let languages = LANGUAGES.map(of(Asked::Always));
+    std::iter::once(mixed).chain(languages).chain(DISTRIBUTIONS.map(of(Asked::MayLack))).collect()
 }
 
 fn parse(input: &mut Input<'_>, sink: &mut dyn FnMut(Record), problems: &mut Problems) -> Result<Edition, ParseError> {
-    let reader = Reader { feed: FEED.id, rank: Rank::Ecosystem, vulnerability_of: single };
+    let reader = Reader { feed: FEED.id, rank: Rank::Ecosystem, vulnerability_of: of_any };
     reader.archive(input, &|path| path.ends_with(".json"), sink, problems)
 }
 
@@ -95,13 +103,6 @@ pub(crate) struct Reader {
     pub(crate) rank: Rank,
     /// The flaws that a record is about, and whether its own name is one of theirs.
     pub(crate) vulnerability_of: fn(&Osv<'_>) -> Flaws,
-}
-
-/// The flaws that a record is about.
-pub(crate) struct Flaws {
-    pub(crate) ids: Vec<String>,
-    /// The record is about one flaw, so that its own name is another name of it.
-    pub(crate) aliases: Vec<String>,
 }
 
 /// One record; what verdicts and people do not need is read over.
@@ -211,34 +212,13 @@ struct Event<'a> {
     last_affected: Option<Cow<'a, str>>,
 }
 
-/// A record of one flaw: its CVE if it names exactly one. Several CVEs make it a bundle.
-pub(crate) fn single(record: &Osv<'_>) -> Flaws {
-    let is_cve = |name: &&Cow<'_, str>| name.starts_with("CVE-");
-    let own = std::iter::once(&record.id);
-    let cves: Vec<String> = own.chain(&record.aliases).filter(is_cve).map(|name| name.to_string()).collect();
-    match cves.as_slice() {
-        [_, _, ..] => Flaws { ids: cves, aliases: Vec::new() },
-        [] => Flaws {
-            ids: vec![record.id.to_string()],
-            aliases: record.aliases.iter().map(ToString::to_string).collect(),
-        },
-        [cve] => {
-            let others = std::iter::once(&record.id).chain(&record.aliases).filter(|name| name.as_ref() != cve);
-            Flaws { aliases: others.map(ToString::to_string).collect(), ids: cves }
-        }
-    }
-}
-
-/// Errata fix several flaws at once; their names are nobody's alias.
-pub(crate) fn bundle(record: &Osv<'_>) -> Flaws {
-    let named = record.related.iter().chain(&record.aliases).chain(&record.upstream);
-    let mut ids: Vec<String> = named.filter(|name| name.starts_with("CVE-")).map(ToString::to_string).collect();
-    ids.sort();
-    ids.dedup();
-    if ids.is_empty() {
-        ids.push(record.id.to_string());
-    }
-    Flaws { ids, aliases: Vec::new() }
+/// What a record says of a package, or why that cannot be used.
+enum Use {
+    Said(Said),
+    /// In words; an operator wants to know.
+    Not(String),
+    /// It was said already.
+    Wrong,
 }
 
 impl Reader {
@@ -292,8 +272,19 @@ impl Reader {
                 Err(error) => out.problems.add(&record.id, &error),
             }
         }
-        let mut said: Vec<Said> =
-            record.affected.iter().filter_map(|affected| Self::affected(record, affected, out)).collect();
+        let (mut said, mut unused) = (Vec::new(), BTreeMap::<String, u64>::new());
+        for affected in &record.affected {
+            match Self::affected(record, affected, out) {
+                Use::Said(one) => said.push(one),
+                Use::Not(reason) => *unused.entry(reason).or_default() += 1,
+                Use::Wrong => {}
+            }
+        }
+        // A publisher's file is about other worlds too; an operator's is meant for here.
+        for (reason, count) in unused.iter().filter(|_| self.rank == Rank::Operator) {
+            let entries = if *count == 1 { "entry" } else { "entries" };
+            out.problems.add(&record.id, &format_args!("{count} {entries} cannot be used: {reason}"));
+        }
         without_paid(&mut said);
         for said in said {
             self.say(record, said, &ids, out);
@@ -304,23 +295,33 @@ impl Reader {
         }
     }
 
-    fn affected(record: &Osv<'_>, affected: &Affected<'_>, out: &mut Out<'_>) -> Option<Said> {
-        let package = affected.package.as_ref()?;
-        let (ecosystem, release, paid) = world(&package.ecosystem)?;
-        let statement = statement(affected, ecosystem)?;
+    fn affected(record: &Osv<'_>, affected: &Affected<'_>, out: &mut Out<'_>) -> Use {
+        let Some(package) = &affected.package else { return Use::Not("no package is named".to_owned()) };
+        let Some((ecosystem, release, paid)) = world(&package.ecosystem) else {
+            return Use::Not(format!("{:?} is no ecosystem that Vigie knows", excerpt(&package.ecosystem)));
+        };
+        let Some(statement) = statement(affected, ecosystem) else {
+            return Use::Not("no versions are named, only commits or nothing".to_owned());
+        };
         out.covered.note(ecosystem, &release);
         if package.name.is_empty() || package.name.len() > 512 {
             out.problems.add(&record.id, &format_args!("{:?} is no package name", excerpt(&package.name)));
-            return None;
+            return Use::Wrong;
         }
         let name = ecosystem.canonical_name(&package.name);
         let confidence = confidence(affected, ecosystem, &name);
-        Some(Said { ecosystem, release, paid, name, statement, confidence })
+        Use::Said(Said { ecosystem, release, paid, name, statement, confidence })
     }
 
     fn say(&self, record: &Osv<'_>, said: Said, ids: &[VulnerabilityId], out: &mut Out<'_>) {
         let Said { ecosystem, release, name, statement, confidence, .. } = said;
-        let kind = if ecosystem == Ecosystem::Rpm { PackageKind::Binary } else { PackageKind::Source };
+        // AlmaLinux names binary packages, Rocky Linux their sources.
+        let is_binary = ecosystem == Ecosystem::Rpm && release.distribution == "almalinux";
+        let kind = if is_binary { PackageKind::Binary } else { PackageKind::Source };
+        let rank = match self.rank {
+            Rank::Ecosystem if ecosystem.is_distribution() => Rank::VendorNotice,
+            rank => rank,
+        };
         for id in ids {
             let advisory = Advisory::new(
                 self.feed,
@@ -331,7 +332,7 @@ impl Reader {
                 id.clone(),
                 statement.clone(),
             );
-            (out.sink)(Record::Advisory(Advisory { rank: self.rank, kind, confidence, ..advisory }));
+            (out.sink)(Record::Advisory(Advisory { rank, kind, confidence, ..advisory }));
         }
     }
 }

@@ -8,6 +8,7 @@ mod extras;
 mod merge;
 mod prose;
 mod strings;
+mod take_over;
 mod vulnerabilities;
 mod within;
 mod write;
@@ -125,6 +126,9 @@ struct VectorEntry {
     source: Word,
     authority: Authority,
 }
+
+#[doc(hidden)]
+pub use write::reseal;
 
 impl Builder {
     pub fn new() -> Self {
@@ -272,12 +276,7 @@ impl Builder {
             self.vectors.push(VectorEntry { id, vector, source, authority: published.authority });
         }
         for alias in &flaw.aliases {
-            let alias = self.strings.intern(alias);
-            if alias != id {
-                // Either of the two may become the other's alias, and those are kept as strings.
-                self.strings.pool(id);
-                self.aliases.push((id, alias));
-            }
+            self.alias(id, alias);
         }
         for cwe in &flaw.cwes {
             let cwe = self.strings.intern(cwe);
@@ -292,6 +291,15 @@ impl Builder {
                 references: flaw.references.clone(),
             };
             self.prose.push(entry);
+        }
+    }
+
+    fn alias(&mut self, id: Word, alias: &str) {
+        let alias = self.strings.intern(alias);
+        if alias != id {
+            // Either of the two may become the other's alias, and those are kept as strings.
+            self.strings.pool(id);
+            self.aliases.push((id, alias));
         }
     }
 

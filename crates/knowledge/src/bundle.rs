@@ -121,7 +121,7 @@ pub fn import(bundle: &[u8], trusted: &[[u8; 32]], in_use: Option<&[u8]>) -> Res
     let size = usize::try_from(head.file_bytes.get()).map_err(|_| BundleError::TooLarge)?;
     let damaged = |reason: &dyn std::fmt::Display| BundleError::Damaged(reason.to_string());
     let file = if head.base == [0; 32] {
-        zstd::bulk::decompress(packed, size).map_err(|e| damaged(&e))?
+        unpack_against(packed, &[], size).map_err(|e| damaged(&e))?
     } else {
         let other = || BundleError::OtherBase(hex::encode(head.base));
         let older = in_use.ok_or_else(other)?;
@@ -169,7 +169,8 @@ fn pack_against(file: &[u8], older: &[u8]) -> std::io::Result<Vec<u8>> {
 fn unpack_against(packed: &[u8], older: &[u8], size: usize) -> std::io::Result<Vec<u8>> {
     let mut decoder = zstd::stream::read::Decoder::with_ref_prefix(Cursor::new(packed), older)?;
     decoder.window_log_max(WINDOW_LOG_MAX)?;
-    let mut file = Vec::with_capacity(size);
+    // What it says of its size is no ground to reserve that much.
+    let mut file = Vec::new();
     decoder.take(size as u64 + 1).read_to_end(&mut file)?;
     Ok(file)
 }

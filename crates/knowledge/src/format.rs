@@ -9,7 +9,7 @@ use zerocopy::little_endian::{I64, U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 pub(crate) const MAGIC: [u8; 8] = *b"VIGIEKB\n";
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// Bytes that one checksum covers, counted from the end of the header.
 pub(crate) const BLOCK_BYTES: usize = 4096;
@@ -53,8 +53,10 @@ pub(crate) enum Section {
     Words,
     /// [`AliasRow`], sorted by alias.
     Aliases,
-    /// [`ExploitRow`], which vulnerabilities point to.
+    /// [`ExploitRow`], each once: a notice names many flaws.
     Exploits,
+    /// Rows of [`Section::Exploits`], which vulnerabilities point to.
+    ExploitsOf,
     /// [`UsageRow`], which vulnerabilities point to.
     Usages,
     /// Packed blocks of what people read (see [`crate::prose`]).
@@ -255,28 +257,27 @@ pub(crate) struct EpssRow {
     pub date: Day,
 }
 
-/// What is known of a vulnerability beside its score.
+/// What is known of a vulnerability beside its score. Its vectors, aliases, weaknesses, exploits and usages begin at these
+/// rows, and end where those of the next row begin: the last row is nobody's. Aliases and weaknesses share a section.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub(crate) struct FactsRow {
-    pub vectors: Span,
-    /// In the section of words.
-    pub aliases: Span,
-    /// In the section of words.
-    pub cwes: Span,
-    pub exploits: Span,
-    pub usages: Span,
+    pub vectors: U32,
+    pub aliases: U32,
+    pub cwes: U32,
+    pub exploits: U32,
+    pub usages: U32,
     pub published: Instant,
     pub ssvc_at: Instant,
     pub kev_added: Day,
     pub kev_due: Day,
     /// Block of its prose plus one, and its place in the block. 0: it has none.
-    pub prose_block: U32,
-    pub prose_index: U32,
+    pub prose_block: U16,
+    pub prose_index: U16,
 }
 
 /// One exploit or attack that one source knows of.
-#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub(crate) struct ExploitRow {
     /// Place in [`EXPLOIT_KINDS`].

@@ -17,6 +17,8 @@ mod packed;
 mod past;
 
 pub use builder::Builder;
+#[doc(hidden)]
+pub use builder::reseal;
 pub use changed::Changed;
 pub use error::{Damaged, KnowledgeError, TooLarge};
 pub use lookup::{Coverage, Knowledge};

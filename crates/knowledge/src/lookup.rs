@@ -12,6 +12,7 @@ use domain::vulnerability::{
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
+use zerocopy::little_endian::U32;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::cve;
@@ -30,6 +31,17 @@ pub struct Knowledge {
     pub(crate) image: Image,
     feeds: Vec<FeedSnapshot>,
     damage: OnceLock<Damaged>,
+}
+
+/// What is known of a vulnerability, with the rows that are its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Facts {
+    vectors: Span,
+    aliases: Span,
+    cwes: Span,
+    exploits: Span,
+    usages: Span,
+    pub(crate) row: FactsRow,
 }
 
 /// Which feeds speak for a release.
@@ -147,7 +159,7 @@ impl Knowledge {
                 feeds.push(self.feed_id(row.feed.get())?.to_owned());
             }
         }
-        let whole = |id: &String| self.feeds.iter().find(|feed| feed.id == *id).is_some_and(is_whole);
+        let whole = |id: &String| self.feeds.iter().find(|feed| feed.id == *id).is_some_and(FeedSnapshot::is_whole);
         let partial = feeds.iter().filter(|id| !whole(id)).cloned().collect();
         Ok((!feeds.is_empty()).then_some(Coverage { feeds, partial }))
     }
@@ -199,7 +211,7 @@ impl Knowledge {
         found.map(|index| Ok((index, self.image.row(Section::Vulnerabilities, index)?))).transpose()
     }
 
-    fn read_vulnerability(&self, row: &VulnerabilityRow) -> Result<Vulnerability, Damaged> {
+    pub(crate) fn read_vulnerability(&self, row: &VulnerabilityRow) -> Result<Vulnerability, Damaged> {
         let flags = row.flags.get();
         let has = |bit: u16| flags & bit != 0;
         let facts = self.facts(row)?;
@@ -213,8 +225,8 @@ impl Knowledge {
             })
         };
         let kev = || {
-            let due = has(flag::KEV_DUE).then(|| date(facts.kev_due)).transpose()?;
-            Ok(Kev { added: date(facts.kev_added)?, due, ransomware: has(flag::RANSOMWARE) })
+            let due = has(flag::KEV_DUE).then(|| date(facts.row.kev_due)).transpose()?;
+            Ok(Kev { added: date(facts.row.kev_added)?, due, ransomware: has(flag::RANSOMWARE) })
         };
         let ssvc = || {
             let exploitation = match (has(flag::EXPLOIT_ACTIVE), has(flag::EXPLOIT_POC)) {
@@ -226,14 +238,14 @@ impl Knowledge {
                 exploitation,
                 automatable: has(flag::AUTOMATABLE),
                 technical_impact_total: has(flag::TOTAL_IMPACT),
-                at: timestamp(facts.ssvc_at)?,
+                at: timestamp(facts.row.ssvc_at)?,
             })
         };
         Ok(Vulnerability {
             id: self.vulnerability_id(row)?,
             aliases: self.words(facts.aliases)?,
             rejected: has(flag::REJECTED),
-            published_at: has(flag::PUBLISHED).then(|| timestamp(facts.published)).transpose()?,
+            published_at: has(flag::PUBLISHED).then(|| timestamp(facts.row.published)).transpose()?,
             vectors: vectors.iter().map(|vector| self.vector(vector)).collect::<Result<_, _>>()?,
             epss: row.score.get().checked_sub(1).map(epss).transpose()?,
             kev: has(flag::KEV).then(kev).transpose()?,
@@ -245,9 +257,22 @@ impl Knowledge {
     }
 
     /// Empty facts where nothing but a score is known.
-    fn facts(&self, row: &VulnerabilityRow) -> Result<FactsRow, Damaged> {
-        let row = row.facts.get().checked_sub(1);
-        Ok(row.map(|row| self.image.row::<FactsRow>(Section::Facts, row)).transpose()?.copied().unwrap_or_default())
+    pub(crate) fn facts(&self, row: &VulnerabilityRow) -> Result<Facts, Damaged> {
+        let Some(start) = row.facts.get().checked_sub(1) else { return Ok(Facts::default()) };
+        let rows = self.image.rows::<FactsRow>(Section::Facts, Span { start: start.into(), count: 2.into() })?;
+        let [row, next] = rows else { return Err(Damaged("a row that is not there")) };
+        let between = |start: U32, end: U32| {
+            let count = end.get().checked_sub(start.get()).ok_or(Damaged("rows that end before they begin"))?;
+            Ok::<_, Damaged>(Span { start, count: count.into() })
+        };
+        Ok(Facts {
+            vectors: between(row.vectors, next.vectors)?,
+            aliases: between(row.aliases, row.cwes)?,
+            cwes: between(row.cwes, next.aliases)?,
+            exploits: between(row.exploits, next.exploits)?,
+            usages: between(row.usages, next.usages)?,
+            row: *row,
+        })
     }
 
     pub(crate) fn vulnerability_id(&self, row: &VulnerabilityRow) -> Result<VulnerabilityId, Damaged> {
@@ -281,7 +306,8 @@ impl Knowledge {
     }
 
     fn exploits(&self, span: Span) -> Result<Vec<ExploitEvidence>, Damaged> {
-        let one = |row: &ExploitRow| {
+        let one = |number: &U32| {
+            let row = self.image.row::<ExploitRow>(Section::Exploits, number.get())?;
             let kind = usize::try_from(row.kind.get()).ok().and_then(|kind| EXPLOIT_KINDS.get(kind).copied());
             Ok(ExploitEvidence {
                 kind: kind.ok_or(Damaged("an unknown kind of exploit"))?,
@@ -292,7 +318,7 @@ impl Knowledge {
             })
         };
         let mut exploits: Vec<_> =
-            self.image.rows::<ExploitRow>(Section::Exploits, span)?.iter().map(one).collect::<Result<_, _>>()?;
+            self.image.rows::<U32>(Section::ExploitsOf, span)?.iter().map(one).collect::<Result<_, _>>()?;
         exploits.sort();
         Ok(exploits)
     }
@@ -325,11 +351,11 @@ impl Knowledge {
     fn find_prose(&self, id: &str) -> Result<Option<Prose>, Damaged> {
         let Some(row) = self.vulnerability_row(id)? else { return Ok(None) };
         let facts = self.facts(row)?;
-        let Some(block) = facts.prose_block.get().checked_sub(1) else { return Ok(None) };
-        let place = self.image.row::<BlockRow>(Section::ProseBlocks, block)?;
+        let Some(block) = facts.row.prose_block.get().checked_sub(1) else { return Ok(None) };
+        let place = self.image.row::<BlockRow>(Section::ProseBlocks, block.into())?;
         let bytes = self.image.bytes_of(Section::Prose, place.offset, place.bytes)?;
         let mut block: Vec<Prose> = packed::unpack(bytes)?;
-        let index = usize::try_from(facts.prose_index.get()).unwrap_or(usize::MAX);
+        let index = usize::from(facts.row.prose_index.get());
         if index < block.len() { Ok(Some(block.swap_remove(index))) } else { Err(Damaged("a text that is not there")) }
     }
 
@@ -354,11 +380,6 @@ impl Knowledge {
         let words = self.image.rows::<Text>(Section::Words, span)?;
         words.iter().map(|word| Ok(self.image.text(*word)?.to_owned())).collect()
     }
-}
-
-/// A complete snapshot was fetched and read without a problem. A later failed attempt leaves it complete.
-fn is_whole(feed: &FeedSnapshot) -> bool {
-    feed.fetched_at.is_some() && feed.record_count > 0 && !feed.partial && feed.problem_count == 0
 }
 
 fn date(day: Day) -> Result<Date, Damaged> {

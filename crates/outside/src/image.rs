@@ -1,6 +1,7 @@
 //! Container images: from a registry, an OCI layout, an archive. Whatever they come from, they are layers of verified
 //! bytes in the end.
 
+mod challenge;
 mod layout;
 mod manifest;
 mod reference;
@@ -12,6 +13,7 @@ use std::path::Path;
 
 use sha2::Sha256;
 
+pub use challenge::{Challenge, token};
 pub use layout::open;
 pub use manifest::{Config, InvalidPlatform, Platform};
 pub use reference::{Digest, InvalidDigest, InvalidReference, Reference};

@@ -77,3 +77,40 @@ fn a_statement_of_the_operator_counts_until_it_is_taken_back() {
     assert_eq!((&local["record_count"], &local["last_error"]), (&Value::from(0), &Value::Null), "{local}");
     assert_eq!(findings(), 1);
 }
+
+#[test]
+fn a_site_without_a_network_keeps_what_it_imported_beside_its_own_statements() {
+    let (outside, inside) = (Vigie::new(), Vigie::new());
+    let root = inside.path("root");
+    write_root(&root, "bookworm", &(package("vigie-demo-web", "1.0-1") + "\n" + &package("vigie-demo-db", "1.0-1")));
+    let root = root.to_str().unwrap();
+    let (mirror, empty) = (outside.path("mirror"), inside.path("mirror"));
+    let fixed = || VendorState::FixedIn("1.0-2".to_owned());
+    TestMirror::new("2024-01-12T08:00:00Z")
+        .advisory("bookworm", "vigie-demo-web", "CVE-2099-0001", fixed())
+        .advisory("bookworm", "vigie-demo-db", "CVE-2099-0002", fixed())
+        .write(&mirror)
+        .unwrap();
+    outside.run(AT, &["feeds", "sync", "--mirror", mirror.to_str().unwrap()]);
+    let bundle = outside.path("bundle");
+    let exported = outside.json(0, AT, &["feeds", "export", bundle.to_str().unwrap()]);
+    let key = exported["public_key"].as_str().unwrap();
+    inside.expect(0, AT, &["feeds", "import", bundle.to_str().unwrap(), "--trust", key]);
+    let findings =
+        || inside.json(1, AT, &["scan", "root", root, "--fail-on", "P4"])["findings"].as_array().unwrap().len();
+    assert_eq!(findings(), 2);
+    let status = |feed: &str| {
+        let all = inside.json(0, AT, &["feeds", "status"]);
+        all.as_array().unwrap().iter().find(|one| one["id"] == feed).unwrap().clone()
+    };
+    assert_eq!((&status("debian")["state"], &status("debian")["imported"]), (&"fresh".into(), &true.into()));
+
+    std::fs::create_dir_all(inside.data_dir().join("advisories")).unwrap();
+    std::fs::write(inside.data_dir().join("advisories/vex.json"), OPENVEX).unwrap();
+    std::fs::create_dir_all(&empty).unwrap();
+    std::fs::write(empty.join("urls.tsv"), "").unwrap();
+    let table = inside.expect(0, AT, &["feeds", "sync", "--only", "local", "--mirror", empty.to_str().unwrap()]);
+    assert!(table.lines().any(|line| line.contains(" debian ") && line.contains("fresh, imported")), "{table}");
+    assert_eq!(findings(), 1, "the statement counts, and so does what was imported");
+    assert_eq!(status("local")["imported"], Value::Null);
+}

@@ -1,15 +1,14 @@
 //! Carrying knowledge to and from sites without a network.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use knowledge::Knowledge;
 use knowledge::bundle::{self, BundleError};
-use outside::file::{AtomicFile, write_atomically};
+use outside::file::write_atomically;
 
 use super::keys::{self, KeyError};
-use super::{KNOWLEDGE_FILE, SyncError, activate};
+use super::{KNOWLEDGE_FILE, SyncError, compile, imported};
 
 /// Largest bundle that is read.
 const BUNDLE_BYTES_MAX: u64 = 2 << 30;
@@ -44,26 +43,20 @@ pub fn export(data_dir: &Path, to: &Path, since: Option<&Path>) -> Result<String
     Ok(hex::encode(public))
 }
 
-/// Checks a bundle and puts what it holds to use; gives its hash.
+/// Checks a bundle and puts what it holds to use, with what this folder has of its own; gives the hash of what is in use
+/// then.
 pub fn import(data_dir: &Path, from: &Path, trust: Option<&str>) -> Result<String, CarryError> {
-    fs::create_dir_all(data_dir).map_err(|source| CarryError::Io { path: data_dir.to_owned(), source })?;
+    let _lock = super::lock(data_dir)?;
     let bundle = read(from)?;
     if let Some(key) = trust {
         keys::trust(data_dir, key)?;
     }
-    let path = data_dir.join(KNOWLEDGE_FILE);
-    let in_use = if path.is_file() { Some(read(&path)?) } else { None };
-    let file = bundle::import(&bundle, &keys::trusted(data_dir)?, in_use.as_deref())
-        .map_err(|source| CarryError::Bundle { path: from.to_owned(), source })?;
-    let io = |source| CarryError::Io { path: path.clone(), source };
-    let mut new = AtomicFile::create(&path).map_err(io)?;
-    new.write_all(&file).and_then(|()| new.file_mut().sync_all()).map_err(io)?;
-    let opened = Knowledge::open(new.path());
-    let knowledge = opened.map_err(|source| CarryError::Knowledge { path: from.to_owned(), source })?;
-    let hash = knowledge.hash();
-    drop(knowledge);
-    activate::put_in_place(new, &path)?;
-    Ok(hash)
+    let failed = |source| CarryError::Bundle { path: from.to_owned(), source };
+    let base = bundle::about(&bundle).map_err(failed)?.base;
+    let is_base = |path: &PathBuf| Knowledge::open(path).is_ok_and(|knowledge| Some(knowledge.hash()) == base);
+    let base = imported::delta_bases(data_dir).into_iter().find(is_base).map(|path| read(&path)).transpose()?;
+    let file = bundle::import(&bundle, &keys::trusted(data_dir)?, base.as_deref()).map_err(failed)?;
+    Ok(compile::import(data_dir, &file)?)
 }
 
 /// Reads a whole knowledge file or bundle; gives what it is, in words.

@@ -1,72 +1,99 @@
-//! The knowledge file: compiled from all records, tested, and put in its place in one step.
+//! The knowledge file: compiled from all records and the latest import, tested, and put in its place in one step.
 
 use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::Path;
 
 use domain::component::{Ecosystem, Release};
+use domain::feed::FeedSnapshot;
 use domain::record::Record;
 use knowledge::{Builder, Knowledge};
 use outside::file::{AtomicFile, remove_unfinished_of};
-use sha2::{Digest as _, Sha256};
 
+use super::activate::{self, New};
+use super::imported::{IMPORTED_FILE, Ingredients};
 use super::state::FeedState;
-use super::{KNOWLEDGE_FILE, Progress, Step, SyncError, activate, feeds_dir, history, records, subscriptions};
+use super::{KNOWLEDGE_FILE, Progress, Step, SyncError, feeds_dir, history, records};
 
-/// Compiles the knowledge file if it is not up to date, or in any case; tells whether it did.
-pub(super) async fn knowledge(data_dir: &Path, anyway: bool, progress: &dyn Progress) -> Result<bool, SyncError> {
+/// When the knowledge file is compiled.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum When<'a> {
+    /// Where it is not up to date. These feeds may be lost from it.
+    Needed {
+        accept_loss: &'a [String],
+    },
+    Always,
+}
+
+/// Compiles the knowledge file; tells whether it did.
+pub(super) async fn knowledge(data_dir: &Path, when: When<'_>, progress: &dyn Progress) -> Result<bool, SyncError> {
     let path = data_dir.join(KNOWLEDGE_FILE);
-    remove_unfinished_of(&path).map_err(|source| SyncError::Io { path: path.clone(), source })?;
-    let states = states(data_dir);
-    if !anyway && (is_current(&path, &states) || activate::is_refused(data_dir, &digest(&states))) {
-        return Ok(false);
+    let io = |source| SyncError::Io { path: path.clone(), source };
+    remove_unfinished_of(&path).map_err(io)?;
+    let ingredients = Ingredients::now(data_dir)?;
+    let (in_use, target) = (path.clone(), path.clone());
+    let in_use = off_thread(move || Ok(activate::usable(&in_use))).await?;
+    let accept_loss = match when {
+        When::Always => &[],
+        When::Needed { accept_loss } => accept_loss,
+    };
+    if let Some(in_use) = &in_use {
+        let rests = ingredients.are_in(in_use) || activate::is_refused(data_dir, &ingredients.digest());
+        if matches!(when, When::Needed { .. }) && rests {
+            return Ok(false);
+        }
+        let lost = ingredients.lost_from(in_use, accept_loss);
+        if !lost.is_empty() {
+            return Err(SyncError::Held(lost));
+        }
     }
-    activate::accept(data_dir).map_err(|source| SyncError::Io { path: path.clone(), source })?;
+    activate::accept(data_dir).map_err(io)?;
     progress.step(Step::Compiling);
-    let (folder, target) = (data_dir.to_owned(), path.clone());
-    let compiled = tokio::task::spawn_blocking(move || compile(&folder, &target, &states))
-        .await
-        .map_err(|e| SyncError::Compile(format!("the compiler broke: {e}")))??;
+    let folder = data_dir.to_owned();
+    let compiled = off_thread(move || compile(&folder, &target, &ingredients)).await?;
     progress.step(Step::Compiled);
-    activate::put_in_place(compiled, &path)?;
+    activate::put_in_place(New::Compiled(compiled), data_dir)?;
     Ok(true)
 }
 
-/// What is stored of every feed, in the order of the guide.
-fn states(data_dir: &Path) -> Vec<FeedState> {
-    let root = feeds_dir(data_dir);
-    subscriptions(data_dir).iter().map(|one| one.state(&root)).collect()
-}
-
-/// Names these records, whatever was made of them.
-fn digest(states: &[FeedState]) -> String {
-    let mut hash = Sha256::new();
-    for state in states {
-        hash.update(serde_json::to_vec(&state.settled()).unwrap_or_default());
+/// Puts imported knowledge to use, with what this folder has of its own; gives the hash of what is in use then.
+pub(super) fn import(data_dir: &Path, bytes: &[u8]) -> Result<String, SyncError> {
+    let (path, target) = (data_dir.join(KNOWLEDGE_FILE), data_dir.join(IMPORTED_FILE));
+    for path in [&path, &target] {
+        remove_unfinished_of(path).map_err(|source| SyncError::Io { path: path.clone(), source })?;
     }
-    hex::encode(hash.finalize())
+    let io = |source| SyncError::Io { path: target.clone(), source };
+    let mut import = AtomicFile::create(&target).map_err(io)?;
+    import.write_all(bytes).and_then(|()| import.file_mut().sync_all()).map_err(io)?;
+    let imported = Knowledge::open(import.path()).map_err(|e| SyncError::Compile(e.to_string()))?;
+    let ingredients = Ingredients::with(data_dir, Some(imported));
+    let is_all = ingredients.imported.as_ref().is_some_and(|imported| ingredients.are_in(imported));
+    let merged = if is_all { None } else { Some(compile(data_dir, &path, &ingredients)?) };
+    drop(ingredients);
+    activate::accept(data_dir).map_err(|source| SyncError::Io { path: path.clone(), source })?;
+    activate::put_in_place(New::Imported { import, merged }, data_dir)
 }
 
-/// Names the records that are here now.
-pub(super) fn digest_now(data_dir: &Path) -> String {
-    digest(&states(data_dir))
+async fn off_thread<T: Send + 'static>(
+    job: impl FnOnce() -> Result<T, SyncError> + Send + 'static,
+) -> Result<T, SyncError> {
+    let done = tokio::task::spawn_blocking(job).await;
+    done.map_err(|e| SyncError::Compile(format!("the compiler broke: {e}")))?
 }
 
-/// Tells whether the file in use holds these records: an interrupted run is made up for.
-fn is_current(path: &Path, states: &[FeedState]) -> bool {
-    let Ok(knowledge) = Knowledge::open(path) else { return false };
-    let mut settled: Vec<_> = states.iter().map(FeedState::settled).collect();
-    settled.sort_by(|a, b| a.id.cmp(&b.id));
-    knowledge.feeds() == settled
-}
-
-fn compile(data_dir: &Path, target: &Path, states: &[FeedState]) -> Result<AtomicFile, SyncError> {
+fn compile(data_dir: &Path, target: &Path, ingredients: &Ingredients) -> Result<AtomicFile, SyncError> {
     let io = |source| SyncError::Io { path: target.to_owned(), source };
     let mut builder = Builder::new();
-    let mut expected = Expected::default();
-    for state in states {
+    let mut expected = Expected { snapshots: ingredients.snapshots(), ..Expected::default() };
+    expected.snapshots.iter().cloned().for_each(|snapshot| builder.feed(snapshot));
+    if let Some(import) = ingredients.import() {
+        let damaged = |reason: String| SyncError::Imported { path: data_dir.join(IMPORTED_FILE), reason };
+        import.verify().map_err(|error| damaged(error.to_string()))?;
+        let taken = builder.take_over(import, &|feed| ingredients.replaces(feed));
+        taken.map_err(|error| damaged(error.to_string()))?;
+    }
+    for state in ingredients.own() {
         let id = state.snapshot.id.as_str();
-        builder.feed(state.settled());
         let folder = feeds_dir(data_dir).join(id);
         read_feed(&folder, state, &mut |record| {
             expected.note(id, &record);
@@ -80,7 +107,7 @@ fn compile(data_dir: &Path, target: &Path, states: &[FeedState]) -> Result<Atomi
     let mut file = AtomicFile::create(target).map_err(io)?;
     file.write_all(&bytes).and_then(|()| file.file_mut().sync_all()).map_err(io)?;
     drop(bytes);
-    expected.check(file.path(), states).map_err(SyncError::Compile)?;
+    expected.check(file.path()).map_err(SyncError::Compile)?;
     Ok(file)
 }
 
@@ -120,6 +147,7 @@ fn read_feed(folder: &Path, state: &FeedState, sink: &mut dyn FnMut(Record)) -> 
 /// A little of what went in, to be found again before the file is put to use.
 #[derive(Default)]
 struct Expected {
+    snapshots: Vec<FeedSnapshot>,
     vulnerabilities: Vec<(String, String)>,
     releases: Vec<(Ecosystem, Release)>,
 }
@@ -145,13 +173,11 @@ impl Expected {
         }
     }
 
-    fn check(&self, path: &Path, states: &[FeedState]) -> Result<(), String> {
+    fn check(&self, path: &Path) -> Result<(), String> {
         let knowledge = Knowledge::open(path).map_err(|e| e.to_string())?;
         knowledge.verify().map_err(|e| e.to_string())?;
-        for state in states {
-            if !knowledge.feeds().contains(&state.settled()) {
-                return Err(format!("the feed {} is not in it", state.snapshot.id));
-            }
+        if let Some(missing) = self.snapshots.iter().find(|snapshot| !knowledge.feeds().contains(snapshot)) {
+            return Err(format!("the feed {} is not in it", missing.id));
         }
         for (feed, id) in &self.vulnerabilities {
             if knowledge.vulnerability(id).is_none() {

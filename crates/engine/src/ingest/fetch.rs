@@ -63,6 +63,8 @@ struct Run<'a> {
     unfinished: bool,
     /// Some index was not read, or not as a whole: what it names is unknown, so nothing is taken to be withdrawn.
     unread: bool,
+    /// The latest page was empty, or is not here.
+    is_past_the_end: bool,
     /// The publisher did not answer, however often it was asked: its other files can wait for the next time.
     unreachable: bool,
     failures_in_a_row: u32,
@@ -100,6 +102,7 @@ impl<'a> Run<'a> {
             changed: false,
             unfinished: false,
             unread: false,
+            is_past_the_end: false,
             unreachable: false,
             failures_in_a_row: 0,
             has_a_part: false,
@@ -137,6 +140,10 @@ impl<'a> Run<'a> {
         while let Some(todo) = queue.next() {
             let request = todo.request();
             let old = self.folder.old_file(&request.name);
+            if request.asked == Asked::NextPage && self.is_past_the_end {
+                self.changed |= old.is_some_and(|old| old.record_count > 0);
+                continue;
+            }
             if self.unreachable
                 || old.is_some_and(|old| old.rests(request.asked, &self.options.source, self.options.now))
             {
@@ -166,6 +173,7 @@ impl<'a> Run<'a> {
                     break;
                 }
             }
+            self.is_past_the_end = self.is_empty(todo.request());
             self.all_tried(&todo, &queue);
             let documents = self.changes.all.as_ref().map_or(0, HashSet::len);
             if let Some(reason) = too_much(queue.followed_count(), documents) {
@@ -180,6 +188,12 @@ impl<'a> Run<'a> {
             let reasons = if self.errors.is_empty() { "nothing is there" } else { &self.errors.join("; ") };
             self.errors = vec![format!("no provider is found at {}: {reasons}", places.join(", "))];
         }
+    }
+
+    /// Whether a page has nothing, so that there is none after it.
+    fn is_empty(&self, page: &Request) -> bool {
+        let file = self.files.last().filter(|file| file.name == page.name);
+        file.is_none_or(|file| file.complete && file.record_count == 0 && file.problem_count == 0)
     }
 
     /// Leaves the rest for the next run.

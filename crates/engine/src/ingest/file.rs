@@ -293,7 +293,7 @@ impl Job {
                 }
                 _ => {}
             }
-            count += u64::from(counts(&record));
+            count += u64::from(counts(&record) && self.feed.is_entry(&record));
             if written.is_ok() {
                 written = writer.write(&record);
             }

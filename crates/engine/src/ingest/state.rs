@@ -36,6 +36,9 @@ pub(super) struct FeedState {
     /// bytes.
     #[serde(default)]
     pub(super) changed_at: Option<Timestamp>,
+    /// When it was first here as a whole: what it says for the first time later, it did not say before.
+    #[serde(default)]
+    pub(super) whole_from: Option<Timestamp>,
     /// File of the versions of each fact over time, in the feed's folder. Empty: there is none.
     #[serde(default)]
     pub(super) history: String,
@@ -104,6 +107,7 @@ impl FeedState {
             files: Vec::new(),
             documents: None,
             changed_at: None,
+            whole_from: None,
             history: String::new(),
         }
     }

@@ -2,8 +2,10 @@
 
 mod broken;
 mod http;
+mod imported;
 mod kill;
 mod nvd;
+mod pages;
 mod providers;
 
 use std::path::{Path, PathBuf};
@@ -205,6 +207,109 @@ async fn knowledge_that_was_lost_is_compiled_again() {
     std::fs::write(site.data().join(ingest::KNOWLEDGE_FILE), "noise").expect("it is written");
     assert!(site.sync(&mirror, AS_OF).await.compiled);
     assert_eq!(site.knowledge().hash(), hash, "the same records give the same bytes");
+}
+
+#[tokio::test]
+async fn knowledge_that_was_damaged_is_compiled_again_and_the_one_before_stays() {
+    let site = Site::new();
+    let mirror = TestMirror::demo(AS_OF, &["bookworm"]);
+    site.sync(&mirror, AS_OF).await;
+    let before = site.knowledge().hash();
+    let second = mirror.advisory("trixie", "vigie-demo-new", "CVE-2099-20000", VendorState::Open);
+    site.sync(&second, AS_OF).await;
+    let hash = site.knowledge().hash();
+    let path = site.data().join(ingest::KNOWLEDGE_FILE);
+    let mut bytes = std::fs::read(&path).expect("it is there");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).expect("it is written");
+    assert!(site.sync(&second, AS_OF).await.compiled);
+    assert_eq!(site.knowledge().hash(), hash);
+    assert_eq!(ingest::roll_back(&site.data()).expect("there is one before"), before);
+}
+
+#[tokio::test]
+async fn without_usable_knowledge_even_what_was_gone_back_from_is_compiled() {
+    let site = Site::new();
+    let mirror = TestMirror::demo(AS_OF, &["bookworm"]);
+    site.sync(&mirror, AS_OF).await;
+    let second = mirror.advisory("trixie", "vigie-demo-new", "CVE-2099-20000", VendorState::Open);
+    site.sync(&second, AS_OF).await;
+    let hash = site.knowledge().hash();
+    let path = site.data().join(ingest::KNOWLEDGE_FILE);
+    for lost in [|path: &Path| std::fs::remove_file(path), |path: &Path| std::fs::write(path, "")] {
+        ingest::roll_back(&site.data()).expect("there is one before");
+        lost(&path).expect("it is lost");
+        assert!(site.sync(&second, AS_OF).await.compiled);
+        assert_eq!(site.knowledge().hash(), hash);
+        ingest::roll_back(&site.data()).expect("there is one before");
+        ingest::roll_back(&site.data()).expect("and forward");
+    }
+}
+
+#[tokio::test]
+async fn the_same_knowledge_again_does_not_take_the_place_of_the_one_before() {
+    let site = Site::new();
+    let mirror = TestMirror::demo(AS_OF, &["bookworm"]);
+    site.sync(&mirror, AS_OF).await;
+    let before = site.knowledge().hash();
+    site.sync(&mirror.advisory("trixie", "vigie-demo-new", "CVE-2099-20000", VendorState::Open), AS_OF).await;
+    ingest::build(&site.data(), &Quiet).await.expect("it compiles");
+    assert_eq!(ingest::roll_back(&site.data()).expect("there is one before"), before);
+}
+
+#[tokio::test]
+async fn what_a_feed_did_not_say_yet_was_not_known() {
+    const FIRST: &str = "2024-01-12T06:00:00Z";
+    const SECOND: &str = "2024-01-14T06:00:00Z";
+    const LISTED: &str = "CVE-2099-10005";
+    let site = Site::new();
+    let entry =
+        testkit::mirror::KevEntry { added: "2024-01-13".to_owned(), due: "2024-02-01".to_owned(), ransomware: false };
+    // Enough others that one less is no loss to be confirmed.
+    let mirror = (0..20).fold(TestMirror::demo(AS_OF, &["bookworm"]), |mirror, number| {
+        mirror.kev(&format!("CVE-2099-400{number:02}"), entry.clone())
+    });
+    site.sync(&mirror, FIRST).await;
+    assert!(site.knowledge().vulnerability(LISTED).is_some_and(|flaw| flaw.kev.is_none()));
+    let listed = mirror.clone().kev(LISTED, entry);
+    site.sync(&listed, SECOND).await;
+    let is_listed =
+        |at: &str| site.knowledge().vulnerability_at(LISTED, instant(at)).and_then(|flaw| flaw.kev).is_some();
+    assert!(!is_listed("2024-01-13T06:00:00Z"), "nobody here knew it that day");
+    assert!(is_listed(SECOND));
+    // Taken off, and listed again.
+    site.sync(&mirror, "2024-01-16T06:00:00Z").await;
+    site.sync(&listed, "2024-01-18T06:00:00Z").await;
+    assert!(is_listed("2024-01-15T06:00:00Z"));
+    assert!(!is_listed("2024-01-17T06:00:00Z"));
+    assert!(is_listed("2024-01-18T06:00:00Z"));
+}
+
+#[tokio::test]
+async fn a_listing_with_its_pages_is_one_entry() {
+    let site = Site::new();
+    let list = r#"{"catalogVersion": "2024.01.12", "count": 1, "vulnerabilities": [{"cveID": "CVE-2099-10001",
+        "dateAdded": "2024-01-10", "notes": "https://example.org/1", "cwes": ["CWE-79"]}]}"#;
+    std::fs::create_dir_all(site.mirror()).expect("a folder");
+    std::fs::write(site.mirror().join("kev.json"), list).expect("a list");
+    let url = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json";
+    std::fs::write(site.mirror().join("urls.tsv"), format!("{url}\tkev.json\tplain\n")).expect("a table");
+    let mirror = site.mirror().to_string_lossy().into_owned();
+    sync(&mirror, &site.data(), AS_OF, Some(vec!["kev".to_owned()]), &Quiet).await.expect("it synchronises");
+    assert_eq!(site.snapshot("kev").record_count, 1);
+}
+
+#[tokio::test]
+async fn what_a_part_of_a_feed_did_not_say_may_have_been_known() {
+    let site = Site::new();
+    let mirror = TestMirror::demo(AS_OF, &["bookworm"]);
+    site.sync(&mirror.clone().partial("kev"), AS_OF).await;
+    let entry =
+        testkit::mirror::KevEntry { added: "2023-01-13".to_owned(), due: "2023-02-01".to_owned(), ransomware: false };
+    site.sync(&mirror.kev("CVE-2099-10005", entry), "2024-01-14T06:00:00Z").await;
+    let then = site.knowledge().vulnerability_at("CVE-2099-10005", instant("2024-01-13T06:00:00Z"));
+    assert!(then.and_then(|flaw| flaw.kev).is_some(), "the first version speaks for the time before");
 }
 
 #[test]

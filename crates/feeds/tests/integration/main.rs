@@ -1,6 +1,7 @@
 //! Each feed reads its sample, in the publisher's format and with invented identifiers, and survives damage.
 
 mod damage;
+mod guide;
 mod increments;
 mod providers;
 mod samples;
@@ -50,6 +51,8 @@ pub(crate) fn sample(feed: &str) -> Vec<u8> {
                 ("GHSA-demo-0001.json", include_bytes!("../samples/osv/GHSA-demo-0001.json")),
                 ("GHSA-demo-0002.json", include_bytes!("../samples/osv/GHSA-demo-0002.json")),
                 ("GHSA-demo-0003.json", include_bytes!("../samples/osv/GHSA-demo-0003.json")),
+                ("RLSA-2099_0001.json", include_bytes!("../samples/osv/RLSA-2099_0001.json")),
+                ("CGA-demo-0001.json", include_bytes!("../samples/osv/CGA-demo-0001.json")),
             ],
         ),
         "govulndb" => govulndb(),

@@ -90,6 +90,14 @@ fn local() {
 }
 
 #[test]
+fn what_an_operators_osv_file_says_of_other_worlds_is_said_with_its_number() {
+    let file: &[u8] = include_bytes!("../samples/local/osv-elsewhere.json");
+    assert_snapshot!(read_bytes("local", &archive("advisories", &[("own.json", file)])));
+    // A publisher's file is about other worlds too, and that is no fault in it.
+    assert_eq!(parse("osv", "osv", &archive("all", &[("own.json", file)])).problems.count(), 0);
+}
+
+#[test]
 fn rhsa() {
     assert_snapshot!(read("rhsa"));
 }

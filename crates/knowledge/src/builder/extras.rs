@@ -4,14 +4,15 @@ use std::collections::HashMap;
 
 use domain::vulnerability::Prose;
 use zerocopy::IntoBytes as _;
+use zerocopy::little_endian::U32;
 
 use super::merge::{day, take_run};
 use super::prose::{self, Blocks};
-use super::strings::Word;
-use super::write::{File, Layout, span};
+use super::strings::{Interned, Word};
+use super::write::{File, Layout};
 use super::{Builder, ExploitEntry, ProseEntry};
 use crate::error::TooLarge;
-use crate::format::{Day, ExploitRow, Section, Span, UsageRow};
+use crate::format::{Day, ExploitRow, Section, UsageRow};
 
 /// The entries by vulnerability, and the rows made of them so far.
 pub(super) struct Extras {
@@ -19,17 +20,11 @@ pub(super) struct Extras {
     usages: Vec<(Word, [Word; 3])>,
     prose: Vec<ProseEntry>,
     next: [usize; 3],
-    exploit_rows: Vec<ExploitRow>,
-    usage_rows: Vec<UsageRow>,
+    exploit_rows: Interned<ExploitRow>,
+    /// Of each vulnerability, one after the other.
+    pub(super) exploits_of: Vec<U32>,
+    pub(super) usage_rows: Vec<UsageRow>,
     blocks: Blocks,
-}
-
-/// Where one vulnerability's are.
-pub(super) struct Extra {
-    pub(super) exploits: Span,
-    pub(super) usages: Span,
-    /// Block plus one, and the place in it; 0: none.
-    pub(super) prose: (u32, u32),
 }
 
 impl Extras {
@@ -52,49 +47,49 @@ impl Extras {
             usages,
             prose,
             next: [0; 3],
-            exploit_rows: Vec::new(),
+            exploit_rows: Interned::default(),
+            exploits_of: Vec::new(),
             usage_rows: Vec::new(),
             blocks: Blocks::default(),
         }
     }
 
-    /// Writes what one vulnerability has; they come in the order of their ranks.
+    /// Writes what one vulnerability has; they come in the order of their ranks. Gives the block of its prose plus one, and
+    /// the place in it; 0: none.
     pub(super) fn write(
         &mut self,
         rank: u32,
         layout: &Layout,
         tellers: &HashMap<Word, String>,
-    ) -> Result<Extra, TooLarge> {
-        let exploits = run(&self.exploits, &mut self.next[0], rank, |entry| layout.canonical_rank(entry.id));
-        let exploit_span = span(self.exploit_rows.len(), exploits.len())?;
-        self.exploit_rows.extend(exploits.iter().map(|entry| ExploitRow {
-            kind: entry.kind.into(),
-            source: layout.strings.place(entry.source),
-            name: layout.strings.place(entry.name),
-            url: layout.strings.place(entry.url),
-            since: entry.since.map_or_else(Day::default, day),
-        }));
+    ) -> Result<(u16, u16), TooLarge> {
+        for entry in run(&self.exploits, &mut self.next[0], rank, |entry| layout.canonical_rank(entry.id)) {
+            let row = ExploitRow {
+                kind: entry.kind.into(),
+                source: layout.strings.place(entry.source),
+                name: layout.strings.place(entry.name),
+                url: layout.strings.place(entry.url),
+                since: entry.since.map_or_else(Day::default, day),
+            };
+            self.exploits_of.push(self.exploit_rows.number(row).into());
+        }
         let usages = run(&self.usages, &mut self.next[1], rank, |(id, _)| layout.canonical_rank(*id));
-        let usage_span = span(self.usage_rows.len(), usages.len())?;
         self.usage_rows.extend(usages.iter().map(|(_, words)| {
             let [technique, role, source] = words.map(|word| layout.strings.place(word));
             UsageRow { technique, role, source }
         }));
         let told: Vec<&ProseEntry> =
             run(&self.prose, &mut self.next[2], rank, |entry| layout.canonical_rank(entry.id)).iter().collect();
-        let prose = if told.is_empty() {
-            (0, 0)
-        } else {
-            let joined: Prose = prose::join(&told, |feed| tellers.get(&feed).cloned().unwrap_or_default());
-            let (block, index) = self.blocks.push(joined)?;
-            (block + 1, index)
-        };
-        Ok(Extra { exploits: exploit_span, usages: usage_span, prose })
+        if told.is_empty() {
+            return Ok((0, 0));
+        }
+        let joined: Prose = prose::join(&told, |feed| tellers.get(&feed).cloned().unwrap_or_default());
+        self.blocks.push(joined)
     }
 
     pub(super) fn finish(mut self, file: &mut File) -> Result<(), TooLarge> {
         self.blocks.close()?;
-        file.section(Section::Exploits, self.exploit_rows.as_bytes());
+        file.section(Section::Exploits, self.exploit_rows.values.as_bytes());
+        file.section(Section::ExploitsOf, self.exploits_of.as_bytes());
         file.section(Section::Usages, self.usage_rows.as_bytes());
         file.section(Section::Prose, &self.blocks.packed);
         file.section(Section::ProseBlocks, self.blocks.rows.as_bytes());

@@ -12,6 +12,8 @@ use crate::packed;
 
 /// Bytes of a block before packing: small enough to unpack for one answer, large enough to pack well.
 const BLOCK_BYTES: usize = 128 * 1024;
+/// What an empty text counts for: no block has more texts than their places can tell.
+const TEXT_BYTES_LEAST: usize = 8;
 /// References kept of one flaw: some have hundreds.
 const REFERENCES_MAX: usize = 200;
 
@@ -60,11 +62,11 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    /// Keeps one; gives its block and its place in it.
-    pub(super) fn push(&mut self, prose: Prose) -> Result<(u32, u32), TooLarge> {
-        let block = u32::try_from(self.rows.len()).map_err(|_| TooLarge("blocks of text"))?;
-        let index = u32::try_from(self.open.len()).map_err(|_| TooLarge("texts of a block"))?;
-        self.open_bytes += prose.description.len() + prose.title.len() + 64 * prose.references.len();
+    /// Keeps one; gives its block plus one, and its place in it.
+    pub(super) fn push(&mut self, prose: Prose) -> Result<(u16, u16), TooLarge> {
+        let block = u16::try_from(self.rows.len() + 1).map_err(|_| TooLarge("65,535 blocks of text"))?;
+        let index = u16::try_from(self.open.len()).map_err(|_| TooLarge("65,536 texts of a block"))?;
+        self.open_bytes += TEXT_BYTES_LEAST + prose.description.len() + prose.title.len() + 64 * prose.references.len();
         self.open.push(prose);
         if self.open_bytes >= BLOCK_BYTES {
             self.close()?;

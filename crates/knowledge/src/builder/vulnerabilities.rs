@@ -8,11 +8,11 @@ use zerocopy::IntoBytes as _;
 use super::extras::Extras;
 use super::merge::{self, Merged, take_run};
 use super::strings::{Interned, Word};
-use super::write::{File, Layout, number, span};
+use super::write::{File, Layout, number};
 use super::{Builder, VectorEntry};
 use crate::cve;
 use crate::error::TooLarge;
-use crate::format::{AliasRow, EpssRow, FactsRow, Section, Span, Text, VectorRow, VulnerabilityRow, authority};
+use crate::format::{AliasRow, EpssRow, FactsRow, Section, Text, VectorRow, VulnerabilityRow, authority};
 
 /// The sections as they grow, one vulnerability after the other.
 #[derive(Default)]
@@ -37,7 +37,7 @@ pub(super) fn write(
     let mut extras = Extras::of(&mut builder, layout);
     sort(&mut builder, layout);
     let (mut flaws, mut epss, mut kev) = (&builder.flaws[..], &builder.epss[..], &builder.kev[..]);
-    let (mut vectors, mut cwes) = (&builder.vectors[..], &builder.cwes[..]);
+    let (mut vectors, mut weaknesses) = (&builder.vectors[..], &builder.cwes[..]);
     let mut growing = Growing::default();
     for id in ids {
         let rank = layout.rank(*id);
@@ -47,25 +47,26 @@ pub(super) fn write(
             take_run(&mut epss, rank, |(id, _)| layout.canonical_rank(*id)),
             take_run(&mut kev, rank, |(id, _)| layout.canonical_rank(*id)),
         );
-        let extra = extras.write(rank, layout, tellers)?;
+        let begin = growing.begin(&extras)?;
+        let (prose_block, prose_index) = extras.write(rank, layout, tellers)?;
+        growing.vectors(take_run(&mut vectors, rank, |entry| layout.canonical_rank(entry.id)), layout);
+        growing.words(layout.groups.members(*id).iter(), layout);
+        let cwes = number(growing.words.len())?.into();
+        let of_flaw = take_run(&mut weaknesses, rank, |(id, _)| layout.canonical_rank(*id));
+        growing.words(of_flaw.iter().map(|(_, cwe)| cwe), layout);
         let facts = FactsRow {
-            vectors: growing.vectors(take_run(&mut vectors, rank, |entry| layout.canonical_rank(entry.id)), layout)?,
-            aliases: growing.words(layout.groups.members(*id).iter(), layout)?,
-            cwes: growing.words(
-                take_run(&mut cwes, rank, |(id, _)| layout.canonical_rank(*id)).iter().map(|(_, cwe)| cwe),
-                layout,
-            )?,
-            exploits: extra.exploits,
-            usages: extra.usages,
             published: merged.published,
             ssvc_at: merged.ssvc_at,
             kev_added: merged.kev_added,
             kev_due: merged.kev_due,
-            prose_block: extra.prose.0.into(),
-            prose_index: extra.prose.1.into(),
+            prose_block: prose_block.into(),
+            prose_index: prose_index.into(),
+            ..begin
         };
-        growing.vulnerability(*id, &merged, facts, layout)?;
+        let has_facts = facts != begin || growing.begin(&extras)? != begin;
+        growing.vulnerability(*id, &merged, has_facts.then_some(FactsRow { cwes, ..facts }), layout)?;
     }
+    growing.facts.push(growing.begin(&extras)?);
     file.section(Section::Vulnerabilities, growing.vulnerabilities.as_bytes());
     file.section(Section::Names, growing.names.as_bytes());
     file.section(Section::Scores, growing.scores.values.as_bytes());
@@ -94,23 +95,38 @@ fn sort(builder: &mut Builder, layout: &Layout) {
 }
 
 impl Growing {
-    fn vectors(&mut self, entries: &[VectorEntry], layout: &Layout) -> Result<Span, TooLarge> {
-        let span = span(self.vectors.len(), entries.len())?;
+    /// Where the next vulnerability's rows begin.
+    fn begin(&self, extras: &Extras) -> Result<FactsRow, TooLarge> {
+        let words = number(self.words.len())?.into();
+        Ok(FactsRow {
+            vectors: number(self.vectors.len())?.into(),
+            aliases: words,
+            cwes: words,
+            exploits: number(extras.exploits_of.len())?.into(),
+            usages: number(extras.usage_rows.len())?.into(),
+            ..FactsRow::default()
+        })
+    }
+
+    fn vectors(&mut self, entries: &[VectorEntry], layout: &Layout) {
         self.vectors.extend(entries.iter().map(|entry| VectorRow {
             vector: layout.strings.place(entry.vector),
             source: layout.strings.place(entry.source),
             authority: authority_code(entry.authority).into(),
         }));
-        Ok(span)
     }
 
-    fn words<'a>(&mut self, words: impl ExactSizeIterator<Item = &'a Word>, layout: &Layout) -> Result<Span, TooLarge> {
-        let span = span(self.words.len(), words.len())?;
+    fn words<'a>(&mut self, words: impl Iterator<Item = &'a Word>, layout: &Layout) {
         self.words.extend(words.map(|word| layout.strings.place(*word)));
-        Ok(span)
     }
 
-    fn vulnerability(&mut self, id: Word, merged: &Merged, facts: FactsRow, layout: &Layout) -> Result<(), TooLarge> {
+    fn vulnerability(
+        &mut self,
+        id: Word,
+        merged: &Merged,
+        facts: Option<FactsRow>,
+        layout: &Layout,
+    ) -> Result<(), TooLarge> {
         let row = number(self.vulnerabilities.len())?;
         self.aliases.extend(layout.groups.members(id).iter().map(|alias| (*alias, row)));
         let key = match layout.strings.cve(id) {
@@ -120,15 +136,12 @@ impl Growing {
                 cve::NAMED | (number(self.names.len())? - 1)
             }
         };
-        let has_facts = facts != FactsRow::default();
-        if has_facts {
-            self.facts.push(facts);
-        }
+        self.facts.extend(facts);
         self.vulnerabilities.push(VulnerabilityRow {
             id: key.into(),
             flags: merged.flags.into(),
             score: merged.epss.map_or(0, |epss| self.scores.number(epss) + 1).into(),
-            facts: if has_facts { number(self.facts.len())? } else { 0 }.into(),
+            facts: if facts.is_some() { number(self.facts.len())? } else { 0 }.into(),
         });
         Ok(())
     }

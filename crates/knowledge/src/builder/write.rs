@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use sha2::{Digest as _, Sha256};
-use zerocopy::IntoBytes as _;
 use zerocopy::little_endian::U32;
+use zerocopy::{FromBytes as _, IntoBytes as _};
 
 use super::aliases::Groups;
 use super::merge;
@@ -313,6 +313,14 @@ fn write_past(file: &mut File, builder: &mut Builder, layout: &Layout) -> Result
     file.section(Section::Past, rows.as_bytes());
     file.section(Section::PastFacts, &bytes);
     Ok(())
+}
+
+/// Gives a changed file the checksums of what it is now, so that fuzzing reaches what they guard. `None`: it is no file.
+pub fn reseal(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+    let (header, _) = Header::read_from_prefix(&bytes).ok()?;
+    let end = usize::try_from(header.checks.offset.get()).ok().filter(|end| (HEADER_BYTES..=bytes.len()).contains(end));
+    bytes.truncate(end?);
+    Some(seal(File { bytes, sections: header.sections }))
 }
 
 /// Adds the checksums and the header.

@@ -5,3 +5,4 @@ mod kernels;
 mod lookup;
 mod matching;
 mod samples;
+mod take_over;

@@ -76,7 +76,9 @@ impl FromStr for Reference {
             "index.docker.io" | DEFAULT_REGISTRY_HOST => DEFAULT_REGISTRY.to_owned(),
             _ => registry,
         };
-        if path.is_empty() || path.len() > NAME_BYTES_MAX || !path.split('/').all(is_path_part) {
+        let official = registry == DEFAULT_REGISTRY && !path.contains('/');
+        let repository = if official { format!("library/{path}") } else { path.to_owned() };
+        if path.is_empty() || repository.len() > NAME_BYTES_MAX || !path.split('/').all(is_path_part) {
             return Err(invalid("a name is made of lower-case letters and digits, with . _ - between them"));
         }
         let of_host = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']');
@@ -86,8 +88,6 @@ impl FromStr for Reference {
         if tag.is_some_and(|tag| !is_tag(tag)) {
             return Err(invalid("a tag is made of letters, digits and . _ -"));
         }
-        let official = registry == DEFAULT_REGISTRY && !path.contains('/');
-        let repository = if official { format!("library/{path}") } else { path.to_owned() };
         let implied = if digest.is_some() { "" } else { "latest" };
         Ok(Self { registry, repository, tag: tag.unwrap_or(implied).to_owned(), digest })
     }
@@ -182,6 +182,14 @@ mod tests {
         assert_eq!((pinned.to_string(), pinned.version()), (format!("ghcr.io/app@{digest}"), digest.as_str()));
         let both: Reference = format!("ghcr.io/app:1@{digest}").parse().unwrap();
         assert_eq!((both.tag.as_str(), both.version()), ("1", digest.as_str()));
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_as_a_whole_is_refused() {
+        let name = |length: usize| "a".repeat(length).parse::<Reference>();
+        let longest = name(NAME_BYTES_MAX - "library/".len()).unwrap();
+        assert_eq!(longest.to_string().parse(), Ok(longest));
+        assert!(name(NAME_BYTES_MAX - "library/".len() + 1).is_err());
     }
 
     #[test]

@@ -9,9 +9,9 @@ use reqwest::header::{ACCEPT, HeaderMap, WWW_AUTHENTICATE};
 use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use super::challenge::{self, Challenge};
 use super::manifest::{self, DOCUMENT_BYTES_MAX, Descriptor, INDEX_DEPTH_MAX, Manifest};
 use super::section::Section;
 use super::{Content, Digest, Image, ImageError, LAYER_BYTES_MAX, Layer, Reference, Wanted};
@@ -254,35 +254,18 @@ impl<'a> Registry<'a> {
     async fn authorize(&self, headers: &HeaderMap) -> Result<Authorization, ImageError> {
         let refuse = |reason: String| ImageError::Challenge { registry: self.reference.registry.clone(), reason };
         let asked = headers.get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let challenges = http_auth::parse_challenges(asked).map_err(|error| refuse(error.to_string()))?;
-        let by = |scheme: &str| challenges.iter().find(|challenge| challenge.scheme.eq_ignore_ascii_case(scheme));
-        if let Some(challenge) = by("Bearer") {
-            let parameter = |name: &str| {
-                let found = challenge.params.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
-                found.map(|(_, value)| value.to_unescaped())
-            };
-            let realm = parameter("realm").ok_or_else(|| refuse("its challenge names no token server".to_owned()))?;
-            let mut realm = Url::parse(&realm).map_err(|error| refuse(format!("{realm}: {error}")))?;
-            self.may_ask(&realm)?;
-            let scope = format!("repository:{}:pull", self.reference.repository);
-            {
-                let mut query = realm.query_pairs_mut();
-                if let Some(service) = parameter("service") {
-                    query.append_pair("service", &service);
-                }
-                query.append_pair("scope", &scope);
+        match (Challenge::parse(asked, &self.reference.repository).map_err(refuse)?, &self.login) {
+            (Challenge::Token(realm), _) => {
+                self.may_ask(&realm)?;
+                self.token(&realm).await.map(Authorization::Token)
             }
-            return self.token(&realm).await.map(Authorization::Token);
-        }
-        match (by("Basic"), &self.login) {
-            (Some(_), Some(_)) => Ok(Authorization::Login),
-            (Some(_), None) => Err(ImageError::Refused {
+            (Challenge::Login, Some(_)) => Ok(Authorization::Login),
+            (Challenge::Login, None) => Err(ImageError::Refused {
                 registry: self.reference.registry.clone(),
                 name: self.reference.to_string(),
                 status: StatusCode::UNAUTHORIZED.as_u16(),
                 hint: ": log in with --registry-user and --registry-password-file",
             }),
-            (None, _) => Err(refuse(format!("{asked:?}"))),
         }
     }
 
@@ -292,26 +275,21 @@ impl<'a> Registry<'a> {
             && realm.host() == self.base.host()
             && realm.port_or_known_default() == self.base.port_or_known_default();
         if !same && realm.scheme() != "https" {
-            let reason = format!("its token server {realm} is another host without TLS");
+            let mut server = realm.clone();
+            server.set_query(None);
+            let reason = format!("its token server {server} is another host without TLS");
             return Err(ImageError::Challenge { registry: self.reference.registry.clone(), reason });
         }
         Ok(touch(self.never_touch, realm)?)
     }
 
     async fn token(&self, realm: &Url) -> Result<SecretString, ImageError> {
-        #[derive(Deserialize)]
-        struct Answer {
-            token: Option<String>,
-            access_token: Option<String>,
-        }
         let response =
             self.with_login(self.client.get(realm.clone())).send().await.map_err(|error| no_answer(realm, error))?;
         let response = self.judged(response, realm)?;
         let bytes = http::bounded(response, realm.as_str(), TOKEN_BYTES_MAX).await?;
         let odd = |reason: String| ImageError::Challenge { registry: self.reference.registry.clone(), reason };
-        let answer: Answer = serde_json::from_slice(&bytes).map_err(|_| odd("its token is no JSON".to_owned()))?;
-        let token = answer.token.or(answer.access_token);
-        token.map(SecretString::from).ok_or_else(|| odd("its token server gave no token".to_owned()))
+        challenge::token(&bytes).map_err(odd)
     }
 
     fn with_login(&self, request: RequestBuilder) -> RequestBuilder {

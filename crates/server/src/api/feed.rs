@@ -1,6 +1,7 @@
 //! Feeds and how far they can be trusted.
 
 use axum::extract::State as Shared;
+use engine::ingest::KnownFeed;
 use wire_types::feed::Feed;
 
 use crate::State;
@@ -12,6 +13,9 @@ use crate::gate::Principal;
 #[utoipa::path(get, path = "/api/v1/feeds", tag = "feeds", responses((status = 200, body = Vec<Feed>)))]
 pub(crate) async fn list_feeds(Shared(state): Shared<State>, _: Principal) -> Result<Json<Vec<Feed>>, ApiError> {
     let engine = state.engine();
-    let snapshots = engine::ingest::snapshots(&engine.data_dir);
-    Ok(Json(snapshots.iter().map(|snapshot| wire_types::convert::feed(snapshot, engine.now())).collect()))
+    let one = |known: KnownFeed| Feed {
+        imported: known.is_imported,
+        ..wire_types::convert::feed(&known.snapshot, engine.now())
+    };
+    Ok(Json(engine::ingest::status(&engine.data_dir).into_iter().map(one).collect()))
 }

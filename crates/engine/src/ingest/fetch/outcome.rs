@@ -175,6 +175,7 @@ impl Run<'_> {
         let same = old.filter(|old| old.snapshot.sha256 == snapshot.sha256 && old.snapshot.partial == snapshot.partial);
         FeedState {
             changed_at: same.and_then(|old| old.changed_at).or(snapshot.fetched_at),
+            whole_from: old.and_then(|old| old.whole_from).or_else(|| snapshot.is_whole().then_some(self.options.now)),
             history: old.map(|old| old.history.clone()).unwrap_or_default(),
             snapshot,
             files: files.clone(),

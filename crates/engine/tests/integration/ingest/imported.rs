@@ -1,0 +1,194 @@
+//! Imported knowledge stays what it is: what a site without a network has of its own goes on top.
+
+use std::fs;
+use std::path::PathBuf;
+
+use domain::feed::FeedState;
+use engine::ingest::{self, KNOWLEDGE_FILE, Quiet, SyncError, SyncReport, carry};
+use testkit::mirror::{TestMirror, VendorState};
+
+use super::{AS_OF, Site, sync};
+
+const LATER: &str = "2024-01-13T06:00:00Z";
+const OWN: &str = "CVE-2099-30001";
+
+/// A site with a network, and one without.
+struct Sites {
+    outside: Site,
+    inside: Site,
+}
+
+impl Sites {
+    async fn new() -> Self {
+        let sites = Self { outside: Site::new(), inside: Site::new() };
+        sites.outside.sync(&demo(), AS_OF).await;
+        sites
+    }
+
+    fn bundle(&self) -> PathBuf {
+        self.outside.data().join("bundle")
+    }
+
+    fn import(&self, since: Option<PathBuf>) -> String {
+        let key = carry::export(&self.outside.data(), &self.bundle(), since.as_deref()).expect("it is written");
+        carry::import(&self.inside.data(), &self.bundle(), Some(&key)).expect("it is put to use")
+    }
+
+    /// Says something of its own, and takes it in.
+    async fn say(&self, statement: &str) -> SyncReport {
+        let folder = self.inside.data().join(ingest::OPERATOR_FOLDER);
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join("vex.json"), statement).expect("it is written");
+        self.take_in("local").await.expect("it synchronises")
+    }
+
+    async fn take_in(&self, feed: &str) -> Result<SyncReport, SyncError> {
+        fs::create_dir_all(self.inside.mirror()).expect("a folder");
+        if !self.inside.mirror().join("urls.tsv").is_file() {
+            fs::write(self.inside.mirror().join("urls.tsv"), "").expect("an empty mirror");
+        }
+        let mirror = self.inside.mirror().to_string_lossy().into_owned();
+        sync(&mirror, &self.inside.data(), LATER, Some(vec![feed.to_owned()]), &Quiet).await
+    }
+
+    fn knows(&self, id: &str) -> bool {
+        self.inside.knowledge().vulnerability(id).is_some()
+    }
+}
+
+fn demo() -> TestMirror {
+    TestMirror::demo(AS_OF, &["bookworm"])
+}
+
+fn openvex(id: &str) -> String {
+    format!(
+        r#"{{"@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://vex.example/1",
+            "timestamp": "2024-01-13T05:00:00Z", "statements": [{{"vulnerability": {{"name": "{id}"}},
+            "products": [{{"@id": "pkg:deb/debian/vigie-demo-web?arch=source&distro=bookworm"}}],
+            "status": "not_affected", "justification": "component_not_present"}}]}}"#
+    )
+}
+
+fn status(site: &Site, feed: &str) -> (FeedState, bool) {
+    let known = ingest::status(&site.data()).into_iter().find(|known| known.snapshot.id == feed);
+    let known = known.expect("every feed has a state");
+    (known.snapshot.state(super::instant(LATER)), known.is_imported)
+}
+
+#[tokio::test]
+async fn a_statement_of_ones_own_goes_on_top_of_what_was_imported() {
+    let sites = Sites::new().await;
+    let imported = sites.import(None);
+    assert_eq!(imported, sites.outside.knowledge().hash());
+    assert_eq!(status(&sites.inside, "debian"), (FeedState::Fresh, true));
+    assert_eq!(status(&sites.outside, "debian"), (FeedState::Fresh, false));
+
+    assert!(sites.say(&openvex(OWN)).await.compiled);
+    let (before, after) = (sites.outside.knowledge(), sites.inside.knowledge());
+    let worst = |knowledge: &knowledge::Knowledge| knowledge.vulnerability("CVE-2099-10001").expect("it is known");
+    assert_eq!(worst(&after), worst(&before), "what was imported is there");
+    assert!(sites.knows(OWN));
+    assert_eq!(status(&sites.inside, "debian"), (FeedState::Fresh, true));
+    assert_eq!(status(&sites.inside, "local"), (FeedState::Fresh, false));
+    let again = sites.take_in("local").await.expect("it synchronises");
+    assert!(!again.compiled, "nothing is new");
+
+    sites.say(&openvex("CVE-2099-30002")).await;
+    assert!(sites.knows("CVE-2099-10001") && sites.knows("CVE-2099-30002"));
+    assert!(!sites.knows(OWN), "what is taken back is gone");
+    ingest::build(&sites.inside.data(), &Quiet).await.expect("it compiles");
+    assert!(sites.knows("CVE-2099-10001") && sites.knows("CVE-2099-30002"));
+}
+
+#[tokio::test]
+async fn the_next_import_keeps_ones_own_and_a_delta_builds_on_the_last_import() {
+    let sites = Sites::new().await;
+    sites.import(None);
+    sites.say(&openvex(OWN)).await;
+    let older = sites.outside.data().join("older.vkb");
+    fs::copy(sites.outside.data().join(KNOWLEDGE_FILE), &older).expect("it is copied");
+    let second = demo().advisory("bookworm", "vigie-demo-new", "CVE-2099-20000", VendorState::Open);
+    sites.outside.sync(&second, LATER).await;
+    sites.import(Some(older));
+    assert!(sites.knows("CVE-2099-20000") && sites.knows("CVE-2099-10001") && sites.knows(OWN));
+    assert!(!sites.take_in("local").await.expect("it synchronises").compiled, "everything is there already");
+}
+
+#[tokio::test]
+async fn going_back_from_an_import_goes_back_to_the_one_before() {
+    let sites = Sites::new().await;
+    sites.import(None);
+    sites.say(&openvex(OWN)).await;
+    let before = sites.inside.knowledge().hash();
+    let second = demo().advisory("bookworm", "vigie-demo-new", "CVE-2099-20000", VendorState::Open);
+    sites.outside.sync(&second, LATER).await;
+    let after = sites.import(None);
+    assert_eq!(ingest::roll_back(&sites.inside.data()).expect("there is one before"), before);
+    assert!(!sites.take_in("local").await.expect("it synchronises").compiled, "it stays");
+    sites.say(&openvex("CVE-2099-30002")).await;
+    assert!(sites.knows("CVE-2099-30002") && sites.knows("CVE-2099-10001"));
+    assert!(!sites.knows("CVE-2099-20000"), "the import that was gone back from does not come back by itself");
+    sites.say(&openvex(OWN)).await;
+    assert_eq!(sites.import(None), after);
+    assert!(sites.knows("CVE-2099-20000"), "but by being imported");
+}
+
+#[tokio::test]
+async fn of_a_feed_that_is_here_too_the_better_one_speaks() {
+    let sites = Sites::new().await;
+    sites.import(None);
+    let listed = |id: &str| sites.inside.knowledge().vulnerability(id).and_then(|flaw| flaw.kev).is_some();
+    assert!(listed("CVE-2099-10001"));
+    // A part of it is no reason to forget the whole.
+    TestMirror::new(LATER).kev("CVE-2099-10005", kev()).partial("kev").write(&sites.inside.mirror()).expect("a mirror");
+    sites.take_in("kev").await.expect("it synchronises");
+    assert!(listed("CVE-2099-10001"));
+    assert_eq!(status(&sites.inside, "kev"), (FeedState::Fresh, true));
+    // The whole of it is, once it is newer.
+    TestMirror::new(LATER).kev("CVE-2099-10005", kev()).write(&sites.inside.mirror()).expect("a mirror");
+    sites.take_in("kev").await.expect("it synchronises");
+    assert!(!listed("CVE-2099-10001") && listed("CVE-2099-10005"));
+    assert_eq!(status(&sites.inside, "kev"), (FeedState::Fresh, false));
+    assert!(sites.inside.knowledge().vulnerability("CVE-2099-10001").expect("it is known").epss.is_some());
+    // And an import that is newer still speaks again.
+    const LAST: &str = "2024-01-14T06:00:00Z";
+    let second = demo().kev("CVE-2099-10007", kev());
+    sites.outside.sync(&second, LAST).await;
+    sites.import(None);
+    assert!(listed("CVE-2099-10001") && listed("CVE-2099-10007"));
+}
+
+fn kev() -> testkit::mirror::KevEntry {
+    testkit::mirror::KevEntry { added: "2024-01-11".to_owned(), due: "2024-02-01".to_owned(), ransomware: false }
+}
+
+#[tokio::test]
+async fn knowledge_that_came_as_a_file_is_not_lost_without_a_word() {
+    let sites = Sites::new().await;
+    fs::create_dir_all(sites.inside.data()).expect("a folder");
+    fs::copy(sites.outside.data().join(KNOWLEDGE_FILE), sites.inside.data().join(KNOWLEDGE_FILE)).expect("a copy");
+    let held = sites.take_in("kev").await.expect_err("everything would be lost");
+    assert!(matches!(&held, SyncError::Held(feeds) if feeds.contains(&"debian".to_owned())), "{held}");
+    assert!(held.to_string().contains("--accept-loss debian,"), "{held}");
+    assert!(sites.knows("CVE-2099-10001"));
+}
+
+#[tokio::test]
+async fn an_import_that_was_damaged_is_said_and_what_is_in_use_stays() {
+    let sites = Sites::new().await;
+    sites.import(None);
+    let path = sites.inside.data().join("knowledge.imported.vkb");
+    let mut bytes = fs::read(&path).expect("it is there");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::remove_file(&path).expect("it is removed");
+    fs::write(&path, bytes).expect("it is written");
+    let folder = sites.inside.data().join(ingest::OPERATOR_FOLDER);
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::write(folder.join("vex.json"), openvex(OWN)).expect("it is written");
+    let error = sites.take_in("local").await.expect_err("it builds on nothing");
+    assert!(error.to_string().contains("import a bundle again"), "{error}");
+    assert!(sites.knows("CVE-2099-10001"));
+    sites.import(None);
+    assert!(sites.knows("CVE-2099-10001") && sites.knows(OWN));
+}
