@@ -6,6 +6,7 @@
 //! still answers is not written to again (docs/adr/0027-bad-days-of-the-database.md).
 
 use std::str::FromStr as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,9 @@ pub(crate) struct Primary {
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) pool: PgPool,
+    /// Some COPY was given up on the way. The driver counts the answers to one wrongly then, and would take what is left of
+    /// them for answers to the next statement: from then on each connection is tried before another one gets it.
+    pub(crate) has_given_up: Arc<AtomicBool>,
     /// Another server may have given other numbers, where the last commits did not reach it.
     pub(crate) memory: Arc<Memory>,
     /// Its place among the hosts.
@@ -82,8 +86,9 @@ impl Primary {
         };
         let candidates: Vec<Candidate> = hosts.into_iter().map(candidate).collect::<Result<_, StoreError>>()?;
         if let [one] = &candidates[..] {
-            let pool = pool().connect_with(one.options.clone()).await.map_err(failed)?;
-            let current = Arc::new(RwLock::new(Arc::new(Server::new(pool, 0, 0))));
+            let server = Server::new(pool(), one.options.clone(), (0, 0));
+            server.pool.acquire().await.map_err(failed)?;
+            let current = Arc::new(RwLock::new(Arc::new(server)));
             return Ok(Self { current, _watcher: None });
         }
         let server = first_primary(&candidates).await;
@@ -107,8 +112,20 @@ impl Primary {
 }
 
 impl Server {
-    fn new(pool: PgPool, index: usize, timeline: u32) -> Self {
-        Self { pool, memory: Arc::default(), index, timeline, left: watch::Sender::new(false) }
+    fn new(options: PgPoolOptions, to: PgConnectOptions, (index, timeline): (usize, u32)) -> Self {
+        let has_given_up = Arc::new(AtomicBool::new(false));
+        let suspicious = Arc::clone(&has_given_up);
+        let tried = options.after_release(move |connection, _| {
+            let is_suspicious = suspicious.load(Ordering::Relaxed);
+            Box::pin(async move {
+                if is_suspicious {
+                    sqlx::query("select 1").execute(connection).await?;
+                }
+                Ok(true)
+            })
+        });
+        let pool = tried.connect_lazy_with(to);
+        Self { pool, has_given_up, memory: Arc::default(), index, timeline, left: watch::Sender::new(false) }
     }
 
     /// A server of several, of which every connection has to be to a primary.
@@ -121,7 +138,7 @@ impl Server {
                 }
             })
         });
-        Self::new(checked.connect_lazy_with(candidates[index].options.clone()), index, timeline)
+        Self::new(checked, candidates[index].options.clone(), (index, timeline))
     }
 
     /// Waits for an answer of this server, as long as it is the one that the database is on: one that has vanished never

@@ -1,6 +1,7 @@
 //! Writing very many rows: by COPY where the engine has it.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Value, insert_rows};
 use crate::db::{Tx, TxEngine};
@@ -25,14 +26,34 @@ pub(crate) async fn load_rows(
             lines
         });
         drop(rows);
+        let given_up = GivenUp(Some(&server.has_given_up));
         let copying = async {
             let mut copy = tx.copy_in_raw(&text).await?;
             copy.send(lines.as_bytes()).await?;
             copy.finish().await.map(drop)
         };
-        return server.unless_left(copying).await.map_err(failed);
+        let copied = server.unless_left(copying).await.map_err(failed);
+        given_up.not();
+        return copied;
     }
     insert_rows(tx, doing, &format!("insert into {table} ({columns}) values"), "", rows).await
+}
+
+/// Says that something was given up, unless it came to its end.
+struct GivenUp<'a>(Option<&'a AtomicBool>);
+
+impl GivenUp<'_> {
+    fn not(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for GivenUp<'_> {
+    fn drop(&mut self) {
+        if let Some(given_up) = self.0 {
+            given_up.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// A line of COPY's text form: tabs between values, `\N` for null, backslashes before what has a meaning.
