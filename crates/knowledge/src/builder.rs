@@ -14,12 +14,12 @@ mod within;
 mod write;
 
 use domain::advisory::{Advisory, Bound, PackageKind, Rank, Statement, Versions};
-use domain::catalogue::{Cycle, Term};
+use domain::catalogue::{Cycle, Term, Usage};
 use domain::component::{Ecosystem, Release};
 use domain::feed::FeedSnapshot;
 use domain::record::{Flaw, Record};
 use domain::verdict::Confidence;
-use domain::vulnerability::{Authority, Epss, Kev, Reference, Ssvc};
+use domain::vulnerability::{Authority, Epss, ExploitEvidence, Kev, Reference, Ssvc};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -170,21 +170,12 @@ impl Builder {
                 self.kev.push((id, kev));
             }
             Record::Exploit { id, exploit } => {
-                let kind = EXPLOIT_KINDS.iter().position(|kind| *kind == exploit.kind).unwrap_or_default();
-                let entry = ExploitEntry {
-                    id: self.strings.intern_id(id.as_str()),
-                    kind: u32::try_from(kind).unwrap_or_default(),
-                    source: self.strings.intern(&exploit.source),
-                    name: self.strings.intern(&exploit.name),
-                    url: self.strings.intern(&exploit.url),
-                    since: exploit.since,
-                };
-                self.exploits.push(entry);
+                let id = self.strings.intern_id(id.as_str());
+                self.exploit(id, &exploit);
             }
             Record::Usage { id, usage } => {
                 let id = self.strings.intern_id(id.as_str());
-                let words = [&usage.technique, &usage.role, &usage.source].map(|text| self.strings.intern(text));
-                self.usages.push((id, words));
+                self.usage(id, &usage);
             }
             Record::Term(term) => self.terms.push(term),
             Record::Cycle(cycle) => self.cycles.push(cycle),
@@ -292,6 +283,24 @@ impl Builder {
             };
             self.prose.push(entry);
         }
+    }
+
+    fn exploit(&mut self, id: Word, exploit: &ExploitEvidence) {
+        let kind = EXPLOIT_KINDS.iter().position(|kind| *kind == exploit.kind).unwrap_or_default();
+        let entry = ExploitEntry {
+            id,
+            kind: u32::try_from(kind).unwrap_or_default(),
+            source: self.strings.intern(&exploit.source),
+            name: self.strings.intern(&exploit.name),
+            url: self.strings.intern(&exploit.url),
+            since: exploit.since,
+        };
+        self.exploits.push(entry);
+    }
+
+    fn usage(&mut self, id: Word, usage: &Usage) {
+        let words = [&usage.technique, &usage.role, &usage.source].map(|text| self.strings.intern(text));
+        self.usages.push((id, words));
     }
 
     fn alias(&mut self, id: Word, alias: &str) {

@@ -66,21 +66,24 @@ mod tests {
         Timestamp::from_second(1_700_000_000 + day * 86_400).expect("an instant")
     }
 
-    #[test]
-    fn each_instant_sees_what_was_known_then() {
-        let kev = |ransomware| Kev { added: date(2023, 11, 1), due: None, ransomware };
-        let exploit = ExploitEvidence {
+    fn exploit() -> ExploitEvidence {
+        ExploitEvidence {
             kind: ExploitKind::Proof,
             source: "exploitdb".to_owned(),
             name: "1".to_owned(),
             since: None,
             url: String::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn each_instant_sees_what_was_known_then() {
+        let kev = |ransomware| Kev { added: date(2023, 11, 1), due: None, ransomware };
         // Listed, marked as ransomware on day 10, taken off on day 20; an exploit that was taken back on day 5.
         let past = [
             Past { fact: Fact::Kev(kev(false)), said: true, known_from: at(0), known_to: at(10) },
             Past { fact: Fact::Kev(kev(true)), said: true, known_from: at(10), known_to: at(20) },
-            Past { fact: Fact::Exploit(exploit), said: true, known_from: at(1), known_to: at(5) },
+            Past { fact: Fact::Exploit(exploit()), said: true, known_from: at(1), known_to: at(5) },
         ];
         let seen = |day| {
             let mut flaw = Vulnerability::bare(VulnerabilityId::new("CVE-2099-0001").expect("an identifier"));
@@ -93,26 +96,20 @@ mod tests {
         assert_eq!(seen(10), (Some(true), 0));
         assert_eq!(seen(20), (None, 0));
     }
+
     #[test]
     fn what_a_feed_did_not_say_yet_was_not_known() {
         let kev = Kev { added: date(2023, 11, 15), due: None, ransomware: false };
-        let exploit = ExploitEvidence {
-            kind: ExploitKind::Proof,
-            source: "exploitdb".to_owned(),
-            name: "1".to_owned(),
-            since: None,
-            url: String::new(),
-        };
         // The feeds are here since day 0, and say so from day 2 on; the listing was taken off on day 4 and back on day 6.
         let past = [
             Past { fact: Fact::Kev(kev.clone()), said: false, known_from: at(0), known_to: at(2) },
             Past { fact: Fact::Kev(kev.clone()), said: true, known_from: at(2), known_to: at(4) },
             Past { fact: Fact::Kev(kev.clone()), said: false, known_from: at(4), known_to: at(6) },
-            Past { fact: Fact::Exploit(exploit.clone()), said: false, known_from: at(0), known_to: at(2) },
+            Past { fact: Fact::Exploit(exploit()), said: false, known_from: at(0), known_to: at(2) },
         ];
         let seen = |day| {
             let mut flaw = Vulnerability::bare(VulnerabilityId::new("CVE-2099-0001").expect("an identifier"));
-            (flaw.kev, flaw.exploits) = (Some(kev.clone()), vec![exploit.clone()]);
+            (flaw.kev, flaw.exploits) = (Some(kev.clone()), vec![exploit()]);
             put_back(&mut flaw, &past, at(day));
             (flaw.kev.is_some(), flaw.exploits.len())
         };

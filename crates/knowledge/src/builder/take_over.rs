@@ -5,13 +5,11 @@ use domain::vulnerability::Prose;
 use zerocopy::little_endian::U32;
 
 use super::strings::Word;
-use super::{
-    Builder, ExploitEntry, FlawEntry, ProseEntry, RangeEntry, ReleaseKey, SourceEntry, StatementEntry, VectorEntry,
-};
+use super::{Builder, FlawEntry, ProseEntry, RangeEntry, ReleaseKey, SourceEntry, StatementEntry, VectorEntry};
 use crate::error::Damaged;
 use crate::format::{
-    BlockRow, ClaimRow, ContextRow, CoverageRow, EXPLOIT_KINDS, PackageRow, PastRow, RangeRow, ReleaseRow, Section,
-    SourceRow, Span, StatementRow, Text, VulnerabilityRow,
+    BlockRow, ClaimRow, ContextRow, CoverageRow, PackageRow, PastRow, RangeRow, ReleaseRow, Section, SourceRow, Span,
+    StatementRow, Text, VulnerabilityRow,
 };
 use crate::lookup::Knowledge;
 use crate::packed;
@@ -204,20 +202,10 @@ impl Taker<'_> {
             builder.kev.push((id, kev));
         }
         for exploit in known.exploits.iter().filter(|exploit| !replaced(&exploit.source)) {
-            let kind = EXPLOIT_KINDS.iter().position(|kind| *kind == exploit.kind).unwrap_or_default();
-            let entry = ExploitEntry {
-                id,
-                kind: u32::try_from(kind).unwrap_or_default(),
-                source: builder.strings.intern(&exploit.source),
-                name: builder.strings.intern(&exploit.name),
-                url: builder.strings.intern(&exploit.url),
-                since: exploit.since,
-            };
-            builder.exploits.push(entry);
+            builder.exploit(id, exploit);
         }
         for usage in known.usages.iter().filter(|usage| !replaced(&usage.source)) {
-            let words = [&usage.technique, &usage.role, &usage.source].map(|text| builder.strings.intern(text));
-            builder.usages.push((id, words));
+            builder.usage(id, usage);
         }
         let prose = self.prose(row, block)?;
         let is_described = known.rejected

@@ -83,7 +83,7 @@ impl Nodes {
         match self.resolve(path.split('/').collect()) {
             Ok(Step::At(at)) => joined(&at),
             Ok(Step::Missing { at, missing }) => {
-                let parts = at.iter().skip(1).map(|(_, name)| name.as_str()).chain(missing.iter().map(String::as_str));
+                let parts = names(&at).chain(missing.iter().map(String::as_str));
                 parts.collect::<Vec<_>>().join("/")
             }
             Err(_) => path.to_owned(),
@@ -246,7 +246,12 @@ fn missing(mut at: Vec<(u32, String)>, left: Vec<String>) -> Step {
 }
 
 fn joined(at: &[(u32, String)]) -> String {
-    at.iter().skip(1).map(|(_, name)| name.as_str()).collect::<Vec<_>>().join("/")
+    names(at).collect::<Vec<_>>().join("/")
+}
+
+/// The names on the way, without the root, which has none.
+fn names(at: &[(u32, String)]) -> impl Iterator<Item = &str> {
+    at.iter().skip(1).map(|(_, name)| name.as_str())
 }
 
 #[cfg(test)]
