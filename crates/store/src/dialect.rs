@@ -17,8 +17,8 @@ impl Dialect {
     ///
     /// - `{identity}`: a bigint key that the engine numbers;
     /// - `{texts $n}`: a table `item` with the column `value`, one row for each text of the JSON list in `$n`;
-    /// - `{in texts $n}`, `{in numbers $n}`, behind a column that an index begins with: that it is one of the JSON list in `$n`. PostgreSQL is given an
-    ///   array, for which it asks the column's index: of a table it would take the list to be so long that it reads all rows;
+    /// - `{in texts $n}`, `{in numbers $n}`, behind a column that an index begins with: that it is one of the JSON list in
+    ///   `$n`. PostgreSQL is given an array, for which it asks the index: a table it takes to be so long that it reads all rows;
     /// - `{list a, b}`: columns as a JSON list;
     /// - `{all x}`: the values of all rows as one JSON list, for thousands of small rows: each row that a driver hands over
     ///   costs it more than what is in it;

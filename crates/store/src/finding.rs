@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::db::{On, Tx};
 use crate::error::StoreError;
 use crate::intern;
-use crate::sql::{IDS_MAX, Row, json, query, query_built};
+use crate::sql::{IDS_MAX, Query, Row, json, query, query_built};
 
 mod carry;
 mod evidence;
@@ -28,7 +28,7 @@ pub use forget::{forget, with_ended};
 pub use listed::{Listed, ListedDefect, ListedMatch, defects, listed, matches};
 pub use standing::{Numbered, Standing, numbered, standing};
 
-use row::{join_wanted, load, select, select_from};
+use row::{load, select, select_from};
 
 /// A finding with the match that it rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,8 +138,14 @@ pub async fn with_keys<'a>(on: impl Into<On<'a>>, keys: &[FindingKey]) -> Result
     let positions: Vec<Position> = keys.iter().zip(defects).filter_map(position).collect();
     let mut found = Vec::with_capacity(keys.len());
     for chunk in positions.chunks(IDS_MAX) {
-        let text = format!("{} {}", row::wanted(on.dialect(), chunk.len()), select!(join_wanted!()));
-        found.extend(bare(load(on.again(), row::bind_positions(query_built("read findings", text), chunk)).await?));
+        let text = format!(
+            "with wanted (asset_id, defect_id) as (values {}) {}",
+            on.dialect().placeholders(chunk.len(), 2),
+            select!("join wanted on wanted.asset_id = finding.asset_id and wanted.defect_id = finding.defect_id"),
+        );
+        let bind = |query: Query, position: &Position| query.bind(position.asset).bind(position.defect);
+        let query = chunk.iter().fold(query_built("read findings", text), bind);
+        found.extend(bare(load(on.again(), query).await?));
     }
     Ok(found)
 }

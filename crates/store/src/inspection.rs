@@ -162,28 +162,6 @@ pub async fn history<'a>(on: impl Into<On<'a>>, asset: AssetId, limit: usize) ->
         .collect()
 }
 
-/// The latest inspection of each asset that is not retired, by asset: one page, after the asset given.
-pub async fn latest_of_all<'a>(
-    on: impl Into<On<'a>>,
-    after: Option<AssetId>,
-    limit: usize,
-) -> Result<Vec<Summary>, StoreError> {
-    // The smallest UUID stands before all others.
-    let after = after.unwrap_or(AssetId::from_uuid(Uuid::nil()));
-    let text = select!(
-        "where (asset_id, id) in (
-             select asset.id, (select latest.id from inspection latest where latest.asset_id = asset.id
-                               order by latest.observed_at desc, latest.id desc limit 1)
-             from asset
-             where asset.id > $1 and asset.retired_at is null
-               and exists (select 1 from inspection any_one where any_one.asset_id = asset.id)
-             order by asset.id limit $2
-         )
-         order by asset_id"
-    );
-    query("list the latest inspections", text).bind(after).bind(limit).all(on).await?.iter().map(summary).collect()
-}
-
 /// The numbers of all components that any of these names is about, as source or as binary.
 pub async fn components_named<'a>(on: impl Into<On<'a>>, names: &[&str]) -> Result<BTreeSet<i64>, StoreError> {
     let text = "select {all id} as found from (

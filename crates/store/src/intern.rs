@@ -109,14 +109,13 @@ fn is_known(memory: &Memory, components: &[&Component], matches: &[&Match]) -> b
 pub(crate) async fn components(tx: &mut Tx, components: &[&Component]) -> Result<Vec<i64>, StoreError> {
     let keys: Vec<u128> = components.iter().map(|component| key::of_component(component)).collect();
     let parts = |index: usize| values(&key::parts_of_component(components[index]));
-    intern(tx, &COMPONENT, &keys, |index| digest::in_digits(keys[index]), parts).await
+    intern(tx, &COMPONENT, &keys, digits(&keys), parts).await
 }
 
 /// The numbers of what findings are about, in the order given.
 pub(crate) async fn defects(tx: &mut Tx, about: &[About<'_>]) -> Result<Vec<i64>, StoreError> {
     let keys: Vec<u128> = about.iter().map(key::of_defect).collect();
-    let digits = |index: usize| digest::in_digits(keys[index]);
-    let known = find((&mut *tx).into(), &DEFECT, &keys, digits).await?;
+    let known = find((&mut *tx).into(), &DEFECT, &keys, digits(&keys)).await?;
     let new: Vec<usize> = (0..keys.len()).filter(|index| !known.contains_key(&keys[*index])).collect();
     let packages = packages(tx, &new.iter().map(|index| about[*index].0).collect::<Vec<_>>()).await?;
     let flaws = vulnerabilities(tx, &new.iter().map(|index| about[*index].1).collect::<Vec<_>>()).await?;
@@ -125,13 +124,13 @@ pub(crate) async fn defects(tx: &mut Tx, about: &[About<'_>]) -> Result<Vec<i64>
         let ((package, vulnerability), (package_id, vulnerability_id)) = (about[index], parts[&index]);
         vec![Defect::of(package, vulnerability).code().into(), package_id.into(), vulnerability_id.into()]
     };
-    insert_new(tx, &DEFECT, &keys, known, digits, row).await
+    insert_new(tx, &DEFECT, &keys, known, digits(&keys), row).await
 }
 
 /// The same as far as they are there, without writing any.
 pub(crate) async fn known_defects(on: On<'_>, about: &[About<'_>]) -> Result<Vec<Option<i64>>, StoreError> {
     let keys: Vec<u128> = about.iter().map(key::of_defect).collect();
-    let known = find(on, &DEFECT, &keys, |index| digest::in_digits(keys[index])).await?;
+    let known = find(on, &DEFECT, &keys, digits(&keys)).await?;
     Ok(keys.iter().map(|key| known.get(key).copied()).collect())
 }
 
@@ -153,20 +152,20 @@ pub(crate) async fn matches(tx: &mut Tx, matches: &[&Match]) -> Result<Vec<i64>,
             packed[index].clone().into(),
         ]
     };
-    intern(tx, &MATCH, &keys, |index| digest::in_digits(keys[index]), row).await
+    intern(tx, &MATCH, &keys, digits(&keys), row).await
 }
 
 /// The numbers of what each match is about and of what it says, where both are there.
 pub(crate) async fn numbers(tx: &mut Tx, matches: &[&Match]) -> Result<Vec<Option<(i64, i64)>>, StoreError> {
     let places = places(matches);
     let keys: Vec<u128> = places.iter().map(|component| key::of_component(component)).collect();
-    let ids = find((&mut *tx).into(), &COMPONENT, &keys, |index| digest::in_digits(keys[index])).await?;
+    let ids = find((&mut *tx).into(), &COMPONENT, &keys, digits(&keys)).await?;
     // Zero is nobody's: a match at such a place has never been kept.
     let ids = keys.iter().map(|key| ids.get(key).copied().unwrap_or_default()).collect();
     let keys: Vec<u128> = key::of_matches(matches, ids).map(|(key, _)| key).collect();
-    let said = find((&mut *tx).into(), &MATCH, &keys, |index| digest::in_digits(keys[index])).await?;
+    let said = find((&mut *tx).into(), &MATCH, &keys, digits(&keys)).await?;
     let about: Vec<u128> = matches.iter().map(|m| key::of_defect(&(&m.package, &m.vulnerability))).collect();
-    let defects = find((&mut *tx).into(), &DEFECT, &about, |index| digest::in_digits(about[index])).await?;
+    let defects = find((&mut *tx).into(), &DEFECT, &about, digits(&about)).await?;
     Ok(about.iter().zip(&keys).map(|(about, key)| Some((*defects.get(about)?, *said.get(key)?))).collect())
 }
 
@@ -179,7 +178,7 @@ fn places<'a>(matches: &[&'a Match]) -> Vec<&'a Component> {
 async fn packages(tx: &mut Tx, packages: &[&Package]) -> Result<Vec<i64>, StoreError> {
     let keys: Vec<u128> = packages.iter().map(|package| key::of_package(package)).collect();
     let parts = |index: usize| values(&key::parts_of_package(packages[index]));
-    intern(tx, &PACKAGE, &keys, |index| digest::in_digits(keys[index]), parts).await
+    intern(tx, &PACKAGE, &keys, digits(&keys), parts).await
 }
 
 /// The numbers of vulnerabilities, in the order given.
@@ -217,6 +216,11 @@ impl Components {
         }
         Ok(())
     }
+}
+
+/// What stands in the column of most keys.
+fn digits(keys: &[u128]) -> impl Fn(usize) -> String {
+    |index| digest::in_digits(keys[index])
 }
 
 fn values(parts: &[&str]) -> Vec<Value> {

@@ -31,6 +31,8 @@ pub struct Listed {
 pub struct ListedDefect {
     pub package: Package,
     pub vulnerability: VulnerabilityId,
+    /// The vulnerability's number.
+    pub flaw: i64,
 }
 
 /// What the priority of a finding depends on in its match.
@@ -102,7 +104,7 @@ pub async fn defects<'a>(on: impl Into<On<'a>>, ids: &[i64]) -> Result<HashMap<i
     for chunk in ids.chunks(IDS_MAX) {
         let rows = query(
             "read defects",
-            "select defect.id, package.ecosystem, package.distribution, package.release, package.name, package.place,
+            "select defect.id, defect.vulnerability_id, package.ecosystem, package.distribution, package.release, package.name, package.place,
                  vulnerability.public_id
              from defect join package on package.id = defect.package_id
              join vulnerability on vulnerability.id = defect.vulnerability_id
@@ -116,7 +118,8 @@ pub async fn defects<'a>(on: impl Into<On<'a>>, ids: &[i64]) -> Result<HashMap<i
             let (ecosystem, name, place) = (row.word("ecosystem")?, row.text("name")?, row.text("place")?);
             let id = VulnerabilityId::new(row.text("public_id")?).map_err(|error| row.corrupt(error.to_string()))?;
             let package = Package { ecosystem, release, name, place };
-            found.insert(row.int("id")?, ListedDefect { package, vulnerability: id });
+            let flaw = row.int("vulnerability_id")?;
+            found.insert(row.int("id")?, ListedDefect { package, vulnerability: id, flaw });
         }
     }
     Ok(found)

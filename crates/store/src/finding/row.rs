@@ -13,7 +13,6 @@ use domain::vulnerability::VulnerabilityId;
 use super::{Position, StoredFinding, more};
 use crate::codec;
 use crate::db::On;
-use crate::dialect::Dialect;
 use crate::error::StoreError;
 use crate::intern::Components;
 use crate::sql::{IDS_MAX, Query, Row, query_built};
@@ -45,23 +44,6 @@ macro_rules! select_from {
     };
 }
 pub(super) use select_from;
-
-/// What stands in front of a statement that joins `wanted`: so many positions.
-pub(super) fn wanted(dialect: Dialect, positions: usize) -> String {
-    format!("with wanted (asset_id, defect_id) as (values {})", dialect.placeholders(positions, 2))
-}
-
-/// Joins the findings at these positions. By any other way PostgreSQL may begin with all findings about a defect.
-macro_rules! join_wanted {
-    () => {
-        "join wanted on wanted.asset_id = finding.asset_id and wanted.defect_id = finding.defect_id"
-    };
-}
-pub(super) use join_wanted;
-
-pub(super) fn bind_positions(query: Query, positions: &[Position]) -> Query {
-    positions.iter().fold(query, |query, position| query.bind(position.asset).bind(position.defect))
-}
 
 /// Reads the findings that the statement selects, with their episodes and matches, in the order of the statement.
 pub(super) async fn load(mut on: On<'_>, statement: Query) -> Result<Vec<(Position, StoredFinding)>, StoreError> {
