@@ -1,14 +1,12 @@
 //! Judging all findings anew, from what is in memory: when the knowledge has changed, or the day.
 
-use std::sync::Arc;
-
 use domain::vulnerability::VulnerabilityId;
 
 use crate::Index;
 use crate::numbers::{AssetNo, VulnerabilityNo, next};
-use crate::row::{Judged, Signals, due, priority, score, tier};
-use crate::segment::Segment;
+use crate::row::{Judged, Signals, due, priority, score};
 use crate::segment::column::Column;
+use crate::segment::{Segment, tier_sets};
 use crate::visible::Lineage;
 
 impl Index {
@@ -42,22 +40,17 @@ impl Segment {
         let padded = rows.next_multiple_of(64);
         let (mut priorities, mut dues) = (Vec::with_capacity(padded), Vec::with_capacity(padded));
         let mut scores = Vec::with_capacity(padded);
-        let mut tiers = [(); 5].map(|()| vec![0_u64; self.word_count()]);
         for (place, asset) in self.directory.assets.iter().enumerate() {
             for row in self.directory.rows(place) {
                 let judged = judge(AssetNo(*asset), VulnerabilityNo(self.vulnerability.get(row)), self.words.get(row));
-                let code = judged.map_or(u16::MAX, priority);
-                if let Some(set) = tiers.get_mut(tier(code)) {
-                    set[row / 64] |= 1 << (row % 64);
-                }
-                priorities.push(code);
+                priorities.push(judged.map_or(u16::MAX, priority));
                 dues.push(due(judged, self.detected.get(row)));
                 scores.push(score(judged.and_then(|judged| judged.score)));
             }
         }
+        self.tiers = tier_sets(priorities.iter().copied());
         self.priority = Column::of(priorities);
         self.due = Column::of(dues);
         self.score = Column::of(scores);
-        self.tiers = tiers.map(Arc::new);
     }
 }

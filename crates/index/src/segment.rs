@@ -187,12 +187,8 @@ pub(crate) fn seal(draft: &Draft, first: AssetId, vulnerabilities: &Vulnerabilit
     let rows = &draft.rows;
     let words = rows.len().div_ceil(64);
     let mut states = [(); 5].map(|()| vec![0_u64; words]);
-    let mut tiers = [(); 5].map(|()| vec![0_u64; words]);
     for (place, row) in rows.iter().enumerate() {
         states[usize::from(row.state)][place / 64] |= 1 << (place % 64);
-        if let Some(set) = tiers.get_mut(tier(row.priority)) {
-            set[place / 64] |= 1 << (place % 64);
-        }
     }
     let span = (draft.assets.iter().copied().min().unwrap_or(0), draft.assets.iter().copied().max().unwrap_or(0));
     let directory = Directory { assets: draft.assets.clone(), starts: draft.starts(), span };
@@ -210,12 +206,23 @@ pub(crate) fn seal(draft: &Draft, first: AssetId, vulnerabilities: &Vulnerabilit
         epss: Column::default(),
         cvss: Column::default(),
         states: states.map(Arc::new),
-        tiers: tiers.map(Arc::new),
+        tiers: tier_sets(rows.iter().map(|row| row.priority)),
         kev_listed: RowSet::default(),
         kev_unknown: RowSet::default(),
     };
     segment.copy_down(vulnerabilities);
     segment
+}
+
+/// The rows of each tier, by the packed priority of all rows.
+pub(crate) fn tier_sets(priorities: impl ExactSizeIterator<Item = u16>) -> [RowSet; 5] {
+    let mut tiers = [(); 5].map(|()| vec![0_u64; priorities.len().div_ceil(64)]);
+    for (row, priority) in priorities.enumerate() {
+        if let Some(set) = tiers.get_mut(tier(priority)) {
+            set[row / 64] |= 1 << (row % 64);
+        }
+    }
+    tiers.map(Arc::new)
 }
 
 fn column<T: Code>(rows: &[Packed], part: impl Fn(&Packed) -> T) -> Column<T> {

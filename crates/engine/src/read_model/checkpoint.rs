@@ -24,7 +24,6 @@ use super::load;
 use super::model::{Basis, Model, Working};
 use super::renew::judged_anew;
 use super::verdicts::AllWords;
-use crate::prioritize::Judge;
 
 const FILE: &str = "lists.checkpoint";
 /// Becomes [`FILE`] when it is whole.
@@ -80,15 +79,10 @@ async fn model(
     let mut working = Working::new(index.snapshot().log(), scopes, envelope.words.clone());
     let estate = load::estate(db, &mut working).await?;
     let is_so_still = envelope.basis == *basis;
-    let by = knowledge.cloned();
     let (index, estate) = if is_so_still {
         (index, estate)
     } else {
-        let judging = tokio::task::spawn_blocking(move || {
-            let judged = judged_anew(&index, &estate, &envelope.words, &Judge::new(by.as_deref(), now));
-            judged.map(|index| (index, estate))
-        });
-        let judged = judging.await.context("judge the lists anew")?;
+        let judged = judged_anew(index, |index| index, estate, envelope.words, (knowledge.cloned(), now)).await?;
         judged.context("some of it would be judged otherwise now, and it does not say by what")?
     };
     let snapshot = index.snapshot();

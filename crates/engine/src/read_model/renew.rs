@@ -27,28 +27,36 @@ pub(super) async fn from_memory(
     // Whoever follows the log waits, so that what is judged is as of one position.
     let mut before = old.working.lock().await;
     let working = before.successor();
-    let (model, words, by, estate) = (Arc::clone(old), working.words.clone(), knowledge.clone(), old.estate().clone());
-    let judging = tokio::task::spawn_blocking(move || {
-        let index = judged_anew(&model.index, &estate, &words, &Judge::new(by.as_deref(), at));
-        index.map(|index| (index, estate))
-    });
-    let judged = judging.await.context("judge the lists anew")?;
+    let estate = old.estate().clone();
+    let by = (knowledge.clone(), at);
+    let judged = judged_anew(Arc::clone(old), |model| &model.index, estate, working.words.clone(), by).await?;
     drop(before);
     let Some((index, estate)) = judged else { return Ok(None) };
     info!(findings = index.snapshot().finding_count(), "the lists were judged anew");
     Ok(Some(Model::new(index, estate, (basis, knowledge, at), old.epoch.clone(), working)))
 }
 
-/// The same findings by other verdicts. Those of an asset that is gone meanwhile have none: it is taken out when the log is
-/// followed. `None`: a row has words that nobody knows here.
-pub(super) fn judged_anew(index: &Index, estate: &Estate, words: &AllWords, judge: &Judge<'_>) -> Option<Index> {
-    let snapshot = index.snapshot();
-    let mut verdicts = Verdicts::new(&snapshot, estate, words, judge);
-    let anew = index.judged_anew(
-        |id| signals(judge, &judge.known(id)),
-        |asset, vulnerability, said| verdicts.of(asset, vulnerability, said),
-    );
-    (!verdicts.is_lost).then_some(anew)
+/// The same findings by other verdicts, with the estate that they were judged in. Those of an asset that is gone meanwhile have
+/// none: it is taken out when the log is followed. `None`: a row has words that nobody knows here.
+pub(super) async fn judged_anew<H: Send + 'static>(
+    holder: H,
+    index: fn(&H) -> &Index,
+    estate: Estate,
+    words: AllWords,
+    (knowledge, at): (Option<Arc<Knowledge>>, Timestamp),
+) -> anyhow::Result<Option<(Index, Estate)>> {
+    let judging = tokio::task::spawn_blocking(move || {
+        let (index, judge) = (index(&holder), Judge::new(knowledge.as_deref(), at));
+        let snapshot = index.snapshot();
+        let mut verdicts = Verdicts::new(&snapshot, &estate, &words, &judge);
+        let anew = index.judged_anew(
+            |id| signals(&judge, &judge.known(id)),
+            |asset, vulnerability, said| verdicts.of(asset, vulnerability, said),
+        );
+        let is_lost = verdicts.is_lost;
+        (!is_lost).then_some((anew, estate))
+    });
+    judging.await.context("judge the lists anew")
 }
 
 /// Verdicts that were made, by numbers: there are millions of rows, and few different verdicts.

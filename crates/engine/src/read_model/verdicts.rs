@@ -37,7 +37,7 @@ pub(super) struct AllWords {
 #[derive(Default)]
 pub(super) struct Verdicts {
     /// By vulnerability, words and context.
-    made: HashMap<(VulnerabilityId, u16, u32), Verdict>,
+    made: HashMap<(i64, u16, u32), Verdict>,
     contexts: HashMap<Arc<Context>, u32>,
 }
 
@@ -146,14 +146,22 @@ impl Verdicts {
         numbers: &mut impl Numbers,
     ) -> anyhow::Result<Vec<Row>> {
         let gone = || anyhow::anyhow!("a finding is about something that the store does not know");
+        if self.made.len() > VERDICTS_MAX {
+            *self = Self::default();
+        }
+        let next = u32::try_from(self.contexts.len()).unwrap_or(u32::MAX);
+        let place = *self.contexts.entry(Arc::clone(context)).or_insert(next);
         let mut rows = Vec::with_capacity(listed.len());
         for listed in listed {
-            let ListedDefect { package, vulnerability: id } = texts.defects.get(&listed.defect).ok_or_else(gone)?;
+            let about = texts.defects.get(&listed.defect).ok_or_else(gone)?;
             let said = *texts.said.get(&listed.matched).ok_or_else(gone)?;
-            let Verdict { judged, signals } = self.of(judge, id, (said, words.get(said).ok_or_else(gone)?), context);
+            let by = words.get(said).ok_or_else(gone)?;
+            let made = self.made.entry((about.flaw, said, place));
+            let Verdict { judged, signals } =
+                *made.or_insert_with(|| verdict(judge, &about.vulnerability, by, context));
             rows.push(Row {
-                vulnerability: numbers.vulnerability(id, signals),
-                package: numbers.package(package),
+                vulnerability: numbers.vulnerability(&about.vulnerability, signals),
+                package: numbers.package(&about.package),
                 state: listed.state,
                 judged: Some(judged),
                 first_seen: day(listed.first_detected_at),
@@ -162,21 +170,6 @@ impl Verdicts {
             });
         }
         Ok(rows)
-    }
-
-    fn of(
-        &mut self,
-        judge: &Judge<'_>,
-        id: &VulnerabilityId,
-        (said, words): (u16, Words<'_>),
-        context: &Arc<Context>,
-    ) -> Verdict {
-        if self.made.len() > VERDICTS_MAX {
-            *self = Self::default();
-        }
-        let next = u32::try_from(self.contexts.len()).unwrap_or(u32::MAX);
-        let place = *self.contexts.entry(Arc::clone(context)).or_insert(next);
-        *self.made.entry((id.clone(), said, place)).or_insert_with(|| verdict(judge, id, words, context))
     }
 }
 
