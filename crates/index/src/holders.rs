@@ -16,7 +16,7 @@ use crate::numbers::next;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ListDigest(pub u128);
 
-/// The components that one asset has now.
+/// The components that one asset has now, or some of them.
 #[derive(Debug, Clone)]
 pub struct Has {
     pub asset: AssetId,
@@ -54,6 +54,24 @@ impl Holders {
     pub fn of(&self, components: impl IntoIterator<Item = i64>) -> Vec<AssetId> {
         let sets = components.into_iter().filter_map(|component| self.held.get(&component));
         self.named(&sets.union()).collect()
+    }
+
+    /// What assets that have any of `some` have of `wanted`, in the order of `wanted`.
+    pub fn lists(&self, some: impl IntoIterator<Item = i64>, wanted: &[i64]) -> Vec<Has> {
+        let concerned = some.into_iter().filter_map(|component| self.held.get(&component)).union();
+        let numbers: Vec<u32> = concerned.iter().collect();
+        let mut lists: Vec<Vec<i64>> = vec![Vec::new(); numbers.len()];
+        for component in wanted {
+            let Some(set) = self.held.get(component) else { continue };
+            for number in (set & &concerned).iter() {
+                let place = numbers.binary_search(&number).expect("it is among those concerned");
+                lists[place].push(*component);
+            }
+        }
+        let named = |(number, components): (u32, Vec<i64>)| {
+            self.assets[number as usize].map(|(asset, digest)| Has { asset, digest, components })
+        };
+        numbers.into_iter().zip(lists).filter_map(named).collect()
     }
 
     /// The assets that have a component, in the order of their numbers.
@@ -304,7 +322,16 @@ mod tests {
             }
             let any: BTreeSet<AssetId> =
                 estate.iter().filter(|(_, list)| !list.is_disjoint(&asked)).map(|(number, _)| asset(*number)).collect();
-            prop_assert_eq!(holders.of(asked).into_iter().collect::<BTreeSet<_>>(), any);
+            prop_assert_eq!(holders.of(asked.clone()).into_iter().collect::<BTreeSet<_>>(), any.clone());
+            let wanted: Vec<i64> = (0..6).collect();
+            let lists = holders.lists(asked, &wanted);
+            prop_assert_eq!(lists.iter().map(|has| has.asset).collect::<BTreeSet<_>>(), any);
+            for Has { asset: id, digest, components } in lists {
+                let number = (0..40).find(|number| asset(*number) == id).expect("one of the estate");
+                let list = &estate[&number];
+                prop_assert_eq!(digest, has(number, list).digest);
+                prop_assert_eq!(components, list.iter().copied().filter(|one| *one < 6).collect::<Vec<_>>());
+            }
         }
     }
 

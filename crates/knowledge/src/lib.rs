@@ -22,5 +22,5 @@ pub use builder::reseal;
 pub use changed::Changed;
 pub use error::{Damaged, KnowledgeError, TooLarge};
 pub use lookup::{Coverage, Knowledge};
-pub use matching::{Considered, Explanation, Matcher, Matches, Outcome, Verdict};
+pub use matching::{Considered, Explanation, Matcher, Matches, Outcome, Verdict, is_of_kernel};
 pub use past::{Fact, Past};

@@ -107,6 +107,12 @@ impl Knowledge {
     }
 }
 
+/// Whether a component is of a package that has to do with kernels: which of those count is decided among all kernels that an
+/// asset has.
+pub fn is_of_kernel(component: &Component) -> bool {
+    Kernels::concern(component)
+}
+
 fn no_release(inventory: &Inventory) -> Undecided {
     let reason = "the system does not say which release it is, so no feed can be chosen";
     undecided(UndecidedKind::Release, &inventory.platform.name, None, reason.to_owned())

@@ -3,6 +3,8 @@
 //! The rows say what the fold of the evidence says; [`replay_check`] proves it for an asset. There are millions of them, so they
 //! are narrow: what many findings share is interned, and what is not as usual stands in one more column.
 
+use std::collections::{BTreeSet, HashMap};
+
 use domain::finding::{Change, Detection, Evidence, Finding, FindingKey};
 use domain::ids::{AssetId, FindingId, RecordId};
 use domain::verdict::Match;
@@ -25,10 +27,13 @@ mod write;
 
 pub(crate) use carry::carry;
 pub use forget::{forget, with_ended};
-pub use listed::{Listed, ListedDefect, ListedMatch, defects, listed, matches};
-pub use standing::{Numbered, Standing, numbered, standing};
+pub use listed::{Listed, ListedDefect, ListedMatch, defects, listed, listed_of, matches};
+pub use standing::{Numbered, Standing, known_defects, numbered, standing};
 
-use row::{load, select, select_from};
+use row::{load, select};
+
+/// Findings that are looked up by asset and defect in one statement.
+const PAIRS_MAX: usize = 2000;
 
 /// A finding with the match that it rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,8 +141,40 @@ pub async fn with_keys<'a>(on: impl Into<On<'a>>, keys: &[FindingKey]) -> Result
     let defects = intern::known_defects(on.again(), &about).await?;
     let position = |(key, defect): (&FindingKey, Option<i64>)| Some(Position { asset: key.asset, defect: defect? });
     let positions: Vec<Position> = keys.iter().zip(defects).filter_map(position).collect();
-    let mut found = Vec::with_capacity(keys.len());
-    for chunk in positions.chunks(IDS_MAX) {
+    at(on, &positions).await
+}
+
+/// The findings on these assets with these numbers of defects, as far as they are there, in no order.
+pub async fn numbered_so<'a>(
+    on: impl Into<On<'a>>,
+    wanted: impl IntoIterator<Item = (AssetId, i64)>,
+) -> Result<Vec<StoredFinding>, StoreError> {
+    let positions: Vec<Position> = wanted.into_iter().map(|(asset, defect)| Position { asset, defect }).collect();
+    at(on.into(), &positions).await
+}
+
+/// The numbers of all defects of packages with these names, by the name.
+pub async fn defects_named<'a>(
+    on: impl Into<On<'a>>,
+    names: &BTreeSet<String>,
+) -> Result<HashMap<String, Vec<i64>>, StoreError> {
+    let row = query(
+        "look for defects by name",
+        "select {all {list package.name, defect.id}} as found
+         from package join defect on defect.package_id = package.id
+         where package.name in (select item.value from {texts $1})",
+    );
+    let mut by_name: HashMap<String, Vec<i64>> = HashMap::new();
+    for (name, defect) in row.bind(json(names)).one(on).await?.json::<Vec<(String, i64)>>("found")? {
+        by_name.entry(name).or_default().push(defect);
+    }
+    Ok(by_name)
+}
+
+/// The findings at these places, as far as they are there, in no order.
+async fn at(mut on: On<'_>, positions: &[Position]) -> Result<Vec<StoredFinding>, StoreError> {
+    let mut found = Vec::with_capacity(positions.len());
+    for chunk in positions.chunks(PAIRS_MAX) {
         let text = format!(
             "with wanted (asset_id, defect_id) as (values {}) {}",
             on.dialect().placeholders(chunk.len(), 2),
@@ -218,31 +255,14 @@ fn bare(found: Vec<(Position, StoredFinding)>) -> Vec<StoredFinding> {
     found.into_iter().map(|(_, stored)| stored).collect()
 }
 
-/// Every finding of these assets, ended ones included; of packages with these names only, where some are given.
-pub async fn of_assets<'a>(
-    on: impl Into<On<'a>>,
-    assets: &[AssetId],
-    packages: Option<&[&str]>,
-) -> Result<Vec<StoredFinding>, StoreError> {
+/// Every finding of these assets, ended ones included.
+pub async fn of_assets<'a>(on: impl Into<On<'a>>, assets: &[AssetId]) -> Result<Vec<StoredFinding>, StoreError> {
     let mut on = on.into();
     let mut found = Vec::new();
     for chunk in assets.chunks(IDS_MAX) {
-        // The assets are chosen first: where a package is named too, PostgreSQL would begin with all assets that have it.
-        let text = format!(
-            "with here as materialized (select * from finding where asset_id in {}) {}{}",
-            on.dialect().placeholders(1, chunk.len()),
-            select_from!("here", ""),
-            match packages {
-                None => String::new(),
-                Some(_) => {
-                    let names = on.dialect().placeholder(chunk.len() + 1);
-                    format!("where package.name in (select item.value from {{texts {names}}})")
-                }
-            },
-        );
+        let text = format!("{} in {}", select!("where finding.asset_id"), on.dialect().placeholders(1, chunk.len()));
         let query = query_built("read the findings of assets", text);
         let query = chunk.iter().fold(query, |query, asset| query.bind(*asset));
-        let query = packages.iter().fold(query, |query, packages| query.bind(json(packages)));
         found.extend(bare(load(on.again(), query).await?));
     }
     Ok(found)

@@ -26,8 +26,8 @@ mod forget;
 pub(crate) use forget::spare_parts;
 pub use forget::{forget, outdated};
 pub use many::{
-    ComponentList, Outdated, Rejudged, component_lists, component_lists_of, latest_of_these, list_digests,
-    matched_otherwise, set_knowledge, set_undecided, undecided_counts,
+    ComponentList, Outdated, Rejudged, component_lists, component_lists_of, latest_of_these, latest_without_components,
+    list_digests, matched_otherwise, set_knowledge, set_knowledge_of_others, set_undecided, undecided_counts,
 };
 
 /// What to record of one reading.
@@ -169,6 +169,18 @@ pub async fn components_named<'a>(on: impl Into<On<'a>>, names: &[&str]) -> Resu
                     union select id from component where name in (select item.value from {texts $1})
                 ) as named";
     named(on.into(), text, names).await
+}
+
+/// The numbers of all components with any of these sources.
+pub async fn components_of<'a>(on: impl Into<On<'a>>, sources: &[&str]) -> Result<BTreeSet<i64>, StoreError> {
+    let text = "select {all id} as found from component where source in (select item.value from {texts $1})";
+    named(on.into(), text, sources).await
+}
+
+/// The numbers of all components that are kernels.
+pub async fn kernels<'a>(on: impl Into<On<'a>>) -> Result<BTreeSet<i64>, StoreError> {
+    let text = "select {all id} as found from component where kernel <> ''";
+    query("look for kernels", text).one(on).await?.json("found")
 }
 
 /// The sources of all components with any of these names.

@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::change;
 use crate::db::{On, Tx};
 use crate::error::StoreError;
-use crate::sql::{Row, insert_rows, json, query};
+use crate::sql::{Row, json, load_rows, query};
 
 /// Events are kept for so long.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -177,14 +177,7 @@ pub(crate) async fn append(tx: &mut Tx, last: i64, events: Vec<NewEvent>) -> Res
         vec![seq.into(), event.at.into(), kind.into(), asset.into(), finding.into(), defect.into(), event.body.into()]
     };
     let rows = (first..).zip(events).map(row).collect();
-    insert_rows(
-        tx,
-        "write events",
-        "insert into event (seq, at, kind, asset_id, finding_id, defect_id, body) values",
-        "",
-        rows,
-    )
-    .await
+    load_rows(tx, "write events", "event", "seq, at, kind, asset_id, finding_id, defect_id, body", rows).await
 }
 
 const EPOCH_CHARS: usize = 12;

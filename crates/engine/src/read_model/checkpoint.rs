@@ -82,7 +82,7 @@ async fn model(
     let (index, estate) = if is_so_still {
         (index, estate)
     } else {
-        let judged = judged_anew(index, |index| index, estate, envelope.words, (knowledge.cloned(), now)).await?;
+        let judged = judged_anew(index, |index| index, estate, envelope.words, (knowledge.cloned(), now), None).await?;
         judged.context("some of it would be judged otherwise now, and it does not say by what")?
     };
     let snapshot = index.snapshot();

@@ -24,10 +24,10 @@ const PAGE: usize = 2000;
 pub(crate) struct Held {
     /// `None`: it was never loaded.
     epoch: Option<String>,
-    position: u64,
+    pub(crate) position: u64,
     pub(crate) holders: Holders,
     /// Assets whose list is kept and cannot be read: nobody knows what they have.
-    unreadable: BTreeSet<AssetId>,
+    pub(crate) unreadable: BTreeSet<AssetId>,
 }
 
 impl Engine {
@@ -44,11 +44,6 @@ impl Engine {
 }
 
 impl Held {
-    /// Assets that have any of the components, or may have.
-    pub(crate) fn with_any(&self, components: BTreeSet<i64>) -> impl Iterator<Item = AssetId> {
-        self.holders.of(components).into_iter().chain(self.unreadable.iter().copied())
-    }
-
     async fn load(db: &Db, head: &Head) -> anyhow::Result<Self> {
         let (mut loader, mut unreadable, mut after) = (HoldersLoader::default(), BTreeSet::new(), None);
         loop {

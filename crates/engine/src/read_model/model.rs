@@ -113,6 +113,11 @@ impl Basis {
             today: Offset::UTC.to_datetime(at).date(),
         }
     }
+
+    /// Whether verdicts differ only where something else is known of the vulnerability.
+    pub(super) fn differs_in_knowledge_alone(&self, other: &Self) -> bool {
+        Self { knowledge: other.knowledge.clone(), ..self.clone() } == *other
+    }
 }
 
 impl Estate {

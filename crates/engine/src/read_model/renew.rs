@@ -25,31 +25,40 @@ pub(super) async fn from_memory(
     at: Timestamp,
 ) -> anyhow::Result<Option<Model>> {
     // Whoever follows the log waits, so that what is judged is as of one position.
-    let mut before = old.working.lock().await;
-    let working = before.successor();
+    let mut following = old.working.lock().await;
+    let working = following.successor();
     let estate = old.estate().clone();
-    let by = (knowledge.clone(), at);
-    let judged = judged_anew(Arc::clone(old), |model| &model.index, estate, working.words.clone(), by).await?;
-    drop(before);
+    let (by, words) = ((knowledge.clone(), at), working.words.clone());
+    // What is said of most vulnerabilities is what was said before, and then so is the verdict.
+    let before = basis.differs_in_knowledge_alone(&old.basis).then(|| (old.knowledge.clone(), old.at));
+    let judged = judged_anew(Arc::clone(old), |model| &model.index, estate, words, by, before).await?;
+    drop(following);
     let Some((index, estate)) = judged else { return Ok(None) };
     info!(findings = index.snapshot().finding_count(), "the lists were judged anew");
     Ok(Some(Model::new(index, estate, (basis, knowledge, at), old.epoch.clone(), working)))
 }
 
+/// What verdicts are made by: the knowledge, as of an instant.
+pub(super) type By = (Option<Arc<Knowledge>>, Timestamp);
+
 /// The same findings by other verdicts, with the estate that they were judged in. Those of an asset that is gone meanwhile have
-/// none: it is taken out when the log is followed. `None`: a row has words that nobody knows here.
+/// none: it is taken out when the log is followed. `before` is what they were judged by, where no more than the knowledge differs.
+/// `None`: a row has words that nobody knows here.
 pub(super) async fn judged_anew<H: Send + 'static>(
     holder: H,
     index: fn(&H) -> &Index,
     estate: Estate,
     words: AllWords,
-    (knowledge, at): (Option<Arc<Knowledge>>, Timestamp),
+    (knowledge, at): By,
+    before: Option<By>,
 ) -> anyhow::Result<Option<(Index, Estate)>> {
     let judging = tokio::task::spawn_blocking(move || {
         let (index, judge) = (index(&holder), Judge::new(knowledge.as_deref(), at));
         let snapshot = index.snapshot();
         let mut verdicts = Verdicts::new(&snapshot, &estate, &words, &judge);
+        let before = before.as_ref().map(|(knowledge, at)| Judge::new(knowledge.as_deref(), *at));
         let anew = index.judged_anew(
+            |id| before.as_ref().is_none_or(|before| before.known(id) != judge.known(id)),
             |id| signals(&judge, &judge.known(id)),
             |asset, vulnerability, said| verdicts.of(asset, vulnerability, said),
         );

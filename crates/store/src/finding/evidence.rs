@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Position, Recording, more};
 use crate::db::{On, Tx};
 use crate::error::StoreError;
-use crate::sql::{IDS_MAX, Row, Value, insert_rows, json, load_rows, query, query_built, word};
+use crate::sql::{IDS_MAX, Row, Value, json, load_rows, query, query_built, word};
 
 /// One piece of evidence on its way to its row.
 pub(super) struct Told<'a> {
@@ -71,8 +71,7 @@ pub(super) async fn record(
 
 /// Writes recordings, in the order of the columns.
 async fn insert_recordings(tx: &mut Tx, rows: Vec<Vec<Value>>) -> Result<(), StoreError> {
-    let head = "insert into recording (asset_id, seq, at, cause, record_id) values";
-    insert_rows(tx, "note why something was learnt", head, "", rows).await
+    load_rows(tx, "note why something was learnt", "recording", "asset_id, seq, at, cause, record_id", rows).await
 }
 
 /// Writes rows of evidence.

@@ -10,10 +10,10 @@ use domain::vulnerability::VulnerabilityId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Position;
+use super::{PAIRS_MAX, Position, more};
 use crate::db::On;
 use crate::error::StoreError;
-use crate::sql::{IDS_MAX, Row, json, query, query_built};
+use crate::sql::{IDS_MAX, Query, Row, json, query, query_built};
 
 /// What a finding is about and what its match says, as numbers of this database, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +77,38 @@ pub async fn listed<'a>(
             let cells: Vec<Cells> = row.json("findings")?;
             let rows = cells.into_iter().map(|cells| cells.read(&row, asset, &latest));
             found.insert(asset, rows.collect::<Result<_, _>>()?);
+        }
+    }
+    Ok(found)
+}
+
+/// These findings, by their assets and the numbers of their defects, as far as they are there and were found with a match.
+pub async fn listed_of<'a>(
+    on: impl Into<On<'a>>,
+    wanted: &[(AssetId, i64)],
+) -> Result<HashMap<AssetId, Vec<Listed>>, StoreError> {
+    let mut on = on.into();
+    let mut found: HashMap<AssetId, Vec<Listed>> = HashMap::new();
+    for chunk in wanted.chunks(PAIRS_MAX) {
+        // The latest episode, of the few findings that have had several.
+        let text = format!(
+            "with wanted (asset_id, defect_id) as (values {})
+             select finding.asset_id, finding.defect_id, finding.match_id, finding.state, finding.detected_at, (
+                 select episode.detected_at from episode
+                 where episode.asset_id = finding.asset_id and episode.defect_id = finding.defect_id
+                 order by episode.number desc limit 1
+             ) as latest
+             from finding join wanted on wanted.asset_id = finding.asset_id and wanted.defect_id = finding.defect_id
+             where finding.match_id is not null",
+            on.dialect().placeholders(chunk.len(), 2),
+        );
+        let bind = |query: Query, (asset, defect): &(AssetId, i64)| query.bind(*asset).bind(*defect);
+        let query = chunk.iter().fold(query_built("read findings for lists", text), bind);
+        for row in query.all(on.again()).await? {
+            let (asset, defect, matched) = (more::asset(&row)?, row.int("defect_id")?, row.int("match_id")?);
+            let cells = Cells(defect, matched, row.text("state")?, row.int("detected_at")?);
+            let latest = row.instant_opt("latest")?.map(|at| (Position { asset, defect }, at));
+            found.entry(asset).or_default().push(cells.read(&row, asset, &latest.into_iter().collect())?);
         }
     }
     Ok(found)

@@ -20,21 +20,11 @@ use crate::sql::{IDS_MAX, Query, Row, query_built};
 /// The columns of a finding with its package and vulnerability, in front of what selects the rows.
 macro_rules! select {
     ($tail:expr) => {
-        crate::finding::row::select_from!("finding", $tail)
-    };
-}
-pub(super) use select;
-
-/// The same of chosen rows, which have another name.
-macro_rules! select_from {
-    ($rows:literal, $tail:expr) => {
         concat!(
             "select finding.asset_id, finding.defect_id, finding.state, finding.detected_at, finding.moved_at, ",
             "finding.more, package.ecosystem, package.distribution, package.release, package.name, package.place, ",
             "vulnerability.public_id, match.version, match.source, match.advisory, match.status, match.urgency, ",
-            "match.fixed_version, match.restart_needed, match.confidence, match.places from ",
-            $rows,
-            " finding ",
+            "match.fixed_version, match.restart_needed, match.confidence, match.places from finding ",
             "join defect on defect.id = finding.defect_id ",
             "join package on package.id = defect.package_id ",
             "join vulnerability on vulnerability.id = defect.vulnerability_id ",
@@ -43,7 +33,7 @@ macro_rules! select_from {
         )
     };
 }
-pub(super) use select_from;
+pub(super) use select;
 
 /// Reads the findings that the statement selects, with their episodes and matches, in the order of the statement.
 pub(super) async fn load(mut on: On<'_>, statement: Query) -> Result<Vec<(Position, StoredFinding)>, StoreError> {

@@ -66,3 +66,9 @@ pub async fn numbered(tx: &mut Tx, matches: &[&Match]) -> Result<Vec<Option<Numb
     let numbers = intern::numbers(tx, matches).await?;
     Ok(numbers.into_iter().map(|found| found.map(|(defect, matched)| Numbered { defect, matched })).collect())
 }
+
+/// The numbers of what matches are about, as far as any finding has been about it.
+pub async fn known_defects(tx: &mut Tx, matches: &[&Match]) -> Result<Vec<Option<i64>>, StoreError> {
+    let about: Vec<intern::About<'_>> = matches.iter().map(|m| (&m.package, &m.vulnerability)).collect();
+    intern::known_defects(tx.into(), &about).await
+}

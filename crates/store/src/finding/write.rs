@@ -10,15 +10,18 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::evidence::{self, Told};
-use super::{Position, Recording, Save, more};
+use super::{PAIRS_MAX, Position, Recording, Save, more};
 use crate::db::Tx;
 use crate::error::StoreError;
 use crate::intern;
 use crate::outbox::NewEvent;
-use crate::sql::{IDS_MAX, Row, Value, insert_rows, json, load_rows, query, query_built, word};
+use crate::sql::{IDS_MAX, Query, Row, Value, insert_rows, json, load_rows, query, query_built, word};
 
 /// Of one asset at once, more moves than this are told together: nobody reads them one by one.
 const TOLD_MAX: usize = 100;
+
+/// Up to so many findings an asset are looked up one by one, where several assets are saved together.
+const FEW: usize = 8;
 
 const COLUMNS: &str = "asset_id, defect_id, match_id, state, detected_at, moved_at, recording, more";
 
@@ -39,8 +42,8 @@ pub(super) async fn save_each(tx: &mut Tx, recorded: &[(Save<'_>, Recording<'_>)
     }
     let saves: Vec<Save<'_>> = recorded.iter().map(|(save, _)| *save).collect();
     let saves = saves.as_slice();
-    saves.iter().for_each(|save| tx.touched.asset(save.finding.key.asset));
     let positions = positions(tx, saves).await?;
+    positions.iter().for_each(|position| tx.touched.finding(position.asset, position.defect));
     let matches = matches(tx, saves).await?;
     let prior = Prior::read(tx, &positions).await?;
     let news = recorded.iter().filter(|(save, _)| kept(save).next().is_some());
@@ -110,40 +113,77 @@ struct Prior {
     evidence_count: i64,
 }
 
+/// Selects what is there of findings.
+macro_rules! prior {
+    ($from:literal, $tail:expr) => {
+        format!(
+            "select finding.asset_id, finding.defect_id, finding.recording, finding.detected_at, finding.more,
+                 match.version,
+                 case when finding.recording <> 0 then 0 else (
+                     select coalesce(max(seq), 0) from finding_event event
+                     where event.asset_id = finding.asset_id and event.defect_id = finding.defect_id
+                 ) end as evidence_count
+             from {} left join match on match.id = finding.match_id {}",
+            $from, $tail
+        )
+    };
+}
+
 impl Prior {
     async fn read(tx: &mut Tx, positions: &[Position]) -> Result<HashMap<Position, Self>, StoreError> {
         let mut asked: BTreeMap<AssetId, BTreeSet<i64>> = BTreeMap::new();
         for Position { asset, defect } in positions {
             asked.entry(*asset).or_default().insert(*defect);
         }
+        if asked.len() > 1 && positions.len() <= asked.len() * FEW {
+            return Self::few(tx, positions).await;
+        }
         let asked: Vec<_> = asked.into_iter().collect();
         let mut found = HashMap::new();
         for chunk in asked.chunks(IDS_MAX) {
             let defects: BTreeSet<i64> = chunk.iter().flat_map(|(_, defects)| defects).copied().collect();
             // Chosen by asset: the sum is no key, so PostgreSQL does not try each defect on each asset.
-            let text = format!(
-                "select finding.asset_id, finding.defect_id, finding.recording, finding.detected_at, finding.more,
-                     match.version,
-                     case when finding.recording <> 0 then 0 else (
-                         select coalesce(max(seq), 0) from finding_event event
-                         where event.asset_id = finding.asset_id and event.defect_id = finding.defect_id
-                     ) end as evidence_count
-                 from finding left join match on match.id = finding.match_id
-                 where finding.asset_id in {} and finding.defect_id + 0 in (
-                     select cast(item.value as bigint) from {{texts {}}}
-                 )",
-                tx.dialect().placeholders(1, chunk.len()),
-                tx.dialect().placeholder(chunk.len() + 1),
+            let text = prior!(
+                "finding",
+                format!(
+                    "where finding.asset_id in {} and finding.defect_id + 0 in (
+                         select cast(item.value as bigint) from {{texts {}}}
+                     )",
+                    tx.dialect().placeholders(1, chunk.len()),
+                    tx.dialect().placeholder(chunk.len() + 1),
+                )
             );
             let query = query_built("read what is there", text);
             // Each inspection asks this of one asset.
             let query = if chunk.len() == 1 { query.kept_prepared() } else { query };
             let query = chunk.iter().fold(query, |query, (asset, _)| query.bind(*asset)).bind(json(&defects));
-            for row in query.all(&mut *tx).await? {
-                found.insert(Position::of(&row)?, Self::of(&row)?);
-            }
+            Self::add(tx, query, &mut found).await?;
         }
         Ok(found)
+    }
+
+    /// The same where there are few on each of many assets: each is looked up.
+    async fn few(tx: &mut Tx, positions: &[Position]) -> Result<HashMap<Position, Self>, StoreError> {
+        let mut found = HashMap::new();
+        for chunk in positions.chunks(PAIRS_MAX) {
+            let wanted = tx.dialect().placeholders(chunk.len(), 2);
+            let text = prior!(
+                "finding join wanted on wanted.asset_id = finding.asset_id and wanted.defect_id = finding.defect_id",
+                String::new()
+            );
+            let text = format!("with wanted (asset_id, defect_id) as (values {wanted}) {text}");
+            let bind = |query: Query, position: &Position| query.bind(position.asset).bind(position.defect);
+            let query = chunk.iter().fold(query_built("read what is there", text), bind);
+            Self::add(tx, query, &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    async fn add(tx: &mut Tx, query: Query, found: &mut HashMap<Position, Self>) -> Result<(), StoreError> {
+        for row in query.all(tx).await? {
+            found.insert(Position::of(&row)?, Self::of(&row)?);
+        }
+        Ok(())
     }
 
     fn of(row: &Row) -> Result<Self, StoreError> {

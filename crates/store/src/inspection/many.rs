@@ -61,6 +61,19 @@ macro_rules! latest {
     };
 }
 
+/// The same with everything that stands in the row, of assets whose list follows.
+macro_rules! latest_row {
+    () => {
+        latest!(
+            "inspection.asset_id, inspection.record_id, inspection.id, inspection.observed_at, inspection.recorded_at,
+             inspection.way, inspection.complete, inspection.knowledge, inspection.components, inspection.facts,
+             inspection.undecided, inspection.undecided_count",
+            "",
+            "asset.id in "
+        )
+    };
+}
+
 /// One page of the latest inspections that were matched with other knowledge than this, after the asset given.
 pub async fn matched_otherwise<'a>(
     on: impl Into<On<'a>>,
@@ -144,14 +157,7 @@ pub async fn latest_of_these<'a>(
     known: &mut Components,
 ) -> Result<Vec<Stored>, StoreError> {
     let mut on = on.into();
-    let text = latest!(
-        "inspection.asset_id, inspection.record_id, inspection.id, inspection.observed_at, inspection.recorded_at,
-         inspection.way, inspection.complete, inspection.knowledge, inspection.components, inspection.facts,
-         inspection.undecided, inspection.undecided_count",
-        "",
-        "asset.id in "
-    );
-    let rows = selected_rows(on.again(), "read the latest inspections", text, assets).await?;
+    let rows = selected_rows(on.again(), "read the latest inspections", latest_row!(), assets).await?;
     let parts = parts(on.again(), &rows).await?;
     let (none, mut lists, mut wanted) = (Parts::new(), Vec::with_capacity(rows.len()), BTreeSet::new());
     for row in &rows {
@@ -176,6 +182,30 @@ pub async fn latest_of_these<'a>(
     Ok(all)
 }
 
+/// The latest inspections of these assets as [`latest_of_these`], without their components: those are read by their numbers
+/// elsewhere, and the digest of their list tells which.
+pub async fn latest_without_components<'a>(
+    on: impl Into<On<'a>>,
+    assets: &[AssetId],
+) -> Result<Vec<(Stored, u128)>, StoreError> {
+    let mut on = on.into();
+    let rows = selected_rows(on.again(), "read the latest inspections", latest_row!(), assets).await?;
+    let mut wanted = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let asset = row.uuid("asset_id")?;
+        wanted.push((asset, row.text("facts")?));
+        wanted.push((asset, row.text("undecided")?));
+    }
+    let (parts, none) = (read_parts(on, &wanted).await?, Parts::new());
+    let mut all = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let parts = parts.get(&row.uuid("asset_id")?).unwrap_or(&none);
+        all.push((assemble(row, parts, None, &Components::default())?, list_digest(row)?));
+    }
+    all.sort_by_key(|(stored, _)| stored.summary.asset);
+    Ok(all)
+}
+
 /// Notes that the verdicts on these inspections are the same with other knowledge: nothing of what they hold has changed.
 pub async fn set_knowledge(
     tx: &mut Tx,
@@ -196,6 +226,33 @@ pub async fn set_knowledge(
     Ok(())
 }
 
+/// Notes the same of the latest inspection of every other asset that was matched with `older`: but for `these`, for those that
+/// are retired, and for those that have changed since a position of the change log, of which nobody knows here.
+pub async fn set_knowledge_of_others(
+    tx: &mut Tx,
+    (older, knowledge): (&str, &str),
+    these: &[AssetId],
+    unchanged_since: u64,
+) -> Result<u64, StoreError> {
+    let but = match these.len() {
+        0 => String::new(),
+        count => format!("and asset_id not in {}", tx.dialect().placeholders_after(3, count)),
+    };
+    let text = format!(
+        "update inspection set knowledge = $1
+         where knowledge = $2
+             and asset_id not in (select changed.asset_id from asset_change changed where changed.seq > $3)
+             and asset_id not in (select asset.id from asset where asset.retired_at is not null)
+             and not exists (
+                 select 1 from inspection later where later.asset_id = inspection.asset_id
+                     and (later.observed_at, later.id) > (inspection.observed_at, inspection.id)
+             ) {but}"
+    );
+    let query = query_built("note the knowledge", text).bind(knowledge).bind(older);
+    let query = query.bind(i64::try_from(unchanged_since).unwrap_or(i64::MAX));
+    these.iter().fold(query, |query, asset| query.bind(*asset)).execute(tx).await
+}
+
 /// Replaces what could not be decided, after the same inventories were matched with other knowledge. Only where it is
 /// something else than before has the asset changed.
 pub async fn set_undecided(tx: &mut Tx, rejudged: &[Rejudged<'_>], knowledge: &str) -> Result<(), StoreError> {
@@ -208,7 +265,7 @@ pub async fn set_undecided(tx: &mut Tx, rejudged: &[Rejudged<'_>], knowledge: &s
             let same = before.get(&(asset.uuid(), id.uuid())).ok_or_else(|| StoreError::missing("inspection", id))?;
             if same != digest {
                 parts.push(part(*asset, digest, text.as_bytes())?);
-                tx.touched.asset(*asset);
+                tx.touched.asset_alone(*asset);
             }
             rows.push((*asset, *id, digest, undecided.len()));
         }
@@ -306,7 +363,7 @@ async fn selected_rows(
 }
 
 /// The parts that inspections refer to, by asset and digest.
-async fn parts(mut on: On<'_>, rows: &[Row]) -> Result<HashMap<Uuid, Parts>, StoreError> {
+async fn parts(on: On<'_>, rows: &[Row]) -> Result<HashMap<Uuid, Parts>, StoreError> {
     let mut wanted = HashSet::with_capacity(rows.len() * 3);
     for row in rows {
         let asset = row.uuid("asset_id")?;
@@ -314,8 +371,12 @@ async fn parts(mut on: On<'_>, rows: &[Row]) -> Result<HashMap<Uuid, Parts>, Sto
             [row.get::<Option<String>>("components")?, Some(row.text("facts")?), Some(row.text("undecided")?)];
         wanted.extend(digests.into_iter().flatten().map(|digest| (asset, digest)));
     }
-    let mut parts: HashMap<Uuid, Parts> = HashMap::with_capacity(rows.len());
-    for chunk in Vec::from_iter(wanted).chunks(ROWS_MAX) {
+    read_parts(on, &Vec::from_iter(wanted)).await
+}
+
+async fn read_parts(mut on: On<'_>, wanted: &[(Uuid, String)]) -> Result<HashMap<Uuid, Parts>, StoreError> {
+    let mut parts: HashMap<Uuid, Parts> = HashMap::with_capacity(wanted.len());
+    for chunk in wanted.chunks(ROWS_MAX) {
         let text = format!(
             "select asset_id, digest, bytes from inspection_part where (asset_id, digest) in (values {})",
             on.dialect().placeholders(chunk.len(), 2)

@@ -7,6 +7,9 @@ use super::{Value, insert_rows};
 use crate::db::{Tx, TxEngine};
 use crate::error::StoreError;
 
+/// Fewer rows than this are inserted: COPY is one more message each way.
+const FEW: usize = 32;
+
 /// Writes rows into a table. `columns` are those of the rows, in their order.
 pub(crate) async fn load_rows(
     tx: &mut Tx,
@@ -18,7 +21,7 @@ pub(crate) async fn load_rows(
     if rows.is_empty() {
         return Ok(());
     }
-    let copy_in = tx.dialect().copy_in(table, columns);
+    let copy_in = if rows.len() < FEW { None } else { tx.dialect().copy_in(table, columns) };
     if let (Some(text), TxEngine::Postgres(tx, server)) = (copy_in, &mut tx.engine) {
         let failed = |source| StoreError::query(doing, source);
         let lines = rows.iter().fold(String::new(), |mut lines, row| {

@@ -192,6 +192,8 @@ async fn a_chain_that_was_written_anew_differs_from_the_head_that_was_kept() {
 macro_rules! undo_records {
     () => {
         "
+            alter table asset_change drop column whole_seq;
+            alter table asset_change drop column defects;
             drop table sweep;
             alter table asset drop column retired_as;
             alter table asset drop column retired_because;

@@ -1,7 +1,9 @@
 use std::collections::BTreeSet;
 
+use domain::finding::Finding;
 use domain::ids::AssetId;
-use store::change::{self, Change, Head};
+use store::change::{self, Change, Extent, Head, Position, What};
+use store::finding::{Recording, Save};
 use store::{Db, backup, scope};
 
 use crate::db;
@@ -12,16 +14,17 @@ contract!(
     a_change_takes_the_place_of_the_one_before,
     numbers_are_seen_in_their_order,
     what_was_taken_back_was_never_a_change,
+    findings_are_named_until_there_are_many,
 );
 
 /// What has changed after a position, in pages.
 async fn after(db: &Db, seq: u64) -> Vec<(u64, Option<AssetId>)> {
-    let (mut all, mut position) = (Vec::new(), Change::behind(seq));
+    let (mut all, mut position) = (Vec::new(), Position::behind(seq));
     loop {
-        let page = change::after(db, position, 3).await.unwrap();
+        let page = change::after(db, position, seq, 3).await.unwrap();
         all.extend(page.iter().map(|change| (change.seq, change.asset())));
         match page.last() {
-            Some(last) if page.len() == 3 => position = *last,
+            Some(last) if page.len() == 3 => position = last.position(),
             _ => return all,
         }
     }
@@ -97,6 +100,51 @@ async fn a_change_takes_the_place_of_the_one_before(db: &Db) {
     assert_eq!(all.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [1, 1, 1, 1, 1, 3, 3]);
     assert_eq!(after(db, 2).await.len(), 2);
     assert_eq!(after(db, 3).await, []);
+}
+
+/// What has changed of the first asset after a position.
+async fn extent(db: &Db, seq: u64) -> Extent {
+    let page = change::after(db, Position::behind(seq), seq, 9).await.unwrap();
+    let [Change { what: What::Asset(id, extent), .. }] = &page[..] else { panic!("one asset: {page:?}") };
+    assert_eq!(*id, asset(1).id);
+    extent.clone()
+}
+
+async fn findings_are_named_until_there_are_many(db: &Db) {
+    touch(db, [1]).await;
+    let id = asset(1).id;
+    let save = async |number: u32| {
+        let key = crate::sample::key(id, "zlib", number);
+        let evidence = crate::sample::detected(1, "1.0");
+        let finding = Finding::open(key.clone(), &evidence).unwrap();
+        let matched = crate::sample::matched(&key, None);
+        let evidence = [(evidence, domain::finding::Change::Moved)];
+        let save = Save { finding: &finding, matched: Some(&matched), evidence: &evidence };
+        let mut tx = db.begin().await.unwrap();
+        store::finding::save(&mut tx, save, Recording { at: at(1), cause: "test", record: None }).await.unwrap();
+        tx.commit().await.unwrap();
+        change::head(db).await.unwrap().seq
+    };
+    let start = change::head(db).await.unwrap().seq;
+    let first = save(1).await;
+    let Extent::Parts { findings: one, itself: false } = extent(db, start).await else { panic!("one finding") };
+    assert_eq!(one.len(), 1);
+    save(2).await;
+    let Extent::Parts { findings: two, itself: false } = extent(db, first).await else { panic!("some findings") };
+    assert!(two.len() == 2 && two.is_superset(&one), "no less than what changed: {two:?}");
+    assert_eq!(extent(db, start - 1).await, Extent::All, "that was when the asset came");
+
+    // What is changed beside them takes nothing away.
+    touch(db, [1]).await;
+    let whole = change::head(db).await.unwrap().seq;
+    assert_eq!(extent(db, first).await, Extent::All);
+    save(3).await;
+    assert_eq!(extent(db, first).await, Extent::All, "it is still news to whoever was there");
+    assert!(matches!(extent(db, whole).await, Extent::Parts { findings, .. } if findings.len() == 1));
+    for number in 4..400 {
+        save(number).await;
+    }
+    assert_eq!(extent(db, whole).await, Extent::All, "no list grows without end");
 }
 
 async fn what_was_taken_back_was_never_a_change(db: &Db) {

@@ -270,7 +270,7 @@ async fn what_is_undecided_as_before_is_no_news(db: &Db) {
     let mut tx = db.begin().await.unwrap();
     inspection::set_undecided(&mut tx, &rejudged, "77").await.unwrap();
     tx.commit().await.unwrap();
-    let page = store::change::after(db, store::change::Change::behind(before), 9).await.unwrap();
+    let page = store::change::after(db, store::change::Position::behind(before), before, 9).await.unwrap();
     let changed: Vec<_> = page.iter().map(|change| change.asset().unwrap()).collect();
     assert_eq!(changed, [assets[1].0, assets[2].0]);
     for Rejudged { asset, undecided, .. } in rejudged {

@@ -1,11 +1,12 @@
 //! Batches over an estate: no more than what changed, once, and whatever one asset is like.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use domain::advisory::Statement;
 use domain::asset::Asset;
 use domain::finding::State;
-use store::change::{self, Change};
+use store::change::{self, Change, Position};
 use testkit::db;
 
 use super::super::tests::{Said, World};
@@ -38,7 +39,7 @@ fn said(open: &[(usize, usize)]) -> Said {
 
 /// The assets that have changed after a position of the log.
 async fn changed(db: &Db, seq: u64) -> BTreeSet<AssetId> {
-    let page = change::after(db, Change::behind(seq), 1000).await.unwrap();
+    let page = change::after(db, Position::behind(seq), seq, 1000).await.unwrap();
     page.iter().filter_map(Change::asset).collect()
 }
 
@@ -49,7 +50,7 @@ fn ids<'a>(hosts: impl Iterator<Item = (usize, &'a Asset)>) -> BTreeSet<AssetId>
 /// Hosts with open findings, and how many there are in all.
 async fn open(world: &World) -> (BTreeSet<AssetId>, usize) {
     let all: Vec<AssetId> = world.hosts.iter().map(|asset| asset.id).collect();
-    let found = store::finding::of_assets(&world.engine.db, &all, None).await.unwrap();
+    let found = store::finding::of_assets(&world.engine.db, &all).await.unwrap();
     let open: Vec<_> = found.iter().filter(|stored| stored.finding.detection.state() == State::Open).collect();
     (open.iter().map(|stored| stored.finding.key.asset).collect(), open.len())
 }
