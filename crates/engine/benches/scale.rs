@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -38,6 +39,8 @@ use uuid::Uuid;
 const AT: &str = "2024-01-13T12:00:00Z";
 /// Findings of a machine, about.
 const FINDINGS: u64 = 200;
+/// Instead of an estate: the process is the restarted server, of a database and a data folder.
+const SERVE: &str = "serve";
 /// Share of the machines that a change is to concern, in percent.
 const TOUCHED: usize = 30;
 /// Names that are asked for at once.
@@ -53,15 +56,18 @@ const SETTINGS: &str = "-c shared_buffers=2GB -c max_wal_size=8GB -c checkpoint_
 async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     let mut argument = || arguments.next().context("say: ESTATE MACHINES sqlite|postgres");
-    let (path, machines, engine) = (PathBuf::from(argument()?), argument()?.parse::<usize>()?, argument()?);
+    let (first, second, engine) = (argument()?, argument()?, argument()?);
+    if first == SERVE {
+        return serve(&second, Path::new(&engine)).await;
+    }
+    let (path, machines) = (PathBuf::from(first), second.parse::<usize>()?);
     let estate = Arc::new(Estate::read(&path)?);
     ensure!(machines <= estate.host_count(), "the estate has {} machines", estate.host_count());
     let place = Place::start(&engine)?;
     let db = Db::open(&place.address()).await?;
     let data = tempfile::tempdir()?;
     let at: Timestamp = AT.parse()?;
-    let node =
-        || Arc::new(Engine::new(db.clone(), data.path().to_owned(), NeverTouch::default(), Arc::new(move || at)));
+    let node = || Arc::new(node(&db, data.path(), at));
     let mut values = Values::default();
 
     let sources = sources(&estate, machines);
@@ -88,6 +94,9 @@ async fn main() -> anyhow::Result<()> {
     let start = Instant::now();
     serving.bring_lists_up_to_date().await?;
     values.add("lists_load_s", seconds(start), "s");
+    // A server also has at hand who has what.
+    serving.components(&Visible::All, "openssl").await?;
+    let before = store::finding::active_count(&db).await?;
     publish(data.path(), &changed, 3)?;
     let start = Instant::now();
     let judged = serving.rematch().await?;
@@ -97,19 +106,40 @@ async fn main() -> anyhow::Result<()> {
     ensure!(judged as usize >= concerned, "{judged} were matched again, and {concerned} have something of it");
     serving.bring_lists_up_to_date().await?;
     values.add("feed_change_s", seconds(start), "s");
-    pages(&serving, &mut values).await?;
-    values.add("memory_gb", number(resident()?) / 1e9, "GB");
+    let after = store::finding::active_count(&db).await?;
+    values.add("feed_change_findings", number(after - before), "count");
+    let all = Query { filter: active(), sort: Sort::WORK, after: None, limit: 1 };
+    ensure!(serving.findings(&Visible::All, &all).await?.total == after, "what was stored is not what is listed");
 
     // What is kept up to date writes a checkpoint when it is told to stop.
     let (stop, stopped) = tokio::sync::watch::channel(true);
     serving.keep_lists(stopped).await;
     drop((stop, serving));
-    let start = Instant::now();
-    let page = node().findings(&Visible::All, &first_page("", SortBy::Priority)?).await?;
-    values.add("restart_s", seconds(start), "s");
-    ensure!(!page.rows.is_empty(), "a restarted node lists nothing");
+    let mut server = Command::new(std::env::current_exe()?);
+    let served = server.args([SERVE, &place.address()]).arg(data.path()).stderr(Stdio::inherit()).output()?;
+    ensure!(served.status.success(), "the restarted server failed: {}", served.status);
+    values.0.extend(serde_json::from_slice::<Vec<serde_json::Value>>(&served.stdout)?);
     println!("{}", json!(values.0));
     Ok(())
+}
+
+/// A server that is started again, in a process of its own.
+#[expect(clippy::print_stdout, reason = "the values go to whoever runs this")]
+async fn serve(address: &str, data: &Path) -> anyhow::Result<()> {
+    let (mut values, start) = (Values::default(), Instant::now());
+    let db = Db::open(address).await?;
+    let serving = node(&db, data, AT.parse()?);
+    let page = serving.findings(&Visible::All, &first_page("", SortBy::Priority)?).await?;
+    values.add("restart_s", seconds(start), "s");
+    ensure!(!page.rows.is_empty(), "a restarted node lists nothing");
+    pages(&serving, &mut values).await?;
+    values.add("memory_gb", number(resident()?) / 1e9, "GB");
+    println!("{}", json!(values.0));
+    Ok(())
+}
+
+fn node(db: &Db, data: &Path, at: Timestamp) -> Engine {
+    Engine::new(db.clone(), data.to_owned(), NeverTouch::default(), Arc::new(move || at))
 }
 
 /// Where the estate is kept.
@@ -340,12 +370,19 @@ fn said(sources: &BTreeMap<String, BTreeSet<usize>>, machines: usize) -> Said {
     said
 }
 
-/// One flaw more about packages that not every machine has, until enough machines are concerned; and how many are.
+/// One flaw more about packages that not every machine has, the most frequent first, until enough machines are concerned; and
+/// how many are.
 fn changed(mut said: Said, sources: &BTreeMap<String, BTreeSet<usize>>, machines: usize) -> (Said, usize) {
     let mut concerned: BTreeSet<usize> = BTreeSet::new();
-    for (number, (source, on)) in sources.iter().enumerate() {
+    let mut frequent: Vec<(&String, &BTreeSet<usize>)> = sources.iter().collect();
+    frequent.sort_by_key(|(_, on)| std::cmp::Reverse(on.len()));
+    for (number, (source, on)) in frequent.into_iter().enumerate() {
+        // What is on fewer brings hardly any machine.
+        if concerned.len() * 100 > machines * (TOUCHED - 1) {
+            break;
+        }
         let more = on.difference(&concerned).count();
-        if on.len() * 10 > machines || (concerned.len() + more) * 100 > machines * TOUCHED {
+        if (concerned.len() + more) * 100 > machines * TOUCHED {
             continue;
         }
         concerned.extend(on);

@@ -27,6 +27,8 @@ pub struct Moved {
     pub matched: Option<Match>,
     /// What was learnt, and what it did. Evidence that did nothing is not here.
     pub evidence: Vec<(Evidence, Change)>,
+    /// It was not among the findings before.
+    pub is_new: bool,
 }
 
 /// Applies one evaluation to the findings of one asset. Only findings that changed, and every matched one, come back.
@@ -53,7 +55,7 @@ pub fn detect(
         let evidence = Evidence { observed_at: at, fact };
         let change = finding.apply(&evidence);
         if change != Change::None {
-            moved.push(Moved { finding, matched: None, evidence: vec![(evidence, change)] });
+            moved.push(Moved { finding, matched: None, evidence: vec![(evidence, change)], is_new: false });
         }
     }
     moved
@@ -73,6 +75,7 @@ fn detected(key: FindingKey, prior: Option<Finding>, matched: &Match, at: Timest
         facts.push(Fact::RestartNeeded { strength });
     }
     let mut kept = Vec::new();
+    let is_new = prior.is_none();
     let mut finding = prior;
     for fact in facts {
         let evidence = Evidence { observed_at: at, fact };
@@ -87,7 +90,7 @@ fn detected(key: FindingKey, prior: Option<Finding>, matched: &Match, at: Timest
             kept.push((evidence, change));
         }
     }
-    Some(Moved { finding: finding?, matched: Some(matched.clone()), evidence: kept })
+    Some(Moved { finding: finding?, matched: Some(matched.clone()), evidence: kept, is_new })
 }
 
 /// Why an ended finding is back.

@@ -272,7 +272,7 @@ async fn save(
         if let Some((Some(finding), _)) = findings.get(id)
             && (step.matched.is_some() || !step.evidence.is_empty())
         {
-            saves.push(Save { finding, matched: step.matched.as_ref(), evidence: &step.evidence });
+            saves.push(Save { finding, matched: step.matched.as_ref(), evidence: &step.evidence, is_new: false });
         }
     }
     // In one order, so that the same import makes the same rows.

@@ -380,7 +380,8 @@ fn moves(
 }
 
 fn save(moved: &Moved) -> Save<'_> {
-    Save { finding: &moved.finding, matched: moved.matched.as_ref(), evidence: &moved.evidence }
+    let Moved { finding, matched, evidence, is_new } = moved;
+    Save { finding, matched: matched.as_ref(), evidence, is_new: *is_new }
 }
 
 /// What the knowledge says of one inventory.

@@ -177,8 +177,12 @@ impl Engine {
             let Some(mut stored) = store::finding::get(&mut tx, *id).await? else { continue };
             let evidence = Evidence { observed_at: at, fact: Fact::FixClaimed };
             let change = stored.finding.apply(&evidence);
-            let save =
-                Save { finding: &stored.finding, matched: stored.matched.as_ref(), evidence: &[(evidence, change)] };
+            let save = Save {
+                finding: &stored.finding,
+                matched: stored.matched.as_ref(),
+                evidence: &[(evidence, change)],
+                is_new: false,
+            };
             store::finding::save(&mut tx, save, Recording { at, cause: &cause, record: None }).await?;
         }
         tx.commit().await?;

@@ -150,7 +150,7 @@ impl Engine {
             }
         }
         let saves: Vec<Save<'_>> =
-            ended.iter().map(|(finding, evidence)| Save { finding, matched: None, evidence }).collect();
+            ended.iter().map(|(finding, evidence)| Save { finding, matched: None, evidence, is_new: false }).collect();
         store::finding::save_all(tx, &saves, Recording { at, cause, record: None }).await?;
         Ok(saves.len() as u64)
     }

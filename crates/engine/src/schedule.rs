@@ -69,7 +69,7 @@ impl Engine {
             let evidence = Evidence { observed_at: now, fact };
             let change = stored.finding.apply(&evidence);
             moved += u32::from(change != Change::None);
-            let save = Save { finding: &stored.finding, matched: None, evidence: &[(evidence, change)] };
+            let save = Save { finding: &stored.finding, matched: None, evidence: &[(evidence, change)], is_new: false };
             store::finding::save(&mut tx, save, Recording { at: now, cause: "clock", record: None }).await?;
         }
         tx.commit().await?;

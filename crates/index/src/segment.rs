@@ -15,6 +15,7 @@ use crate::tables::vulnerabilities::Vulnerabilities;
 
 pub(crate) mod column;
 pub(crate) mod draft;
+pub(crate) mod insert;
 pub(crate) mod list;
 
 use column::{Code, Column, WideColumn};

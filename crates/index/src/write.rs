@@ -3,7 +3,7 @@
 //! The first change of a column copies it, because readers hold the published one; further changes of one batch go into
 //! that copy. Changes that move rows (an asset's rows replaced, a finding added) are gathered and made once for each segment.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::component::Package;
 use domain::ids::AssetId;
@@ -13,10 +13,14 @@ use crate::bits::Bits;
 use crate::numbers::{PackageNo, VulnerabilityNo};
 use crate::row::{Packed, Row, Signals};
 use crate::segment::draft::{Draft, arrange};
+use crate::segment::insert::Added;
 use crate::segment::list::At;
 use crate::snapshot::Snapshot;
 use crate::tables::assets::Asset;
 use crate::tables::{packages, vulnerabilities};
+
+/// A segment may outgrow the size at which others are made by one such part, before it is made anew as two.
+const ROOM: usize = 4;
 
 /// There is no asset with this id: put it first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -39,13 +43,15 @@ pub struct Batch<'a> {
     working: &'a mut Working,
     /// Rows of assets whose segment has to be made anew. `None`: the asset is gone.
     pending: BTreeMap<AssetId, Option<Vec<Packed>>>,
+    /// Rows that come to those that assets have.
+    added: BTreeMap<AssetId, Vec<Packed>>,
     /// Vulnerabilities whose signals have changed.
     signals: Vec<u32>,
 }
 
 impl<'a> Batch<'a> {
     pub(crate) fn new(working: &'a mut Working) -> Self {
-        Self { working, pending: BTreeMap::new(), signals: Vec::new() }
+        Self { working, pending: BTreeMap::new(), added: BTreeMap::new(), signals: Vec::new() }
     }
 
     /// The number of a vulnerability, which gets one if it has none. Its signals are unknown until they are set.
@@ -79,6 +85,7 @@ impl<'a> Batch<'a> {
     pub fn remove_asset(&mut self, id: AssetId) -> bool {
         let Some(number) = self.working.asset_numbers.remove(&id) else { return false };
         self.working.snapshot.assets.remove(number);
+        self.added.remove(&id);
         self.pending.insert(id, None);
         true
     }
@@ -86,6 +93,7 @@ impl<'a> Batch<'a> {
     /// Replaces all findings of an asset.
     pub fn replace(&mut self, asset: AssetId, rows: &[Row]) -> Result<(), UnknownAsset> {
         self.number(asset)?;
+        self.added.remove(&asset);
         self.pending.insert(asset, Some(rows.iter().map(Packed::of).collect()));
         Ok(())
     }
@@ -101,14 +109,10 @@ impl<'a> Batch<'a> {
         let snapshot = &mut self.working.snapshot;
         let (at, place, _) = snapshot.place_of(asset).ok_or(UnknownAsset(asset))?;
         let rows = snapshot.segments.get(at).directory.rows(place);
-        if let Some(row) = find(snapshot, at, rows.clone(), &packed) {
-            snapshot.segments.get_mut(at).set(row, &packed);
-            return Ok(());
+        match find(snapshot, at, rows, &packed) {
+            Ok(row) => snapshot.segments.get_mut(at).set(row, &packed),
+            Err(_) => self.added.entry(asset).or_default().push(packed),
         }
-        let segment = snapshot.segments.get(at);
-        let mut all: Vec<Packed> = rows.map(|row| segment.packed(row)).collect();
-        all.push(packed);
-        self.pending.insert(asset, Some(all));
         Ok(())
     }
 
@@ -124,6 +128,7 @@ impl<'a> Batch<'a> {
     /// Makes all that was gathered true, as of a position of the change log.
     pub(crate) fn finish(mut self, log: u64) {
         self.copy_signals_down();
+        self.insert();
         self.rebuild();
         let snapshot = &mut self.working.snapshot;
         snapshot.assets.sort();
@@ -146,6 +151,43 @@ impl<'a> Batch<'a> {
         for at in segments.places_backwards() {
             if segments.get(at).is_about(|number| changed.contains(number)) {
                 segments.get_mut(at).copy_down(vulnerabilities);
+            }
+        }
+    }
+
+    /// Adds rows to the segments that they belong into. Those that are made anew, and those that are too full, take them then.
+    fn insert(&mut self) {
+        let rows_max = self.working.rows_max + self.working.rows_max / ROOM;
+        let mut anew: BTreeSet<At> = BTreeSet::new();
+        anew.extend(self.pending.keys().filter_map(|asset| self.working.snapshot.segments.locate(*asset)));
+        let mut by_segment: BTreeMap<At, Vec<(AssetId, Vec<Packed>)>> = BTreeMap::new();
+        for (asset, mut rows) in std::mem::take(&mut self.added) {
+            let Snapshot { segments, vulnerabilities, packages, .. } = &self.working.snapshot;
+            arrange(&mut rows, vulnerabilities, packages);
+            if let Some(at) = segments.locate(asset) {
+                by_segment.entry(at).or_default().push((asset, rows));
+            }
+        }
+        for (at, assets) in by_segment {
+            let snapshot = &self.working.snapshot;
+            let segment = snapshot.segments.get(at);
+            let count: usize = assets.iter().map(|(_, rows)| rows.len()).sum();
+            let fits = !anew.contains(&at) && segment.row_count() + count <= rows_max;
+            let mut added = Vec::with_capacity(count);
+            for (asset, rows) in assets {
+                let Some((_, place, _)) = snapshot.place_of(asset) else { continue };
+                let here = segment.directory.rows(place);
+                if fits {
+                    let before = |row: &Packed| find(snapshot, at, here.clone(), row).unwrap_or_else(|before| before);
+                    added.extend(rows.into_iter().map(|row| Added { place, before: before(&row), row }));
+                } else {
+                    let all = here.map(|row| segment.packed(row)).chain(rows).collect();
+                    self.pending.insert(asset, Some(all));
+                }
+            }
+            if fits {
+                let more = segment.with(&added, &snapshot.vulnerabilities);
+                *self.working.snapshot.segments.get_mut(at) = more;
             }
         }
     }
@@ -199,8 +241,8 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// The row of an asset about the same package and vulnerability.
-fn find(snapshot: &Snapshot, at: At, rows: std::ops::Range<usize>, wanted: &Packed) -> Option<usize> {
+/// The row of an asset about the same package and vulnerability, or the one that it would come before.
+fn find(snapshot: &Snapshot, at: At, rows: std::ops::Range<usize>, wanted: &Packed) -> Result<usize, usize> {
     let segment = snapshot.segments.get(at);
     let mut rest = rows;
     while !rest.is_empty() {
@@ -211,11 +253,11 @@ fn find(snapshot: &Snapshot, at: At, rows: std::ops::Range<usize>, wanted: &Pack
             .then_with(|| snapshot.packages.compare(segment.package.get(middle), wanted.package));
         match order {
             std::cmp::Ordering::Less => rest.start = middle + 1,
-            std::cmp::Ordering::Equal => return Some(middle),
+            std::cmp::Ordering::Equal => return Ok(middle),
             std::cmp::Ordering::Greater => rest.end = middle,
         }
     }
-    None
+    Err(rest.start)
 }
 
 /// A segment's rows, as they were packed.

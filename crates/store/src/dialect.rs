@@ -160,6 +160,22 @@ impl Dialect {
         }
     }
 
+    /// Rows of a table by pairs of its key, in as many parameters: what stands in front of the statement, and where its rows come
+    /// from. Each is looked up: PostgreSQL would read all rows of the table where it takes it to be small, and has not looked at
+    /// it since it grew.
+    pub(crate) fn by_pairs(self, table: &str, [first, second]: [&str; 2], count: usize) -> (String, String) {
+        let wanted = format!("with wanted ({first}, {second}) as (values {})", self.placeholders(count, 2));
+        let is = |row: &str| format!("{row}.{first} = wanted.{first} and {row}.{second} = wanted.{second}");
+        let rows = match self {
+            Self::Sqlite => format!("wanted join {table} on {}", is(table)),
+            // What is offset is not taken apart.
+            Self::Postgres => {
+                format!("wanted cross join lateral (select * from {table} here where {} offset 0) {table}", is("here"))
+            }
+        };
+        (wanted, rows)
+    }
+
     /// The parameters of a list behind so many others.
     pub(crate) fn placeholders_after(self, others: usize, count: usize) -> String {
         let all: Vec<String> = (others + 1..=others + count).map(|number| self.placeholder(number)).collect();

@@ -51,6 +51,9 @@ pub struct Save<'a> {
     pub matched: Option<&'a Match>,
     /// Evidence that changed nothing is not kept.
     pub evidence: &'a [(Evidence, Change)],
+    /// It was looked for in this transaction, or since its asset was locked, and is not there. Where that is wrong, nothing is
+    /// saved.
+    pub is_new: bool,
 }
 
 /// When and why findings are saved.
@@ -175,11 +178,8 @@ pub async fn defects_named<'a>(
 async fn at(mut on: On<'_>, positions: &[Position]) -> Result<Vec<StoredFinding>, StoreError> {
     let mut found = Vec::with_capacity(positions.len());
     for chunk in positions.chunks(PAIRS_MAX) {
-        let text = format!(
-            "with wanted (asset_id, defect_id) as (values {}) {}",
-            on.dialect().placeholders(chunk.len(), 2),
-            select!("join wanted on wanted.asset_id = finding.asset_id and wanted.defect_id = finding.defect_id"),
-        );
+        let (wanted, rows) = on.dialect().by_pairs("finding", ["asset_id", "defect_id"], chunk.len());
+        let text = format!("{wanted} {} {rows} {}", row::COLUMNS, row::JOINS);
         let bind = |query: Query, position: &Position| query.bind(position.asset).bind(position.defect);
         let query = chunk.iter().fold(query_built("read findings", text), bind);
         found.extend(bare(load(on.again(), query).await?));

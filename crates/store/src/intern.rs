@@ -96,10 +96,11 @@ pub(crate) async fn ahead(db: &Db, components: &[&Component], matches: &[&Match]
 
 /// Whether the numbers of all of these are remembered.
 fn is_known(memory: &Memory, components: &[&Component], matches: &[&Match]) -> bool {
-    let keys = |components: &[&Component]| components.iter().map(|component| key::of_component(component)).collect();
-    let ids = |keys: Vec<u128>| memory.known(Kind::Component, &keys).into_iter().collect::<Option<Vec<i64>>>();
-    let Some(_) = ids(keys(components)) else { return false };
-    let Some(places) = ids(keys(&places(matches))) else { return false };
+    let ids = |components: &[&Component]| {
+        memory.known(Kind::Component, &key::of_components(components)).into_iter().collect::<Option<Vec<i64>>>()
+    };
+    let Some(_) = ids(components) else { return false };
+    let Some(places) = ids(&places(matches)) else { return false };
     let all = |kind, keys: Vec<u128>| memory.known(kind, &keys).iter().all(Option::is_some);
     all(Kind::Match, key::of_matches(matches, places).map(|(key, _)| key).collect())
         && all(Kind::Defect, matches.iter().map(|m| key::of_defect(&(&m.package, &m.vulnerability))).collect())
@@ -107,7 +108,7 @@ fn is_known(memory: &Memory, components: &[&Component], matches: &[&Match]) -> b
 
 /// The numbers of components, in the order given.
 pub(crate) async fn components(tx: &mut Tx, components: &[&Component]) -> Result<Vec<i64>, StoreError> {
-    let keys: Vec<u128> = components.iter().map(|component| key::of_component(component)).collect();
+    let keys = key::of_components(components);
     let parts = |index: usize| values(&key::parts_of_component(components[index]));
     intern(tx, &COMPONENT, &keys, digits(&keys), parts).await
 }
@@ -158,7 +159,7 @@ pub(crate) async fn matches(tx: &mut Tx, matches: &[&Match]) -> Result<Vec<i64>,
 /// The numbers of what each match is about and of what it says, where both are there.
 pub(crate) async fn numbers(tx: &mut Tx, matches: &[&Match]) -> Result<Vec<Option<(i64, i64)>>, StoreError> {
     let places = places(matches);
-    let keys: Vec<u128> = places.iter().map(|component| key::of_component(component)).collect();
+    let keys = key::of_components(&places);
     let ids = find((&mut *tx).into(), &COMPONENT, &keys, digits(&keys)).await?;
     // Zero is nobody's: a match at such a place has never been kept.
     let ids = keys.iter().map(|key| ids.get(key).copied().unwrap_or_default()).collect();

@@ -128,7 +128,7 @@ async fn what_ended_long_ago_is_forgotten_and_comes_back_as_new(db: &Db) {
     let evidence = Evidence { observed_at: world.engine.now(), fact };
     let change = finding.apply(&evidence);
     assert!(!finding.detection.is_active(), "{finding:?}");
-    let save = Save { finding: &finding, matched: None, evidence: &[(evidence, change)] };
+    let save = Save { finding: &finding, matched: None, evidence: &[(evidence, change)], is_new: false };
     store::finding::save(&mut tx, save, Recording { at: world.engine.now(), cause: "test", record: None })
         .await
         .unwrap();

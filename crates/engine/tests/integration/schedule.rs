@@ -65,7 +65,7 @@ impl World {
         let change = finding.apply(&claim);
         let evidence = [(found, Change::Moved), (claim, change)];
         let mut tx = self.engine.db.begin().await.unwrap();
-        let save = Save { finding: &finding, matched: None, evidence: &evidence };
+        let save = Save { finding: &finding, matched: None, evidence: &evidence, is_new: false };
         store::finding::save(&mut tx, save, Recording { at, cause: "test", record: None }).await.unwrap();
         tx.commit().await.unwrap();
         key

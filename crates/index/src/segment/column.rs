@@ -70,6 +70,11 @@ impl<T: Code> Column<T> {
         self.values[row]
     }
 
+    /// All rows, and what pads them.
+    pub(crate) fn rows(&self) -> &[T] {
+        &self.values
+    }
+
     /// 64 rows at a time.
     pub(crate) fn words(&self) -> &[[T; 64]] {
         self.values.as_chunks().0

@@ -116,7 +116,12 @@ impl Side {
         let saves: Vec<Save<'_>> = self
             .rows
             .values()
-            .map(|stored| Save { finding: &stored.finding, matched: stored.matched.as_ref(), evidence: &[] })
+            .map(|stored| Save {
+                finding: &stored.finding,
+                matched: stored.matched.as_ref(),
+                evidence: &[],
+                is_new: false,
+            })
             .collect();
         // Without evidence nothing is recorded, so neither when nor why is kept.
         write::save_all(tx, &saves, Recording { at: Timestamp::UNIX_EPOCH, cause: "", record: None }).await?;

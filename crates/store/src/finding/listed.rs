@@ -91,16 +91,14 @@ pub async fn listed_of<'a>(
     let mut found: HashMap<AssetId, Vec<Listed>> = HashMap::new();
     for chunk in wanted.chunks(PAIRS_MAX) {
         // The latest episode, of the few findings that have had several.
+        let (wanted, rows) = on.dialect().by_pairs("finding", ["asset_id", "defect_id"], chunk.len());
         let text = format!(
-            "with wanted (asset_id, defect_id) as (values {})
-             select finding.asset_id, finding.defect_id, finding.match_id, finding.state, finding.detected_at, (
+            "{wanted} select finding.asset_id, finding.defect_id, finding.match_id, finding.state, finding.detected_at, (
                  select episode.detected_at from episode
                  where episode.asset_id = finding.asset_id and episode.defect_id = finding.defect_id
                  order by episode.number desc limit 1
              ) as latest
-             from finding join wanted on wanted.asset_id = finding.asset_id and wanted.defect_id = finding.defect_id
-             where finding.match_id is not null",
-            on.dialect().placeholders(chunk.len(), 2),
+             from {rows} where finding.match_id is not null"
         );
         let bind = |query: Query, (asset, defect): &(AssetId, i64)| query.bind(*asset).bind(*defect);
         let query = chunk.iter().fold(query_built("read findings for lists", text), bind);

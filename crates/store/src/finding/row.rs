@@ -17,20 +17,34 @@ use crate::error::StoreError;
 use crate::intern::Components;
 use crate::sql::{IDS_MAX, Query, Row, query_built};
 
-/// The columns of a finding with its package and vulnerability, in front of what selects the rows.
+/// The columns of a finding with its package and vulnerability, up to where the rows come from.
+macro_rules! columns {
+    () => {
+        "select finding.asset_id, finding.defect_id, finding.state, finding.detected_at, finding.moved_at, finding.more,
+             package.ecosystem, package.distribution, package.release, package.name, package.place,
+             vulnerability.public_id, match.version, match.source, match.advisory, match.status, match.urgency,
+             match.fixed_version, match.restart_needed, match.confidence, match.places from"
+    };
+}
+pub(super) use columns;
+
+macro_rules! joins {
+    () => {
+        "join defect on defect.id = finding.defect_id
+         join package on package.id = defect.package_id
+         join vulnerability on vulnerability.id = defect.vulnerability_id
+         left join match on match.id = finding.match_id"
+    };
+}
+pub(super) use joins;
+
+pub(super) const COLUMNS: &str = columns!();
+pub(super) const JOINS: &str = joins!();
+
+/// The columns in front of what selects the rows.
 macro_rules! select {
     ($tail:expr) => {
-        concat!(
-            "select finding.asset_id, finding.defect_id, finding.state, finding.detected_at, finding.moved_at, ",
-            "finding.more, package.ecosystem, package.distribution, package.release, package.name, package.place, ",
-            "vulnerability.public_id, match.version, match.source, match.advisory, match.status, match.urgency, ",
-            "match.fixed_version, match.restart_needed, match.confidence, match.places from finding ",
-            "join defect on defect.id = finding.defect_id ",
-            "join package on package.id = defect.package_id ",
-            "join vulnerability on vulnerability.id = defect.vulnerability_id ",
-            "left join match on match.id = finding.match_id ",
-            $tail
-        )
+        concat!(crate::finding::row::columns!(), " finding ", crate::finding::row::joins!(), " ", $tail)
     };
 }
 pub(super) use select;

@@ -45,7 +45,8 @@ pub(super) async fn save_each(tx: &mut Tx, recorded: &[(Save<'_>, Recording<'_>)
     let positions = positions(tx, saves).await?;
     positions.iter().for_each(|position| tx.touched.finding(position.asset, position.defect));
     let matches = matches(tx, saves).await?;
-    let prior = Prior::read(tx, &positions).await?;
+    let maybe_there = saves.iter().zip(&positions).filter(|(save, _)| !save.is_new);
+    let prior = Prior::read(tx, &maybe_there.map(|(_, position)| *position).collect::<Vec<_>>()).await?;
     let news = recorded.iter().filter(|(save, _)| kept(save).next().is_some());
     let reasons: BTreeMap<AssetId, Recording<'_>> =
         news.map(|(save, recording)| (save.finding.key.asset, *recording)).collect();
@@ -114,19 +115,15 @@ struct Prior {
 }
 
 /// Selects what is there of findings.
-macro_rules! prior {
-    ($from:literal, $tail:expr) => {
-        format!(
-            "select finding.asset_id, finding.defect_id, finding.recording, finding.detected_at, finding.more,
-                 match.version,
-                 case when finding.recording <> 0 then 0 else (
-                     select coalesce(max(seq), 0) from finding_event event
-                     where event.asset_id = finding.asset_id and event.defect_id = finding.defect_id
-                 ) end as evidence_count
-             from {} left join match on match.id = finding.match_id {}",
-            $from, $tail
-        )
-    };
+fn prior(rows: &str, which: &str) -> String {
+    format!(
+        "select finding.asset_id, finding.defect_id, finding.recording, finding.detected_at, finding.more, match.version,
+             case when finding.recording <> 0 then 0 else (
+                 select coalesce(max(seq), 0) from finding_event event
+                 where event.asset_id = finding.asset_id and event.defect_id = finding.defect_id
+             ) end as evidence_count
+         from {rows} left join match on match.id = finding.match_id {which}"
+    )
 }
 
 impl Prior {
@@ -134,6 +131,9 @@ impl Prior {
         let mut asked: BTreeMap<AssetId, BTreeSet<i64>> = BTreeMap::new();
         for Position { asset, defect } in positions {
             asked.entry(*asset).or_default().insert(*defect);
+        }
+        if asked.is_empty() {
+            return Ok(HashMap::new());
         }
         if asked.len() > 1 && positions.len() <= asked.len() * FEW {
             return Self::few(tx, positions).await;
@@ -143,17 +143,14 @@ impl Prior {
         for chunk in asked.chunks(IDS_MAX) {
             let defects: BTreeSet<i64> = chunk.iter().flat_map(|(_, defects)| defects).copied().collect();
             // Chosen by asset: the sum is no key, so PostgreSQL does not try each defect on each asset.
-            let text = prior!(
-                "finding",
-                format!(
-                    "where finding.asset_id in {} and finding.defect_id + 0 in (
-                         select cast(item.value as bigint) from {{texts {}}}
-                     )",
-                    tx.dialect().placeholders(1, chunk.len()),
-                    tx.dialect().placeholder(chunk.len() + 1),
-                )
+            let which = format!(
+                "where finding.asset_id in {} and finding.defect_id + 0 in (
+                     select cast(item.value as bigint) from {{texts {}}}
+                 )",
+                tx.dialect().placeholders(1, chunk.len()),
+                tx.dialect().placeholder(chunk.len() + 1),
             );
-            let query = query_built("read what is there", text);
+            let query = query_built("read what is there", prior("finding", &which));
             // Each inspection asks this of one asset.
             let query = if chunk.len() == 1 { query.kept_prepared() } else { query };
             let query = chunk.iter().fold(query, |query, (asset, _)| query.bind(*asset)).bind(json(&defects));
@@ -166,12 +163,8 @@ impl Prior {
     async fn few(tx: &mut Tx, positions: &[Position]) -> Result<HashMap<Position, Self>, StoreError> {
         let mut found = HashMap::new();
         for chunk in positions.chunks(PAIRS_MAX) {
-            let wanted = tx.dialect().placeholders(chunk.len(), 2);
-            let text = prior!(
-                "finding join wanted on wanted.asset_id = finding.asset_id and wanted.defect_id = finding.defect_id",
-                String::new()
-            );
-            let text = format!("with wanted (asset_id, defect_id) as (values {wanted}) {text}");
+            let (wanted, rows) = tx.dialect().by_pairs("finding", ["asset_id", "defect_id"], chunk.len());
+            let text = format!("{wanted} {}", prior(&rows, ""));
             let bind = |query: Query, position: &Position| query.bind(position.asset).bind(position.defect);
             let query = chunk.iter().fold(query_built("read what is there", text), bind);
             Self::add(tx, query, &mut found).await?;

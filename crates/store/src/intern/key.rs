@@ -1,5 +1,7 @@
 //! What each kind of thing is told from others by: 128 bits over all that it says.
 
+use std::collections::HashMap;
+
 use domain::component::{Component, Package};
 use domain::digest;
 use domain::finding::Defect;
@@ -12,8 +14,11 @@ use crate::sql::word;
 /// What a finding is about, on whatever asset.
 pub(crate) type About<'a> = (&'a Package, &'a VulnerabilityId);
 
-pub(super) fn of_component(component: &Component) -> u128 {
-    digest::number(&parts_of_component(component))
+/// The keys of components. The matches of one package share them, so each is looked at once.
+pub(super) fn of_components(components: &[&Component]) -> Vec<u128> {
+    let mut known: HashMap<*const Component, u128> = HashMap::with_capacity(components.len());
+    let key = |component: &Component| digest::number(&parts_of_component(component));
+    components.iter().map(|one| *known.entry(std::ptr::from_ref(*one)).or_insert_with(|| key(one))).collect()
 }
 
 pub(super) fn of_package(package: &Package) -> u128 {

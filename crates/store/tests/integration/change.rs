@@ -119,7 +119,7 @@ async fn findings_are_named_until_there_are_many(db: &Db) {
         let finding = Finding::open(key.clone(), &evidence).unwrap();
         let matched = crate::sample::matched(&key, None);
         let evidence = [(evidence, domain::finding::Change::Moved)];
-        let save = Save { finding: &finding, matched: Some(&matched), evidence: &evidence };
+        let save = Save { finding: &finding, matched: Some(&matched), evidence: &evidence, is_new: true };
         let mut tx = db.begin().await.unwrap();
         store::finding::save(&mut tx, save, Recording { at: at(1), cause: "test", record: None }).await.unwrap();
         tx.commit().await.unwrap();

@@ -39,7 +39,7 @@ pub(crate) async fn learn_as(
         }
         None => (Finding::open(key.clone(), &evidence).unwrap(), Change::Moved),
     };
-    let save = Save { finding: &finding, matched, evidence: &[(evidence, change)] };
+    let save = Save { finding: &finding, matched, evidence: &[(evidence, change)], is_new: false };
     finding::save(&mut tx, save, recording).await.unwrap();
     tx.commit().await.unwrap();
     finding
@@ -148,7 +148,7 @@ async fn many_findings_are_saved_at_once(db: &Db) {
     let saves: Vec<Save<'_>> = findings
         .iter()
         .zip(&matches)
-        .map(|(finding, matched)| Save { finding, matched: Some(matched), evidence: &evidence })
+        .map(|(finding, matched)| Save { finding, matched: Some(matched), evidence: &evidence, is_new: false })
         .collect();
     let mut tx = db.begin().await.unwrap();
     finding::save_all(&mut tx, &saves, Recording { at: at(1), cause: "test", record: None }).await.unwrap();
@@ -168,7 +168,7 @@ async fn rows_that_evidence_does_not_explain_are_found(db: &Db) {
     let mut finding = learn(db, &key, detected(0, "3.0.11-1"), None).await;
     finding.failed_fixes = 7;
     let mut tx = db.begin().await.unwrap();
-    let save = Save { finding: &finding, matched: None, evidence: &[] };
+    let save = Save { finding: &finding, matched: None, evidence: &[], is_new: false };
     finding::save(&mut tx, save, Recording { at: at(1), cause: "test", record: None }).await.unwrap();
     tx.commit().await.unwrap();
     let [mismatch] = &finding::replay_check(db, asset.id).await.unwrap()[..] else { panic!("one") };

@@ -9,12 +9,12 @@ use std::sync::{Arc, PoisonError};
 use anyhow::Context as _;
 use domain::component::Component;
 use domain::ids::{AssetId, InspectionId};
-use domain::verdict::{Match, Undecided, UndecidedKind};
+use domain::verdict::{Undecided, UndecidedKind};
 use index::{Has, ListDigest};
 use knowledge::{Matcher, Matches};
-use store::Db;
 use store::finding::StoredFinding;
 use store::inspection::{Components, Rejudged, Stored};
+use store::{Db, StoreError, Tx};
 use tokio::task::spawn_blocking;
 
 use super::whole::is_of_an_asset;
@@ -94,6 +94,10 @@ fn are_counted(judged: &Judged) -> bool {
         || judged.stored.undecided.iter().any(is_count)
 }
 
+fn is_taken(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<StoreError>(), Some(StoreError::Taken { .. }))
+}
+
 impl Judge {
     /// Judges a batch; what cannot be judged so is judged whole.
     pub(super) async fn parts(
@@ -103,7 +107,10 @@ impl Judge {
         concerned: &[Has],
     ) -> anyhow::Result<(u32, Failures)> {
         let (count, left) = match self.parts_together(memory, about, concerned).await {
-            Err(error) if is_of_an_asset(&error) => (0, concerned.iter().map(|has| has.asset).collect()),
+            // A finding is there that nobody knew of: another tool has reported it meanwhile.
+            Err(error) if is_of_an_asset(&error) || is_taken(&error) => {
+                (0, concerned.iter().map(|has| has.asset).collect())
+            }
             done => done?,
         };
         let (mut all, mut failures) = (count, Failures::new());
@@ -196,21 +203,9 @@ impl Judge {
         (all, left)
     }
 
-    /// The findings of these packages, ended ones included.
-    async fn findings(
-        &self,
-        tx: &mut store::Tx,
-        about: &About,
-        judged: &[Judged],
-    ) -> anyhow::Result<Vec<StoredFinding>> {
-        let matches: Vec<(AssetId, &Match)> = judged
-            .iter()
-            .flat_map(|judged| judged.matches.matched().map(|matched| (judged.asset(), matched)))
-            .collect();
-        let found: Vec<&Match> = matches.iter().map(|(_, matched)| *matched).collect();
-        let numbers = store::finding::known_defects(tx, &found).await?;
+    /// The findings of these packages, ended ones included: of all that was known of when the change was read.
+    async fn findings(&self, tx: &mut Tx, about: &About, judged: &[Judged]) -> anyhow::Result<Vec<StoredFinding>> {
         let mut wanted: BTreeSet<(AssetId, i64)> = BTreeSet::new();
-        wanted.extend(matches.iter().zip(numbers).filter_map(|((asset, _), number)| Some((*asset, number?))));
         for judged in judged {
             let defects = about.names(judged).into_iter().filter_map(|name| about.defects.get(name)).flatten();
             wanted.extend(defects.map(|defect| (judged.asset(), *defect)));
@@ -225,7 +220,7 @@ impl Judge {
     }
 
     /// What is said of parts must be what would be said of them if everything were judged.
-    async fn expect_to_be_whole(&self, tx: &mut store::Tx, about: &About, judged: &[Judged]) -> anyhow::Result<()> {
+    async fn expect_to_be_whole(&self, tx: &mut Tx, about: &About, judged: &[Judged]) -> anyhow::Result<()> {
         let ids: Vec<AssetId> = judged.iter().map(Judged::asset).collect();
         let latest = store::inspection::latest_of_these(tx, &ids, &mut Components::default()).await?;
         for (parts, stored) in judged.iter().zip(latest) {
