@@ -38,9 +38,7 @@ fn component(purl: &Purl) -> anyhow::Result<(Component, Option<Release>)> {
         return Err(Usage(format!("{purl} has no version: write pkg:TYPE/NAME@VERSION")).into());
     }
     let upstream = purl.upstream();
-    let release = purl
-        .distro()
-        .map(|(distribution, name)| Release { distribution: distribution.to_owned(), name: name.to_owned() });
+    let release = ecosystems::sbom::release_of(purl);
     if ecosystem.is_distribution() && release.is_none() {
         return Err(Usage(format!("{purl} does not say which release it is of: add ?distro=bookworm")).into());
     }

@@ -49,6 +49,31 @@ pub fn image_probes() -> &'static [Probe] {
     &IMAGE_PROBES
 }
 
+/// The root of the system that a file is a package database of: `a/b` of `a/b/var/lib/dpkg/status`. `None`: it is no such file.
+pub fn root_of_database(path: &str) -> Option<&str> {
+    let root_before = |database: &str| match path.strip_suffix(database)? {
+        "" => Some(""),
+        root => root.strip_suffix('/'),
+    };
+    // One file each for a package, in images without a package manager.
+    let (folder, _) = path.rsplit_once('/').unwrap_or(("", path));
+    let of_folder = || match folder.strip_suffix(deb::STATUS_FOLDER)? {
+        "" => Some(""),
+        root => root.strip_suffix('/'),
+    };
+    databases().find_map(root_before).or_else(of_folder)
+}
+
+/// Whether a tree is the root of a system with packages of a distribution.
+pub fn is_root(tree: &dyn Tree) -> bool {
+    let is_one = |reading: Reading| matches!(reading, Reading::Files(files) if !files.is_empty());
+    databases().any(|path| tree.head(path).is_some()) || is_one(tree.folder(deb::STATUS_FOLDER, 1, 1 << 20, &|_| true))
+}
+
+fn databases() -> impl Iterator<Item = &'static str> {
+    std::iter::once(deb::STATUS).chain(apk::DATABASES.iter().copied()).chain(rpm::databases())
+}
+
 /// Which package owns which file, by every package database of a root. `tree` gives dpkg's lists, which are too many to be
 /// read with every inspection.
 pub fn owners(capture: &Capture, tree: &dyn Tree) -> Owners {

@@ -28,6 +28,11 @@ const GAPS_MAX: usize = 50;
 const SQLITE: &[&str] = &["usr/lib/sysimage/rpm/rpmdb.sqlite", "var/lib/rpm/rpmdb.sqlite"];
 const SQLITE_LOG: &[&str] = &["usr/lib/sysimage/rpm/rpmdb.sqlite-wal", "var/lib/rpm/rpmdb.sqlite-wal"];
 const NDB: &[&str] = &["usr/lib/sysimage/rpm/Packages.db", "var/lib/rpm/Packages.db"];
+/// Where a database may be, in each of its three forms.
+pub(crate) fn databases() -> impl Iterator<Item = &'static str> {
+    SQLITE.iter().chain(NDB).chain(BDB).copied()
+}
+
 const BDB: &[&str] = &["usr/lib/sysimage/rpm/Packages", "var/lib/rpm/Packages"];
 
 static PROBES: [Probe; 4] = [

@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use domain::component::{Component, Ecosystem};
 use domain::inventory::{Area, Gap, Inventory, Platform};
 
-pub use names::release;
+pub use names::{release, release_of};
 pub(crate) use within::MANIFESTS;
 pub use within::is_named;
 

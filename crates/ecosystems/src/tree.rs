@@ -1,10 +1,12 @@
 //! A tree of files: a root directory, a source folder, an image with its layers put together. What in it tells of packages.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 
 use domain::inventory::{Area, Gap};
 
 use crate::capture::{Capture, Probe, Reading};
+use crate::host;
 use crate::manifest::{Around, Found, FoundBy, Manifest, Tells, manifests};
 
 /// Files by their paths below a root, without a leading slash. Links are followed inside the tree and never out of it.
@@ -97,7 +99,10 @@ pub fn packages(tree: &dyn Tree, looking: Looking, owner: Owner<'_>) -> Found {
     let counting: Vec<&'static Manifest> =
         manifests().filter(|m| m.tells == Tells::Installed || looking == Looking::Application).collect();
     let counts = |path: &str| counting.iter().any(|manifest| is_named(manifest, path));
-    let mut files = tree.files(&|path| may_be_program(path) || counts(path));
+    let is_application = looking == Looking::Application;
+    let is_database = |path: &str| is_application && host::root_of_database(path).is_some();
+    let mut files = tree.files(&|path| may_be_program(path) || counts(path) || is_database(path));
+    found.gaps.extend(systems_below(is_application, &files));
     found.gaps.extend(files.left_out.take().map(|reason| gap("/", reason)));
     let linked = links(tree, looking, &files, &counts, &mut found);
     let again = Cell::new(AGAIN_BYTES_MAX);
@@ -125,6 +130,16 @@ pub fn packages(tree: &dyn Tree, looking: Looking, owner: Owner<'_>) -> Found {
     found.gaps.sort();
     found.gaps.dedup();
     found
+}
+
+/// Systems of their own below a folder: an inventory is of one system, and what they have is not in it.
+fn systems_below(is_application: bool, files: &Files) -> Vec<Gap> {
+    let roots: BTreeSet<&str> = files.paths.iter().filter_map(|path| host::root_of_database(path)).collect();
+    let below = roots.into_iter().filter(|root| is_application && !root.is_empty());
+    let reason = |root| {
+        format!("a system of its own, whose packages are not read with this folder: run `vigie scan root {root}` on it")
+    };
+    below.map(|root| gap(root, reason(root))).collect()
 }
 
 /// The links that are to be read by their own names. What has a name that counts and cannot be read is a gap.

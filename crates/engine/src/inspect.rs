@@ -84,28 +84,34 @@ pub fn local() -> Inventory {
 /// Reads a root directory. Nothing runs there, so nothing is asked of running programs.
 pub fn root(dir: &Path) -> Result<Inventory, FolderError> {
     let folder = Folder::open(dir, Looking::System)?;
-    let mut inventory = system(&folder);
+    let mut inventory = system(&folder, Looking::System);
     ecosystems::host::origins(&folder, &mut inventory);
     Ok(inventory)
 }
 
-/// Reads a system that does not run: its own packages, and those of languages that are installed in it.
-fn system(tree: &(dyn Tree + Sync)) -> Inventory {
+/// Reads a system that does not run: its own packages, and those of languages that are in it.
+fn system(tree: &(dyn Tree + Sync), looking: Looking) -> Inventory {
     let capture = tree::capture(tree, &root_probes());
     let mut inventory = ecosystems::inventory(&capture, &[]);
     let found = std::thread::scope(|scope| {
         // Who owns which file is put together while the tree is walked.
         let owners = scope.spawn(|| ecosystems::host::owners(&capture, tree));
         let owners = LazyCell::new(|| owners.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        tree::packages(tree, Looking::System, &|path| owners.owner(path).map(str::to_owned))
+        tree::packages(tree, looking, &|path| owners.owner(path).map(str::to_owned))
     });
     add(&mut inventory, found);
     inventory
 }
 
-/// Reads a folder of sources or an application: lockfiles, manifests, and what is installed below.
+/// Reads a folder of sources or an application: lockfiles, manifests, and what is installed below. Where it is the root of a
+/// system, the packages of that are in it too.
 pub fn folder(dir: &Path) -> Result<Inventory, FolderError> {
     let folder = Folder::open(dir, Looking::Application)?;
+    if ecosystems::host::is_root(&folder) {
+        let mut inventory = system(&folder, Looking::Application);
+        ecosystems::host::origins(&folder, &mut inventory);
+        return Ok(inventory);
+    }
     let mut inventory = application(dir);
     add(&mut inventory, tree::packages(&folder, Looking::Application, &|_| None));
     inventory.note_emptiness(&dir.to_string_lossy());

@@ -161,7 +161,7 @@ fn a_folder_in_which_nothing_is_read_is_unknown() {
     let vigie = Vigie::new();
     mirror().write(&vigie.path("mirror")).unwrap();
     vigie.run(AT, &["feeds", "sync", "--mirror", vigie.path("mirror").to_str().unwrap()]);
-    let cases: [Unread; 6] = [
+    let cases: [Unread; 7] = [
         ("empty", |_| (), "nothing that tells of packages was found"),
         ("sources", |dir| fs::write(dir.join("main.c"), "").unwrap(), "nothing that tells of packages was found"),
         ("elixir", |dir| fs::write(dir.join("mix.lock"), "%{}").unwrap(), "lockfiles of Elixir are not read"),
@@ -175,6 +175,11 @@ fn a_folder_in_which_nothing_is_read_is_unknown() {
             "it is a link to no file of this folder",
         ),
         ("pipe", |dir| pipe(&dir.join("Cargo.lock")), "it is not a regular file"),
+        (
+            "systems",
+            |dir| write_root(&dir.join("a/chroot"), "bookworm", ""),
+            "a system of its own, whose packages are not read",
+        ),
     ];
     for (name, build, reason) in cases {
         let dir = vigie.path("folders").join(name);
@@ -185,6 +190,23 @@ fn a_folder_in_which_nothing_is_read_is_unknown() {
         let said = |entry: &Value| entry["reason"].as_str().unwrap().starts_with(reason);
         assert!(unknown.len() == 1 && unknown.iter().all(said), "{name}: {report:#}");
     }
+}
+
+#[test]
+fn a_folder_that_is_the_root_of_a_system_is_read_as_one() {
+    let vigie = Vigie::new();
+    mirror().write(&vigie.path("mirror")).unwrap();
+    vigie.run(AT, &["feeds", "sync", "--mirror", vigie.path("mirror").to_str().unwrap()]);
+    let root = vigie.path("root");
+    write_root(&root, "bookworm", &package("vigie-demo-web", "1.0-1"));
+    fs::write(root.join("Cargo.lock"), CARGO_LOCK).unwrap();
+    let scan = |how: &str| vigie.run(AT, &["scan", how, root.to_str().unwrap(), "--format", "json"]).stdout;
+    let parse = |bytes: Vec<u8>| serde_json::from_slice::<Value>(&bytes).unwrap();
+    let (system, folder) = (parse(scan("root")), parse(scan("path")));
+    assert_eq!(folder["findings"], system["findings"]);
+    assert_eq!(folder["findings"].as_array().unwrap().len(), 1, "{folder:#}");
+    let components = |report: &Value| report["asset"]["component_count"].as_u64();
+    assert_eq!(components(&folder), components(&system).map(|count| count + 1), "the lockfile counts too: {folder:#}");
 }
 
 #[test]

@@ -47,6 +47,11 @@ fn a_statement_of_the_operator_counts_until_it_is_taken_back() {
     assert_eq!(verdict, expected);
     let explained = vigie.json(0, AT, &["explain", "CVE-2099-0001", "--component", purl]);
     assert_eq!((&explained["outcome"], &explained["confidence"]), (&"not_affected".into(), &"high".into()));
+    for other in ["debian-12", "debian-12.5"] {
+        let purl = purl.replace("bookworm", other);
+        let explained = vigie.json(0, AT, &["explain", "CVE-2099-0001", "--component", &purl]);
+        assert_eq!(explained["outcome"], "not_affected", "the same release by another name: {other}");
+    }
     let fixed = purl.replace("1.0-1", "1.0-2").replace("demo-web", "demo-other");
     let nobody = vigie.json(0, AT, &["explain", "CVE-2099-0001", "--component", &fixed]);
     assert_eq!((&nobody["outcome"], &nobody["confidence"]), (&"not_affected".into(), &"high".into()), "{nobody}");

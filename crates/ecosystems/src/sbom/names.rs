@@ -71,7 +71,8 @@ fn strip_rebuild(version: &str) -> &str {
     }
 }
 
-fn release_of(purl: &Purl) -> Option<Release> {
+/// The release of a distribution that a package-url says its package is of.
+pub fn release_of(purl: &Purl) -> Option<Release> {
     match purl.distro() {
         Some((distribution, version)) => release(distribution, version),
         None if matches!(purl.namespace.as_str(), "wolfi" | "chainguard") => {

@@ -10,7 +10,7 @@ use domain::component::Component;
 use domain::inventory::Inventory;
 use domain::purl::Purl;
 use ecosystems::capture::Probe;
-use ecosystems::tree;
+use ecosystems::tree::{self, Looking};
 use outside::image::{Image, Reference};
 
 use super::{root_probes, system};
@@ -26,7 +26,7 @@ pub fn image(image: &Image, spool: &Path) -> io::Result<Inventory> {
             brought = packages_with_layers(&tree, &probes, layer.diff_id.as_str(), &brought);
         }
     }
-    let mut inventory = system(&tree);
+    let mut inventory = system(&tree, Looking::System);
     for component in inventory.components.iter_mut().flatten().filter(|component| component.layer.is_empty()) {
         if let Some(layer) = brought.get(component) {
             Arc::make_mut(component).layer.clone_from(layer);
