@@ -18,6 +18,7 @@ use domain::verdict::Undecided;
 use index::Has;
 use jiff::Timestamp;
 use knowledge::{Knowledge, Matcher, Matches};
+use store::change;
 use store::finding::{Recording, StoredFinding};
 use store::inspection::{Outdated, Rejudged, Stored};
 use store::queue::Progress;
@@ -112,21 +113,24 @@ impl Engine {
         if changed.everything {
             return Ok(None);
         }
+        // Whoever is inspected from here on may have components that are not among those read below.
+        let position = change::head(&self.db).await?.seq;
         let about = About::read(&self.db, previous.hash(), changed.names).await?;
         let held = self.who_has_what().await?;
         let concerned = held.holders.lists(about.changed.iter().copied(), &about.order);
         let unreadable = held.unreadable.iter().copied().collect();
-        Ok(Some(Changes { about: Arc::new(about), concerned, unreadable, position: held.position }))
+        Ok(Some(Changes { about: Arc::new(about), concerned, unreadable, position }))
     }
 }
 
-/// What changed, and whom it concerns, as of a position of the change log.
+/// What changed, and whom it concerns.
 struct Changes {
     about: Arc<About>,
     /// With what they have of the packages concerned.
     concerned: Vec<Has>,
     /// Nobody knows what they have.
     unreadable: Vec<AssetId>,
+    /// Where the change log ended before anything of this was read.
     position: u64,
 }
 

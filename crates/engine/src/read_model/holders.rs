@@ -24,7 +24,7 @@ const PAGE: usize = 2000;
 pub(crate) struct Held {
     /// `None`: it was never loaded.
     epoch: Option<String>,
-    pub(crate) position: u64,
+    position: u64,
     pub(crate) holders: Holders,
     /// Assets whose list is kept and cannot be read: nobody knows what they have.
     pub(crate) unreadable: BTreeSet<AssetId>,
