@@ -49,7 +49,12 @@ const PROMISES: [(&str, f64, bool, &str); 15] = [
         "… new knowledge about packages that 30 % of the machines have, one finding more on each: judged, stored, and in the lists",
     ),
     ("db_gb_per_million", 0.3, false, "… the database for a million findings, inventories and all indexes included"),
-    ("memory20m_gb", 2.0, false, "… memory of a server that was started again and has shown every page: all lists, and who has what"),
+    (
+        "memory20m_gb",
+        2.0,
+        false,
+        "… memory of a server that was started again and has shown every page: all lists, and who has what",
+    ),
     ("restart20m_s", 8.0, false, "… from a stopped process to the first page"),
     (
         "pages_100k_p95_ms",

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
-use domain::ids::AssetId;
+use domain::ids::{AssetId, InspectionId};
 use domain::verdict::Undecided;
 use index::Has;
 use jiff::Timestamp;
@@ -224,6 +224,18 @@ impl Judge {
     fn moved(&self, stored: &Stored, findings: &[StoredFinding], matches: &Matches) -> Vec<Moved> {
         let asset = stored.summary.asset;
         moves(asset, findings, &stored.inventory, (matches, Some(&*self.knowledge)), self.at(stored))
+    }
+
+    /// Notes what was judged, and what is undecided where that is something else than before.
+    async fn note(&self, tx: &mut Tx, judged: &[Judged]) -> anyhow::Result<()> {
+        let hash = self.knowledge.hash();
+        let (same, other): (Vec<&Judged>, Vec<&Judged>) =
+            judged.iter().partition(|judged| judged.undecided == judged.stored.undecided);
+        let same: Vec<(AssetId, InspectionId)> =
+            same.into_iter().map(|judged| (judged.asset(), judged.stored.summary.id)).collect();
+        store::inspection::set_knowledge(tx, &same, &hash).await?;
+        let other: Vec<Rejudged<'_>> = other.into_iter().map(Judged::undecided).collect();
+        Ok(store::inspection::set_undecided(tx, &other, &hash).await?)
     }
 
     /// Keeps what moved, for the reason that the knowledge has.

@@ -8,12 +8,12 @@ use std::sync::{Arc, PoisonError};
 
 use anyhow::Context as _;
 use domain::component::Component;
-use domain::ids::{AssetId, InspectionId};
+use domain::ids::AssetId;
 use domain::verdict::{Undecided, UndecidedKind};
 use index::{Has, ListDigest};
 use knowledge::{Matcher, Matches};
 use store::finding::StoredFinding;
-use store::inspection::{Components, Rejudged, Stored};
+use store::inspection::{Components, Stored};
 use store::{Db, StoreError, Tx};
 use tokio::task::spawn_blocking;
 
@@ -158,13 +158,7 @@ impl Judge {
         });
         let (judged, moved) = compared.await.context("compare a batch")?;
         self.save(&mut tx, judged.iter().map(|judged| &judged.stored).zip(&moved)).await?;
-        let (same, other): (Vec<&Judged>, Vec<&Judged>) =
-            judged.iter().partition(|judged| judged.undecided == judged.stored.undecided);
-        let same: Vec<(AssetId, InspectionId)> =
-            same.into_iter().map(|judged| (judged.asset(), judged.stored.summary.id)).collect();
-        store::inspection::set_knowledge(&mut tx, &same, &hash).await?;
-        let other: Vec<Rejudged<'_>> = other.into_iter().map(Judged::undecided).collect();
-        store::inspection::set_undecided(&mut tx, &other, &hash).await?;
+        self.note(&mut tx, &judged).await?;
         tx.commit().await.context("keep the new verdicts")?;
         Ok((u32::try_from(judged.len()).unwrap_or(u32::MAX), left))
     }

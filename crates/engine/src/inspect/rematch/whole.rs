@@ -8,7 +8,7 @@ use domain::ids::AssetId;
 use domain::verdict::Match;
 use knowledge::{Matcher, Matches, Verdict};
 use store::finding::Numbered;
-use store::inspection::{Components, Rejudged, Stored};
+use store::inspection::{Components, Stored};
 use store::{StoreError, Tx};
 use tokio::task::spawn_blocking;
 
@@ -86,8 +86,7 @@ impl Judge {
         let stored = judged.iter().map(|judged| &judged.stored);
         let stored = stored.filter(|stored| moving.contains(&stored.summary.asset));
         self.save(&mut tx, stored.zip(&moved)).await?;
-        let rejudged: Vec<Rejudged<'_>> = judged.iter().map(Judged::undecided).collect();
-        store::inspection::set_undecided(&mut tx, &rejudged, &hash).await?;
+        self.note(&mut tx, &judged).await?;
         tx.commit().await.context("keep the new verdicts")?;
         Ok(u32::try_from(judged.len()).unwrap_or(u32::MAX))
     }
