@@ -36,6 +36,7 @@ pub enum SbomError {
 }
 
 /// What a reader hands over, one component at a time.
+#[derive(Default)]
 pub(crate) struct Item<'a> {
     pub(crate) name: Cow<'a, str>,
     pub(crate) version: Cow<'a, str>,
@@ -43,6 +44,8 @@ pub(crate) struct Item<'a> {
     pub(crate) cpe: Cow<'a, str>,
     /// Source package and its version, where the tool that wrote the file says so beside the package-url.
     pub(crate) source: Option<(String, String)>,
+    /// Who maintains, publishes or supplies it, with an address.
+    pub(crate) maintainer: Cow<'a, str>,
 }
 
 /// An inventory in the making.
@@ -312,6 +315,42 @@ mod tests {
             );
             let expected = if subject.is_empty() { nothing.clone() } else { (Some(1), String::new()) };
             assert_eq!((counted(&json), counted(&xml)), (expected.clone(), expected));
+        }
+    }
+
+    #[test]
+    fn builds_of_vendors_are_not_the_distributions() {
+        let deb = |name: &str, version: &str| format!("pkg:deb/debian/{name}@{version}?distro=debian-12");
+        let cyclonedx = format!(
+            r#"{{"bomFormat":"CycloneDX","components":[
+            {{"name":"bash","purl":"{}","supplier":{{"name":"Matthias Klose <doko@debian.org>"}}}},
+            {{"name":"docker-ce-cli","purl":"{}","publisher":"Docker <support@docker.com>"}},
+            {{"name":"kubectl","purl":"{}","supplier":{{"name":"Kubernetes Authors <dev@kubernetes.io>"}}}},
+            {{"name":"nginx","purl":"{}"}}]}}"#,
+            deb("bash", "5.2.15-2"),
+            deb("docker-ce-cli", "1"),
+            deb("kubectl", "1"),
+            deb("nginx", "1.27.0-1~bookworm"),
+        );
+        let spdx = format!(
+            r#"{{"spdxVersion":"SPDX-2.3","name":"demo","packages":[{{"SPDXID":"a","name":"kubectl","versionInfo":"1",
+            "supplier":"NOASSERTION","originator":"Organization: Kubernetes Authors (dev@kubernetes.io)",
+            "externalRefs":[{{"referenceType":"purl","referenceLocator":"{}"}}]}}]}}"#,
+            deb("kubectl", "1")
+        );
+        let tags = format!(
+            "SPDXVersion: SPDX-2.2\nPackageName: kubectl\nPackageVersion: 1\nPackageSupplier: NOASSERTION\n\
+            PackageOriginator: Organization: Kubernetes Authors (dev@kubernetes.io)\nExternalRef: PACKAGE-MANAGER purl {}\n",
+            deb("kubectl", "1")
+        );
+        for (text, expected) in [
+            (&cyclonedx, "bash= docker-ce-cli=Docker kubectl=Kubernetes nginx=a third party"),
+            (&spdx, "kubectl=Kubernetes"),
+            (&tags, "kubectl=Kubernetes"),
+        ] {
+            let read = parse("demo", text.as_bytes()).expect("it reads");
+            let told = read.components.iter().flatten().map(|c| format!("{}={}", c.name, c.origin));
+            assert_eq!(told.collect::<Vec<_>>().join(" "), expected);
         }
     }
 

@@ -80,6 +80,7 @@ struct Stanza<'a> {
     architecture: Option<&'a [u8]>,
     origin: Option<&'a [u8]>,
     vendor: Option<&'a [u8]>,
+    maintainer: Option<&'a [u8]>,
     described: bool,
     /// Line of its first line. 0: there is none.
     line: usize,
@@ -117,6 +118,7 @@ impl<'a> Stanza<'a> {
             Some(b'a') if name.eq_ignore_ascii_case(b"architecture") => &mut self.architecture,
             Some(b'o') if name.eq_ignore_ascii_case(b"origin") => &mut self.origin,
             Some(b'v') if name.eq_ignore_ascii_case(b"vendor") => &mut self.vendor,
+            Some(b'm') if name.eq_ignore_ascii_case(b"maintainer") => &mut self.maintainer,
             Some(b'd') if name.eq_ignore_ascii_case(b"description") => {
                 self.described = true;
                 return;
@@ -136,8 +138,14 @@ impl<'a> Stanza<'a> {
     }
 
     /// Everything that a component is made of.
-    fn fields(&self) -> [Option<&'a [u8]>; 7] {
-        [self.package, self.status, self.source, self.version, self.architecture, self.origin, self.vendor]
+    fn fields(&self) -> [Option<&'a [u8]>; 8] {
+        let of_vendor = self.of_vendor().map(str::as_bytes);
+        [self.package, self.status, self.source, self.version, self.architecture, self.origin, self.vendor, of_vendor]
+    }
+
+    /// The vendor that its maintainer is of, if it is one that is known.
+    fn of_vendor(&self) -> Option<&'static str> {
+        self.maintainer.and_then(|maintainer| std::str::from_utf8(maintainer).ok()).and_then(origin::vendor)
     }
 
     fn is_empty(&self) -> bool {
@@ -228,7 +236,7 @@ impl Parser<'_> {
             version: version.to_owned(),
             arch: arch.to_owned(),
             path: self.path.to_owned(),
-            origin: origin::of(version, [stanza.origin, stanza.vendor]),
+            origin: origin::of(package, version, [stanza.origin, stanza.vendor], stanza.of_vendor()),
             ..Component::default()
         }))
     }
@@ -492,9 +500,11 @@ mod tests {
             field("Architecture", &["", "amd64", "all"]),
             field("Origin", &["", "Corp"]),
             field("Vendor", &["Corp", "Other"]),
+            field("Maintainer", &["Docker <support@docker.com>", "Somebody <some@body.example>"]),
             field("Description", &["text"]),
         );
-        let record = record.prop_map(|(a, b, c, d, e, f, g, h)| [a, b, c, d, e, f, g, h, "\n".to_owned()].concat());
+        let record =
+            record.prop_map(|(a, b, c, d, e, f, g, h, i)| [a, b, c, d, e, f, g, h, i, "\n".to_owned()].concat());
         vec(vec(record, 0..8).prop_map(|records| records.concat()), 1..6)
     }
 

@@ -44,9 +44,20 @@ struct Node<'a> {
     #[serde(borrow, default)]
     cpe: Cow<'a, str>,
     #[serde(borrow, default)]
+    publisher: Cow<'a, str>,
+    #[serde(default)]
+    supplier: Supplier,
+    #[serde(borrow, default)]
     properties: Vec<Property<'a>>,
     #[serde(borrow, default)]
     components: Vec<Node<'a>>,
+}
+
+/// The form of tools that put a package's maintainer here.
+#[derive(Deserialize, Default)]
+struct Supplier {
+    #[serde(default)]
+    name: String,
 }
 
 #[derive(Deserialize)]
@@ -70,13 +81,17 @@ fn take(node: &Node<'_>, bill: &mut Bill, itself: bool) {
                 let epoch = property("aquasecurity:trivy:SrcEpoch").map(|e| format!("{e}:")).unwrap_or_default();
                 (name.to_owned(), format!("{epoch}{version}{release}"))
             });
-            let Node { name, version, purl, cpe, .. } = node;
+            let Node { name, version, purl, cpe, publisher, .. } = node;
             bill.item(&Item {
                 name: name.clone(),
                 version: version.clone(),
                 purl: purl.clone(),
                 cpe: cpe.clone(),
                 source,
+                maintainer: match node.publisher.as_ref() {
+                    "" => Cow::Borrowed(node.supplier.name.as_str()),
+                    _ => publisher.clone(),
+                },
             });
         }
         _ => {}

@@ -39,6 +39,10 @@ struct Package<'a> {
     #[serde(borrow, default)]
     primary_package_purpose: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
+    originator: Cow<'a, str>,
+    #[serde(borrow, default)]
+    supplier: Cow<'a, str>,
+    #[serde(borrow, default)]
     external_refs: Vec<Reference<'a>>,
 }
 #[derive(Deserialize)]
@@ -83,7 +87,9 @@ pub(super) fn read(text: &str, bill: &mut Bill) -> Result<(), serde_json::Error>
             continue;
         }
         let (name, version) = (package.name.clone(), package.version_info.clone());
-        bill.item(&Item { name, version, purl, cpe, source: None });
+        let maintainers = [&package.originator, &package.supplier];
+        let maintainer = maintainers.into_iter().find(|one| one.contains('@')).cloned().unwrap_or_default();
+        bill.item(&Item { name, version, purl, cpe, maintainer, ..Item::default() });
     }
     Ok(())
 }
@@ -127,7 +133,7 @@ pub(super) fn read_graph(text: &str, bill: &mut Bill) -> Result<(), serde_json::
         };
         let purl = if element.purl.is_empty() { named("packageUrl") } else { element.purl.clone() };
         let (name, version) = (element.name.clone(), element.version.clone());
-        bill.item(&Item { name, version, purl, cpe: named("cpe"), source: None });
+        bill.item(&Item { name, version, purl, cpe: named("cpe"), ..Item::default() });
     }
     Ok(())
 }
