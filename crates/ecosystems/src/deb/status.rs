@@ -94,6 +94,9 @@ impl<'a> Stanza<'a> {
         if line.len() > LINE_BYTES_MAX {
             self.malformed = Some("it has a line that is too long");
         }
+        if memchr(0, line).is_some() {
+            self.malformed = Some("it has NUL bytes inside, so packages may be lost");
+        }
         self.ends_in_value = false;
         let first = self.line == 0;
         if first {
@@ -120,7 +123,9 @@ impl<'a> Stanza<'a> {
             Some(b'v') if name.eq_ignore_ascii_case(b"vendor") => &mut self.vendor,
             Some(b'm') if name.eq_ignore_ascii_case(b"maintainer") => &mut self.maintainer,
             Some(b'd') if name.eq_ignore_ascii_case(b"description") => {
-                self.described = true;
+                if std::mem::replace(&mut self.described, true) {
+                    self.malformed = Some("it has a field twice");
+                }
                 return;
             }
             None => {
@@ -457,6 +462,24 @@ mod tests {
     fn an_odd_line_is_a_gap_and_its_package_is_kept() {
         let parsed = database(&stanza("Package: a\nStatus: install ok installed\nVersion: 1\nno field"));
         assert_eq!((parsed.components.len(), parsed.gaps.len()), (1, 1));
+    }
+
+    #[test]
+    fn what_swallows_a_stanza_is_a_gap() {
+        let one = |name: &str| format!("Package: {name}\nStatus: install ok installed\nVersion: 1\nDescription: x\n");
+        let zeros = "\0".repeat(400);
+        for (swallowed, reason) in [
+            // From inside of a line to inside of a later one: what stood between is gone.
+            (format!("{}Breaks: b{zeros}eaks: c\n\n", one("a")), "it has NUL bytes inside, so packages may be lost"),
+            (format!("{} x{zeros}y\n\n", one("a")), "it has NUL bytes inside, so packages may be lost"),
+            (format!("{}Description: y\n\n", one("a")), "it has a field twice"),
+            (format!("{}Maintainer: y\nMaintainer: z\n\n", one("a")), "it has a field twice"),
+        ] {
+            let parsed = database(&swallowed);
+            let gaps: Vec<_> = parsed.gaps.iter().map(|gap| (gap.subject.as_str(), gap.reason.as_str())).collect();
+            assert_eq!(parsed.components.len(), 1, "{swallowed:?}");
+            assert_eq!(gaps, [("status: a (line 1)", reason)], "{swallowed:?}");
+        }
     }
 
     #[test]
