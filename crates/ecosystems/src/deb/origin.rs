@@ -142,7 +142,7 @@ fn mark(version: &str) -> Option<&'static str> {
     if is_redis(version) {
         return Some("redis.io");
     }
-    for (place, separator) in version.match_indices(['~', '+', '-', '.']) {
+    for (place, separator) in version.match_indices(['~', '+', '.']) {
         let rest = &version[place + 1..];
         let word = &rest[..rest.bytes().take_while(u8::is_ascii_alphabetic).count()];
         let numbered = rest[word.len()..].trim_start_matches(|c: char| c.is_ascii_digit());
@@ -233,6 +233,7 @@ mod tests {
             "0.0.1+git20161023.60.deb8c38-1.2",
             "246.9.1-1+debian1",
             "0.01.1~debian-4",
+            "0.7-groovy-2.0-4",
             "7.5.0-3ubuntu1~18.04",
             "1.13-2~ubuntu18.04",
             "1:1.07.4-7~18.04.1",

@@ -203,6 +203,16 @@ fn spdx(bill: &Bill<'_>, out: &mut impl io::Write) -> io::Result<()> {
         serde_json::to_writer(&mut *out, &package)?;
     }
     out.write_all(b"],\"relationships\":[")?;
+    spdx_relationships(&leading, components, out)?;
+    out.write_all(b"]}")
+}
+
+/// What the document describes, and which package brought which files.
+fn spdx_relationships(
+    leading: &[serde_json::Value],
+    components: &[Arc<Component>],
+    out: &mut impl io::Write,
+) -> io::Result<()> {
     let described = match leading.first() {
         Some(package) => package["SPDXID"].as_str(),
         None => (!components.is_empty()).then_some("SPDXRef-package-0"),
@@ -227,7 +237,7 @@ fn spdx(bill: &Bill<'_>, out: &mut impl io::Write) -> io::Result<()> {
         )?;
         separator = ",";
     }
-    out.write_all(b"]}")
+    Ok(())
 }
 
 /// What was looked at as a whole, and the system in it, where they are known.
