@@ -5,6 +5,7 @@ mod audited;
 use domain::component::Ecosystem;
 use serde::Deserialize;
 
+use crate::entry::Entry;
 use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, named};
 
 pub(crate) const MANIFESTS: &[Manifest] = &[
@@ -27,7 +28,7 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
 #[derive(Deserialize)]
 struct Lock {
     #[serde(default)]
-    package: Vec<Package>,
+    package: Vec<Entry<Package>>,
 }
 
 #[derive(Deserialize)]
@@ -44,7 +45,14 @@ fn lock(path: &str, bytes: &[u8], found: &mut Found) {
         Err(error) => return found.gap(path, error),
     };
     let mut foreign = 0;
-    for Package { name, version, source } in &lock.package {
+    for package in &lock.package {
+        let Package { name, version, source } = match package.read() {
+            Ok(package) => package,
+            Err(odd) => {
+                found.gap(path, odd);
+                continue;
+            }
+        };
         match source {
             Some(source) if ["registry+", "sparse+"].iter().any(|kind| source.starts_with(kind)) => {
                 found.package(Ecosystem::Cargo, name, version, path);

@@ -3,6 +3,7 @@
 use domain::component::Ecosystem;
 use serde::Deserialize;
 
+use crate::entry::Entry;
 use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, named};
 
 pub(crate) const MANIFESTS: &[Manifest] = &[
@@ -25,9 +26,9 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
 #[derive(Deserialize)]
 struct Lock {
     #[serde(default)]
-    packages: Vec<Package>,
+    packages: Vec<Entry<Package>>,
     #[serde(default, rename = "packages-dev")]
-    development: Vec<Package>,
+    development: Vec<Entry<Package>>,
 }
 
 #[derive(Deserialize)]
@@ -38,11 +39,17 @@ struct Package {
 
 fn packages(path: &str, bytes: &[u8], found: &mut Found) {
     // The first Composer wrote what is installed as a plain list.
-    let read = serde_json::from_slice::<Lock>(bytes).map(|lock| (lock.packages, lock.development));
-    match read.or_else(|_| serde_json::from_slice::<Vec<Package>>(bytes).map(|list| (list, Vec::new()))) {
-        Ok((packages, development)) => packages.iter().chain(&development).for_each(|package| {
-            let version = package.version.strip_prefix('v').unwrap_or(&package.version);
-            found.package(Ecosystem::Composer, &package.name, version, path);
+    let is_list = bytes.trim_ascii_start().first() == Some(&b'[');
+    let read = match is_list {
+        true => serde_json::from_slice(bytes).map(|packages| Lock { packages, development: Vec::new() }),
+        false => serde_json::from_slice::<Lock>(bytes),
+    };
+    match read {
+        Ok(lock) => lock.packages.iter().chain(&lock.development).for_each(|package| match package.read() {
+            Ok(Package { name, version }) => {
+                found.package(Ecosystem::Composer, name, version.strip_prefix('v').unwrap_or(version), path);
+            }
+            Err(odd) => found.gap(path, odd),
         }),
         Err(error) => found.gap(path, error),
     }

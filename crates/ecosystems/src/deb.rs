@@ -2,7 +2,7 @@
 
 pub(crate) mod archives;
 pub mod kernel;
-mod origin;
+pub(crate) mod origin;
 pub mod status;
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@
 pub mod apk;
 pub mod capture;
 pub mod deb;
+mod entry;
 pub mod host;
 pub mod manifest;
 mod pypi;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use domain::component::Ecosystem;
 use serde::Deserialize;
 
+use crate::entry::Entry;
 use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, named};
 
 pub(crate) const MANIFESTS: &[Manifest] = &[
@@ -57,13 +58,13 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
 #[derive(Deserialize)]
 struct Lock {
     #[serde(default)]
-    packages: Option<BTreeMap<String, Entry>>,
+    packages: Option<BTreeMap<String, Entry<Locked>>>,
     #[serde(default)]
-    dependencies: Option<BTreeMap<String, Nested>>,
+    dependencies: Option<BTreeMap<String, Entry<Nested>>>,
 }
 
 #[derive(Deserialize)]
-struct Entry {
+struct Locked {
     /// An alias names what it stands for.
     #[serde(default)]
     name: Option<String>,
@@ -82,7 +83,7 @@ struct Nested {
     #[serde(default)]
     version: Option<String>,
     #[serde(default)]
-    dependencies: Option<BTreeMap<String, Nested>>,
+    dependencies: Option<BTreeMap<String, Entry<Nested>>>,
 }
 
 /// Folders, archives and repositories have no version of a registry's.
@@ -111,8 +112,16 @@ fn package_lock(path: &str, bytes: &[u8], found: &mut Found) {
     };
     let mut foreign = 0;
     if let Some(packages) = lock.packages {
-        for (key, entry) in packages.iter().filter(|(key, entry)| !key.is_empty() && !entry.link) {
+        for (key, entry) in &packages {
             let Some((_, name)) = key.rsplit_once("node_modules/") else { continue };
+            let entry = match entry.read_as(name) {
+                Ok(entry) if entry.link => continue,
+                Ok(entry) => entry,
+                Err(odd) => {
+                    found.gap(path, odd);
+                    continue;
+                }
+            };
             let name = entry.name.as_deref().unwrap_or(name);
             match &entry.version {
                 Some(version) if !entry.resolved.as_deref().is_some_and(is_foreign) => {
@@ -130,7 +139,11 @@ fn package_lock(path: &str, bytes: &[u8], found: &mut Found) {
 }
 
 /// As deep as JSON may be.
-fn nested(name: &str, entry: &Nested, path: &str, foreign: &mut u32, found: &mut Found) {
+fn nested(name: &str, entry: &Entry<Nested>, path: &str, foreign: &mut u32, found: &mut Found) {
+    let entry = match entry.read_as(name) {
+        Ok(entry) => entry,
+        Err(odd) => return found.gap(path, odd),
+    };
     match entry.version.as_deref() {
         Some(version) if version.starts_with("npm:") => match version.trim_start_matches("npm:").rsplit_once('@') {
             Some((name, version)) => found.package(Ecosystem::Npm, name, version, path),
@@ -189,7 +202,10 @@ fn pnpm(path: &str, bytes: &[u8], found: &mut Found) {
             continue;
         };
         // A key of more than a thousand bytes has a mark of its own.
-        let key = key.strip_prefix("? ").unwrap_or(key).trim_end().trim_end_matches(':').trim_matches(['\'', '"']);
+        let key = key.strip_prefix("? ").unwrap_or(key);
+        // What is said of it may stand in the same line.
+        let key =
+            key.split_once(": ").map_or(key, |(key, _)| key).trim_end().trim_end_matches(':').trim_matches(['\'', '"']);
         let key = key.trim_start_matches('/');
         // The scope has a slash of its own.
         let scope = key.strip_prefix('@').and_then(|rest| rest.find('/')).map_or(0, |slash| slash + 2);

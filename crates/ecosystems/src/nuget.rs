@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use domain::component::Ecosystem;
 use serde::Deserialize;
 
+use crate::entry::Entry;
 use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, file_name, named};
 
 pub(crate) const MANIFESTS: &[Manifest] = &[
@@ -60,7 +61,7 @@ fn extension(path: &str) -> Option<&str> {
 
 #[derive(Deserialize)]
 struct Lock {
-    dependencies: BTreeMap<String, BTreeMap<String, Resolved>>,
+    dependencies: BTreeMap<String, Entry<BTreeMap<String, Entry<Resolved>>>>,
 }
 
 #[derive(Deserialize)]
@@ -71,19 +72,30 @@ struct Resolved {
 
 fn lock(path: &str, bytes: &[u8], found: &mut Found) {
     match serde_json::from_slice::<Lock>(bytes) {
-        Ok(lock) => lock.dependencies.values().flatten().for_each(|(name, package)| {
-            if let Some(version) = &package.resolved {
-                found.package(Ecosystem::Nuget, name, version, path);
+        Ok(lock) => {
+            for (framework, packages) in &lock.dependencies {
+                match packages.read_as(framework) {
+                    Ok(packages) => packages.iter().for_each(|(name, package)| resolved(name, package, path, found)),
+                    Err(odd) => found.gap(path, odd),
+                }
             }
-        }),
+        }
         Err(error) => found.gap(path, error),
+    }
+}
+
+fn resolved(name: &str, package: &Entry<Resolved>, path: &str, found: &mut Found) {
+    match package.read_as(name) {
+        Ok(Resolved { resolved: Some(version) }) => found.package(Ecosystem::Nuget, name, version, path),
+        Ok(Resolved { resolved: None }) => {}
+        Err(odd) => found.gap(path, odd),
     }
 }
 
 #[derive(Deserialize)]
 struct Dependencies {
     #[serde(default)]
-    libraries: BTreeMap<String, Library>,
+    libraries: BTreeMap<String, Entry<Library>>,
 }
 
 #[derive(Deserialize)]
@@ -94,12 +106,16 @@ struct Library {
 
 fn dependencies(path: &str, bytes: &[u8], found: &mut Found) {
     match serde_json::from_slice::<Dependencies>(bytes) {
-        // A project is somebody's own.
-        Ok(file) => file.libraries.iter().filter(|(_, library)| library.kind == "package").for_each(|(key, _)| {
-            if let Some((name, version)) = key.rsplit_once('/') {
-                found.package(Ecosystem::Nuget, name, version, path);
-            }
-        }),
+        Ok(file) => {
+            file.libraries.iter().for_each(|(key, library)| match (library.read_as(key), key.rsplit_once('/')) {
+                (Ok(library), Some((name, version))) if library.kind == "package" => {
+                    found.package(Ecosystem::Nuget, name, version, path);
+                }
+                // A project is somebody's own.
+                (Ok(_), _) => {}
+                (Err(odd), _) => found.gap(path, odd),
+            })
+        }
         Err(error) => found.gap(path, error),
     }
 }

@@ -6,6 +6,7 @@ use domain::component::Ecosystem;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::entry::Entry;
 use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, file_name, named, sibling};
 
 const fn lock(name: &'static str, matches: fn(&str) -> bool, parse: fn(&str, &[u8], &mut Found)) -> Manifest {
@@ -94,7 +95,7 @@ fn elsewhere(path: &str, count: u32, found: &mut Found) {
 #[derive(Deserialize)]
 struct Packages {
     #[serde(default, alias = "packages")]
-    package: Vec<Package>,
+    package: Vec<Entry<Package>>,
 }
 
 #[derive(Deserialize)]
@@ -140,12 +141,16 @@ fn packages(path: &str, bytes: &[u8], found: &mut Found) {
     match toml::from_str::<Packages>(&String::from_utf8_lossy(bytes)) {
         Ok(lock) => {
             let mut foreign = 0;
-            for package in lock.package.iter().filter(|package| !package.is_own()) {
-                match &package.version {
-                    Some(version) if package.is_of_index() => {
-                        found.package(Ecosystem::Pypi, &package.name, version, path)
-                    }
-                    _ => foreign += 1,
+            for package in &lock.package {
+                match package.read() {
+                    Ok(package) if package.is_own() => {}
+                    Ok(package) => match &package.version {
+                        Some(version) if package.is_of_index() => {
+                            found.package(Ecosystem::Pypi, &package.name, version, path);
+                        }
+                        _ => foreign += 1,
+                    },
+                    Err(odd) => found.gap(path, odd),
                 }
             }
             elsewhere(path, foreign, found);
@@ -168,7 +173,7 @@ fn pipfile(path: &str, bytes: &[u8], found: &mut Found) {
     };
     let mut foreign = 0;
     for (group, packages) in groups.into_iter().filter(|(group, _)| group != "_meta") {
-        let packages: BTreeMap<String, Pinned> = match serde_json::from_value(packages) {
+        let packages: BTreeMap<String, Entry<Pinned>> = match serde_json::from_value(packages) {
             Ok(packages) => packages,
             Err(error) => {
                 found.gap(path, format_args!("{group}: {error}"));
@@ -176,6 +181,13 @@ fn pipfile(path: &str, bytes: &[u8], found: &mut Found) {
             }
         };
         for (name, pinned) in &packages {
+            let pinned = match pinned.read_as(name) {
+                Ok(pinned) => pinned,
+                Err(odd) => {
+                    found.gap(path, odd);
+                    continue;
+                }
+            };
             match pinned.version.as_deref().and_then(|version| version.strip_prefix("==")) {
                 Some(version) => found.package(Ecosystem::Pypi, name, version, path),
                 None => foreign += 1,

@@ -9,7 +9,7 @@ mod xml;
 pub mod write;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -17,6 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use domain::component::{Component, Ecosystem};
 use domain::inventory::{Area, Gap, Inventory, Platform};
 
+use crate::entry;
 pub use names::{release, release_of};
 pub(crate) use within::MANIFESTS;
 pub use within::is_named;
@@ -36,6 +37,7 @@ pub enum SbomError {
 }
 
 /// What a reader hands over, one component at a time.
+#[derive(Default)]
 pub(crate) struct Item<'a> {
     pub(crate) name: Cow<'a, str>,
     pub(crate) version: Cow<'a, str>,
@@ -43,7 +45,17 @@ pub(crate) struct Item<'a> {
     pub(crate) cpe: Cow<'a, str>,
     /// Source package and its version, where the tool that wrote the file says so beside the package-url.
     pub(crate) source: Option<(String, String)>,
+    /// Who maintains, publishes or supplies it, with an address.
+    pub(crate) maintainer: Cow<'a, str>,
+    /// The builder that Vigie wrote down.
+    pub(crate) origin: Cow<'a, str>,
+    /// The distribution's package that brought its files.
+    pub(crate) owner: Cow<'a, str>,
 }
+
+/// What Vigie notes beside the members of a form.
+const ORIGIN: &str = "vigie:origin";
+const OWNER: &str = "vigie:owner";
 
 /// An inventory in the making.
 #[derive(Default)]
@@ -153,12 +165,35 @@ impl Bill {
         }
     }
 
+    /// An entry that could not be read.
+    pub(crate) fn odd(&mut self, value: &serde_json::Value) {
+        self.total += 1;
+        let name = entry::name(value).into();
+        self.leave_out(entry::ODD.to_owned(), &Item { name, ..Item::default() });
+    }
+
     fn leave_out(&mut self, why: String, item: &Item<'_>) {
         let entry = self.unusable.entry(why).or_insert_with(|| (0, item.name.chars().take(60).collect()));
         entry.0 += 1;
     }
 
+    /// An owner judges only if it is there itself, and as the distribution's package.
+    fn check_owners(&mut self) {
+        let is_owned = |component: &Component| !component.owner.is_empty();
+        if !self.components.iter().any(is_owned) {
+            return;
+        }
+        let packages = self.components.iter().filter(|component| component.ecosystem.is_distribution());
+        let packages: HashSet<String> = packages.map(|component| component.name.clone()).collect();
+        for component in self.components.iter_mut().filter(|component| is_owned(component)) {
+            if component.ecosystem.is_distribution() || !packages.contains(&component.owner) {
+                component.owner.clear();
+            }
+        }
+    }
+
     fn inventory(mut self, name: &str) -> Inventory {
+        self.check_owners();
         self.components.iter_mut().for_each(|component| name.clone_into(&mut component.path));
         self.components.sort();
         self.components.dedup();
@@ -316,6 +351,60 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_of_the_wrong_type_is_counted_and_the_others_are_kept() {
+        let package = r#""externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:pypi/good@1"}]"#;
+        for text in [
+            r#"{"bomFormat":"CycloneDX","components":[{"name":"bad","version":5},{"name":"good","purl":"pkg:pypi/good@1"}]}"#.to_owned(),
+            r#"{"bomFormat":"CycloneDX","components":[{"name":"good","purl":"pkg:pypi/good@1","components":[{"name":"bad","purl":[]}]}]}"#.to_owned(),
+            r#"{"bomFormat":"CycloneDX","metadata":{"component":{"name":"bad","version":5}},"components":[{"purl":"pkg:pypi/good@1"}]}"#.to_owned(),
+            format!(r#"{{"spdxVersion":"SPDX-2.3","packages":[{{"name":"bad","versionInfo":[]}},{{"name":"good",{package}}}]}}"#),
+            r#"{"@graph":[{"type":"software_Package","name":"bad","software_packageVersion":5},
+                {"type":"software_Package","software_packageUrl":"pkg:pypi/good@1"}]}"#.to_owned(),
+        ] {
+            let read = parse("demo", text.as_bytes()).expect("it reads");
+            assert_eq!(purls(&read), ["pkg:pypi/good@1"], "{text}");
+            let reason = "1 components cannot be judged (such as \"bad\"): it has a value of the wrong type";
+            assert_eq!(read.gaps.iter().map(|gap| gap.reason.as_str()).collect::<Vec<_>>(), [reason], "{text}");
+        }
+    }
+
+    #[test]
+    fn builds_of_vendors_are_not_the_distributions() {
+        let deb = |name: &str, version: &str| format!("pkg:deb/debian/{name}@{version}?distro=debian-12");
+        let cyclonedx = format!(
+            r#"{{"bomFormat":"CycloneDX","components":[
+            {{"name":"bash","purl":"{}","supplier":{{"name":"Matthias Klose <doko@debian.org>"}}}},
+            {{"name":"docker-ce-cli","purl":"{}","publisher":"Docker <support@docker.com>"}},
+            {{"name":"kubectl","purl":"{}","supplier":{{"name":"Kubernetes Authors <dev@kubernetes.io>"}}}},
+            {{"name":"nginx","purl":"{}"}}]}}"#,
+            deb("bash", "5.2.15-2"),
+            deb("docker-ce-cli", "1"),
+            deb("kubectl", "1"),
+            deb("nginx", "1.27.0-1~bookworm"),
+        );
+        let spdx = format!(
+            r#"{{"spdxVersion":"SPDX-2.3","name":"demo","packages":[{{"SPDXID":"a","name":"kubectl","versionInfo":"1",
+            "supplier":"NOASSERTION","originator":"Organization: Kubernetes Authors (dev@kubernetes.io)",
+            "externalRefs":[{{"referenceType":"purl","referenceLocator":"{}"}}]}}]}}"#,
+            deb("kubectl", "1")
+        );
+        let tags = format!(
+            "SPDXVersion: SPDX-2.2\nPackageName: kubectl\nPackageVersion: 1\nPackageSupplier: NOASSERTION\n\
+            PackageOriginator: Organization: Kubernetes Authors (dev@kubernetes.io)\nExternalRef: PACKAGE-MANAGER purl {}\n",
+            deb("kubectl", "1")
+        );
+        for (text, expected) in [
+            (&cyclonedx, "bash= docker-ce-cli=Docker kubectl=Kubernetes nginx=a third party"),
+            (&spdx, "kubectl=Kubernetes"),
+            (&tags, "kubectl=Kubernetes"),
+        ] {
+            let read = parse("demo", text.as_bytes()).expect("it reads");
+            let told = read.components.iter().flatten().map(|c| format!("{}={}", c.name, c.origin));
+            assert_eq!(told.collect::<Vec<_>>().join(" "), expected);
+        }
+    }
+
+    #[test]
     fn what_is_written_reads_as_the_same_components() {
         let inventory = parse("demo.json", CYCLONEDX.as_bytes()).expect("it reads");
         // What an image is about has a package-url; a root directory has none.
@@ -336,6 +425,70 @@ mod tests {
             let mut twice = Vec::new();
             write(form, "demo", &inventory, "1", at, &mut twice).expect("it writes");
             assert_eq!(bytes, twice);
+        }
+    }
+
+    #[test]
+    fn who_owns_files_and_who_built_packages_is_written_and_read() {
+        let of = |ecosystem: Ecosystem, name: &str, owner: &str, origin: &str| {
+            let [name, owner, origin] = [name, owner, origin].map(str::to_owned);
+            let (source, version) = (name.clone(), "1".to_owned());
+            Arc::new(Component { ecosystem, source, name, version, owner, origin, ..Component::default() })
+        };
+        let components = vec![
+            of(Ecosystem::Deb, "python3-yaml", "", ""),
+            of(Ecosystem::Deb, "tool", "", "web server"),
+            of(Ecosystem::Pypi, "pyyaml", "python3-yaml", ""),
+            of(Ecosystem::Pypi, "left", "", ""),
+        ];
+        let platform = Platform { name: String::new(), release: release("debian", "12"), architecture: None };
+        let inventory = Inventory { components: Some(components), ..Inventory::of(platform) };
+        for form in [Form::CycloneDx, Form::Spdx] {
+            let mut bytes = Vec::new();
+            write(form, "demo", &inventory, "1", jiff::Timestamp::UNIX_EPOCH, &mut bytes).expect("it writes");
+            let told = |text: &str| {
+                let read = parse("demo", text.as_bytes()).expect("it reads");
+                let told = read.components.iter().flatten().map(|c| format!("{}:{}:{}", c.name, c.owner, c.origin));
+                told.collect::<Vec<_>>()
+            };
+            let text = String::from_utf8(bytes).expect("text");
+            let expected = ["python3-yaml::", "tool::web server", "left::", "pyyaml:python3-yaml:"];
+            assert_eq!(told(&text), expected, "{form:?}");
+            // An owner that is not there judges nothing.
+            let orphan = text.replace("pkg:deb/debian/python3-yaml", "pkg:hex/python3-yaml");
+            assert!(told(&orphan).contains(&"pyyaml::".to_owned()), "{form:?}: {:?}", told(&orphan));
+        }
+    }
+
+    /// Containing says who judges only where a distribution's package contains.
+    #[test]
+    fn owners_in_spdx_of_others() {
+        let read = |kind: &str, owner: &str| {
+            let package = |id: &str, purl: &str| {
+                format!(
+                    r#"{{"SPDXID":"{id}","name":"{id}","externalRefs":[{{"referenceType":"purl","referenceLocator":"{purl}"}}]}}"#
+                )
+            };
+            let packages =
+                [package("curl", owner), package("b", "pkg:pypi/b@1"), package("c", "pkg:deb/debian/curl@1")];
+            let text =
+                format!(r#"{{"spdxVersion":"SPDX-2.3","packages":[{}],"relationships":[{kind}]}}"#, packages.join(","));
+            let read = parse("demo", text.as_bytes()).expect("it reads");
+            read.components.iter().flatten().find(|c| c.name == "b").map(|c| c.owner.clone()).unwrap_or_default()
+        };
+        let contains = r#"{"spdxElementId":"curl","relationshipType":"CONTAINS","relatedSpdxElement":"b"}"#;
+        let contained = r#"{"spdxElementId":"b","relationshipType":"CONTAINED_BY","relatedSpdxElement":"curl"}"#;
+        let overlap = r#"{"spdxElementId":"curl","relationshipType":"OTHER","relatedSpdxElement":"b",
+            "comment":"ownership-by-file-overlap: the files of one are of the other"}"#;
+        let needs = r#"{"spdxElementId":"curl","relationshipType":"DEPENDS_ON","relatedSpdxElement":"b"}"#;
+        for (kind, owner, expected) in [
+            (contains, "pkg:deb/debian/curl@1", "curl"),
+            (contained, "pkg:deb/debian/curl@1", "curl"),
+            (overlap, "pkg:deb/debian/curl@1", "curl"),
+            (needs, "pkg:deb/debian/curl@1", ""),
+            (contains, "pkg:npm/curl@1", ""),
+        ] {
+            assert_eq!(read(kind, owner), expected, "{kind} {owner}");
         }
     }
 

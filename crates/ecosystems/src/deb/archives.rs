@@ -218,9 +218,10 @@ fn name(origin: &str, prefix: &str) -> String {
     file.split('_').next().unwrap_or(file).to_owned()
 }
 
-/// Which components an archive offers in just their build: their places in the list. Only those without another origin.
+/// Which components an archive offers in just their build: their places in the list. Only those whose origin nothing else names.
 fn offered<'c>(lists: &[&[u8]], components: impl Iterator<Item = &'c Component>) -> Vec<usize> {
-    let candidates = components.enumerate().filter(|(_, c)| c.ecosystem == Ecosystem::Deb && c.origin.is_empty());
+    let candidates =
+        components.enumerate().filter(|(_, c)| c.ecosystem == Ecosystem::Deb && origin::is_open(&c.origin));
     let wanted: HashMap<[&[u8]; 3], usize> =
         candidates.map(|(index, c)| ([&c.name, &c.version, &c.arch].map(|part| part.as_bytes()), index)).collect();
     let (mut found, mut is_copy) = (Vec::new(), false);

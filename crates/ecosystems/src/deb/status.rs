@@ -80,6 +80,7 @@ struct Stanza<'a> {
     architecture: Option<&'a [u8]>,
     origin: Option<&'a [u8]>,
     vendor: Option<&'a [u8]>,
+    maintainer: Option<&'a [u8]>,
     described: bool,
     /// Line of its first line. 0: there is none.
     line: usize,
@@ -92,6 +93,9 @@ impl<'a> Stanza<'a> {
     fn line(&mut self, line: &'a [u8], number: usize) {
         if line.len() > LINE_BYTES_MAX {
             self.malformed = Some("it has a line that is too long");
+        }
+        if memchr(0, line).is_some() {
+            self.malformed = Some("it has NUL bytes inside, so packages may be lost");
         }
         self.ends_in_value = false;
         let first = self.line == 0;
@@ -117,8 +121,11 @@ impl<'a> Stanza<'a> {
             Some(b'a') if name.eq_ignore_ascii_case(b"architecture") => &mut self.architecture,
             Some(b'o') if name.eq_ignore_ascii_case(b"origin") => &mut self.origin,
             Some(b'v') if name.eq_ignore_ascii_case(b"vendor") => &mut self.vendor,
+            Some(b'm') if name.eq_ignore_ascii_case(b"maintainer") => &mut self.maintainer,
             Some(b'd') if name.eq_ignore_ascii_case(b"description") => {
-                self.described = true;
+                if std::mem::replace(&mut self.described, true) {
+                    self.malformed = Some("it has a field twice");
+                }
                 return;
             }
             None => {
@@ -136,8 +143,14 @@ impl<'a> Stanza<'a> {
     }
 
     /// Everything that a component is made of.
-    fn fields(&self) -> [Option<&'a [u8]>; 7] {
-        [self.package, self.status, self.source, self.version, self.architecture, self.origin, self.vendor]
+    fn fields(&self) -> [Option<&'a [u8]>; 8] {
+        let of_vendor = self.of_vendor().map(str::as_bytes);
+        [self.package, self.status, self.source, self.version, self.architecture, self.origin, self.vendor, of_vendor]
+    }
+
+    /// The vendor that its maintainer is of, if it is one that is known.
+    fn of_vendor(&self) -> Option<&'static str> {
+        self.maintainer.and_then(|maintainer| std::str::from_utf8(maintainer).ok()).and_then(origin::vendor)
     }
 
     fn is_empty(&self) -> bool {
@@ -228,7 +241,7 @@ impl Parser<'_> {
             version: version.to_owned(),
             arch: arch.to_owned(),
             path: self.path.to_owned(),
-            origin: origin::of(version, [stanza.origin, stanza.vendor]),
+            origin: origin::of(package, version, [stanza.origin, stanza.vendor], stanza.of_vendor()),
             ..Component::default()
         }))
     }
@@ -452,6 +465,24 @@ mod tests {
     }
 
     #[test]
+    fn what_swallows_a_stanza_is_a_gap() {
+        let one = |name: &str| format!("Package: {name}\nStatus: install ok installed\nVersion: 1\nDescription: x\n");
+        let zeros = "\0".repeat(400);
+        for (swallowed, reason) in [
+            // From inside of a line to inside of a later one: what stood between is gone.
+            (format!("{}Breaks: b{zeros}eaks: c\n\n", one("a")), "it has NUL bytes inside, so packages may be lost"),
+            (format!("{} x{zeros}y\n\n", one("a")), "it has NUL bytes inside, so packages may be lost"),
+            (format!("{}Description: y\n\n", one("a")), "it has a field twice"),
+            (format!("{}Maintainer: y\nMaintainer: z\n\n", one("a")), "it has a field twice"),
+        ] {
+            let parsed = database(&swallowed);
+            let gaps: Vec<_> = parsed.gaps.iter().map(|gap| (gap.subject.as_str(), gap.reason.as_str())).collect();
+            assert_eq!(parsed.components.len(), 1, "{swallowed:?}");
+            assert_eq!(gaps, [("status: a (line 1)", reason)], "{swallowed:?}");
+        }
+    }
+
+    #[test]
     fn bounds_hold() {
         let long = format!("Package: {}\nStatus: install ok installed\nVersion: 1", "a".repeat(VALUE_BYTES_MAX + 1));
         assert_eq!(database(&stanza(&long)).components.len(), 0);
@@ -492,9 +523,11 @@ mod tests {
             field("Architecture", &["", "amd64", "all"]),
             field("Origin", &["", "Corp"]),
             field("Vendor", &["Corp", "Other"]),
+            field("Maintainer", &["Docker <support@docker.com>", "Somebody <some@body.example>"]),
             field("Description", &["text"]),
         );
-        let record = record.prop_map(|(a, b, c, d, e, f, g, h)| [a, b, c, d, e, f, g, h, "\n".to_owned()].concat());
+        let record =
+            record.prop_map(|(a, b, c, d, e, f, g, h, i)| [a, b, c, d, e, f, g, h, i, "\n".to_owned()].concat());
         vec(vec(record, 0..8).prop_map(|records| records.concat()), 1..6)
     }
 

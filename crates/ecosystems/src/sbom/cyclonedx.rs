@@ -6,7 +6,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
-use super::{Bill, Item};
+use super::{Bill, Item, ORIGIN, OWNER};
+use crate::entry::Entry;
 
 pub(super) fn read(text: &str, bill: &mut Bill) -> Result<(), serde_json::Error> {
     #[derive(Deserialize)]
@@ -17,14 +18,18 @@ pub(super) fn read(text: &str, bill: &mut Bill) -> Result<(), serde_json::Error>
     #[derive(Deserialize)]
     struct Metadata<'a> {
         #[serde(borrow, default)]
-        component: Option<Node<'a>>,
+        component: Option<Entry<Node<'a>>>,
     }
     let head: Head<'_> = serde_json::from_str(text)?;
-    if let Some(component) = head.metadata.and_then(|metadata| metadata.component) {
-        bill.subject(&component.name, &component.purl);
-        // The thing itself may be a package, and may hold others. What nothing identifies is no package, but the whole.
-        let is_named = !(component.purl.is_empty() && component.cpe.is_empty());
-        take(&component, bill, is_named && component.kind != "file" && component.kind != "container");
+    match head.metadata.and_then(|metadata| metadata.component) {
+        Some(Entry::Read(component)) => {
+            bill.subject(&component.name, &component.purl);
+            // The thing itself may be a package, and may hold others. What nothing identifies is no package, but the whole.
+            let is_named = !(component.purl.is_empty() && component.cpe.is_empty());
+            take(&component, bill, is_named && component.kind != "file" && component.kind != "container");
+        }
+        Some(Entry::Odd(value)) => bill.odd(&value),
+        None => {}
     }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     deserializer.deserialize_map(Document { bill })?;
@@ -44,9 +49,20 @@ struct Node<'a> {
     #[serde(borrow, default)]
     cpe: Cow<'a, str>,
     #[serde(borrow, default)]
+    publisher: Cow<'a, str>,
+    #[serde(default)]
+    supplier: Supplier,
+    #[serde(borrow, default)]
     properties: Vec<Property<'a>>,
     #[serde(borrow, default)]
-    components: Vec<Node<'a>>,
+    components: Vec<Entry<Node<'a>>>,
+}
+
+/// The form of tools that put a package's maintainer here.
+#[derive(Deserialize, Default)]
+struct Supplier {
+    #[serde(default)]
+    name: String,
 }
 
 #[derive(Deserialize)]
@@ -70,18 +86,31 @@ fn take(node: &Node<'_>, bill: &mut Bill, itself: bool) {
                 let epoch = property("aquasecurity:trivy:SrcEpoch").map(|e| format!("{e}:")).unwrap_or_default();
                 (name.to_owned(), format!("{epoch}{version}{release}"))
             });
-            let Node { name, version, purl, cpe, .. } = node;
+            let Node { name, version, purl, cpe, publisher, .. } = node;
             bill.item(&Item {
                 name: name.clone(),
                 version: version.clone(),
                 purl: purl.clone(),
                 cpe: cpe.clone(),
                 source,
+                origin: property(ORIGIN).unwrap_or_default().into(),
+                owner: property(OWNER).unwrap_or_default().into(),
+                maintainer: match node.publisher.as_ref() {
+                    "" => Cow::Borrowed(node.supplier.name.as_str()),
+                    _ => publisher.clone(),
+                },
             });
         }
         _ => {}
     }
-    node.components.iter().for_each(|inner| take(inner, bill, true));
+    node.components.iter().for_each(|inner| take_entry(inner, bill));
+}
+
+fn take_entry(entry: &Entry<Node<'_>>, bill: &mut Bill) {
+    match entry {
+        Entry::Read(node) => take(node, bill, true),
+        Entry::Odd(value) => bill.odd(value),
+    }
 }
 
 /// The document: its components are read one after the other.
@@ -128,8 +157,8 @@ impl<'de> Visitor<'de> for Components<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while let Some(node) = items.next_element::<Node<'de>>()? {
-            take(&node, self.bill, true);
+        while let Some(entry) = items.next_element::<Entry<Node<'de>>>()? {
+            take_entry(&entry, self.bill);
         }
         Ok(())
     }

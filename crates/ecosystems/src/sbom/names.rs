@@ -5,6 +5,7 @@ use domain::cpe::Cpe;
 use domain::purl::Purl;
 
 use super::{Item, generic};
+use crate::deb::origin;
 use crate::host::release::codename;
 
 /// A component as Vigie judges it, and the release that it says it is of; the error is why it cannot be judged.
@@ -41,8 +42,15 @@ pub(super) fn component(item: &Item<'_>) -> Result<(Component, Option<Release>),
     };
     let release = if ecosystem.is_distribution() { release_of(&purl) } else { None };
     let qualifier = |key: &str| purl.qualifiers.get(key).cloned().unwrap_or_default();
+    let origin = match ecosystem {
+        _ if !item.origin.is_empty() => item.origin.to_string(),
+        Ecosystem::Deb => origin::of(&name, &version, [None, None], origin::vendor(&item.maintainer)),
+        _ => String::new(),
+    };
     let component = Component {
         ecosystem,
+        origin,
+        owner: item.owner.to_string(),
         source,
         source_version,
         name,

@@ -1,11 +1,12 @@
 //! SPDX in JSON: 2.2 and 2.3 as documents, 3.0 as a graph.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::Deserialize;
 
-use super::{Bill, Item};
+use super::{Bill, Item, ORIGIN};
+use crate::entry::Entry;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -13,19 +14,23 @@ struct Document<'a> {
     #[serde(borrow, default)]
     name: Cow<'a, str>,
     #[serde(borrow, default)]
-    packages: Vec<Package<'a>>,
+    packages: Vec<Entry<Package<'a>>>,
     #[serde(borrow, default)]
     document_describes: Vec<Cow<'a, str>>,
     #[serde(borrow, default)]
-    relationships: Vec<Relationship<'a>>,
+    relationships: Vec<Entry<Relationship<'a>>>,
 }
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Relationship<'a> {
     #[serde(borrow, default)]
+    spdx_element_id: Cow<'a, str>,
+    #[serde(borrow, default)]
     relationship_type: Cow<'a, str>,
     #[serde(borrow, default)]
     related_spdx_element: Cow<'a, str>,
+    #[serde(borrow, default)]
+    comment: Cow<'a, str>,
 }
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,7 +44,18 @@ struct Package<'a> {
     #[serde(borrow, default)]
     primary_package_purpose: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
+    originator: Cow<'a, str>,
+    #[serde(borrow, default)]
+    supplier: Cow<'a, str>,
+    #[serde(borrow, default)]
     external_refs: Vec<Reference<'a>>,
+    #[serde(borrow, default)]
+    annotations: Vec<Annotation<'a>>,
+}
+#[derive(Deserialize)]
+struct Annotation<'a> {
+    #[serde(borrow, default)]
+    comment: Cow<'a, str>,
 }
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -50,25 +66,76 @@ struct Reference<'a> {
     reference_locator: Cow<'a, str>,
 }
 
+impl Package<'_> {
+    fn locator(&self, kinds: &[&str]) -> &str {
+        let found = self.external_refs.iter().find(|r| kinds.contains(&r.reference_type.as_ref()));
+        found.map_or("", |reference| reference.reference_locator.as_ref())
+    }
+
+    /// Whether it is a distribution's: what such a package contains is the distribution's to judge.
+    fn is_of_distribution(&self) -> bool {
+        let purl = self.locator(&["purl"]);
+        ["pkg:deb/", "pkg:rpm/", "pkg:apk/"].iter().any(|kind| purl.starts_with(kind))
+    }
+}
+
+impl Relationship<'_> {
+    /// The one that brought the files of the other, if it says that: as SPDX does, or as Syft does.
+    fn owner_and_owned(&self) -> Option<(&str, &str)> {
+        let (this, other) = (self.spdx_element_id.as_ref(), self.related_spdx_element.as_ref());
+        match self.relationship_type.as_ref() {
+            "CONTAINS" => Some((this, other)),
+            "CONTAINED_BY" => Some((other, this)),
+            "OTHER" if self.comment.starts_with("ownership-by-file-overlap") => Some((this, other)),
+            _ => None,
+        }
+    }
+}
+
+/// The names of packages of distributions by the ids of what they contain.
+fn owners<'d>(document: &'d Document<'_>) -> HashMap<&'d str, &'d str> {
+    let relationships = document.relationships.iter().filter_map(|entry| entry.read().ok());
+    let pairs: Vec<_> = relationships.filter_map(Relationship::owner_and_owned).collect();
+    if pairs.is_empty() {
+        return HashMap::new();
+    }
+    let packages = document.packages.iter().filter_map(|entry| entry.read().ok());
+    let names: HashMap<&str, &str> =
+        packages.filter(|one| one.is_of_distribution()).map(|one| (one.id.as_ref(), one.name.as_ref())).collect();
+    pairs.into_iter().filter_map(|(owner, owned)| Some((owned, *names.get(owner)?))).collect()
+}
+
 pub(super) fn read(text: &str, bill: &mut Bill) -> Result<(), serde_json::Error> {
     let document: Document<'_> = serde_json::from_str(text)?;
-    let described = document.relationships.iter().filter(|r| r.relationship_type == "DESCRIBES");
+    let relationships = document.relationships.iter().filter_map(|entry| entry.read().ok());
+    let described = relationships.filter(|r| r.relationship_type == "DESCRIBES");
     let described: BTreeSet<&str> = described
         .map(|r| r.related_spdx_element.as_ref())
         .chain(document.document_describes.iter().map(AsRef::as_ref))
         .collect();
-    let mut roots = document.packages.iter().map(|package| package.id.as_ref()).filter(|id| described.contains(id));
+    let packages = document.packages.iter().filter_map(|entry| entry.read().ok());
+    let mut roots = packages.map(|package| package.id.as_ref()).filter(|id| described.contains(id));
     // Where a document describes several packages, none of them is the whole.
     let subject = roots.next().filter(|_| roots.next().is_none());
     if subject.is_none() {
         bill.subject(&document.name, "");
     }
-    for package in &document.packages {
-        let locator = |kinds: &[&str]| {
-            let found = package.external_refs.iter().find(|r| kinds.contains(&r.reference_type.as_ref()));
-            found.map_or(Cow::Borrowed(""), |reference| reference.reference_locator.clone())
+    let owners = owners(&document);
+    for entry in &document.relationships {
+        if let Entry::Odd(value) = entry {
+            bill.odd(value);
+        }
+    }
+    for entry in &document.packages {
+        let package = match entry {
+            Entry::Read(package) => package,
+            Entry::Odd(value) => {
+                bill.odd(value);
+                continue;
+            }
         };
-        let (purl, cpe) = (locator(&["purl"]), locator(&["cpe23Type", "cpe22Type"]));
+        let purl = Cow::Borrowed(package.locator(&["purl"]));
+        let cpe = Cow::Borrowed(package.locator(&["cpe23Type", "cpe22Type"]));
         let is_subject = subject == Some(package.id.as_ref());
         if is_subject {
             bill.subject(&package.name, &purl);
@@ -83,7 +150,12 @@ pub(super) fn read(text: &str, bill: &mut Bill) -> Result<(), serde_json::Error>
             continue;
         }
         let (name, version) = (package.name.clone(), package.version_info.clone());
-        bill.item(&Item { name, version, purl, cpe, source: None });
+        let maintainers = [&package.originator, &package.supplier];
+        let maintainer = maintainers.into_iter().find(|one| one.contains('@')).cloned().unwrap_or_default();
+        let noted = package.annotations.iter().find_map(|note| note.comment.strip_prefix(ORIGIN)?.strip_prefix('='));
+        let origin = noted.unwrap_or_default().into();
+        let owner = owners.get(package.id.as_ref()).copied().unwrap_or_default().into();
+        bill.item(&Item { name, version, purl, cpe, maintainer, origin, owner, ..Item::default() });
     }
     Ok(())
 }
@@ -93,7 +165,7 @@ pub(super) fn read_graph(text: &str, bill: &mut Bill) -> Result<(), serde_json::
     #[derive(Deserialize)]
     struct Document<'a> {
         #[serde(rename = "@graph", borrow)]
-        graph: Vec<Element<'a>>,
+        graph: Vec<Entry<Element<'a>>>,
     }
     #[derive(Deserialize)]
     struct Element<'a> {
@@ -116,7 +188,14 @@ pub(super) fn read_graph(text: &str, bill: &mut Bill) -> Result<(), serde_json::
         identifier: Cow<'a, str>,
     }
     let document: Document<'_> = serde_json::from_str(text)?;
-    for element in &document.graph {
+    for entry in &document.graph {
+        let element = match entry {
+            Entry::Read(element) => element,
+            Entry::Odd(value) => {
+                bill.odd(value);
+                continue;
+            }
+        };
         let kind = element.kind.rsplit(['/', ':']).next().unwrap_or_default();
         if !matches!(kind, "software_Package" | "Package") {
             continue;
@@ -127,7 +206,7 @@ pub(super) fn read_graph(text: &str, bill: &mut Bill) -> Result<(), serde_json::
         };
         let purl = if element.purl.is_empty() { named("packageUrl") } else { element.purl.clone() };
         let (name, version) = (element.name.clone(), element.version.clone());
-        bill.item(&Item { name, version, purl, cpe: named("cpe"), source: None });
+        bill.item(&Item { name, version, purl, cpe: named("cpe"), ..Item::default() });
     }
     Ok(())
 }

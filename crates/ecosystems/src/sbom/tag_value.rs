@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Bill, Item};
+use crate::deb::origin;
 
 /// Whether it looks like one: the first tag is the version.
 pub(super) fn is_one(bytes: &[u8]) -> bool {
@@ -25,9 +26,7 @@ pub(super) fn read(text: &str, bill: &mut Bill) {
         match tag.trim() {
             "PackageName" => {
                 take(item.take(), std::mem::take(&mut is_system), bill);
-                let nothing = || Cow::Borrowed("");
-                let name = Cow::Borrowed(value);
-                item = Some(Item { name, version: nothing(), purl: nothing(), cpe: nothing(), source: None });
+                item = Some(Item { name: Cow::Borrowed(value), ..Item::default() });
             }
             "PackageVersion" => {
                 if let Some(item) = &mut item {
@@ -42,6 +41,11 @@ pub(super) fn read(text: &str, bill: &mut Bill) {
                         "cpe23Type" | "cpe22Type" => item.cpe = Cow::Borrowed(locator),
                         _ => {}
                     }
+                }
+            }
+            "PackageSupplier" | "PackageOriginator" => {
+                if let Some(item) = item.as_mut().filter(|item| origin::vendor(&item.maintainer).is_none()) {
+                    item.maintainer = Cow::Borrowed(value);
                 }
             }
             "PrimaryPackagePurpose" => is_system = value == "OPERATING-SYSTEM",

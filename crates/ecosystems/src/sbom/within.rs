@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use domain::component::Component;
+
 use super::parse;
 use crate::manifest::{Found, FoundBy, Manifest, Parse, Tells, file_name};
 
@@ -43,7 +45,8 @@ fn read(path: &str, bytes: &[u8], found: &mut Found) {
         if component.ecosystem.is_distribution() {
             *left_out.entry(component.ecosystem.as_str()).or_default() += 1;
         } else {
-            found.components.push(Arc::unwrap_or_clone(component));
+            // Nor is a package there that could judge what is in it.
+            found.components.push(Component { owner: String::new(), ..Arc::unwrap_or_clone(component) });
         }
     }
     for (ecosystem, count) in left_out {

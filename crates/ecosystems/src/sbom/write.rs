@@ -1,5 +1,6 @@
 //! Writing a bill of materials: CycloneDX 1.6 and SPDX 2.3, in JSON. The same inventory and instant give the same bytes.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
@@ -98,8 +99,8 @@ fn cyclonedx(bill: &Bill<'_>, out: &mut impl io::Write) -> io::Result<()> {
         let said = [
             ("vigie:path", component.path.as_str()),
             ("vigie:layer", component.layer.as_str()),
-            ("vigie:owner", component.owner.as_str()),
-            ("vigie:origin", component.origin.as_str()),
+            (super::OWNER, component.owner.as_str()),
+            (super::ORIGIN, component.origin.as_str()),
         ];
         let entry = Entry {
             r#type: "library",
@@ -134,6 +135,16 @@ struct SpdxPackage<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     source_info: &'a str,
     external_refs: Vec<SpdxReference<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotations: Option<[SpdxAnnotation<'a>; 1]>,
+}
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SpdxAnnotation<'a> {
+    annotation_date: &'a str,
+    annotation_type: &'static str,
+    annotator: &'a str,
+    comment: String,
 }
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -157,6 +168,7 @@ fn spdx(bill: &Bill<'_>, out: &mut impl io::Write) -> io::Result<()> {
         let separator = if number > 0 { "," } else { "" };
         write!(out, "{separator}{package}")?;
     }
+    let (date, annotator) = (at.to_string(), format!("Tool: vigie-{tool}"));
     for (number, component) in components.iter().enumerate() {
         if number > 0 || !leading.is_empty() {
             out.write_all(b",")?;
@@ -183,10 +195,24 @@ fn spdx(bill: &Bill<'_>, out: &mut impl io::Write) -> io::Result<()> {
             copyright_text: "NOASSERTION",
             source_info: &component.path,
             external_refs,
+            annotations: (!component.origin.is_empty()).then(|| {
+                let comment = format!("{}={}", super::ORIGIN, component.origin);
+                [SpdxAnnotation { annotation_date: &date, annotation_type: "OTHER", annotator: &annotator, comment }]
+            }),
         };
         serde_json::to_writer(&mut *out, &package)?;
     }
     out.write_all(b"],\"relationships\":[")?;
+    spdx_relationships(&leading, components, out)?;
+    out.write_all(b"]}")
+}
+
+/// What the document describes, and which package brought which files.
+fn spdx_relationships(
+    leading: &[serde_json::Value],
+    components: &[Arc<Component>],
+    out: &mut impl io::Write,
+) -> io::Result<()> {
     let described = match leading.first() {
         Some(package) => package["SPDXID"].as_str(),
         None => (!components.is_empty()).then_some("SPDXRef-package-0"),
@@ -198,7 +224,20 @@ fn spdx(bill: &Bill<'_>, out: &mut impl io::Write) -> io::Result<()> {
              \"relatedSpdxElement\":\"{described}\"}}"
         )?;
     }
-    out.write_all(b"]}")
+    let mut separator = if described.is_some() { "," } else { "" };
+    let packages = components.iter().enumerate().filter(|(_, component)| component.ecosystem.is_distribution());
+    let packages: HashMap<&str, usize> =
+        packages.map(|(number, component)| (component.name.as_str(), number)).collect();
+    for (number, component) in components.iter().enumerate() {
+        let Some(owner) = packages.get(component.owner.as_str()) else { continue };
+        write!(
+            out,
+            "{separator}{{\"spdxElementId\":\"SPDXRef-package-{owner}\",\"relationshipType\":\"CONTAINS\",\
+             \"relatedSpdxElement\":\"SPDXRef-package-{number}\"}}"
+        )?;
+        separator = ",";
+    }
+    Ok(())
 }
 
 /// What was looked at as a whole, and the system in it, where they are known.

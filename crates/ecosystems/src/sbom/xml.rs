@@ -105,7 +105,7 @@ fn take(done: &Open, bill: &mut Bill) {
             version: Cow::Borrowed(done.version.trim()),
             purl: Cow::Borrowed(done.purl.trim()),
             cpe: Cow::Borrowed(done.cpe.trim()),
-            source: None,
+            ..Item::default()
         }),
     }
 }

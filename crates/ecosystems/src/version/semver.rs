@@ -27,9 +27,15 @@ impl<'a> Version<'a> {
         Ok(Self { numbers, prerelease: parse_prerelease(rest)? })
     }
 
-    /// Takes also the releases of Go itself: `go1.21.3`, `go1.21rc2`.
+    /// Takes also the releases of Go itself: `go1.21.3`, `go1.21rc2`, and the same without `go` in front, as package-urls have them.
     pub(super) fn parse_go(text: &'a str) -> Result<Self, &'static str> {
-        let Some(release) = text.trim().strip_prefix("go") else { return Self::parse(text) };
+        match text.trim().strip_prefix("go") {
+            Some(release) => Self::parse_go_release(release),
+            None => Self::parse(text).or_else(|reason| Self::parse_go_release(text.trim()).map_err(|_| reason)),
+        }
+    }
+
+    fn parse_go_release(release: &'a str) -> Result<Self, &'static str> {
         // `go1.22.3 X:nocoverageredesign`: experiments are no part of the version.
         let release = release.split(' ').next().unwrap_or_default();
         let (numbers, rest) = split(release)?;

@@ -114,6 +114,54 @@ fn depth_is_bounded() {
 }
 
 #[test]
+fn an_entry_of_the_wrong_type_is_named_and_the_others_are_kept() {
+    let registry = "source = \"registry+https://github.com/rust-lang/crates.io-index\"";
+    let cargo = format!(
+        "[[package]]\nname = \"good\"\nversion = \"1.0.0\"\n{registry}\n\n[[package]]\nname = \"bad\"\nversion = 5\n"
+    );
+    for (path, text) in [
+        (
+            "package-lock.json",
+            r#"{"packages":{"node_modules/bad":{"version":5},"node_modules/good":{"version":"1.0.0"}}}"#,
+        ),
+        (
+            "package-lock.json",
+            r#"{"dependencies":{"up":{"version":"1.0.0","dependencies":{"bad":{"version":[]},"good":{"version":"1.0.0"}}}}}"#,
+        ),
+        ("composer.lock", r#"{"packages":[{"name":"bad","version":5},{"name":"a/good","version":"v1.0.0"}]}"#),
+        ("vendor/composer/installed.json", r#" [{"name":"bad","version":5},{"name":"a/good","version":"v1.0.0"}]"#),
+        ("Pipfile.lock", r#"{"_meta":{},"default":{"bad":{"version":5},"good":{"version":"==1.0.0"}}}"#),
+        ("packages.lock.json", r#"{"dependencies":{"net8.0":{"bad":{"resolved":5},"good":{"resolved":"1.0.0"}}}}"#),
+        ("packages.lock.json", r#"{"dependencies":{"bad":5,"net8.0":{"good":{"resolved":"1.0.0"}}}}"#),
+        ("app.deps.json", r#"{"libraries":{"bad":{"type":5},"good/1.0.0":{"type":"package"}}}"#),
+        ("Cargo.lock", &cargo),
+        (
+            "poetry.lock",
+            "[[package]]\nname = \"good\"\nversion = \"1.0.0\"\n[[package]]\nname = \"bad\"\nversion = 5\n",
+        ),
+    ] {
+        let found = read(path, text.as_bytes());
+        let good =
+            found.components.iter().any(|component| component.name.ends_with("good") && component.version == "1.0.0");
+        let gaps: Vec<&str> = found.gaps.iter().map(|gap| gap.reason.as_str()).collect();
+        assert!(good, "{path} {text}: {found:?}");
+        assert_eq!(gaps, ["\"bad\" cannot be read: it has a value of the wrong type"], "{path} {text}");
+    }
+    let nameless = read("poetry.lock", b"[[package]]\nname = 5\nversion = \"1\"\n");
+    assert!(nameless.gaps[0].reason.contains("name"), "{:?}", nameless.gaps);
+    let whole = read("composer.lock", br#"{"packages":5}"#);
+    assert!(whole.gaps[0].reason.starts_with("invalid type: integer `5`, expected a sequence"), "{:?}", whole.gaps);
+}
+
+#[test]
+fn what_is_said_of_a_key_of_pnpm_may_stand_behind_it() {
+    let found =
+        read("pnpm-lock.yaml", b"packages:\n  lodash@4.17.15: {}\n  '@a/b@1.0.0': {resolution: {integrity: x}}\n");
+    let told: Vec<String> = found.components.iter().map(|c| format!("{}@{}", c.name, c.version)).collect();
+    assert_eq!(told, ["lodash@4.17.15", "@a/b@1.0.0"]);
+}
+
+#[test]
 fn huge_names_and_versions_are_gaps() {
     for Sample { path, bytes, expected } in SAMPLES.iter().filter(|sample| !sample.bytes.is_empty()) {
         let Ok(text) = String::from_utf8(bytes.clone()) else { continue };

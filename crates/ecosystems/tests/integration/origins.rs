@@ -51,7 +51,7 @@ fn a_packed_list_is_a_gap_and_no_lists_are_none() {
     let packed = "var/lib/apt/lists/nginx.org_packages_debian_dists_bookworm_nginx_binary-amd64_Packages.lz4";
     let release = "var/lib/apt/lists/nginx.org_packages_debian_dists_bookworm_InRelease";
     let (told, gaps) = origins(&[(release, RELEASE), (packed, "packed")]);
-    assert_eq!(told, ["bash ", "nginx "]);
+    assert_eq!(told, ["bash ", "nginx a third party"]);
     assert_eq!(gaps, [format!("/{packed}")]);
     assert_eq!(origins(&[]).1, Vec::<String>::new());
 }

@@ -80,6 +80,8 @@ fn go_names_its_own_releases() {
         ("go1.21rc2", Ordering::Less, "go1.21"),
         ("go1.21beta1", Ordering::Less, "1.21.0-rc.1"),
         ("go1.21rc2", Ordering::Equal, "1.21.0-rc.2"),
+        ("1.21rc2", Ordering::Equal, "go1.21rc2"),
+        ("1.20rc2", Ordering::Less, "1.20.0"),
         ("go1.22.3 X:nocoverageredesign", Ordering::Equal, "v1.22.3"),
         ("go1.9", Ordering::Less, "go1.10"),
     ] {

@@ -137,17 +137,18 @@ pub(super) fn choose<'a>(
     if let ([only], None) = (&images[..], wanted) {
         return Ok(only);
     }
-    Err(ImageError::NoPlatform {
-        name: name.to_owned(),
-        wanted: wanted.unwrap_or(&here).to_string(),
-        there: images
-            .iter()
-            .filter_map(|image| image.platform.as_ref())
-            .map(|p| Platform { os: p.os.clone(), architecture: p.architecture.clone(), variant: p.variant.clone() })
-            .map(|platform| platform.to_string())
-            .collect::<Vec<_>>()
-            .join(", "),
-    })
+    let told = |p: &PlatformWords| Platform {
+        os: p.os.clone(),
+        architecture: p.architecture.clone(),
+        variant: p.variant.clone(),
+    };
+    let of = |image: &&Descriptor| match &image.platform {
+        Some(platform) => told(platform).to_string(),
+        None => "one that names no platform".to_owned(),
+    };
+    let there: Vec<String> = images.iter().map(of).collect();
+    let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
+    Err(ImageError::NoPlatform { name: name.to_owned(), wanted: wanted.unwrap_or(&here).to_string(), there })
 }
 
 /// Reads an image's configuration.
@@ -251,7 +252,11 @@ mod tests {
                 .to_owned())
         );
         assert_eq!(architecture(&index(&[("linux", "s390x")]), None), Ok("s390x".to_owned()));
-        assert!(architecture(&[], None).is_err());
+        let error = |index: &[Descriptor]| architecture(index, Some("linux/mips")).unwrap_err();
+        assert!(error(&[]).contains("(it has none)"), "{}", error(&[]));
+        let mut unnamed = index(&[("linux", "s390x")]);
+        unnamed[0].platform = None;
+        assert!(error(&unnamed).contains("(it has one that names no platform)"), "{}", error(&unnamed));
     }
 
     #[test]
