@@ -24,7 +24,8 @@ impl Run<'_> {
         };
         let mut state = self.state(documents);
         let confirmed = self.options.accept_loss.iter().any(|id| self.subscription.is(id));
-        let held = if confirmed { None } else { held_back(&state, self.folder.old.as_ref(), &self.options.source) };
+        let in_use = self.folder.in_use.as_ref().filter(|_| !confirmed);
+        let held = in_use.and_then(|old| Some((held_back(&state, old, &self.options.source)?, old)));
         if let Some((reason, old)) = held {
             let snapshot = FeedSnapshot { last_error: Some(reason), ..old.snapshot.clone() };
             state = FeedState { snapshot, ..old.clone() };
