@@ -53,8 +53,13 @@ pub(crate) async fn run(common: &Common, command: Feeds) -> anyhow::Result<Exit>
             activated(common, "knowledge.roll_back", what).await
         }
         Feeds::Export { to, since } => bundle::export(common, &to, since.as_deref()),
-        Feeds::Import { from, trust } => {
-            bundle::import(common, &from, trust.as_deref())?;
+        Feeds::Import { from, trust, accept_loss } => {
+            let known = ingest::status(&common.data_dir);
+            let is_known = |id: &String| feeds::feed(id).is_some() || known.iter().any(|feed| feed.snapshot.id == *id);
+            if let Some(id) = accept_loss.iter().find(|id| !is_known(id)) {
+                return Err(Usage(format!("unknown feed {id:?} (known: {})", feeds::known_ids())).into());
+            }
+            bundle::import(common, &from, trust.as_deref(), &accept_loss)?;
             activated(common, "knowledge.import", "checked and in use").await
         }
         Feeds::Verify { file } => bundle::verify(common, file.as_deref()),
