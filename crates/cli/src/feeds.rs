@@ -156,9 +156,14 @@ pub(crate) async fn sync(
 fn print(format: Format, feeds: &[KnownFeed], column: Column, at: Timestamp) -> anyhow::Result<()> {
     match format {
         Format::Json => {
-            let one = |known: &KnownFeed| api::feed::Feed {
-                imported: known.is_imported,
-                ..api::convert::feed(&known.snapshot, at)
+            let one = |known: &KnownFeed| {
+                let feed = feeds::feed(&known.snapshot.id);
+                api::feed::Feed {
+                    imported: known.is_imported,
+                    licence: feed.map(|feed| feed.licence.to_owned()),
+                    attribution: feed.map(|feed| feed.attribution.to_owned()),
+                    ..api::convert::feed(&known.snapshot, at)
+                }
             };
             output::json(&feeds.iter().map(one).collect::<Vec<_>>())
         }
@@ -197,6 +202,8 @@ fn table(feeds: &[KnownFeed], column: &Column, at: Timestamp) -> comfy_table::Ta
 /// What a person should know beside the table: why a feed failed, and its first problems.
 fn notes(snapshot: &FeedSnapshot) -> impl Iterator<Item = String> {
     let error = snapshot.last_error.iter().map(|reason| format!("{}: failed: {reason}", snapshot.id));
+    let lack = Some(&snapshot.lack).filter(|lack| !lack.is_empty());
+    let lack = lack.map(|lack| format!("{}: not all that its publisher has: {lack}", snapshot.id));
     let problems = snapshot.problems.iter().map(|problem| format!("problem: {problem}"));
-    error.chain(problems)
+    error.chain(lack).chain(problems)
 }

@@ -356,6 +356,41 @@ async fn a_feed_that_loses_a_tenth_is_held_until_somebody_confirms() {
 }
 
 #[tokio::test]
+async fn implausibly_few_records_are_a_part_and_the_mirror_may_say_that_they_are_meant_so() {
+    let site = Site::new();
+    let mirror = published().fold(TestMirror::demo(AS_OF, &["bookworm"]), |mirror, feed| mirror.unmarked(feed.id));
+    site.sync(&mirror, AS_OF).await;
+    for feed in published() {
+        let snapshot = site.snapshot(feed.id);
+        assert_eq!(snapshot.state(instant(AS_OF)), FeedState::Partial, "{}", feed.id);
+        assert!(snapshot.lack.contains("are expected"), "{snapshot:?}");
+    }
+    site.sync(&TestMirror::demo(AS_OF, &["bookworm"]), AS_OF).await;
+    assert_eq!(site.state("debian", AS_OF), FeedState::Fresh);
+    assert_eq!(site.snapshot("debian").lack, "");
+}
+
+#[tokio::test]
+async fn of_ecosystems_each_has_a_least_number() {
+    let site = Site::new();
+    let entry = r#"{"id": "GHSA-0000-0000-0000", "modified": "2024-01-10T00:00:00Z", "aliases": ["CVE-2099-0001"],
+        "affected": [{"package": {"ecosystem": "npm", "name": "vigie-demo"},
+        "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}, {"fixed": "1.0.0"}]}]}]}"#;
+    std::fs::create_dir_all(site.mirror()).expect("a folder");
+    std::fs::write(site.mirror().join("GHSA-0000-0000-0000.json"), entry).expect("a file");
+    // Archives are told apart by what is in them.
+    let mut tar = std::process::Command::new("tar");
+    tar.arg("-C").arg(site.mirror()).arg("-cf").arg(site.mirror().join("npm.zip")).arg("GHSA-0000-0000-0000.json");
+    assert!(tar.status().expect("tar runs").success());
+    let url = "https://osv-vulnerabilities.storage.googleapis.com/npm/all.zip";
+    std::fs::write(site.mirror().join("urls.tsv"), format!("{url}\tnpm.zip\tplain\n")).expect("a table");
+    let mirror = site.mirror().to_string_lossy().into_owned();
+    sync(&mirror, &site.data(), AS_OF, Some(vec!["osv".to_owned()]), &Quiet).await.expect("it synchronises");
+    let snapshot = site.snapshot("osv");
+    assert!(snapshot.lack.starts_with("npm.zip has only "), "{snapshot:?}");
+}
+
+#[tokio::test]
 async fn a_loss_is_a_loss_wherever_it_comes_from_and_whatever_parser_read_it() {
     let site = Site::new();
     let listed = |count: usize| {
