@@ -32,6 +32,7 @@ pub struct Parts<'a> {
 pub fn finding(parts: Parts<'_>, at: Timestamp) -> Finding {
     let Parts { matched, vulnerability, priority, kev_known, url, clock_starts_at } = parts;
     let kev = vulnerability.kev.as_ref().filter(|kev| is_reached(kev.added, at));
+    let epss = vulnerability.epss.filter(|epss| is_reached(epss.date, at));
     let due = priority.due_days.map(|days| clock_starts_at + SignedDuration::from_hours(24 * i64::from(days)));
     Finding {
         id: None,
@@ -63,8 +64,8 @@ pub fn finding(parts: Parts<'_>, at: Timestamp) -> Finding {
             be: cvss.be.as_f64(),
             bte: cvss.bte.as_f64(),
         }),
-        epss: vulnerability.epss.map(|epss| epss.probability),
-        epss_percentile: vulnerability.epss.map(|epss| epss.percentile),
+        epss: epss.map(|epss| epss.probability),
+        epss_percentile: epss.map(|epss| epss.percentile),
         kev: if kev.is_some() { Some(true) } else { kev_known.then_some(false) },
         kev_added: kev.map(|kev| kev.added.to_string()),
         exploit_maturity: priority.maturity.as_str().to_owned(),
@@ -145,7 +146,10 @@ pub fn feed(snapshot: &FeedSnapshot, at: Timestamp) -> Feed {
         record_count: snapshot.fetched_at.map(|_| snapshot.record_count),
         problem_count: snapshot.problem_count,
         problems: snapshot.problems.clone(),
+        lack: Some(snapshot.lack.clone()).filter(|lack| !lack.is_empty()),
         last_error: snapshot.last_error.clone(),
+        licence: None,
+        attribution: None,
         imported: false,
     }
 }

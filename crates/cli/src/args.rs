@@ -261,6 +261,9 @@ pub(crate) enum Feeds {
         /// Public key, as `feeds export` prints it, to trust from now on
         #[arg(long, value_name = "KEY")]
         trust: Option<String>,
+        /// Feeds that may lose more than a tenth of their records by it, separated by commas
+        #[arg(long, value_name = "LIST", value_delimiter = ',')]
+        accept_loss: Vec<String>,
     },
     /// Read a whole knowledge file or bundle and say whether it is what its hash and signature say
     Verify {

@@ -83,7 +83,7 @@ async fn list(engine: &Engine, format: Format, before: Option<i64>, limit: usize
 }
 
 async fn export(engine: &Engine) -> anyhow::Result<Exit> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut out = io::BufWriter::new(output::stdout());
     let mut last = i64::MIN;
     loop {
         let page = store::audit::after(&engine.db, last, PAGE).await?;

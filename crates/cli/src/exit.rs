@@ -15,6 +15,8 @@ pub(crate) enum Exit {
     Usage,
     /// The command could not do its work.
     Failed,
+    /// Whoever read the output has gone.
+    ReaderGone,
 }
 
 impl From<Exit> for ExitCode {
@@ -25,6 +27,8 @@ impl From<Exit> for ExitCode {
             Exit::Unknown => 2,
             Exit::Usage => 64,
             Exit::Failed => 70,
+            // What shells give for a tool that SIGPIPE ended.
+            Exit::ReaderGone => 141,
         })
     }
 }

@@ -17,6 +17,7 @@ pub(crate) fn run(common: &Common, args: &Explain) -> anyhow::Result<Exit> {
     let path = common.knowledge_path();
     let knowledge = scan::open_knowledge(&path)?
         .with_context(|| format!("there is no knowledge file {}: run `vigie feeds sync`", path.display()))?;
+    scan::note_past(common, Some(&knowledge))?;
     let explanation = knowledge.explain(&component, release.as_ref(), vulnerability.as_str())?;
     match common.format {
         Format::Json => output::json(&explanation)?,

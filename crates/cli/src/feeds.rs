@@ -53,8 +53,13 @@ pub(crate) async fn run(common: &Common, command: Feeds) -> anyhow::Result<Exit>
             activated(common, "knowledge.roll_back", what).await
         }
         Feeds::Export { to, since } => bundle::export(common, &to, since.as_deref()),
-        Feeds::Import { from, trust } => {
-            bundle::import(common, &from, trust.as_deref())?;
+        Feeds::Import { from, trust, accept_loss } => {
+            let known = ingest::status(&common.data_dir);
+            let is_known = |id: &String| feeds::feed(id).is_some() || known.iter().any(|feed| feed.snapshot.id == *id);
+            if let Some(id) = accept_loss.iter().find(|id| !is_known(id)) {
+                return Err(Usage(format!("unknown feed {id:?} (known: {})", feeds::known_ids())).into());
+            }
+            bundle::import(common, &from, trust.as_deref(), &accept_loss)?;
             activated(common, "knowledge.import", "checked and in use").await
         }
         Feeds::Verify { file } => bundle::verify(common, file.as_deref()),
@@ -151,9 +156,14 @@ pub(crate) async fn sync(
 fn print(format: Format, feeds: &[KnownFeed], column: Column, at: Timestamp) -> anyhow::Result<()> {
     match format {
         Format::Json => {
-            let one = |known: &KnownFeed| api::feed::Feed {
-                imported: known.is_imported,
-                ..api::convert::feed(&known.snapshot, at)
+            let one = |known: &KnownFeed| {
+                let feed = feeds::feed(&known.snapshot.id);
+                api::feed::Feed {
+                    imported: known.is_imported,
+                    licence: feed.map(|feed| feed.licence.to_owned()),
+                    attribution: feed.map(|feed| feed.attribution.to_owned()),
+                    ..api::convert::feed(&known.snapshot, at)
+                }
             };
             output::json(&feeds.iter().map(one).collect::<Vec<_>>())
         }
@@ -192,6 +202,8 @@ fn table(feeds: &[KnownFeed], column: &Column, at: Timestamp) -> comfy_table::Ta
 /// What a person should know beside the table: why a feed failed, and its first problems.
 fn notes(snapshot: &FeedSnapshot) -> impl Iterator<Item = String> {
     let error = snapshot.last_error.iter().map(|reason| format!("{}: failed: {reason}", snapshot.id));
+    let lack = Some(&snapshot.lack).filter(|lack| !lack.is_empty());
+    let lack = lack.map(|lack| format!("{}: not all that its publisher has: {lack}", snapshot.id));
     let problems = snapshot.problems.iter().map(|problem| format!("problem: {problem}"));
-    error.chain(problems)
+    error.chain(lack).chain(problems)
 }

@@ -52,6 +52,8 @@ fn main() -> ExitCode {
     start_log();
     match run(args) {
         Ok(exit) => exit.into(),
+        // As other tools do, which the signal ends.
+        Err(error) if output::is_reader_gone(&error) => Exit::ReaderGone.into(),
         Err(error) => {
             let usage = error.is::<exit::Usage>() || error.is::<engine::Invalid>();
             let _ = writeln!(io::stderr(), "vigie: {}", engine::with_causes(&error));
@@ -71,7 +73,7 @@ fn run(args: Args) -> anyhow::Result<Exit> {
     match args.command {
         Command::Sbom { target, image } => sbom::run(&common, &target, &image),
         Command::Cvss => {
-            cvss::run(&mut io::stdin().lock(), &mut io::stdout().lock()).map(|()| Exit::Clean).map_err(Into::into)
+            cvss::run(&mut io::stdin().lock(), &mut output::stdout()).map(|()| Exit::Clean).map_err(Into::into)
         }
         Command::VersionCompare { ecosystem } => version_compare::run(&ecosystem),
         Command::Scan(scan) => scan::run(&common, scan),

@@ -21,7 +21,39 @@ pub(crate) fn table(header: &[&str]) -> Table {
 
 /// Prints one line, or a table, to standard output.
 pub(crate) fn line(text: impl std::fmt::Display) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{text}")
+    writeln!(stdout(), "{text}")
+}
+
+/// Standard output, which says apart from other broken pipes that nobody reads it any more.
+pub(crate) fn stdout() -> impl io::Write {
+    Stdout(io::stdout().lock())
+}
+
+/// Whoever read standard output has gone, as `head` does.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads standard output any more")]
+struct ReaderGone;
+
+/// Tells whether that is all that went wrong.
+pub(crate) fn is_reader_gone(error: &anyhow::Error) -> bool {
+    let is = |error: &io::Error| error.get_ref().is_some_and(|inner| inner.is::<ReaderGone>());
+    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is))
+}
+
+struct Stdout(io::StdoutLock<'static>);
+
+impl io::Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(gone)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(gone)
+    }
+}
+
+fn gone(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::BrokenPipe { io::Error::new(error.kind(), ReaderGone) } else { error }
 }
 
 /// Prints what stands beside an answer and must not be overlooked.
@@ -31,8 +63,8 @@ pub(crate) fn warnings(warnings: &[String]) -> io::Result<()> {
 
 /// Prints a value as JSON that people can read too.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    serde_json::to_writer_pretty(&mut out, value)?;
+    let mut out = io::BufWriter::new(stdout());
+    serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from)?;
     writeln!(out)?;
     out.flush()?;
     Ok(())

@@ -16,7 +16,7 @@ pub(crate) fn run(common: &Common, target: &str, options: &ImageOptions) -> anyh
         Format::Spdx => Form::Spdx,
         Format::Table | Format::Json | Format::Sarif | Format::Cyclonedx => Form::CycloneDx,
     };
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(crate::output::stdout());
     write::write(form, &name, &inventory, env!("CARGO_PKG_VERSION"), context::now(common), &mut out)?;
     out.flush()?;
     // What could not be read is missing in the bill: whoever uses it must know.

@@ -1,5 +1,6 @@
 //! `vigie scan`: inspect one system, judge it, print it. Works alone, without a server.
 
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -20,6 +21,7 @@ pub(crate) fn run(common: &Common, args: Scan) -> anyhow::Result<Exit> {
     let at = context::now(common);
     let (name, inventory) = read(common, &args)?;
     let knowledge = open_knowledge(&common.knowledge_path())?;
+    note_past(common, knowledge.as_ref())?;
     let evaluation = evaluate(knowledge.as_ref(), &inventory, &Context::none(), at);
     let exit = exit_of(&inventory, &evaluation, args.fail_on);
     let report = report(&name, &inventory, knowledge.as_ref(), &evaluation, at);
@@ -40,6 +42,20 @@ pub(crate) fn open_knowledge(path: &Path) -> anyhow::Result<Option<Knowledge>> {
         .with_context(|| format!("open the knowledge file {}; `vigie feeds sync` builds a new one", path.display()))?;
     let data_dir = path.parent().unwrap_or(path);
     Ok(Some(knowledge.with_snapshots(&engine::ingest::snapshots(data_dir))))
+}
+
+/// Says that an answer for an instant before the knowledge was fetched is not what would have been said then.
+pub(crate) fn note_past(common: &Common, knowledge: Option<&Knowledge>) -> io::Result<()> {
+    let fetched = knowledge.and_then(|knowledge| knowledge.feeds().iter().filter_map(|feed| feed.fetched_at).max());
+    let (Some(at), Some(fetched)) = (common.at, fetched) else { return Ok(()) };
+    if at >= fetched {
+        return Ok(());
+    }
+    writeln!(
+        io::stderr(),
+        "vigie: judged as of {at} by advisories fetched up to {fetched}: evidence of exploitation (KEV, EPSS, SSVC, exploits) is \
+         read back, advisories are not, so this is not what would have been said then"
+    )
 }
 
 fn read(common: &Common, args: &Scan) -> anyhow::Result<(String, Inventory)> {

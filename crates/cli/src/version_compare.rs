@@ -12,7 +12,7 @@ const LINE_BYTES_MAX: usize = 4096;
 /// Reads lines `A<tab>B`, prints `<`, `=`, `>`, or `?` where one of them is no version.
 pub(crate) fn run(ecosystem: &str) -> anyhow::Result<Exit> {
     let scheme: Scheme = ecosystem.parse().map_err(|error| Usage(format!("{error}")))?;
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut out = io::BufWriter::new(crate::output::stdout());
     let mut lines = io::stdin().lock();
     let mut line = Vec::new();
     while lines.read_until(b'\n', &mut line)? > 0 {

@@ -21,6 +21,9 @@ pub struct FeedSnapshot {
     pub problems: Vec<String>,
     /// The snapshot holds only a part of what the publisher has.
     pub partial: bool,
+    /// Why it cannot be all that the publisher has, where nobody says so. Empty: nothing is implausible.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub lack: String,
     /// Why the latest attempt failed. `None`: it did not.
     pub last_error: Option<String>,
     /// SHA-256 of the snapshot's bytes, in hex. Empty: no snapshot.
@@ -44,7 +47,8 @@ pub enum FeedState {
     Stale,
     /// Fetched, and without a record: a broken feed, not a clean world.
     Empty,
-    /// A part of what the publisher has, by the mirror's own word or because records could not be read.
+    /// A part of what the publisher has: by the mirror's own word, because records could not be read, or because there are
+    /// implausibly few of them.
     Partial,
     /// The latest attempt failed; the last good snapshot, if there is one, stays in use.
     Failed,
@@ -80,6 +84,7 @@ impl FeedSnapshot {
             problem_count: 0,
             problems: Vec::new(),
             partial: false,
+            lack: String::new(),
             last_error: None,
             sha256: String::new(),
             fresh_for_hours: fresh_for_default(),

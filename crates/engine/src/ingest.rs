@@ -35,6 +35,7 @@ use outside::Source;
 
 pub use self::activate::roll_back;
 use self::compile::When;
+pub use self::hold::Loss;
 pub use self::imported::{KnownFeed, status};
 use self::state::{FeedFolder, Lock};
 pub use self::subscription::{PROVIDERS_FILE, Subscription, known, subscriptions, wanted};
@@ -169,11 +170,12 @@ pub enum SyncError {
     #[error("the imported knowledge {} cannot be used ({reason}): import a bundle again", path.display())]
     Imported { path: PathBuf, reason: String },
     #[error(
-        "held: the knowledge in use speaks for feeds of which nothing is here ({feeds}); it stays in use until they are \
-         synchronised or imported, or `vigie feeds sync --accept-loss {feeds}` confirms the loss",
-        feeds = .0.join(",")
+        "held: less would be known than now ({losses}); what is in use stays until these feeds are whole again, or \
+         `--accept-loss {feeds}` confirms the loss",
+        losses = .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        feeds = .0.iter().map(|loss| loss.feed.as_str()).collect::<Vec<_>>().join(","),
     )]
-    Held(Vec<String>),
+    Held(Vec<Loss>),
 }
 
 /// Fetches what changed, compiles it, puts it to use.

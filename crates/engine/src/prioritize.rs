@@ -156,10 +156,12 @@ fn feed_entries(feeds: &[FeedSnapshot], inventory: &Inventory, matches: &Matches
     let needed = ecosystems.into_iter().chain(of_platform).flat_map(|e| feeds::advisory_feeds(e, release));
     // What an operator names speaks as well: providers of CSAF, statements of one's own.
     let ids: BTreeSet<&str> = needed.copied().chain(matches.speaking.iter().map(String::as_str)).collect();
-    ids.into_iter().filter_map(|id| feed_entry(id, state_of(feeds, id, at))).collect()
+    ids.into_iter().filter_map(|id| feed_entry(id, feeds, at)).collect()
 }
 
-fn feed_entry(id: &str, state: FeedState) -> Option<Undecided> {
+fn feed_entry(id: &str, feeds: &[FeedSnapshot], at: Timestamp) -> Option<Undecided> {
+    let state = state_of(feeds, id, at);
+    let lack = feeds.iter().find(|feed| feed.id == id).map(|feed| feed.lack.as_str()).unwrap_or_default();
     let reason = match state {
         FeedState::Fresh => return None,
         FeedState::Never => "the feed was never fetched, so no package can be judged by it: run `vigie feeds sync`",
@@ -172,7 +174,11 @@ fn feed_entry(id: &str, state: FeedState) -> Option<Undecided> {
         kind: UndecidedKind::Feed,
         subject: id.to_owned(),
         vulnerability: None,
-        reason: format!("{}: {reason}", state.as_str()),
+        reason: if lack.is_empty() {
+            format!("{}: {reason}", state.as_str())
+        } else {
+            format!("{}: {reason}: {lack}", state.as_str())
+        },
     })
 }
 

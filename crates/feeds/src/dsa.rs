@@ -8,6 +8,9 @@ use domain::advisory::{Advisory, Rank, Statement};
 use domain::component::{Ecosystem, Release};
 use domain::record::Record;
 use domain::vulnerability::VulnerabilityId;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::Offset;
 use outside::unpack::Limits;
 use outside::unpack::input::Input;
 
@@ -65,6 +68,7 @@ fn read(
     let mut notice = Notice::default();
     let mut bytes = Vec::new();
     let mut notices = 0_u64;
+    let mut edition = Edition::default();
     loop {
         bytes.clear();
         let read = (&mut *reader).take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes);
@@ -79,8 +83,9 @@ fn read(
         let line = String::from_utf8_lossy(&bytes);
         let line = line.trim_end();
         let inner = line.trim_start();
-        if let Some((_, rest)) = line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
+        if let Some((day, rest)) = line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
             notices += 1;
+            edition.published_at = edition.published_at.max(dated(day));
             notice = Notice { id: rest.split_whitespace().next().unwrap_or_default().to_owned(), cves: Vec::new() };
         } else if let Some(list) = inner.strip_prefix('{').and_then(|list| list.strip_suffix('}')) {
             let ids = list.split_whitespace().map(VulnerabilityId::new);
@@ -96,7 +101,13 @@ fn read(
     if notices == 0 {
         return Err(ParseError { name: name.to_owned(), reason: "it holds no notice".to_owned() });
     }
-    Ok(Edition::default())
+    Ok(edition)
+}
+
+/// The day of a notice, as `02 Apr 2023`.
+fn dated(day: &str) -> Option<Timestamp> {
+    let day = Date::strptime("%d %b %Y", day.trim()).ok()?;
+    Offset::UTC.to_timestamp(day.into()).ok()
 }
 
 /// `[codename] - source version`: what was fixed where. `None`: nothing in versions.

@@ -50,6 +50,9 @@ fn parse(input: &mut Input<'_>, sink: &mut dyn FnMut(Record), problems: &mut Pro
     let ended = input.entries(ARCHIVE, &mut |entry| {
         let label = excerpt(entry.path);
         let read = match entry.content {
+            Content::Bytes(outside::LINK) => {
+                Err("it is a link, which is not followed: put the file itself here".to_owned())
+            }
             Content::Bytes(bytes) => read(&label, bytes, sink, problems),
             Content::TooLarge(size) => Err(format!("{size} bytes are too many for one file")),
         };

@@ -17,4 +17,4 @@ pub use http::guard::{NotPublic, Refused};
 pub use http::{Client, ClientOptions};
 pub use mirror::Mirror;
 pub use never_touch::NeverTouch;
-pub use source::{Answer, Body, Fetch, FetchError, Source, SourceError, Validators};
+pub use source::{Answer, Body, Fetch, FetchError, LINK, Source, SourceError, Validators};

@@ -2,6 +2,8 @@
 
 mod folder;
 
+pub use self::folder::LINK;
+
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -147,6 +149,14 @@ impl Source {
         match self {
             Self::Publishers(_) | Self::Operator(_) => false,
             Self::Mirror(mirror) => mirror.manifest(feed).map_or_else(|| mirror.is_cut(url), |says| says.partial),
+        }
+    }
+
+    /// Tells whether the mirror's manifest says that this feed is small on purpose, and whole all the same.
+    pub fn is_small(&self, feed: &str) -> bool {
+        match self {
+            Self::Publishers(_) | Self::Operator(_) => false,
+            Self::Mirror(mirror) => mirror.manifest(feed).is_some_and(|says| says.small),
         }
     }
 

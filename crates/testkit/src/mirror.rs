@@ -94,7 +94,8 @@ pub fn published() -> impl Iterator<Item = &'static feeds::Feed> {
     feeds::FEEDS.iter().filter(|feed| PUBLISHED.contains(&feed.id))
 }
 
-/// A builder of mirror folders. Every feed of [`published`] is there and complete unless said otherwise.
+/// A builder of mirror folders. Every feed of [`published`] is there and complete unless said otherwise;
+/// the manifest says of each that it is small on purpose.
 #[derive(Debug, Clone)]
 pub struct TestMirror {
     as_of: Timestamp,
@@ -102,6 +103,8 @@ pub struct TestMirror {
     advisories: BTreeMap<String, BTreeMap<String, BTreeMap<String, VendorState>>>,
     flaws: BTreeMap<String, Flaw>,
     partial: BTreeSet<String>,
+    /// Feeds that the manifest does not call small.
+    unmarked: BTreeSet<String>,
     without: BTreeSet<String>,
     damage: BTreeMap<String, Damage>,
 }
@@ -114,6 +117,7 @@ impl TestMirror {
             advisories: BTreeMap::new(),
             flaws: BTreeMap::new(),
             partial: BTreeSet::new(),
+            unmarked: BTreeSet::new(),
             without: BTreeSet::new(),
             damage: BTreeMap::new(),
         }
@@ -187,6 +191,13 @@ impl TestMirror {
         self
     }
 
+    /// The mirror's manifest does not say that this feed is small on purpose, as none of a publisher's would.
+    #[must_use]
+    pub fn unmarked(mut self, feed: &str) -> Self {
+        self.unmarked.insert(known(feed));
+        self
+    }
+
     /// The mirror lacks this feed: its state is `never`.
     #[must_use]
     pub fn without(mut self, feed: &str) -> Self {
@@ -227,7 +238,11 @@ impl TestMirror {
         }
         fs::write(folder.join("urls.tsv"), table)?;
         let manifest = |feed: &feeds::Feed| {
-            let says = json!({ "partial": self.partial.contains(feed.id), "as_of": self.as_of.to_string() });
+            let says = json!({
+                "partial": self.partial.contains(feed.id),
+                "small": !self.unmarked.contains(feed.id),
+                "as_of": self.as_of.to_string(),
+            });
             (feed.id.to_owned(), says)
         };
         let manifest: serde_json::Map<_, _> = published().map(manifest).collect();

@@ -19,8 +19,8 @@ pub(super) fn export(common: &Common, to: &Path, since: Option<&Path>) -> anyhow
     Ok(Exit::Clean)
 }
 
-pub(super) fn import(common: &Common, from: &Path, trust: Option<&str>) -> anyhow::Result<()> {
-    carry::import(&common.data_dir, from, trust).map(drop).context("import knowledge")
+pub(super) fn import(common: &Common, from: &Path, trust: Option<&str>, accept_loss: &[String]) -> anyhow::Result<()> {
+    carry::import(&common.data_dir, from, trust, accept_loss).map(drop).context("import knowledge")
 }
 
 pub(super) fn verify(common: &Common, file: Option<&Path>) -> anyhow::Result<Exit> {

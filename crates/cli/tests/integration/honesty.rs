@@ -54,6 +54,85 @@ fn a_complete_fresh_world_is_clean() {
 }
 
 #[test]
+fn implausibly_few_records_are_no_all_clear() {
+    let vigie = Vigie::new();
+    let root = fixed_host(&vigie);
+    let folder = vigie.path("mirror");
+    mirror().unmarked("debian").write(&folder).unwrap();
+    let status = vigie.expect(0, AT, &["feeds", "sync", "--mirror", folder.to_str().unwrap()]);
+    let why = "it has only 1 records, where at least 50000 are expected";
+    assert!(status.contains(&format!("debian: not all that its publisher has: {why}")), "{status}");
+    let report = expect_unknown(&vigie, AT, &["scan", "root", &root], "one record");
+    let said = format!("partial: the feed holds only a part of what its publisher has: {why}");
+    assert!(report["unknown"].as_array().unwrap().iter().any(|entry| entry["reason"] == said), "{report}");
+    let debian = report["feeds"].as_array().unwrap().iter().find(|feed| feed["id"] == "debian").unwrap();
+    assert_eq!((&debian["state"], &debian["lack"]), (&json!("partial"), &json!(why)));
+}
+
+#[test]
+fn an_answer_for_a_day_before_the_knowledge_says_what_it_is() {
+    let vigie = Vigie::new();
+    let root = fixed_host(&vigie);
+    mirror().write(&vigie.path("mirror")).unwrap();
+    vigie.run(AT, &["feeds", "sync", "--mirror", vigie.path("mirror").to_str().unwrap()]);
+    let said = |at: &str| String::from_utf8(vigie.run(at, &["scan", "root", &root]).stderr).unwrap();
+    let earlier = said("2021-12-01");
+    assert!(
+        earlier.contains("judged as of 2021-12-01T00:00:00Z by advisories fetched up to 2024-01-13T08:00:00Z")
+            && earlier.contains("not what would have been said then"),
+        "{earlier}"
+    );
+    assert!(!said(AT).contains("would have been said"));
+}
+
+#[test]
+fn a_score_of_a_later_day_is_not_shown() {
+    let vigie = Vigie::new();
+    let root = vigie.path("root");
+    write_root(&root, "bookworm", &package("vigie-demo-web", "1.0-1"));
+    mirror().epss("CVE-2099-0001", 0.975, 0.99).write(&vigie.path("mirror")).unwrap();
+    vigie.run(AT, &["feeds", "sync", "--mirror", vigie.path("mirror").to_str().unwrap()]);
+    let root = root.to_str().unwrap();
+    let scan = |at: &str| {
+        let output = vigie.run(at, &["scan", "root", root, "--format", "json"]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        report["findings"][0].clone()
+    };
+    assert_eq!(scan(AT)["epss"], json!(0.975));
+    let earlier = scan("2021-12-01");
+    assert_eq!((&earlier["epss"], &earlier["epss_percentile"]), (&Value::Null, &Value::Null), "{earlier}");
+}
+
+#[test]
+fn a_link_among_the_operators_statements_is_said() {
+    let vigie = Vigie::new();
+    mirror().write(&vigie.path("mirror")).unwrap();
+    fs::create_dir_all(vigie.path("data/advisories")).unwrap();
+    symlink("/etc/hostname", vigie.path("data/advisories/vex.json")).unwrap();
+    let output = vigie.run(AT, &["feeds", "sync", "--mirror", vigie.path("mirror").to_str().unwrap()]);
+    let status = String::from_utf8(output.stdout).unwrap();
+    assert!(status.contains("vex.json: it is a link, which is not followed"), "{status}");
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_error() {
+    let vigie = Vigie::new();
+    let mut child = vigie.command(AT, &["feeds", "status"]).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(141), ""));
+}
+
+#[test]
+fn what_publishers_want_to_be_said_is_told() {
+    let vigie = Vigie::new();
+    let status = vigie.json(0, AT, &["feeds", "status"]);
+    let kev = status.as_array().unwrap().iter().find(|feed| feed["id"] == "kev").unwrap();
+    assert!(kev["attribution"].as_str().is_some_and(|text| text.contains("CISA")), "{kev}");
+    assert!(kev["licence"].as_str().is_some_and(|text| text.contains("CC0")), "{kev}");
+}
+
+#[test]
 fn every_damage_to_the_advisory_feed_is_seen() {
     for damage in Damage::ALL {
         let vigie = Vigie::new();

@@ -44,8 +44,8 @@ pub fn export(data_dir: &Path, to: &Path, since: Option<&Path>) -> Result<String
 }
 
 /// Checks a bundle and puts what it holds to use, with what this folder has of its own; gives the hash of what is in use
-/// then.
-pub fn import(data_dir: &Path, from: &Path, trust: Option<&str>) -> Result<String, CarryError> {
+/// then. Of these feeds more than a tenth may be lost by it.
+pub fn import(data_dir: &Path, from: &Path, trust: Option<&str>, accept_loss: &[String]) -> Result<String, CarryError> {
     let _lock = super::lock(data_dir)?;
     let bundle = read(from)?;
     if let Some(key) = trust {
@@ -56,7 +56,7 @@ pub fn import(data_dir: &Path, from: &Path, trust: Option<&str>) -> Result<Strin
     let is_base = |path: &PathBuf| Knowledge::open(path).is_ok_and(|knowledge| Some(knowledge.hash()) == base);
     let base = imported::delta_bases(data_dir).into_iter().find(is_base).map(|path| read(&path)).transpose()?;
     let file = bundle::import(&bundle, &keys::trusted(data_dir)?, base.as_deref()).map_err(failed)?;
-    Ok(compile::import(data_dir, &file)?)
+    Ok(compile::import(data_dir, &file, accept_loss)?)
 }
 
 /// Reads a whole knowledge file or bundle; gives what it is, in words.

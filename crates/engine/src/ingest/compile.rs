@@ -56,8 +56,9 @@ pub(super) async fn knowledge(data_dir: &Path, when: When<'_>, progress: &dyn Pr
     Ok(true)
 }
 
-/// Puts imported knowledge to use, with what this folder has of its own; gives the hash of what is in use then.
-pub(super) fn import(data_dir: &Path, bytes: &[u8]) -> Result<String, SyncError> {
+/// Puts imported knowledge to use, with what this folder has of its own; gives the hash of what is in use then. What would be
+/// lost by it is held, but for these feeds.
+pub(super) fn import(data_dir: &Path, bytes: &[u8], accept_loss: &[String]) -> Result<String, SyncError> {
     let (path, target) = (data_dir.join(KNOWLEDGE_FILE), data_dir.join(IMPORTED_FILE));
     for path in [&path, &target] {
         remove_unfinished_of(path).map_err(|source| SyncError::Io { path: path.clone(), source })?;
@@ -67,6 +68,12 @@ pub(super) fn import(data_dir: &Path, bytes: &[u8]) -> Result<String, SyncError>
     import.write_all(bytes).and_then(|()| import.file_mut().sync_all()).map_err(io)?;
     let imported = Knowledge::open(import.path()).map_err(|e| SyncError::Compile(e.to_string()))?;
     let ingredients = Ingredients::with(data_dir, Some(imported));
+    if let Some(in_use) = activate::usable(&path) {
+        let lost = ingredients.lost_by_import(&in_use, accept_loss);
+        if !lost.is_empty() {
+            return Err(SyncError::Held(lost));
+        }
+    }
     let is_all = ingredients.imported.as_ref().is_some_and(|imported| ingredients.are_in(imported));
     let merged = if is_all { None } else { Some(compile(data_dir, &path, &ingredients)?) };
     drop(ingredients);

@@ -7,6 +7,7 @@ use domain::feed::FeedSnapshot;
 use knowledge::Knowledge;
 use sha2::{Digest as _, Sha256};
 
+use super::hold::{Loss, loss};
 use super::state::FeedState;
 use super::{KNOWLEDGE_FILE, SyncError, feeds_dir, subscriptions};
 
@@ -111,15 +112,34 @@ impl Ingredients {
         hex::encode(hash.finalize())
     }
 
-    /// Feeds that a file speaks for and these records would not: what nobody has taken back.
-    pub(super) fn lost_from(&self, file: &Knowledge, accepted: &[String]) -> Vec<String> {
-        let snapshots = self.snapshots();
-        let is_lost = |known: &&FeedSnapshot| {
-            let now = snapshots.iter().find(|now| now.id == known.id);
-            known.record_count > 0 && now.is_some_and(|now| now.fetched_at.is_none()) && !accepted.contains(&known.id)
+    /// What these records would lose of what a file says. Losses of a feed that is synchronised here were held before, feed
+    /// by feed: of it only the whole counts, and what it would lose of an import that it takes the place of.
+    pub(super) fn lost_from(&self, file: &Knowledge, accepted: &[String]) -> Vec<Loss> {
+        let came_with_import = |known: &FeedSnapshot| {
+            self.imported.as_ref().is_some_and(|imported| imported.feeds().contains(known))
+                && !self.from_import.contains(&known.id)
         };
-        file.feeds().iter().filter(is_lost).map(|known| known.id.clone()).collect()
+        let snapshots = self.snapshots();
+        let lost = |known: &FeedSnapshot| {
+            let now = snapshots.iter().find(|now| now.id == known.id)?;
+            loss(Some(now), known).filter(|loss| loss.after == 0 || came_with_import(known))
+        };
+        file.feeds().iter().filter_map(lost).filter(|loss| !is_accepted(&loss.feed, accepted)).collect()
     }
+
+    /// What this import would lose of what is in use: it is judged as a synchronisation is, and speaks for many feeds at
+    /// once. A feed that it does not name is lost as a whole.
+    pub(super) fn lost_by_import(&self, in_use: &Knowledge, accepted: &[String]) -> Vec<Loss> {
+        let snapshots = self.snapshots();
+        let lost = |known: &FeedSnapshot| loss(snapshots.iter().find(|now| now.id == known.id), known);
+        in_use.feeds().iter().filter_map(lost).filter(|loss| !is_accepted(&loss.feed, accepted)).collect()
+    }
+}
+
+/// Whether somebody confirmed the loss, by the feed's id or for all providers of one.
+fn is_accepted(feed: &str, accepted: &[String]) -> bool {
+    let is = |id: &String| id == feed || feeds::feed(id).is_some_and(|all| feeds::is_provided(all, feed));
+    accepted.iter().any(is)
 }
 
 /// Every feed as it is known in a data folder; what was never fetched and did not come with an import is there as such.

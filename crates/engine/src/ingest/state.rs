@@ -171,7 +171,10 @@ impl FileState {
 #[derive(Debug)]
 pub(super) struct FeedFolder {
     pub(super) path: PathBuf,
+    /// What the next state is built on: without what has to be fetched again.
     pub(super) old: Option<FeedState>,
+    /// The state as it is in use, where all of its records are here.
+    pub(super) in_use: Option<FeedState>,
 }
 
 impl FeedFolder {
@@ -181,6 +184,8 @@ impl FeedFolder {
         fs::create_dir_all(&path)?;
         remove_unfinished(&path)?;
         let mut old = read(&path, id);
+        let is_here = |state: &FeedState| state.record_files().all(|records| path.join(records).is_file());
+        let in_use = old.clone().filter(is_here);
         // Records that somebody removed are fetched again.
         if let Some(state) = &mut old {
             state.files.retain(|file| file.records.is_empty() || path.join(&file.records).is_file());
@@ -193,7 +198,7 @@ impl FeedFolder {
                 state.files.retain(|file| !file.records.is_empty());
             }
         }
-        Ok(Self { path, old })
+        Ok(Self { path, old, in_use })
     }
 
     pub(super) fn old_file(&self, name: &str) -> Option<&FileState> {

@@ -192,8 +192,9 @@ pub(super) fn judged(priority: &Priority, context: &Context) -> Judged {
 pub(super) fn signals(judge: &Judge<'_>, flaw: &Vulnerability) -> Signals {
     let today = day(judge.at());
     let listed = flaw.kev.as_ref().is_some_and(|kev| kev.added <= today);
+    let epss = flaw.epss.filter(|epss| epss.date <= today);
     Signals {
-        epss: flaw.epss.map(|epss| (epss.probability.clamp(0.0, 1.0) * 100_000.0).round() as u32),
+        epss: epss.map(|epss| (epss.probability.clamp(0.0, 1.0) * 100_000.0).round() as u32),
         cvss: published_score(flaw),
         kev: if listed { Some(true) } else { judge.kev_known().then_some(false) },
     }

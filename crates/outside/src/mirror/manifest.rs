@@ -17,6 +17,9 @@ pub struct FeedManifest {
     /// The mirror holds only a part of what the publisher has.
     #[serde(default)]
     pub partial: bool,
+    /// However few records there are, they are all that is meant: whoever keeps the mirror chose them, and answers for it.
+    #[serde(default)]
+    pub small: bool,
     /// The instant of the data, where the data itself does not tell.
     #[serde(default)]
     pub as_of: Option<Timestamp>,
@@ -37,7 +40,7 @@ mod tests {
         let text = r#"{"feeds": {"debian": {"partial": true, "as_of": "2026-11-23T00:00:00Z"}, "kev": {}}}"#;
         let manifest = Manifest::parse(text).expect("it reads");
         assert!(manifest.feeds["debian"].partial);
-        assert_eq!(manifest.feeds["kev"], FeedManifest { partial: false, as_of: None });
+        assert_eq!(manifest.feeds["kev"], FeedManifest { partial: false, small: false, as_of: None });
         assert!(Manifest::parse(r#"{"feeds": {"debian": {"partial": "no"}}}"#).is_err());
     }
 }

@@ -24,7 +24,8 @@ impl Run<'_> {
         };
         let mut state = self.state(documents);
         let confirmed = self.options.accept_loss.iter().any(|id| self.subscription.is(id));
-        let held = if confirmed { None } else { held_back(&state, self.folder.old.as_ref(), &self.options.source) };
+        let in_use = self.folder.in_use.as_ref().filter(|_| !confirmed);
+        let held = in_use.and_then(|old| Some((held_back(&state, old, &self.options.source)?, old)));
         if let Some((reason, old)) = held {
             let snapshot = FeedSnapshot { last_error: Some(reason), ..old.snapshot.clone() };
             state = FeedState { snapshot, ..old.clone() };
@@ -147,6 +148,7 @@ impl Run<'_> {
         let incomplete = documents.as_ref().is_some_and(of_documents) || self.lacks_documents();
         let record_count = of_files().map(|file| file.record_count).sum::<u64>()
             + documents.as_ref().map_or(0, |documents| documents.record_count);
+        let lack = self.lack(record_count);
         let snapshot = FeedSnapshot {
             id: self.subscription.id.clone(),
             fetched_at: if self.answered {
@@ -162,8 +164,9 @@ impl Run<'_> {
             problems: problems.take(NAMED_PROBLEMS).cloned().collect(),
             partial: of_files().any(|file| file.partial || !file.complete)
                 || incomplete
-                || record_count < self.feed.least_records()
+                || !lack.is_empty()
                 || (self.has_a_part && self.lacks_a_part),
+            lack,
             last_error: match self.errors.as_slice() {
                 [] => None,
                 [one] => Some(one.clone()),
@@ -181,6 +184,22 @@ impl Run<'_> {
             files: files.clone(),
             documents,
         }
+    }
+
+    /// What is implausible about the number of records, unless the mirror says that it is meant so.
+    fn lack(&self, record_count: u64) -> String {
+        if record_count == 0 || self.options.source.is_small(&self.subscription.id) {
+            return String::new();
+        }
+        let few = |what: &str, count: u64, least: u64| {
+            (count < least).then(|| format!("{what} only {count} records, where at least {least} are expected"))
+        };
+        let of_file = |file: &FileState| {
+            few(&format!("{} has", file.name), file.record_count, self.feed.least_records_of(&file.name))
+        };
+        let of_files = self.files.iter().filter(|file| !file.records.is_empty()).filter_map(of_file);
+        let of_feed = few("it has", record_count, self.feed.least_records());
+        of_feed.into_iter().chain(of_files).collect::<Vec<_>>().join("; ")
     }
 }
 

@@ -244,7 +244,10 @@ impl Oracle {
                 scopes: context_of(&row.asset, &world.scopes).scopes,
                 os: row.asset.platform.as_ref().and_then(|p| p.release.as_ref()).map(ToString::to_string),
                 kev: if listed { Some(true) } else { kev_known.then_some(false) },
-                epss: flaw.epss.map(|epss| (epss.probability * 100_000.0).round() as u32),
+                epss: flaw
+                    .epss
+                    .filter(|epss| epss.date <= today)
+                    .map(|epss| (epss.probability * 100_000.0).round() as u32),
                 due: days.map(|days| day(row.finding.episode().detected_at + days)),
                 first_seen: day(row.finding.first_detected_at()),
                 row,

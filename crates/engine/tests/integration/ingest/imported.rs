@@ -4,7 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use domain::feed::FeedState;
-use engine::ingest::{self, KNOWLEDGE_FILE, Quiet, SyncError, SyncReport, carry};
+use engine::ingest::carry::{self, CarryError};
+use engine::ingest::{self, KNOWLEDGE_FILE, Quiet, SyncError, SyncReport};
 use testkit::mirror::{TestMirror, VendorState};
 
 use super::{AS_OF, Site, sync};
@@ -30,8 +31,13 @@ impl Sites {
     }
 
     fn import(&self, since: Option<PathBuf>) -> String {
+        self.try_import(since, &[]).expect("it is put to use")
+    }
+
+    fn try_import(&self, since: Option<PathBuf>, accept_loss: &[&str]) -> Result<String, CarryError> {
         let key = carry::export(&self.outside.data(), &self.bundle(), since.as_deref()).expect("it is written");
-        carry::import(&self.inside.data(), &self.bundle(), Some(&key)).expect("it is put to use")
+        let accept_loss: Vec<String> = accept_loss.iter().map(|id| (*id).to_owned()).collect();
+        carry::import(&self.inside.data(), &self.bundle(), Some(&key), &accept_loss)
     }
 
     /// Says something of its own, and takes it in.
@@ -168,7 +174,7 @@ async fn knowledge_that_came_as_a_file_is_not_lost_without_a_word() {
     fs::create_dir_all(sites.inside.data()).expect("a folder");
     fs::copy(sites.outside.data().join(KNOWLEDGE_FILE), sites.inside.data().join(KNOWLEDGE_FILE)).expect("a copy");
     let held = sites.take_in("kev").await.expect_err("everything would be lost");
-    assert!(matches!(&held, SyncError::Held(feeds) if feeds.contains(&"debian".to_owned())), "{held}");
+    assert!(matches!(&held, SyncError::Held(lost) if lost.iter().any(|loss| loss.feed == "debian")), "{held}");
     assert!(held.to_string().contains("--accept-loss debian,"), "{held}");
     assert!(sites.knows("CVE-2099-10001"));
 }
@@ -191,4 +197,50 @@ async fn an_import_that_was_damaged_is_said_and_what_is_in_use_stays() {
     assert!(sites.knows("CVE-2099-10001"));
     sites.import(None);
     assert!(sites.knows("CVE-2099-10001") && sites.knows(OWN));
+}
+
+#[tokio::test]
+async fn an_import_that_would_lose_feeds_or_a_tenth_of_one_is_held_until_somebody_confirms() {
+    let sites = Sites::new().await;
+    sites.import(None);
+    sites.say(&openvex(OWN)).await;
+    let in_use = sites.inside.knowledge().hash();
+    let older = sites.outside.data().join("older.vkb");
+    fs::copy(sites.outside.data().join(KNOWLEDGE_FILE), &older).expect("it is copied");
+    // Another site outside: two of the thirteen advisories, and nothing of most feeds.
+    let fixed = || VendorState::FixedIn("1.0-2".to_owned());
+    let poor = TestMirror::new(LATER).advisory("bookworm", "vigie-demo-web", "CVE-2099-10001", fixed()).advisory(
+        "bookworm",
+        "vigie-demo-web",
+        "CVE-2099-10002",
+        fixed(),
+    );
+    let poor = ["nvd", "kev", "epss", "vulnrichment"].into_iter().fold(poor, TestMirror::without);
+    let others = Sites { outside: Site::new(), inside: sites.inside };
+    others.outside.sync(&poor, LATER).await;
+    for since in [None, Some(older)] {
+        let held = others.try_import(since.clone(), &["kev", "epss", "nvd"]).expect_err("much would be lost");
+        let said = held.to_string();
+        assert!(said.contains("debian with 2 records instead of 13"), "{said}");
+        assert!(said.contains("vulnrichment with 0 records instead of "), "{said}");
+        assert!(said.contains("`--accept-loss debian,vulnrichment` confirms"), "{said}");
+        assert_eq!(others.inside.knowledge().hash(), in_use, "what was in use stays");
+        ingest::build(&others.inside.data(), &Quiet).await.expect("it compiles");
+        assert_eq!(others.inside.knowledge().hash(), in_use, "and so does the import that it builds on");
+    }
+    let all = ["debian", "nvd", "kev", "epss", "vulnrichment"];
+    others.try_import(None, &all).expect("it is confirmed");
+    assert!(others.knows("CVE-2099-10001") && !others.knows("CVE-2099-10003") && others.knows(OWN));
+}
+
+#[tokio::test]
+async fn a_feed_from_here_that_says_much_less_than_the_import_is_held() {
+    let sites = Sites::new().await;
+    let many = (0..10).fold(demo(), |mirror, number| mirror.kev(&format!("CVE-2099-5000{number}"), kev()));
+    sites.outside.sync(&many, AS_OF).await;
+    sites.import(None);
+    TestMirror::new(LATER).kev("CVE-2099-10005", kev()).write(&sites.inside.mirror()).expect("a mirror");
+    let held = sites.take_in("kev").await.expect_err("ten of eleven would be lost");
+    assert!(held.to_string().contains("kev with 1 records instead of 11"), "{held}");
+    assert!(sites.knows("CVE-2099-50009"));
 }
