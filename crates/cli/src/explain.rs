@@ -1,7 +1,7 @@
 //! `vigie explain`: the whole way to one verdict.
 
 use anyhow::Context as _;
-use domain::component::{Component, Release};
+use domain::component::{Component, Ecosystem, Release};
 use domain::purl::Purl;
 use domain::vulnerability::VulnerabilityId;
 use knowledge::{Explanation, Outcome};
@@ -49,7 +49,14 @@ fn component(purl: &Purl) -> anyhow::Result<(Component, Option<Release>)> {
         _ => version.clone(),
     };
     let module = purl.qualifiers.get("rpmmod").cloned().unwrap_or_default();
-    Ok((Component { ecosystem, source, source_version, name, version, module, ..Component::default() }, release))
+    let origin = match ecosystem {
+        Ecosystem::Deb => ecosystems::deb::builder(&name, &version),
+        _ => String::new(),
+    };
+    Ok((
+        Component { ecosystem, source, source_version, name, version, module, origin, ..Component::default() },
+        release,
+    ))
 }
 
 fn print(component: &str, explanation: &Explanation) -> anyhow::Result<()> {
@@ -91,4 +98,21 @@ fn print(component: &str, explanation: &Explanation) -> anyhow::Result<()> {
     };
     output::line(format_args!("Spoken for by: {covered}."))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_of_somebody_else_is_told_by_its_package_url() {
+        for (purl, origin) in [
+            ("pkg:deb/debian/nginx@1.27.0-1~bookworm?distro=bookworm", "a third party"),
+            ("pkg:deb/debian/nginx@1.22.1-9%2Bdeb12u2?distro=bookworm", ""),
+            ("pkg:npm/docker-ce@1.0.0", ""),
+        ] {
+            let (component, _) = component(&Purl::parse(purl).expect(purl)).expect(purl);
+            assert_eq!(component.origin, origin, "{purl}");
+        }
+    }
 }

@@ -42,6 +42,11 @@ const OWNERS: Command = Command {
 /// A file that a package surely owns: with it, an answer without any owner is a failure and not news.
 const OWNED: &str = "/usr/bin/dpkg";
 
+/// Who built a package, by its name and version alone. Empty: the distribution, or nothing tells.
+pub fn builder(package: &str, version: &str) -> String {
+    origin::of(package, version, [None, None], None)
+}
+
 /// What to read of this package world.
 pub fn probes() -> &'static [Probe] {
     &PROBES
