@@ -176,12 +176,6 @@ impl Dialect {
         (wanted, rows)
     }
 
-    /// The parameters of a list behind so many others.
-    pub(crate) fn placeholders_after(self, others: usize, count: usize) -> String {
-        let all: Vec<String> = (others + 1..=others + count).map(|number| self.placeholder(number)).collect();
-        format!("({})", all.join(", "))
-    }
-
     /// The parameters of many rows, in order. SQLite looks every numbered one up by its name among all others, so there
     /// they have none.
     pub(crate) fn placeholders(self, rows: usize, columns: usize) -> String {

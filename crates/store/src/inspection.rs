@@ -26,7 +26,7 @@ mod forget;
 pub(crate) use forget::spare_parts;
 pub use forget::{forget, outdated};
 pub use many::{
-    ComponentList, Outdated, Rejudged, component_lists, component_lists_of, latest_of_these, latest_without_components,
+    ComponentList, Rejudged, component_lists, component_lists_of, latest_of_these, latest_without_components,
     list_digests, matched_otherwise, set_knowledge, set_knowledge_of_others, set_undecided, undecided_counts,
 };
 

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use knowledge::{Knowledge, Matcher, Matches};
 use store::change;
 use store::finding::{Recording, StoredFinding};
-use store::inspection::{Outdated, Rejudged, Stored};
+use store::inspection::{Rejudged, Stored};
 use store::queue::Progress;
 use store::{Db, Tx};
 use tokio::task::JoinSet;
@@ -75,7 +75,7 @@ impl Engine {
             count += judge.changes(changes, report).await?;
         }
         // Of these nobody knows what changed, or nobody knew what they had.
-        let anew: Vec<AssetId> = self.outdated(&hash).await?.into_iter().map(|outdated| outdated.asset).collect();
+        let anew = self.outdated(&hash).await?;
         if anew.is_empty() {
             return Ok(count);
         }
@@ -93,10 +93,10 @@ impl Engine {
         }
     }
 
-    async fn outdated(&self, hash: &str) -> anyhow::Result<Vec<Outdated>> {
-        let mut outdated: Vec<Outdated> = Vec::new();
+    async fn outdated(&self, hash: &str) -> anyhow::Result<Vec<AssetId>> {
+        let mut outdated: Vec<AssetId> = Vec::new();
         loop {
-            let after = outdated.last().map(|last| last.asset);
+            let after = outdated.last().copied();
             let page = store::inspection::matched_otherwise(&self.db, hash, after, PAGE).await?;
             let is_last = page.len() < PAGE;
             outdated.extend(page);

@@ -14,15 +14,6 @@ use crate::error::StoreError;
 use crate::intern::Components;
 use crate::sql::{IDS_MAX, Query, Row, Value, insert_rows, json, query, query_built};
 
-/// A latest inspection that was matched with other knowledge than what is in use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outdated {
-    pub asset: AssetId,
-    pub id: InspectionId,
-    /// Hash of what it was matched with.
-    pub knowledge: String,
-}
-
 /// What an asset's latest inspection found, by the numbers of components.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComponentList {
@@ -74,15 +65,14 @@ macro_rules! latest_row {
     };
 }
 
-/// One page of the latest inspections that were matched with other knowledge than this, after the asset given.
+/// One page of the assets whose latest inspection was matched with other knowledge than this, after the asset given.
 pub async fn matched_otherwise<'a>(
     on: impl Into<On<'a>>,
     knowledge: &str,
     after: Option<AssetId>,
     limit: usize,
-) -> Result<Vec<Outdated>, StoreError> {
-    let text = "select inspection.asset_id, inspection.id, inspection.knowledge
-                from asset join inspection on inspection.asset_id = asset.id
+) -> Result<Vec<AssetId>, StoreError> {
+    let text = "select asset.id from asset join inspection on inspection.asset_id = asset.id
                     and inspection.id = (select latest.id from inspection latest where latest.asset_id = asset.id
                                          order by latest.observed_at desc, latest.id desc limit 1)
                 where asset.id > $1 and asset.retired_at is null and inspection.knowledge <> $2
@@ -93,11 +83,7 @@ pub async fn matched_otherwise<'a>(
         .bind(limit)
         .all(on)
         .await?;
-    let outdated = |row: &Row| {
-        let (asset, id) = (AssetId::from_uuid(row.uuid("asset_id")?), InspectionId::from_uuid(row.uuid("id")?));
-        Ok(Outdated { asset, id, knowledge: row.text("knowledge")? })
-    };
-    rows.iter().map(outdated).collect()
+    rows.iter().map(|row| Ok(AssetId::from_uuid(row.uuid("id")?))).collect()
 }
 
 /// One page of the lists of all assets that were inspected and are not retired, after the asset given.
@@ -236,7 +222,11 @@ pub async fn set_knowledge_of_others(
 ) -> Result<u64, StoreError> {
     let but = match these.len() {
         0 => String::new(),
-        count => format!("and asset_id not in {}", tx.dialect().placeholders_after(3, count)),
+        // Numbered, as the others are: the driver of SQLite would give the first of those without a number the first value.
+        count => {
+            let numbers: Vec<String> = (4..4 + count).map(|number| format!("${number}")).collect();
+            format!("and asset_id not in ({})", numbers.join(", "))
+        }
     };
     let text = format!(
         "update inspection set knowledge = $1

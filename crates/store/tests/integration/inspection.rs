@@ -4,7 +4,7 @@ use domain::asset::Way;
 use domain::ids::{AssetId, InspectionId};
 use domain::inventory::Inventory;
 use jiff::Timestamp;
-use store::inspection::{self, Components, NewInspection, Outdated, Rejudged};
+use store::inspection::{self, Components, NewInspection, Rejudged};
 use store::{Db, StoreError, asset};
 
 use crate::db;
@@ -21,6 +21,7 @@ contract!(
     thousands_of_components_are_kept,
     many_assets_are_recorded_at_once,
     many_are_read_and_noted_at_once,
+    others_are_noted_but_for_those_of_which_nobody_knows,
     what_is_undecided_as_before_is_no_news,
 );
 
@@ -237,21 +238,48 @@ async fn many_are_read_and_noted_at_once(db: &Db) {
     let digests = inspection::list_digests(db, &backwards).await.unwrap();
     assert_eq!(digests, lists.iter().map(|list| (list.asset, list.digest)).collect());
 
-    let outdated = |number: usize, knowledge: &str| Outdated {
-        asset: ids[number],
-        id: latest[number],
-        knowledge: knowledge.to_owned(),
-    };
     let mut tx = db.begin().await.unwrap();
     inspection::set_knowledge(&mut tx, &[(ids[1], latest[1]), (ids[2], latest[2])], "77").await.unwrap();
     tx.commit().await.unwrap();
     let all = inspection::matched_otherwise(db, "88", None, 9).await.unwrap();
-    assert_eq!(all, [outdated(0, "3fa9"), outdated(1, "77"), outdated(2, "77"), outdated(3, "3fa9")]);
+    assert_eq!(all, ids[..4]);
     let second = inspection::matched_otherwise(db, "77", Some(ids[0]), 1).await.unwrap();
-    assert_eq!(second, [outdated(3, "3fa9")]);
+    assert_eq!(second, [ids[3]]);
     // What is no longer the latest keeps what it was matched with.
     let older = inspection::history(db, ids[1], 2).await.unwrap().pop().unwrap();
     assert_eq!(older.knowledge, "3fa9");
+}
+
+async fn others_are_noted_but_for_those_of_which_nobody_knows(db: &Db) {
+    let mut ids = Vec::new();
+    for number in 1..=6 {
+        let asset = insert_asset(db, number).await.id;
+        record(db, asset, &inventory(), at(1)).await;
+        ids.push(asset);
+    }
+    let [plain, left, retired, changed, twice, other] = ids[..] else { panic!("six assets") };
+    record(db, twice, &inventory(), at(2)).await;
+    let mut tx = db.begin().await.unwrap();
+    asset::retire(&mut tx, retired, &crate::sample::retired(), at(3)).await.unwrap();
+    let latest = inspection::latest(&mut tx, other).await.unwrap().unwrap().summary.id;
+    inspection::set_knowledge(&mut tx, &[(other, latest)], "other").await.unwrap();
+    tx.commit().await.unwrap();
+    let position = store::change::head(db).await.unwrap().seq;
+    let mut tx = db.begin().await.unwrap();
+    asset::set_tags(&mut tx, changed, &[]).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut tx = db.begin().await.unwrap();
+    let noted = inspection::set_knowledge_of_others(&mut tx, ("3fa9", "4fb0"), &[left], position).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(noted, 2);
+    let mut knowledge = Vec::new();
+    for asset in [plain, left, retired, changed, twice, other] {
+        let history = inspection::history(db, asset, 9).await.unwrap();
+        knowledge.push(history.into_iter().map(|summary| summary.knowledge).collect::<Vec<_>>());
+    }
+    let expected = [&["4fb0"][..], &["3fa9"], &["3fa9"], &["3fa9"], &["4fb0", "3fa9"], &["other"]];
+    assert_eq!(knowledge, expected.map(|all| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>()));
 }
 
 async fn what_is_undecided_as_before_is_no_news(db: &Db) {
