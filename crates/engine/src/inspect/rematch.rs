@@ -9,7 +9,7 @@
 mod parts;
 mod whole;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
@@ -23,7 +23,7 @@ use store::finding::{Recording, StoredFinding};
 use store::inspection::{Rejudged, Stored};
 use store::queue::Progress;
 use store::{Db, Tx};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tracing::warn;
 
 use self::parts::About;
@@ -236,6 +236,35 @@ impl Judge {
         store::inspection::set_knowledge(tx, &same, &hash).await?;
         let other: Vec<Rejudged<'_>> = other.into_iter().map(Judged::undecided).collect();
         Ok(store::inspection::set_undecided(tx, &other, &hash).await?)
+    }
+
+    /// Compares what was judged with the findings of the assets on which anything may move, and keeps all of it. Returns how
+    /// many were judged.
+    async fn keep(
+        &self,
+        mut tx: Tx,
+        judged: Vec<Judged>,
+        moving: BTreeSet<AssetId>,
+        findings: Vec<StoredFinding>,
+    ) -> anyhow::Result<u32> {
+        let judge = self.clone();
+        let compared = spawn_blocking(move || {
+            let mut findings = by_asset(findings);
+            let one = |judged: &Judged| {
+                let findings = findings.remove(&judged.asset()).unwrap_or_default();
+                judge.moved(&judged.stored, &findings, &judged.matches)
+            };
+            let is_moving = |judged: &&Judged| moving.contains(&judged.asset());
+            let moved: Vec<Vec<Moved>> = judged.iter().filter(is_moving).map(one).collect();
+            (judged, moving, moved)
+        });
+        let (judged, moving, moved) = compared.await.context("compare a batch")?;
+        let stored = judged.iter().map(|judged| &judged.stored);
+        let stored = stored.filter(|stored| moving.contains(&stored.summary.asset));
+        self.save(&mut tx, stored.zip(&moved)).await?;
+        self.note(&mut tx, &judged).await?;
+        tx.commit().await.context("keep the new verdicts")?;
+        Ok(u32::try_from(judged.len()).unwrap_or(u32::MAX))
     }
 
     /// Keeps what moved, for the reason that the knowledge has.

@@ -18,8 +18,7 @@ use store::{Db, StoreError, Tx};
 use tokio::task::spawn_blocking;
 
 use super::whole::is_of_an_asset;
-use super::{Failures, Judge, Judged, Memory, by_asset};
-use crate::detect::Moved;
+use super::{Failures, Judge, Judged, Memory};
 
 /// Assets that are judged in one transaction.
 pub(super) const BATCH: usize = if cfg!(test) { 8 } else { 1000 };
@@ -146,21 +145,8 @@ impl Judge {
         if cfg!(debug_assertions) {
             self.expect_to_be_whole(&mut tx, about, &judged).await?;
         }
-        let judge = self.clone();
-        let compared = spawn_blocking(move || {
-            let mut findings = by_asset(findings);
-            let one = |judged: &Judged| {
-                let findings = findings.remove(&judged.asset()).unwrap_or_default();
-                judge.moved(&judged.stored, &findings, &judged.matches)
-            };
-            let moved: Vec<Vec<Moved>> = judged.iter().map(one).collect();
-            (judged, moved)
-        });
-        let (judged, moved) = compared.await.context("compare a batch")?;
-        self.save(&mut tx, judged.iter().map(|judged| &judged.stored).zip(&moved)).await?;
-        self.note(&mut tx, &judged).await?;
-        tx.commit().await.context("keep the new verdicts")?;
-        Ok((u32::try_from(judged.len()).unwrap_or(u32::MAX), left))
+        let all = judged.iter().map(Judged::asset).collect();
+        Ok((self.keep(tx, judged, all, findings).await?, left))
     }
 
     fn judge_parts(

@@ -12,8 +12,7 @@ use store::inspection::{Components, Stored};
 use store::{StoreError, Tx};
 use tokio::task::spawn_blocking;
 
-use super::{Failures, Judge, Judged, Memory, by_asset};
-use crate::detect::Moved;
+use super::{Failures, Judge, Judged, Memory};
 use crate::ingest;
 use crate::prioritize::undecided;
 
@@ -71,24 +70,7 @@ impl Judge {
         let moving = self.moving(&mut tx, &judged, numbers).await?;
         drop(known);
         let findings = store::finding::of_assets(&mut tx, &Vec::from_iter(moving.iter().copied())).await?;
-        let judge = self.clone();
-        let compared = spawn_blocking(move || {
-            let mut findings = by_asset(findings);
-            let one = |judged: &Judged| {
-                let findings = findings.remove(&judged.asset()).unwrap_or_default();
-                judge.moved(&judged.stored, &findings, &judged.matches)
-            };
-            let is_moving = |judged: &&Judged| moving.contains(&judged.asset());
-            let moved: Vec<Vec<Moved>> = judged.iter().filter(is_moving).map(one).collect();
-            (judged, moving, moved)
-        });
-        let (judged, moving, moved) = compared.await.context("compare a batch")?;
-        let stored = judged.iter().map(|judged| &judged.stored);
-        let stored = stored.filter(|stored| moving.contains(&stored.summary.asset));
-        self.save(&mut tx, stored.zip(&moved)).await?;
-        self.note(&mut tx, &judged).await?;
-        tx.commit().await.context("keep the new verdicts")?;
-        Ok(u32::try_from(judged.len()).unwrap_or(u32::MAX))
+        self.keep(tx, judged, moving, findings).await
     }
 
     fn judge(&self, matcher: &mut Matcher, latest: Vec<Stored>) -> Vec<Judged> {

@@ -7,15 +7,17 @@ use testkit::mirror::{TestMirror, VectorSource, VendorState, published};
 
 use super::{AS_OF, Site, instant, outcome, sync};
 
+/// A mirror whose tracker has so many entries more.
+fn listed(count: usize) -> TestMirror {
+    (0..count).fold(TestMirror::demo(AS_OF, &["bookworm"]), |mirror, number| {
+        let id = format!("TEMP-{number:07}-ABCDEF");
+        mirror.advisory("bookworm", "vigie-demo-many", &id, VendorState::Open)
+    })
+}
+
 #[tokio::test]
 async fn a_feed_that_loses_a_tenth_is_held_until_somebody_confirms() {
     let site = Site::new();
-    let listed = |count: usize| {
-        (0..count).fold(TestMirror::demo(AS_OF, &["bookworm"]), |mirror, number| {
-            let id = format!("TEMP-{number:07}-ABCDEF");
-            mirror.advisory("bookworm", "vigie-demo-many", &id, VendorState::Open)
-        })
-    };
     site.sync(&listed(100), AS_OF).await;
     let before = site.snapshot("debian").record_count;
     let report = site.sync(&listed(80), AS_OF).await;
@@ -79,12 +81,6 @@ async fn of_ecosystems_each_has_a_least_number() {
 #[tokio::test]
 async fn a_loss_is_a_loss_wherever_it_comes_from_and_whatever_parser_read_it() {
     let site = Site::new();
-    let listed = |count: usize| {
-        (0..count).fold(TestMirror::demo(AS_OF, &["bookworm"]), |mirror, number| {
-            let id = format!("TEMP-{number:07}-ABCDEF");
-            mirror.advisory("bookworm", "vigie-demo-many", &id, VendorState::Open)
-        })
-    };
     site.sync(&listed(100), AS_OF).await;
     let before = site.snapshot("debian").record_count;
     listed(20).write(&site.mirror()).expect("it is written");
