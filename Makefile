@@ -10,7 +10,7 @@ ONCE ?=
 LISTEN ?= 127.0.0.1:8787
 export MIRROR DATA ONCE LISTEN
 
-.PHONY: help run test lint fmt tidy deny ui ui-test bench bench-estate soak accuracy fuzz fixtures review lab clean
+.PHONY: help run demo-large test lint fmt tidy deny ui ui-test bench bench-estate soak accuracy fuzz fixtures review lab clean
 
 help: ## List what can be done here
 	@echo "Usage: make TARGET [VARIABLE=value ...]"
@@ -30,6 +30,10 @@ help: ## List what can be done here
 	@echo "Variable of bench:"
 	@echo "  BENCH=     folder with generators of a workload; where there is none, our own generator makes one"
 	@echo
+	@echo "Variables of demo-large:"
+	@echo "  HOSTS=     machines of the estate (default 5000)"
+	@echo "  LISTEN=    as above"
+	@echo
 	@echo "Variable of soak:"
 	@echo "  KILLS=     how often something is killed (default 200)"
 	@echo
@@ -39,6 +43,9 @@ help: ## List what can be done here
 
 run: ## Build Vigie, serve page and API, inspect this machine, print its ten first priorities
 	@scripts/run
+
+demo-large: ## Serve page and API over a generated estate of HOSTS machines (default 5000), kept at the first time
+	@scripts/demo-large
 
 test: ## Install what the tests need, run every check and every test
 	@scripts/test

@@ -111,7 +111,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
     }
     values.extend(compiling(&work, &vigie)?);
     values.extend(software(&work, &vigie, &data)?);
-    values.extend(imports::measure(&work, &vigie)?);
+    values.extend(imports::measure(root, &work, &vigie)?);
     if let Some(folder) = &options.data {
         values.extend(everything::measure(&work, &vigie, folder)?);
         // Opening is measured on the largest file that there is.

@@ -9,7 +9,7 @@ use crate::finding::AssetRef;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Job {
     pub id: String,
-    /// The verb: `sync`, `rematch`, `clock`, `retire`, `forget`, `inspect`, `deliver`
+    /// The verb: `sync`, `rematch`, `clock`, `retire`, `forget`, `check`, `inspect`, `deliver`
     pub kind: String,
     /// What it is done to: the id of an asset or of a webhook, or the verb's own name
     pub key: String,

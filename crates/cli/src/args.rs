@@ -90,6 +90,12 @@ pub(crate) enum Command {
         /// Name of a source package or of a binary one, such as openssl
         name: String,
     },
+    /// Compare findings with what judging the last inspections anew gives, with their evidence, and with the lists
+    Check {
+        /// Names of assets; default: all
+        #[arg(value_name = "ASSET")]
+        assets: Vec<String>,
+    },
     /// Take in what another tool found
     Import(ImportArgs),
     /// Find assets
@@ -321,6 +327,9 @@ pub(crate) struct Serve {
     /// Seconds after which the work of a node that says nothing goes to another one
     #[arg(long, default_value_t = 60, value_name = "S", value_parser = clap::value_parser!(u32).range(2..=3600))]
     pub(crate) lease_seconds: u32,
+    /// Answer only, and leave all jobs to other servers on the same database
+    #[arg(long, conflicts_with_all = ["inspect_local", "first_priorities"])]
+    pub(crate) no_work: bool,
     /// Make this machine an asset and inspect it
     #[arg(long)]
     pub(crate) inspect_local: bool,

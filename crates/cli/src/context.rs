@@ -26,6 +26,11 @@ pub(crate) fn now(common: &Common) -> Timestamp {
     common.at.unwrap_or_else(clock)
 }
 
+/// Whether an instant is later than the clock of any node can be.
+pub(crate) fn is_ahead(at: Timestamp) -> bool {
+    !domain::clock::is_plausible(at, clock())
+}
+
 /// The clock, in whole milliseconds: what the store keeps is what was judged.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
 fn clock() -> Timestamp {

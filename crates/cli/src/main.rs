@@ -16,6 +16,7 @@ mod serve;
 mod asset;
 mod inspect;
 mod components;
+mod check;
 mod findings;
 mod import;
 mod jobs;
@@ -70,6 +71,14 @@ fn run(args: Args) -> anyhow::Result<Exit> {
     if matches!(common.format, Format::Cyclonedx | Format::Spdx) && !matches!(args.command, Command::Sbom { .. }) {
         return Err(exit::Usage("CycloneDX and SPDX are formats of `sbom` only".to_owned()).into());
     }
+    let keeps = matches!(
+        args.command,
+        Command::Inspect(_) | Command::Import(_) | Command::Discover(_) | Command::Remediate(_) | Command::Serve(_)
+    );
+    if keeps && common.at.is_some_and(context::is_ahead) {
+        let text = "--at lies ahead of the clock: what is seen now cannot be kept as seen later";
+        return Err(exit::Usage(text.to_owned()).into());
+    }
     match args.command {
         Command::Sbom { target, image } => sbom::run(&common, &target, &image),
         Command::Cvss => {
@@ -83,6 +92,7 @@ fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Inspect(inspect) => context::block_on(inspect::run(&common, inspect)),
         Command::Components { name } => context::block_on(components::run(&common, &name)),
         Command::Findings(findings) => context::block_on(findings::run(&common, findings)),
+        Command::Check { assets } => context::block_on(check::run(&common, &assets)),
         Command::Import(args) => context::block_on(import::run(&common, args)),
         Command::Discover(command) => context::block_on(discover::run(&common, command)),
         Command::Remediate(remediate) => context::block_on(remediate::run(&common, remediate)),

@@ -54,15 +54,28 @@ pub(crate) async fn run(common: &Common, args: Serve) -> anyhow::Result<Exit> {
     let (stop, stopped) = watch::channel(false);
     let state = server::State::new(Arc::clone(&engine), args.host_name.clone(), address, lease(&args));
     let serving = tokio::spawn(server::serve(listener, tls, state, wait_for(stopped.clone())));
-    engine.set_schedules().await?;
+    if !args.no_work {
+        engine.set_schedules().await?;
+    }
     let keeper = Arc::clone(&engine);
     let listing = tokio::spawn({
         let stopped = stopped.clone();
         async move { keeper.keep_lists(stopped).await }
     });
-    let mut working = tokio::spawn(worker(&engine, &args).run(stopped));
+    let mut working = tokio::spawn({
+        let worker = (!args.no_work).then(|| worker(&engine, &args));
+        async move {
+            match worker {
+                Some(worker) => worker.run(stopped).await,
+                None => {
+                    wait_for(stopped).await;
+                    Ok(())
+                }
+            }
+        }
+    });
     let first = async {
-        let answered = first_answers(&engine, &args).await;
+        let answered = if args.no_work { Ok(()) } else { first_answers(&engine, &args).await };
         if args.once {
             answered?;
         } else {

@@ -334,6 +334,11 @@ impl Finding {
         self.episodes.last().expect("a finding is opened with an episode and none is ever removed")
     }
 
+    /// The latest evidence that anything here is from.
+    pub fn shown_at(&self) -> Timestamp {
+        self.moved_at.max(self.episode().confirmed_at)
+    }
+
     /// First positive evidence of all.
     pub fn first_detected_at(&self) -> Timestamp {
         self.episodes[0].detected_at

@@ -6,6 +6,7 @@
 pub mod ids;
 pub mod digest;
 pub mod pattern;
+pub mod clock;
 pub mod component;
 pub mod purl;
 pub mod cpe;

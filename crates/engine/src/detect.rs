@@ -7,6 +7,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::clock::When;
 use domain::component::{Component, Ecosystem, Package, Release};
 use domain::finding::{
     Change, ClosedCause, Detection, Evidence, Fact, Finding, FindingKey, FixedCause, OpenedBy, Strength,
@@ -15,7 +16,6 @@ use domain::ids::AssetId;
 use domain::inventory::Inventory;
 use domain::verdict::Match;
 use domain::vulnerability::VulnerabilityId;
-use jiff::Timestamp;
 use knowledge::Matches;
 
 /// What one evaluation did to one finding.
@@ -38,13 +38,13 @@ pub fn detect(
     inventory: &Inventory,
     matches: &Matches,
     rejected: &dyn Fn(&VulnerabilityId) -> bool,
-    at: Timestamp,
+    when: When,
 ) -> Vec<Moved> {
     let mut prior: BTreeMap<FindingKey, Finding> = prior.into_iter().map(|f| (f.key.clone(), f)).collect();
     let mut moved = Vec::new();
     for matched in matches.matched() {
         let key = FindingKey { asset, package: matched.package.clone(), vulnerability: matched.vulnerability.clone() };
-        moved.extend(detected(key.clone(), prior.remove(&key), matched, at));
+        moved.extend(detected(key.clone(), prior.remove(&key), matched, when));
     }
     if prior.is_empty() {
         return moved;
@@ -52,7 +52,7 @@ pub fn detect(
     let absence = Absence::of(inventory, matches, rejected);
     for mut finding in prior.into_values() {
         let Some(fact) = absence.of_finding(&finding) else { continue };
-        let evidence = Evidence { observed_at: at, fact };
+        let evidence = Evidence { observed_at: when.after(finding.shown_at()), fact };
         let change = finding.apply(&evidence);
         if change != Change::None {
             moved.push(Moved { finding, matched: None, evidence: vec![(evidence, change)], is_new: false });
@@ -62,7 +62,7 @@ pub fn detect(
 }
 
 /// Takes the positive evidence of one match in.
-fn detected(key: FindingKey, prior: Option<Finding>, matched: &Match, at: Timestamp) -> Option<Moved> {
+fn detected(key: FindingKey, prior: Option<Finding>, matched: &Match, when: When) -> Option<Moved> {
     let strength = Strength::PackageDatabase;
     let cause = prior.as_ref().map_or(OpenedBy::Detected, |finding| reopened_by(finding, &matched.version));
     // While a restart is awaited, each inspection sees the affected code run on: that is no failed fix.
@@ -76,6 +76,7 @@ fn detected(key: FindingKey, prior: Option<Finding>, matched: &Match, at: Timest
     }
     let mut kept = Vec::new();
     let is_new = prior.is_none();
+    let at = prior.as_ref().map_or(when.at, |finding| when.after(finding.shown_at()));
     let mut finding = prior;
     for fact in facts {
         let evidence = Evidence { observed_at: at, fact };
@@ -193,6 +194,7 @@ mod tests {
     use domain::advisory::VendorStatus;
     use domain::inventory::{Area, Gap, Platform};
     use domain::verdict::{Confidence, Undecided, UndecidedKind};
+    use jiff::Timestamp;
     use knowledge::Verdict;
     use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
     use uuid::Uuid;
@@ -317,7 +319,7 @@ mod tests {
     fn step(state: &State, world: &World, hour: usize) -> Vec<Moved> {
         let asset = AssetId::from_uuid(Uuid::from_u128(1));
         let prior = state.values().cloned().collect();
-        detect(asset, prior, &inventory(world), &matches(world), &|_| world.rejected, at(hour))
+        detect(asset, prior, &inventory(world), &matches(world), &|_| world.rejected, When::past(at(hour)))
     }
 
     proptest! {

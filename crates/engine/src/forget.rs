@@ -99,7 +99,13 @@ impl Engine {
                 Kind::Inspections => store::inspection::outdated(&self.db, before, after, ASSETS_PAGE).await?,
             };
             for asset in &page {
-                count += self.forget_of_asset(kind, *asset, before).await?;
+                match self.forget_of_asset(kind, *asset, before).await {
+                    Err(error) if crate::is_of_an_asset(&error) => {
+                        let why = crate::with_causes(&error);
+                        tracing::warn!(asset.id = %asset, "its old {kind} cannot be forgotten: {why}");
+                    }
+                    gone => count += gone?,
+                }
                 report.set(Progress { done: count, total: None, text: format!("forgetting old {kind}") });
             }
             after = page.last().copied();

@@ -295,7 +295,7 @@ impl Engine {
         now.identity = identity;
         now.platform = read.map(|inventory| inventory.platform.clone());
         let inspected = latest.as_ref().filter(|stored| stored.inventory.components.is_some());
-        let inspected_at = inspected.map(|stored| stored.summary.observed_at);
+        let inspected_at = inspected.map(|stored| stored.summary.seen_at());
         if inspected_at > now.last_inspected_at {
             now.last_error = None;
         }

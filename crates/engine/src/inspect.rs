@@ -14,6 +14,7 @@ use anyhow::{Context as _, anyhow};
 use collect::connectors;
 use collect::connectors::folder::{Folder, FolderError};
 use domain::asset::Asset;
+use domain::clock::{When, is_plausible};
 use domain::finding::{Change, Finding, FindingKey};
 use domain::identity::{Identifier, Seen, Source, tell};
 use domain::ids::AssetId;
@@ -218,10 +219,16 @@ impl Engine {
         let mut tx = self.db.begin().await?;
         let mut locked = store::record::lock_asset(&mut tx, whom.record).await?;
         // What answers is there after all. A reading from before it was retired says nothing of that.
-        let outdated = locked.retired_at.is_some_and(|retired_at| at <= retired_at);
+        let now = self.now();
+        let is_behind = |of: Timestamp| at <= of && is_plausible(of, now.max(at));
+        let outdated = locked.retired_at.is_some_and(is_behind);
         if locked.retired_at.is_some() && !outdated {
             locked = self.reinstate(&mut tx, locked).await?;
         }
+        // A reading older than one already kept adds to the past and never opens anything in the present.
+        let late = outdated || locked.last_inspected_at.is_some_and(|last| at < last && is_behind(last));
+        let when = if late { When::past(at) } else { When::present(at, now) };
+        let latest_at = store::inspection::latest_at(&mut tx, locked.id).await?;
         let inspection = store::inspection::record(
             &mut tx,
             &NewInspection {
@@ -231,16 +238,14 @@ impl Engine {
                 undecided: &judged.undecided,
                 knowledge: &hash,
                 way: asset.way.as_ref(),
-                observed_at: at,
-                recorded_at: at,
+                observed_at: latest_at.map_or(at, |latest_at| when.after(latest_at)),
+                recorded_at: now,
             },
         )
         .await?;
-        // A reading older than one already kept adds to the past and never opens anything in the present.
-        let late = outdated || locked.last_inspected_at.is_some_and(|last| at < last);
         let cause = format!("inspection {inspection}");
         let recording = Recording { at, cause: &cause, record: Some(whom.record) };
-        let outcome = take_in(&mut tx, locked.id, inventory, &judged, late, recording).await?;
+        let outcome = take_in(&mut tx, locked.id, inventory, &judged, (when, late), recording).await?;
         if let Some(reason) = unreadable(inventory) {
             store::asset::record_error(&mut tx, locked.id, &reason, self.now()).await?;
         }
@@ -327,11 +332,17 @@ impl Engine {
         let judged = Judgement::new(knowledge, matches, &stored.inventory, now);
         let hash = knowledge.map(Knowledge::hash).unwrap_or_default();
         let cause = format!("knowledge {hash}");
-        let recording = Recording { at: now.max(observed_at), cause: &cause, record };
-        take_in(tx, asset, &stored.inventory, &judged, false, recording).await?;
+        let at = judged_at(observed_at, now);
+        let recording = Recording { at, cause: &cause, record };
+        take_in(tx, asset, &stored.inventory, &judged, (When::present(at, now), false), recording).await?;
         let rejudged = Rejudged { asset, id, undecided: &judged.undecided };
         Ok(store::inspection::set_undecided(tx, &[rejudged], &hash).await?)
     }
+}
+
+/// What is judged now of an inspection is no older than that, unless a clock was ahead then.
+fn judged_at(observed_at: Timestamp, now: Timestamp) -> Timestamp {
+    if is_plausible(observed_at, now) { now.max(observed_at) } else { now }
 }
 
 /// How an inspection that a person asked for is noted.
@@ -343,13 +354,13 @@ async fn take_in(
     asset: AssetId,
     inventory: &Inventory,
     judged: &Judgement<'_>,
-    late: bool,
+    (when, late): (When, bool),
     recording: Recording<'_>,
 ) -> anyhow::Result<Outcome> {
     let stored = store::finding::of_asset(&mut *tx, asset).await?;
     let was_active = stored.iter().filter(|stored| stored.finding.detection.is_active()).map(|s| s.finding.key.clone());
     let mut active: BTreeSet<FindingKey> = was_active.collect();
-    let mut moved = moves(asset, &stored, inventory, (&judged.matches, judged.knowledge), recording.at);
+    let mut moved = moves(asset, &stored, inventory, (&judged.matches, judged.knowledge), when);
     if late {
         let known: BTreeSet<&FindingKey> = stored.iter().map(|stored| &stored.finding.key).collect();
         moved.retain(|moved| known.contains(&moved.finding.key));
@@ -364,12 +375,12 @@ async fn take_in(
 }
 
 /// What an evaluation does to the findings of one asset, of those that it changes.
-fn moves(
+pub(crate) fn moves(
     asset: AssetId,
     stored: &[StoredFinding],
     inventory: &Inventory,
     (matches, knowledge): (&Matches, Option<&Knowledge>),
-    at: Timestamp,
+    when: When,
 ) -> Vec<Moved> {
     let known: BTreeMap<&FindingKey, &StoredFinding> = stored.iter().map(|s| (&s.finding.key, s)).collect();
     let prior: Vec<Finding> = stored.iter().map(|stored| stored.finding.clone()).collect();
@@ -377,7 +388,7 @@ fn moves(
     let rejected = |id: &VulnerabilityId| {
         knowledge.and_then(|knowledge| knowledge.vulnerability(id.as_str())).is_some_and(|known| known.rejected)
     };
-    let mut moved = detect(asset, prior, inventory, matches, &rejected, at);
+    let mut moved = detect(asset, prior, inventory, matches, &rejected, when);
     moved.retain(|moved| match known.get(&moved.finding.key) {
         Some(old) => !moved.evidence.is_empty() || old.matched.as_ref() != moved.matched.as_ref(),
         None => true,
@@ -430,4 +441,4 @@ fn unreadable(inventory: &Inventory) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -2,8 +2,8 @@
 //!
 //! Read them in the order of the loop: ingest brings knowledge, discover finds assets, inspect looks inside one, assign
 //! says which scopes hold it, detect moves its findings, prioritize ranks them, mobilize fixes them, and the next
-//! inspection validates; forget ends what ended long ago; deliver tells others. [`Engine`] holds what they share; the pure parts take
-//! everything as arguments.
+//! inspection validates; forget ends what ended long ago; check compares what is kept with what it must be; deliver tells others.
+//! [`Engine`] holds what they share; the pure parts take everything as arguments.
 
 pub mod ingest;
 pub mod discover;
@@ -18,6 +18,7 @@ pub mod deliver;
 pub mod schedule;
 pub mod retire;
 pub mod forget;
+pub mod check;
 pub mod work;
 pub mod identify;
 mod read_model;
@@ -36,7 +37,7 @@ use knowledge::{Knowledge, Matcher, Matches};
 use outside::NeverTouch;
 use outside::receiver::Destinations;
 use store::outbox::NewEvent;
-use store::{Db, Tx};
+use store::{Db, StoreError, Tx};
 use tokio::sync::Notify;
 
 pub use index::{Count, Cursor, GroupBy, Sort, SortBy, UnknownWord, Visible};
@@ -60,6 +61,14 @@ pub fn with_causes(error: &anyhow::Error) -> String {
         }
     }
     text
+}
+
+/// Whether an error is about what is kept of an asset, and not about the database.
+pub(crate) fn is_of_an_asset(error: &anyhow::Error) -> bool {
+    let stored = error.downcast_ref::<StoreError>();
+    stored.is_some_and(|error| {
+        matches!(error, StoreError::Corrupt { .. } | StoreError::Refused { .. } | StoreError::Missing { .. })
+    })
 }
 
 /// Tells the time: the clock belongs to the program, not to the verbs.

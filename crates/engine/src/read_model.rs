@@ -19,6 +19,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use store::change::{self, Head};
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 #[cfg(test)]
@@ -41,8 +42,12 @@ pub(crate) struct ReadModel {
     building: tokio::sync::Mutex<()>,
     /// Who has which components.
     held: tokio::sync::Mutex<Held>,
-    /// Somebody keeps it up to date ([`Engine::keep_lists`]), so that nobody else has to wait until that is done.
+    /// Somebody keeps it up to date ([`Engine::keep_lists`]): nobody else makes a model, or has to wait until one is made.
     kept: AtomicBool,
+    /// Tells who keeps it that what is published does not fit any more.
+    unfit: Notify,
+    /// Tells who waits that a model was published.
+    fresh: Notify,
     /// The next model takes longer than anybody waits.
     late: AtomicBool,
 }
@@ -66,6 +71,12 @@ impl ReadModel {
 
     fn publish(&self, model: Arc<Model>) {
         *self.published.write().unwrap_or_else(PoisonError::into_inner) = Some(model);
+        self.fresh.notify_waiters();
+    }
+
+    /// The published model, if it is judged by what would be used now.
+    fn fitting(&self, basis: &Basis, head: &Head) -> Option<Arc<Model>> {
+        self.published().filter(|model| model.basis == *basis && model.epoch == head.epoch)
     }
 }
 
@@ -75,16 +86,20 @@ impl Engine {
         self.up_to_date().await.map(drop)
     }
 
+    pub(crate) fn keeps_lists(&self) -> bool {
+        self.lists.kept.load(Ordering::Relaxed)
+    }
+
     /// The model, with everything in it that was committed before this was asked. Where somebody keeps it up to date, an
     /// answer waits a bounded time only, and says what it lacks.
     pub(crate) async fn lists(&self) -> anyhow::Result<Current> {
         let lists = &self.lists;
-        if !lists.kept.load(Ordering::Relaxed) {
+        if !self.keeps_lists() {
             return Ok(Current { model: self.up_to_date().await?, is_behind: false });
         }
         let head = change::head(&self.db).await?;
         let patience = if lists.late.load(Ordering::Relaxed) { LATE_PATIENCE } else { PATIENCE };
-        let renewed = timeout(patience, self.renewed(&head)).await;
+        let renewed = timeout(patience, self.kept_by_another(&head)).await;
         lists.late.store(renewed.is_err(), Ordering::Relaxed);
         let model = match renewed {
             Ok(model) => model?,
@@ -96,6 +111,22 @@ impl Engine {
             followed?;
         }
         Ok(Current { model, is_behind })
+    }
+
+    /// The fitting model, as soon as whoever keeps the lists has made it.
+    async fn kept_by_another(&self, head: &Head) -> anyhow::Result<Arc<Model>> {
+        loop {
+            let fresh = self.lists.fresh.notified();
+            tokio::pin!(fresh);
+            // From here on none is missed.
+            fresh.as_mut().enable();
+            let basis = Basis::of(self.knowledge()?.as_deref(), self.now());
+            if let Some(model) = self.lists.fitting(&basis, head) {
+                return Ok(model);
+            }
+            self.lists.unfit.notify_one();
+            fresh.await;
+        }
     }
 
     async fn up_to_date(&self) -> anyhow::Result<Arc<Model>> {
@@ -110,12 +141,11 @@ impl Engine {
         let knowledge = self.knowledge()?;
         let now = self.now();
         let basis = Basis::of(knowledge.as_deref(), now);
-        let fitting = || self.lists.published().filter(|model| model.basis == basis && model.epoch == head.epoch);
-        if let Some(model) = fitting() {
+        if let Some(model) = self.lists.fitting(&basis, head) {
             return Ok(model);
         }
         let _alone = self.lists.building.lock().await;
-        if let Some(model) = fitting() {
+        if let Some(model) = self.lists.fitting(&basis, head) {
             return Ok(model);
         }
         let known = match self.lists.published() {

@@ -56,7 +56,13 @@ impl Engine {
                     Standing::Unreachable { since } if known.asset.unreachable_since == Some(since) => {
                         done.unreachable += 1;
                     }
-                    _ => self.settle_standing(known.asset.id, &sweeps, policy, &mut done).await?,
+                    _ => match self.settle_standing(known.asset.id, &sweeps, policy, &mut done).await {
+                        Err(error) if crate::is_of_an_asset(&error) => {
+                            let why = crate::with_causes(&error);
+                            tracing::warn!(asset = known.asset.name, "it cannot be said whether it has ended: {why}");
+                        }
+                        settled => settled?,
+                    },
                 }
             }
             report.set(Progress { done: done.assets, total: None, text: "looking for what has ended".to_owned() });
@@ -158,7 +164,7 @@ impl Engine {
 
 /// Ends a finding at an instant, or where a clock was ahead as soon as its evidence allows.
 fn end(finding: &Finding, at: Timestamp) -> Evidence {
-    let shown_at = finding.episode().confirmed_at.max(finding.moved_at);
+    let shown_at = finding.shown_at();
     let next = shown_at.checked_add(SignedDuration::from_millis(1)).unwrap_or(shown_at);
     Evidence { observed_at: at.max(next), fact: Fact::Ended { cause: ClosedCause::AssetRetired } }
 }

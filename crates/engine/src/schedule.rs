@@ -2,12 +2,15 @@
 //!
 //! Every verb here takes no input, is idempotent, and may run twice.
 
+use std::collections::HashMap;
+
 use domain::asset::Asset;
+use domain::clock::{When, is_plausible};
 use domain::finding::{Change, Detection, Evidence, Fact, Finding, PendingCause, Strength};
 use domain::ids::AssetId;
 use domain::scope::Scope;
 use jiff::{SignedDuration, Timestamp};
-use store::finding::{Recording, Save};
+use store::finding::{Recording, Save, StoredFinding};
 
 use crate::Engine;
 use crate::assign::cadence_seconds;
@@ -21,17 +24,18 @@ const UNSEEN_MIN: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// A failed inspection is tried again after this time, or after the cadence where that is shorter.
 const RETRY: SignedDuration = SignedDuration::from_hours(1);
 
-/// Clocks of nodes may differ by this.
-const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(1);
+/// Assets of which is asked at once whether anything may go stale.
+const UNSEEN_PAGE: usize = 500;
 
 impl Engine {
     /// The assets whose inspection is due, those that wait longest first.
     pub async fn due(&self) -> anyhow::Result<Vec<Asset>> {
         let now = self.now();
-        let world = self.world().await?;
+        let (world, tries) = (self.world().await?, self.tries().await?);
         let mut due: Vec<(Timestamp, Asset)> = Vec::new();
         for asset in world.assets.values().filter(|asset| asset.way.is_some() && asset.retired_at.is_none()) {
-            let since = self.tried_at(asset).await?;
+            let inspected_at = asset.last_inspected_at.filter(|at| is_plausible(*at, now));
+            let since = tries.get(&asset.id).copied().max(inspected_at);
             if let Some(at) = due_at(asset, &world.scopes, since, now).filter(|at| *at <= now) {
                 due.push((at, Asset::clone(asset)));
             }
@@ -40,50 +44,75 @@ impl Engine {
         Ok(due.into_iter().map(|(_, asset)| asset).collect())
     }
 
-    /// Moves findings by the clock: claims that nobody verified are open again, assets that nobody sees make them stale.
-    /// Returns how many findings moved.
-    pub async fn tick(&self) -> anyhow::Result<u32> {
+    /// Opens findings again of which nobody verified in time that they are fixed. Returns how many.
+    pub async fn expire_claims(&self) -> anyhow::Result<u32> {
+        let now = self.now();
+        let mut moved = 0;
+        for asset in store::finding::claimed(&self.db, now - VERIFICATION).await? {
+            moved += self.move_by_clock(asset, false, now).await?;
+        }
+        Ok(moved)
+    }
+
+    /// Findings of assets that nobody has seen for too long are stale. Returns how many became so.
+    pub async fn note_unseen(&self) -> anyhow::Result<u32> {
         let now = self.now();
         let world = self.world().await?;
-        let mut moved = 0;
-        for asset in world.assets.values().filter(|asset| asset.retired_at.is_none()) {
+        let is_unseen = |asset: &&Asset| {
             let window =
                 UNSEEN_MIN.max(SignedDuration::from_secs(3 * i64::from(cadence_seconds(asset, &world.scopes))));
             let seen = asset.last_inspected_at.unwrap_or(asset.first_seen_at);
-            let unseen = now.duration_since(seen) > window;
-            moved += self.tick_asset(asset.id, unseen, now).await?;
+            now.duration_since(seen) > window
+        };
+        let here = world.assets.values().map(|asset| &**asset).filter(|asset| asset.retired_at.is_none());
+        let unseen: Vec<AssetId> = here.filter(is_unseen).map(|asset| asset.id).collect();
+        let mut moved = 0;
+        for page in unseen.chunks(UNSEEN_PAGE) {
+            for asset in store::finding::with_confirmed(&self.db, page).await? {
+                moved += self.move_by_clock(asset, true, now).await?;
+            }
         }
         Ok(moved)
     }
 
-    async fn tick_asset(&self, asset: AssetId, unseen: bool, now: Timestamp) -> anyhow::Result<u32> {
-        let stored = store::finding::of_asset(&self.db, asset).await?;
-        if !stored.iter().any(|stored| fact(&stored.finding, unseen, now).is_some()) {
-            return Ok(0);
+    /// Moves what the clock moves of one asset. One that cannot be read is said, and stops no other.
+    async fn move_by_clock(&self, asset: AssetId, unseen: bool, now: Timestamp) -> anyhow::Result<u32> {
+        match self.move_findings(asset, unseen, now).await {
+            Err(error) if crate::is_of_an_asset(&error) => {
+                tracing::warn!(asset.id = %asset, "its findings cannot be moved: {}", crate::with_causes(&error));
+                Ok(0)
+            }
+            done => done,
         }
+    }
+
+    async fn move_findings(&self, asset: AssetId, unseen: bool, now: Timestamp) -> anyhow::Result<u32> {
         let mut tx = self.db.begin().await?;
         store::asset::lock(&mut tx, asset).await?;
-        let mut moved = 0;
-        for mut stored in store::finding::of_asset(&mut tx, asset).await? {
-            let Some(fact) = fact(&stored.finding, unseen, now) else { continue };
-            let evidence = Evidence { observed_at: now, fact };
-            let change = stored.finding.apply(&evidence);
-            moved += u32::from(change != Change::None);
-            let save = Save { finding: &stored.finding, matched: None, evidence: &[(evidence, change)], is_new: false };
-            store::finding::save(&mut tx, save, Recording { at: now, cause: "clock", record: None }).await?;
+        let when = When::present(now, now);
+        let mut moved = Vec::new();
+        for StoredFinding { mut finding, .. } in store::finding::of_asset(&mut tx, asset).await? {
+            let Some(fact) = fact(&finding, unseen, now) else { continue };
+            let evidence = Evidence { observed_at: when.after(finding.shown_at()), fact };
+            let change = finding.apply(&evidence);
+            if change != Change::None {
+                moved.push((finding, [(evidence, change)]));
+            }
         }
+        let save = |(finding, evidence)| Save { finding, matched: None, evidence, is_new: false };
+        let saves: Vec<Save<'_>> = moved.iter().map(|(finding, evidence)| save((finding, &evidence[..]))).collect();
+        store::finding::save_all(&mut tx, &saves, Recording { at: now, cause: "clock", record: None }).await?;
         tx.commit().await?;
-        Ok(moved)
+        Ok(u32::try_from(saves.len()).unwrap_or(u32::MAX))
     }
 
-    /// When an inspection of the asset was last begun, whatever came of it. What lies ahead was noted before the clock was set
+    /// When an inspection of each asset was last begun, whatever came of it. What lies ahead was noted before the clock was set
     /// back, and nobody waits for it to come round again.
-    async fn tried_at(&self, asset: &Asset) -> anyhow::Result<Option<Timestamp>> {
-        let key = tried_key(asset.id);
-        let later = self.now() + CLOCKS_APART;
-        let tried = store::meta::get(&self.db, &key).await?.and_then(|text| text.parse().ok());
-        let inspected = asset.last_inspected_at;
-        Ok(tried.filter(|at: &Timestamp| *at <= later).max(inspected.filter(|at| *at <= later)))
+    async fn tries(&self) -> anyhow::Result<HashMap<AssetId, Timestamp>> {
+        let now = self.now();
+        let noted = store::meta::with_prefix(&self.db, TRIED).await?;
+        let one = |(id, at): (String, String)| Some((id.parse().ok()?, at.parse().ok()?));
+        Ok(noted.into_iter().filter_map(one).filter(|(_, at)| is_plausible(*at, now)).collect())
     }
 
     /// Notes that an inspection is begun, so that a host which does not answer is not tried at every turn.
@@ -95,8 +124,11 @@ impl Engine {
     }
 }
 
+/// Settings that note tries begin with this, and the asset follows.
+const TRIED: &str = "inspection-tried-";
+
 pub(crate) fn tried_key(asset: AssetId) -> String {
-    format!("inspection-tried-{asset}")
+    format!("{TRIED}{asset}")
 }
 
 /// What the clock alone says about a finding.

@@ -57,6 +57,15 @@ impl Index {
         Self { published: RwLock::new(Arc::new(working.snapshot.clone())), working: Mutex::new(working) }
     }
 
+    /// The same findings, to be changed apart from these. What neither changes is in memory once.
+    ///
+    /// # Panics
+    ///
+    /// Where an earlier batch panicked, as [`Self::update`].
+    pub fn fork(&self) -> Self {
+        Self::of(self.working.lock().expect("an earlier batch panicked: load the index again").clone())
+    }
+
     /// The state as of now. It stays as it is while it is held, so ask for a new one for each question.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.published.read().unwrap_or_else(PoisonError::into_inner))

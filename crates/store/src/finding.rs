@@ -34,6 +34,9 @@ use row::{load, select};
 
 /// Findings that are looked up by asset and defect in one statement.
 const PAIRS_MAX: usize = 2000;
+/// So many are asked for by statements that are kept prepared.
+const PAGES_PREPARED: [usize; 3] = [1, 20, 100];
+const NOWHERE: Position = Position { asset: AssetId::from_uuid(Uuid::nil()), defect: 0 };
 
 /// A finding with the match that it rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +117,32 @@ pub async fn of_asset<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<Vec<S
     load(on.into(), query.bind(asset)).await.map(bare)
 }
 
+/// The assets with a fix that was claimed before an instant and that nothing has come of.
+pub async fn claimed<'a>(on: impl Into<On<'a>>, before: Timestamp) -> Result<Vec<AssetId>, StoreError> {
+    let text = "select distinct asset_id from finding
+                where state = 'pending' and moved_at < $1 and more like '%\"fix_claimed\"%'";
+    query("look for claimed fixes", text).bind(before).all(on).await?.iter().map(more::asset).collect()
+}
+
+/// Those of some assets that have an open or pending finding that an inspection has found.
+pub async fn with_confirmed<'a>(on: impl Into<On<'a>>, assets: &[AssetId]) -> Result<Vec<AssetId>, StoreError> {
+    let (mut on, mut found) = (on.into(), Vec::new());
+    for chunk in assets.chunks(IDS_MAX) {
+        let text = format!(
+            "select id from asset where id in {} and exists (
+                 select 1 from finding where finding.asset_id = asset.id and state in ('open', 'pending')
+                     and more not like '%\"reported\"%'
+             )",
+            on.dialect().placeholders(1, chunk.len()),
+        );
+        let query = chunk.iter().fold(query_built("look for open findings", text), |query, asset| query.bind(*asset));
+        for row in query.all(on.again()).await? {
+            found.push(AssetId::from_uuid(row.uuid("id")?));
+        }
+    }
+    Ok(found)
+}
+
 /// One finding by its public identifier, or by one that it had before its asset was found to be another.
 pub async fn get<'a>(on: impl Into<On<'a>>, id: FindingId) -> Result<Option<StoredFinding>, StoreError> {
     find(on.into(), id).await.map(|found| found.map(|(_, stored)| stored))
@@ -178,10 +207,15 @@ pub async fn defects_named<'a>(
 async fn at(mut on: On<'_>, positions: &[Position]) -> Result<Vec<StoredFinding>, StoreError> {
     let mut found = Vec::with_capacity(positions.len());
     for chunk in positions.chunks(PAIRS_MAX) {
-        let (wanted, rows) = on.dialect().by_pairs("finding", ["asset_id", "defect_id"], chunk.len());
+        // Planning takes longer than reading a page, so pages of few sizes are kept prepared; nothing is at what fills them up.
+        let room = PAGES_PREPARED.into_iter().find(|room| chunk.len() <= *room);
+        let (wanted, rows) = on.dialect().by_pairs("finding", ["asset_id", "defect_id"], room.unwrap_or(chunk.len()));
         let text = format!("{wanted} {} {rows} {}", row::COLUMNS, row::JOINS);
         let bind = |query: Query, position: &Position| query.bind(position.asset).bind(position.defect);
-        let query = chunk.iter().fold(query_built("read findings", text), bind);
+        let query = query_built("read findings", text);
+        let query = if room.is_some() { query.kept_prepared() } else { query };
+        let filling = std::iter::repeat_n(&NOWHERE, room.map_or(0, |room| room - chunk.len()));
+        let query = chunk.iter().chain(filling).fold(query, bind);
         found.extend(bare(load(on.again(), query).await?));
     }
     Ok(found)

@@ -4,12 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use domain::asset::Way;
+use domain::clock::{CLOCKS_APART, is_plausible};
 use domain::component::Component;
 use domain::ids::{AssetId, InspectionId, RecordId};
 use domain::inventory::Inventory;
 use domain::verdict::{Match, Undecided};
 use jiff::Timestamp;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ use crate::db::{Db, On, Tx};
 use crate::error::StoreError;
 use crate::intern;
 pub use crate::intern::Components;
-use crate::sql::{Row, json, query};
+use crate::sql::{Row, Value, json, query};
 
 mod many;
 mod forget;
@@ -63,6 +63,20 @@ pub struct Summary {
     pub undecided_count: u64,
 }
 
+impl Summary {
+    /// When the asset was there to be seen.
+    pub fn seen_at(&self) -> Timestamp {
+        seen_at(self.observed_at, self.recorded_at)
+    }
+}
+
+/// What is observed after something that lies ahead is put behind that ([`When::after`]), and was seen when it was recorded.
+///
+/// [`When::after`]: domain::clock::When::after
+fn seen_at(observed_at: Timestamp, recorded_at: Timestamp) -> Timestamp {
+    if is_plausible(observed_at, recorded_at) { observed_at } else { recorded_at }
+}
+
 /// A recorded inspection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
@@ -95,16 +109,18 @@ pub async fn intern_ahead(db: &Db, inventory: &Inventory, matches: &[&Match]) ->
 pub async fn record(tx: &mut Tx, new: &NewInspection<'_>) -> Result<InspectionId, StoreError> {
     let NewInspection { asset, inventory, .. } = *new;
     let id = InspectionId::from_uuid(crate::new_id(new.recorded_at));
+    let mut parts = Vec::new();
     let components = match &inventory.components {
         None => None,
         Some(components) => {
             let ids = intern::components(tx, &components.iter().map(Arc::as_ref).collect::<Vec<_>>()).await?;
-            Some(keep(tx, asset, &codec::pack(&ids)).await?)
+            Some(add(&mut parts, asset, &codec::pack(&ids))?)
         }
     };
     let facts = Inventory { components: inventory.components.as_ref().map(|_| Vec::new()), ..inventory.clone() };
-    let facts = keep_json(tx, asset, &facts).await?;
-    let undecided = keep_json(tx, asset, new.undecided).await?;
+    let facts = add(&mut parts, asset, json(&facts).as_bytes())?;
+    let undecided = add(&mut parts, asset, json(new.undecided).as_bytes())?;
+    many::keep_parts(tx, parts).await?;
     query(
         "record the inspection",
         "insert into inspection (asset_id, id, observed_at, recorded_at, way, complete, knowledge, components, facts,
@@ -206,7 +222,14 @@ async fn named<T: DeserializeOwned + Ord>(
     Ok(all)
 }
 
-/// An older inspection that arrives late says nothing about the asset of today.
+/// When an asset was last observed, as far as is kept.
+pub async fn latest_at<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<Option<Timestamp>, StoreError> {
+    let text = "select max(observed_at) as observed_at from inspection where asset_id = $1";
+    query("find the latest inspection", text).bind(asset).one(on).await?.instant_opt("observed_at")
+}
+
+/// An older inspection that arrives late says nothing about the asset of today; one of an instant that a clock was ahead by
+/// holds nothing up.
 async fn touch_asset(tx: &mut Tx, new: &NewInspection<'_>) -> Result<(), StoreError> {
     let inventory = new.inventory;
     let known = crate::asset::get(&mut *tx, new.asset).await?.ok_or_else(|| StoreError::missing("asset", new.asset))?;
@@ -215,20 +238,22 @@ async fn touch_asset(tx: &mut Tx, new: &NewInspection<'_>) -> Result<(), StoreEr
         Some(Way::Local) | None => None,
     };
     let identity = known.identity.learnt(&inventory.identity, reached_by);
-    let inspected_at = inventory.components.as_ref().map(|_| new.observed_at);
+    let seen_at = seen_at(new.observed_at, new.recorded_at);
+    let inspected_at = inventory.components.as_ref().map(|_| seen_at);
     let changed = query(
         "note the inspection at its asset",
         "update asset set identity = $1, platform = $2, last_error = null, unreachable_since = null,
              unanswered_first_at = null, unanswered_at = null,
              last_inspected_at = coalesce($3, last_inspected_at),
-             last_seen_at = case when last_seen_at < $4 then $4 else last_seen_at end
-         where id = $5 and (last_inspected_at is null or last_inspected_at <= $4)",
+             last_seen_at = case when last_seen_at < $4 or last_seen_at > $6 then $4 else last_seen_at end
+         where id = $5 and (last_inspected_at is null or last_inspected_at <= $4 or last_inspected_at > $6)",
     )
     .bind(json(&identity))
     .bind(json(&inventory.platform))
     .bind(inspected_at)
-    .bind(new.observed_at)
+    .bind(seen_at)
     .bind(new.asset)
+    .bind(new.recorded_at + CLOCKS_APART)
     .execute(tx)
     .await?;
     if changed == 0 {
@@ -297,14 +322,10 @@ fn parse<T: DeserializeOwned>(row: &Row, bytes: &[u8]) -> Result<T, StoreError> 
     serde_json::from_slice(bytes).map_err(|error| row.corrupt(error.to_string()))
 }
 
-async fn keep_json<T: Serialize + ?Sized>(tx: &mut Tx, asset: AssetId, value: &T) -> Result<String, StoreError> {
-    keep(tx, asset, json(value).as_bytes()).await
-}
-
-/// Keeps bytes once for each asset; the answer is their digest.
-async fn keep(tx: &mut Tx, asset: AssetId, bytes: &[u8]) -> Result<String, StoreError> {
+/// Adds a part to those that are kept; the answer is its digest.
+fn add(parts: &mut Vec<Vec<Value>>, asset: AssetId, bytes: &[u8]) -> Result<String, StoreError> {
     let digest = many::digest(bytes);
-    many::keep_parts(tx, vec![many::part(asset, &digest, bytes)?]).await?;
+    parts.push(many::part(asset, &digest, bytes)?);
     Ok(digest)
 }
 

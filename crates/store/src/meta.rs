@@ -28,6 +28,14 @@ pub async fn get<'a>(on: impl Into<On<'a>>, key: &str) -> Result<Option<String>,
     found.map(|row| row.text("value")).transpose()
 }
 
+/// What stands behind a prefix, each with the rest of its key.
+pub async fn with_prefix<'a>(on: impl Into<On<'a>>, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
+    let rows =
+        query("read settings", "select key, value from meta where key like $1 || '%'").bind(prefix).all(on).await?;
+    let rest = |key: String| key.strip_prefix(prefix).map(str::to_owned).unwrap_or_default();
+    rows.iter().map(|row| Ok((rest(row.text("key")?), row.text("value")?))).collect()
+}
+
 pub async fn set(tx: &mut Tx, key: &str, value: &str) -> Result<(), StoreError> {
     let text = "insert into meta (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value";
     query("keep a setting", text).bind(key).bind(value).execute(tx).await.map(drop)

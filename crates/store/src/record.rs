@@ -49,6 +49,13 @@ pub(crate) const BEGUN_BY: usize = 8;
 
 const DOING: &str = "read records";
 
+/// Records with what they showed, up to where it is said which.
+const SHOWN: &str =
+    "select record.id, record.asset_id, record.source, record.native_key, shown.kind, shown.scope, shown.value,
+         shown.first_seen_at, shown.last_seen_at
+     from record left join record_identifier shown on shown.record_id = record.id";
+const IN_ORDER: &str = "order by record.id, shown.kind, shown.scope, shown.value";
+
 /// Assets that are read at once.
 const PAGE: usize = 500;
 
@@ -155,27 +162,18 @@ pub async fn get_all<'a>(
     let mut found = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(IDS_MAX) {
         let list = on.dialect().placeholders(1, chunk.len());
-        let read = |text: String| chunk.iter().fold(query_built(DOING, text), |query, id| query.bind(id.uuid()));
-        let records =
-            read(format!("select id, asset_id, source, native_key from record where id in {list} order by id"));
-        let seen = read(format!(
-            "select record_id, kind, scope, value, first_seen_at, last_seen_at from record_identifier
-             where record_id in {list} order by record_id, kind, scope, value"
-        ));
-        let records = records.all(on.again()).await?;
-        found.extend(together(&records, &seen.all(on.again()).await?)?);
+        let text = format!("{SHOWN} where record.id in {list} {IN_ORDER}");
+        let query = chunk.iter().fold(query_built(DOING, text), |query, id| query.bind(id.uuid()));
+        let query = if chunk.len() == 1 { query.kept_prepared() } else { query };
+        found.extend(together(&query.all(on.again()).await?)?);
     }
     Ok(found)
 }
 
 /// The records of an asset, oldest first.
 pub async fn of_asset<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<Vec<Assigned>, StoreError> {
-    let mut on = on.into();
-    let records = "select id, asset_id, source, native_key from record where asset_id = $1 order by id";
-    let records = query(DOING, records).bind(asset).all(on.again()).await?;
-    let seen = "select record_id, kind, scope, value, first_seen_at, last_seen_at from record_identifier
-                where record_id in (select id from record where asset_id = $1) order by record_id, kind, scope, value";
-    together(&records, &query(DOING, seen).bind(asset).all(on).await?)
+    let query = query_built(DOING, format!("{SHOWN} where record.asset_id = $1 {IN_ORDER}")).kept_prepared();
+    together(&query.bind(asset).all(on).await?)
 }
 
 /// Who showed a value of a kind, in whatever scope: at most so many.
@@ -239,11 +237,11 @@ pub async fn set_cases(
 ) -> Result<(), StoreError> {
     let mut since = BTreeMap::new();
     for asset in assets {
-        for open in cases_of(&mut *tx, *asset).await? {
+        let text = "delete from identity_case where a = $1 or b = $1 returning a, b, question, proof, since_at";
+        for row in &query("close questions about assets", text).bind(*asset).all(&mut *tx).await? {
+            let open = case(row)?;
             since.insert((open.case.a, open.case.b, open.case.question), open.since);
         }
-        let text = "delete from identity_case where a = $1 or b = $1";
-        query("close questions about assets", text).bind(*asset).execute(tx).await?;
     }
     let row = |case: &Case| -> Vec<Value> {
         let Case { a, b, question, .. } = *case;
@@ -312,33 +310,25 @@ async fn known_identifiers(tx: &mut Tx, asset: AssetId) -> Result<Vec<Seen>, Sto
     Ok(seen)
 }
 
-/// Records with what each showed.
-fn together(records: &[Row], seen_rows: &[Row]) -> Result<Vec<Assigned>, StoreError> {
-    let mut shown: BTreeMap<Uuid, Vec<Seen>> = BTreeMap::new();
-    for row in seen_rows {
-        shown.entry(row.uuid("record_id")?).or_default().push(seen(row)?);
+/// Records with what each showed: a row for each of that, and one where that is nothing.
+fn together(rows: &[Row]) -> Result<Vec<Assigned>, StoreError> {
+    let mut all: Vec<Assigned> = Vec::new();
+    for row in rows {
+        let id = RecordId::from_uuid(row.uuid("id")?);
+        if all.last().is_none_or(|last| last.record.id != id) {
+            let (source, native_key) = (row.word("source")?, row.text("native_key")?);
+            let record = Record { id, source, native_key, seen: Vec::new() };
+            all.push(Assigned { record, asset: AssetId::from_uuid(row.uuid("asset_id")?) });
+        }
+        if let (Some(last), Some(value)) = (all.last_mut(), row.get::<Option<String>>("value")?) {
+            last.record.seen.push(Seen {
+                identifier: Identifier { kind: row.word("kind")?, scope: row.text("scope")?, value },
+                first_seen_at: row.instant("first_seen_at")?,
+                last_seen_at: row.instant("last_seen_at")?,
+            });
+        }
     }
-    let assigned = |row: &Row| {
-        let id = row.uuid("id")?;
-        Ok(Assigned {
-            record: Record {
-                id: RecordId::from_uuid(id),
-                source: row.word("source")?,
-                native_key: row.text("native_key")?,
-                seen: shown.remove(&id).unwrap_or_default(),
-            },
-            asset: AssetId::from_uuid(row.uuid("asset_id")?),
-        })
-    };
-    records.iter().map(assigned).collect()
-}
-
-fn seen(row: &Row) -> Result<Seen, StoreError> {
-    Ok(Seen {
-        identifier: Identifier { kind: row.word("kind")?, scope: row.text("scope")?, value: row.text("value")? },
-        first_seen_at: row.instant("first_seen_at")?,
-        last_seen_at: row.instant("last_seen_at")?,
-    })
+    Ok(all)
 }
 
 fn case(row: &Row) -> Result<OpenCase, StoreError> {

@@ -185,6 +185,9 @@ impl Query {
     }
 }
 
+/// Statements with so few rows are kept prepared: one that is not takes two journeys to the server.
+const ROWS_PREPARED: usize = 4;
+
 /// Writes many rows in few statements: `head` is `insert into t (…) values`, `tail` what follows the rows.
 pub(crate) async fn insert_rows(
     tx: &mut Tx,
@@ -198,9 +201,10 @@ pub(crate) async fn insert_rows(
     while !rows.is_empty() {
         let rest = rows.split_off(chunk.min(rows.len()));
         let text = format!("{head} {} {tail}", tx.dialect().placeholders(rows.len(), columns));
+        // With many rows its length changes from call to call: not worth a place among the prepared statements.
+        let prepared = rows.len() <= ROWS_PREPARED;
         let values = rows.into_iter().flatten().collect();
-        // Its length changes from call to call: not worth a place among the prepared statements.
-        Query { doing, text: Cow::Owned(text), values, prepared: false }.execute(tx).await?;
+        Query { doing, text: Cow::Owned(text), values, prepared }.execute(tx).await?;
         rows = rest;
     }
     Ok(())

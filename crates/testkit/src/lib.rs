@@ -1,4 +1,4 @@
-//! Development only: builders, databases, the test mirror, the lab, real images.
+//! Development only: builders, databases, the test mirror, the lab, real images, a running server.
 
 pub mod db;
 pub mod estate;
@@ -6,5 +6,6 @@ pub mod image;
 pub mod lab;
 pub mod mirror;
 pub mod postgres;
+pub mod server;
 pub mod disk;
 pub mod tls;

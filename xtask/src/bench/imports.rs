@@ -7,13 +7,13 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
-use super::Value;
 use super::measure::{self, Cost};
+use super::{Value, inside};
 
 /// Imports of which the median counts.
 const RUNS: usize = 3;
 
-pub(super) fn measure(work: &Path, vigie: &Path) -> anyhow::Result<Vec<Value>> {
+pub(super) fn measure(root: &Path, work: &Path, vigie: &Path) -> anyhow::Result<Vec<Value>> {
     let mut values = Vec::new();
     for (thousands, count) in [(10, 10_000), (50, 50_000)] {
         let report = work.join(format!("report-{thousands}k.sarif"));
@@ -29,6 +29,8 @@ pub(super) fn measure(work: &Path, vigie: &Path) -> anyhow::Result<Vec<Value>> {
         values.push(Value::new(&format!("import{thousands}k_mb"), first.megabytes, "MB"));
         values.push(Value::new(&format!("reimport{thousands}k_s"), again.milliseconds / 1e3, "s"));
     }
+    // The first page of the larger one, over HTTP.
+    values.extend(inside(root, "engine", "scale", &[Path::new("top"), vigie, &work.join("import-50k-0")])?);
     Ok(values)
 }
 

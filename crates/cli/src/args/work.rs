@@ -26,7 +26,7 @@ pub(crate) struct JobsList {
     /// ready, leased (running), done, dead (failed for good), cancelled, superseded; default: all
     #[arg(long, value_name = "STATE", value_parser = parse_job_state)]
     pub(crate) state: Option<JobState>,
-    /// sync, rematch, clock, retire, forget, inspect, deliver; default: all
+    /// sync, rematch, clock, retire, forget, check, inspect, deliver; default: all
     #[arg(long, value_name = "KIND")]
     pub(crate) kind: Option<String>,
     /// Show at most this many

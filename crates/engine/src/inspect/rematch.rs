@@ -13,6 +13,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
+use domain::clock::When;
 use domain::ids::{AssetId, InspectionId};
 use domain::verdict::Undecided;
 use index::Has;
@@ -28,7 +29,7 @@ use tracing::warn;
 
 use self::parts::About;
 use self::whole::Known;
-use super::{moves, save};
+use super::{judged_at, moves, save};
 use crate::Engine;
 use crate::detect::Moved;
 use crate::ingest::PREVIOUS_FILE;
@@ -218,12 +219,13 @@ impl Judge {
     }
 
     fn at(&self, stored: &Stored) -> Timestamp {
-        self.now.max(stored.summary.observed_at)
+        judged_at(stored.summary.observed_at, self.now)
     }
 
     fn moved(&self, stored: &Stored, findings: &[StoredFinding], matches: &Matches) -> Vec<Moved> {
         let asset = stored.summary.asset;
-        moves(asset, findings, &stored.inventory, (matches, Some(&*self.knowledge)), self.at(stored))
+        let when = When::present(self.at(stored), self.now);
+        moves(asset, findings, &stored.inventory, (matches, Some(&*self.knowledge)), when)
     }
 
     /// Notes what was judged, and what is undecided where that is something else than before.

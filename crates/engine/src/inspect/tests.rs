@@ -37,7 +37,7 @@ enum Step {
 }
 
 /// What the feed says, by package and flaw.
-pub(super) type Said = BTreeMap<(usize, usize), Statement>;
+pub(crate) type Said = BTreeMap<(usize, usize), Statement>;
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let versions = || option::weighted(0.6, 1_u8..4);
@@ -56,11 +56,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(prop_oneof![inspected, said], 1..16)
 }
 
-pub(super) struct World {
-    pub(super) engine: Engine,
+pub(crate) struct World {
+    pub(crate) engine: Engine,
     now: Arc<Mutex<Timestamp>>,
-    pub(super) hosts: Vec<Asset>,
-    pub(super) data: TempDir,
+    pub(crate) hosts: Vec<Asset>,
+    pub(crate) data: TempDir,
 }
 
 impl World {
@@ -70,7 +70,7 @@ impl World {
         Self::over(db, data, &HOSTS).await
     }
 
-    pub(super) async fn over(db: Db, data: TempDir, hosts: &[impl AsRef<str>]) -> Self {
+    pub(crate) async fn over(db: Db, data: TempDir, hosts: &[impl AsRef<str>]) -> Self {
         let now = Arc::new(Mutex::new("2099-01-13T08:00:00Z".parse().unwrap()));
         let clock = Arc::clone(&now);
         let clock: crate::Clock = Arc::new(move || *clock.lock().unwrap());
@@ -83,13 +83,17 @@ impl World {
         Self { engine, now, hosts: known, data }
     }
 
-    pub(super) fn wait(&self) {
+    pub(crate) fn wait(&self) {
+        self.turn_clock(1);
+    }
+
+    fn turn_clock(&self, hours: i64) {
         let mut now = self.now.lock().unwrap();
-        *now = now.checked_add(SignedDuration::from_hours(1)).unwrap();
+        *now = now.checked_add(SignedDuration::from_hours(hours)).unwrap();
     }
 
     /// Puts knowledge to use, as a synchronisation does: the one before is kept.
-    pub(super) fn publish(&self, said: &Said) {
+    pub(crate) fn publish(&self, said: &Said) {
         let path = self.data.path().join(KNOWLEDGE_FILE);
         if path.exists() {
             fs::rename(&path, self.data.path().join(PREVIOUS_FILE)).unwrap();
@@ -97,7 +101,7 @@ impl World {
         fs::write(&path, knowledge(said)).unwrap();
     }
 
-    pub(super) async fn inspect(&self, host: usize, versions: &[Option<u8>; 3]) -> Outcome {
+    pub(crate) async fn inspect(&self, host: usize, versions: &[Option<u8>; 3]) -> Outcome {
         self.engine.keep(&self.hosts[host], &inventory(versions), self.engine.now(), None).await.unwrap()
     }
 
@@ -265,4 +269,42 @@ async fn knowledge_that_came_and_went_unmatched_is_made_up_for() {
     // The host lacks what the latest knowledge is about, and has what the one before it was about.
     let steps = [Step::Inspected { host: 0, versions: [Some(1), None, None] }, said(0, false), said(1, true)];
     incremental_is_batch(&steps).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_clock_that_was_years_ahead_hides_nothing_once_it_is_right() {
+    const YEARS: i64 = 24 * 365 * 10;
+    let world = World::new().await;
+    let said = Said::from([((0, 0), Statement::FixedIn { version: "2-1".to_owned() })]);
+    world.publish(&said);
+    world.inspect(0, &[Some(1), None, None]).await;
+    world.turn_clock(YEARS);
+    world.inspect(0, &[Some(2), None, None]).await;
+    assert_eq!(world.state().await.0, BTreeSet::new(), "it was upgraded");
+
+    world.turn_clock(1 - YEARS);
+    let (host, now) = (&world.hosts[0].name, world.engine.now());
+    let open = |packages: &[&str]| -> BTreeSet<[String; 4]> {
+        let one = |package: &&str| [host.as_str(), *package, FLAWS[0], "1-1"].map(str::to_owned);
+        packages.iter().map(one).collect()
+    };
+    world.inspect(0, &[Some(1), Some(1), None]).await;
+    assert_eq!(world.state().await.0, open(&["bash"]), "it was downgraded");
+    let seen = store::asset::get(&world.engine.db, world.hosts[0].id).await.unwrap().unwrap();
+    assert_eq!((seen.last_inspected_at, seen.last_seen_at), (Some(now), now));
+    world.wait();
+    world.publish(&Said::from([((0, 0), Statement::Open), ((1, 0), Statement::Open)]));
+    assert_eq!(world.engine.rematch().await.unwrap(), 1);
+    assert_eq!(world.state().await.0, open(&["bash", "curl"]), "news of what it had when it was inspected last");
+    world.wait();
+    world.inspect(0, &[None, Some(1), None]).await;
+    assert_eq!(world.state().await.0, open(&["curl"]));
+
+    let now = world.engine.now();
+    for stored in store::finding::of_asset(&world.engine.db, world.hosts[0].id).await.unwrap() {
+        let is_new = stored.finding.key.package.name == "curl";
+        assert!(!is_new || stored.finding.shown_at() <= now, "{stored:?}");
+    }
+    let checked = world.engine.check_next(&crate::work::Report::default()).await.unwrap();
+    assert_eq!(checked.differing, []);
 }

@@ -26,7 +26,7 @@ use super::renew::judged_anew;
 use super::verdicts::AllWords;
 
 const FILE: &str = "lists.checkpoint";
-/// Becomes [`FILE`] when it is whole.
+/// Followed by the number of the process; becomes [`FILE`] when it is whole. Several servers may share the folder.
 const DRAFT: &str = "lists.checkpoint.part";
 
 /// Longest first line: what advisories say is in it.
@@ -82,7 +82,7 @@ async fn model(
     let (index, estate) = if is_so_still {
         (index, estate)
     } else {
-        let judged = judged_anew(index, |index| index, estate, envelope.words, (knowledge.cloned(), now), None).await?;
+        let judged = judged_anew(index, estate, envelope.words, (knowledge.cloned(), now), None).await?;
         judged.context("some of it would be judged otherwise now, and it does not say by what")?
     };
     let snapshot = index.snapshot();
@@ -118,9 +118,14 @@ pub(super) async fn write(model: &Model, data_dir: &Path) -> anyhow::Result<()> 
     if envelope.epoch.is_empty() {
         return Ok(());
     }
-    let (draft, path) = (data_dir.join(DRAFT), data_dir.join(FILE));
+    let (draft, path) = (data_dir.join(format!("{DRAFT}{}", std::process::id())), data_dir.join(FILE));
     let writing = tokio::task::spawn_blocking(move || {
-        write_file(&draft, &envelope, &snapshot).and_then(|()| Ok(fs::rename(&draft, &path)?))
+        let written = write_file(&draft, &envelope, &snapshot).and_then(|()| Ok(fs::rename(&draft, &path)?));
+        if written.is_err() {
+            // Half a file helps nobody, and where it cannot be removed either, the error says enough.
+            let _ = fs::remove_file(&draft);
+        }
+        written
     });
     writing.await?.with_context(|| format!("write the checkpoint of the lists into {}", data_dir.display()))
 }

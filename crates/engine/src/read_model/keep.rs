@@ -57,7 +57,8 @@ impl Engine {
                 self.lists.late.store(false, Ordering::Relaxed);
             }
             said.note("load the lists", renewed.map(drop));
-            tokio::time::sleep(RENEW_EVERY).await;
+            // Whoever asks before that finds that it does not fit. Where it cannot be made, it is not tried without a pause.
+            let _ = tokio::time::timeout(RENEW_EVERY, self.lists.unfit.notified()).await;
         }
     }
 

@@ -24,15 +24,15 @@ pub(super) async fn from_memory(
     knowledge: Option<Arc<Knowledge>>,
     at: Timestamp,
 ) -> anyhow::Result<Option<Model>> {
-    // Whoever follows the log waits, so that what is judged is as of one position.
-    let mut following = old.working.lock().await;
-    let working = following.successor();
-    let estate = old.estate().clone();
+    // As of one position of the log. Who follows it waits no longer than this takes, and the old model goes on meanwhile.
+    let (working, estate, index) = {
+        let mut following = old.working.lock().await;
+        (following.successor(), old.estate().clone(), old.index.fork())
+    };
     let (by, words) = ((knowledge.clone(), at), working.words.clone());
     // What is said of most vulnerabilities is what was said before, and then so is the verdict.
     let before = basis.differs_in_knowledge_alone(&old.basis).then(|| (old.knowledge.clone(), old.at));
-    let judged = judged_anew(Arc::clone(old), |model| &model.index, estate, words, by, before).await?;
-    drop(following);
+    let judged = judged_anew(index, estate, words, by, before).await?;
     let Some((index, estate)) = judged else { return Ok(None) };
     info!(findings = index.snapshot().finding_count(), "the lists were judged anew");
     Ok(Some(Model::new(index, estate, (basis, knowledge, at), old.epoch.clone(), working)))
@@ -44,16 +44,15 @@ pub(super) type By = (Option<Arc<Knowledge>>, Timestamp);
 /// The same findings by other verdicts, with the estate that they were judged in. Those of an asset that is gone meanwhile have
 /// none: it is taken out when the log is followed. `before` is what they were judged by, where no more than the knowledge differs.
 /// `None`: a row has words that nobody knows here.
-pub(super) async fn judged_anew<H: Send + 'static>(
-    holder: H,
-    index: fn(&H) -> &Index,
+pub(super) async fn judged_anew(
+    index: Index,
     estate: Estate,
     words: AllWords,
     (knowledge, at): By,
     before: Option<By>,
 ) -> anyhow::Result<Option<(Index, Estate)>> {
     let judging = tokio::task::spawn_blocking(move || {
-        let (index, judge) = (index(&holder), Judge::new(knowledge.as_deref(), at));
+        let judge = Judge::new(knowledge.as_deref(), at);
         let snapshot = index.snapshot();
         let mut verdicts = Verdicts::new(&snapshot, &estate, &words, &judge);
         let before = before.as_ref().map(|(knowledge, at)| Judge::new(knowledge.as_deref(), *at));

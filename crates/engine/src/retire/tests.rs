@@ -229,7 +229,7 @@ async fn what_nobody_tried_to_reach_does_not_expire(db: &Db) {
     world.silence(&host).await;
     world.wait(DAY);
     world.silence(&host).await;
-    world.engine.tick().await.unwrap();
+    world.engine.note_unseen().await.unwrap();
     assert!(matches!(world.finding(host.id).await.unwrap().0, Detection::Stale { .. }));
     assert_eq!(world.counted(host.id).await, Some(1), "unreachable is not fixed");
     let done = world.retire().await;

@@ -182,6 +182,17 @@ impl Engine {
         self.summed_up(&current.model, ids).await
     }
 
+    /// How many active findings of an asset lists show. `None`: they are behind, or nobody keeps any here.
+    pub(crate) async fn listed_count(&self, asset: AssetId) -> anyhow::Result<Option<u64>> {
+        if !self.keeps_lists() {
+            return Ok(None);
+        }
+        let current = self.lists().await?;
+        let today = self.today();
+        let counts = scan(&current.model, move |snapshot| counts_of(snapshot, &[asset], today)).await?;
+        Ok((!current.is_behind).then(|| counts.get(&asset).map_or(0, |counts| counts.iter().sum())))
+    }
+
     /// How many assets each of the scopes holds.
     pub async fn held_by(&self, scopes: &[Scope]) -> anyhow::Result<Vec<u64>> {
         let current = self.lists().await?;

@@ -143,6 +143,13 @@ impl Engine {
                 "{dead} jobs failed for good: `vigie jobs list --state dead` says why, `vigie jobs retry` tries again."
             )),
         }
+        if let [one, others @ ..] = self.differing().await?.as_slice() {
+            let more = if others.is_empty() { String::new() } else { format!(" and of {} other assets", others.len()) };
+            warnings.push(format!(
+                "The findings of {}{more} are not what they must be: `vigie check` says what differs.",
+                one.name
+            ));
+        }
         Ok(warnings)
     }
 }

@@ -18,12 +18,14 @@ pub enum Verb {
     Sync,
     /// Matches stored inventories with new knowledge.
     Rematch,
-    /// Moves findings by the clock, enqueues inspections that are due, forgets old events.
+    /// Opens claimed fixes again that nobody verified, enqueues inspections that are due, forgets old events.
     Clock,
-    /// Retires assets that have ended.
+    /// Makes findings stale that nobody can confirm, retires assets that have ended.
     Retire,
     /// Forgets what ended long ago.
     Forget,
+    /// Compares findings with what they must be.
+    Check,
     /// Looks inside one asset.
     Inspect,
     /// Tells one webhook what has happened.
@@ -42,15 +44,18 @@ const CLOCK_SECONDS: u32 = 60;
 /// Webhooks that one node tells at once.
 const DELIVERIES_MAX: usize = 4;
 
-/// How often is looked for assets that have ended, or do not answer.
+/// How often is looked for assets that were not seen, have ended, or do not answer.
 const RETIRE_SECONDS: u32 = 60 * 60;
 
 /// How often is looked for what is old enough to be forgotten.
 const FORGET_SECONDS: u32 = 24 * 60 * 60;
 
+/// How often some assets are compared with what they must be.
+const CHECK_SECONDS: u32 = 24 * 60 * 60;
+
 impl Verb {
-    pub const ALL: [Self; 7] =
-        [Self::Sync, Self::Rematch, Self::Clock, Self::Retire, Self::Forget, Self::Inspect, Self::Deliver];
+    pub const ALL: [Self; 8] =
+        [Self::Sync, Self::Rematch, Self::Clock, Self::Retire, Self::Forget, Self::Check, Self::Inspect, Self::Deliver];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -59,6 +64,7 @@ impl Verb {
             Self::Clock => "clock",
             Self::Retire => "retire",
             Self::Forget => "forget",
+            Self::Check => "check",
             Self::Inspect => "inspect",
             Self::Deliver => "deliver",
         }
@@ -71,7 +77,7 @@ impl Verb {
     /// How many of these one node does at once by schedule.
     pub(super) const fn at_once(self, inspections_max: usize) -> usize {
         match self {
-            Self::Sync | Self::Rematch | Self::Clock | Self::Retire | Self::Forget => 1,
+            Self::Sync | Self::Rematch | Self::Clock | Self::Retire | Self::Forget | Self::Check => 1,
             Self::Inspect => inspections_max,
             Self::Deliver => DELIVERIES_MAX,
         }
@@ -96,23 +102,29 @@ pub(super) async fn perform(
             engine.end(lease, &format!("{count} assets matched again")).await
         }
         Verb::Clock => {
-            let moved = engine.tick().await.context("move findings by the clock")?;
+            let moved = engine.expire_claims().await.context("open claimed fixes again")?;
             let enqueued = engine.enqueue_due().await.context("look for due inspections")?;
             let mut tx = engine.db.begin().await?;
             outbox::prune(&mut tx, engine.now() - outbox::KEPT, engine.now()).await?;
-            let outcome = format!("{moved} findings moved, {enqueued} inspections due");
+            let outcome = format!("{moved} claimed fixes open again, {enqueued} inspections due");
             queue::finish(&mut tx, lease, &outcome, engine.now()).await?;
             Ok(tx.commit().await?)
         }
         Verb::Retire => {
+            let unseen = engine.note_unseen().await.context("look for what nobody has seen")?;
             let retired = engine.retire(&options.retirement, report).await.context("retire what has ended")?;
-            info!("{retired}");
-            engine.end(lease, &retired.to_string()).await
+            info!("{retired}; {unseen} findings became stale");
+            engine.end(lease, &format!("{retired}; {unseen} findings became stale")).await
         }
         Verb::Forget => {
             let forgotten = engine.forget(&options.retention, report).await.context("forget what ended long ago")?;
             info!("{forgotten}");
             engine.end(lease, &forgotten.to_string()).await
+        }
+        Verb::Check => {
+            let checked = engine.check_next(report).await.context("compare findings with what they must be")?;
+            info!("{checked}");
+            engine.end(lease, &checked.to_string()).await
         }
         Verb::Inspect => {
             let id: AssetId = lease.key.parse().with_context(|| format!("{:?} is no asset", lease.key))?;
@@ -157,6 +169,7 @@ impl Engine {
             (Verb::Clock, CLOCK_SECONDS),
             (Verb::Retire, RETIRE_SECONDS),
             (Verb::Forget, FORGET_SECONDS),
+            (Verb::Check, CHECK_SECONDS),
         ];
         let mut tx = self.db.begin().await?;
         for (verb, every_seconds) in every {

@@ -178,12 +178,21 @@ fn values<T: Code>(column: &Column<T>, direction: Direction, part: &Part<'_>, ma
 }
 
 fn assets(places: Places<'_>, part: &Part<'_>, mask: &[u64], low: u32, top: &mut Top) {
+    let mut better = Vec::new();
     part.for_each_asset(mask.len(), |asset, rows| {
         let key = places.key(asset);
         if key >= low && key < top.bar() {
-            for_each_within(mask, rows, |row| top.offer(hit(part, part.base() + row, key)));
+            better.push((key, rows));
         }
     });
+    // Best first: where names run against numbers, each asset would win over all before it, and every row would be offered.
+    better.sort_unstable_by_key(|(key, _)| *key);
+    for (key, rows) in better {
+        if key >= top.bar() {
+            break;
+        }
+        for_each_within(mask, rows, |row| top.offer(hit(part, part.base() + row, key)));
+    }
 }
 
 /// Looks the place of every row up, unless so few places can still win that their numbers are faster compared with.

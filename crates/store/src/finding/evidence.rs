@@ -56,7 +56,9 @@ pub(super) async fn record(
             "select asset_id, max(seq) as seq from recording where asset_id in {} group by asset_id",
             tx.dialect().placeholders(1, chunk.len())
         );
-        let query = chunk.iter().fold(query_built("number the recording", text), |query, asset| query.bind(*asset));
+        let query = query_built("number the recording", text);
+        let query = if chunk.len() == 1 { query.kept_prepared() } else { query };
+        let query = chunk.iter().fold(query, |query, asset| query.bind(*asset));
         for row in query.all(&mut *tx).await? {
             numbers.insert(more::asset(&row)?, row.int("seq")? + 1);
         }

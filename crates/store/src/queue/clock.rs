@@ -1,9 +1,7 @@
 //! What an instant can be by the present clock: what cannot is not waited for.
 
+pub(crate) use domain::clock::CLOCKS_APART;
 use jiff::{SignedDuration, Timestamp};
-
-/// Clocks of nodes may differ by this. What lies further ahead was noted before a clock was set back, and is not waited for.
-pub(crate) const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(1);
 
 /// No lease ends later than this: one that does is from before the clock was set back. Nodes may differ in how long they take
 /// one for, and keep theirs by heartbeats.

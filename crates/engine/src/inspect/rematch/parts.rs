@@ -17,8 +17,8 @@ use store::inspection::{Components, Stored};
 use store::{Db, StoreError, Tx};
 use tokio::task::spawn_blocking;
 
-use super::whole::is_of_an_asset;
 use super::{Failures, Judge, Judged, Memory};
+use crate::is_of_an_asset;
 
 /// Assets that are judged in one transaction.
 pub(super) const BATCH: usize = if cfg!(test) { 8 } else { 1000 };

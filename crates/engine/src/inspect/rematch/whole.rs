@@ -7,13 +7,14 @@ use anyhow::Context as _;
 use domain::ids::AssetId;
 use domain::verdict::Match;
 use knowledge::{Matcher, Matches, Verdict};
+use store::Tx;
 use store::finding::Numbered;
 use store::inspection::{Components, Stored};
-use store::{StoreError, Tx};
 use tokio::task::spawn_blocking;
 
 use super::{Failures, Judge, Judged, Memory};
 use crate::ingest;
+use crate::is_of_an_asset;
 use crate::prioritize::undecided;
 
 /// What stands behind numbers, and the numbers of what was found.
@@ -152,12 +153,4 @@ fn asks_for_restart(verdict: &Verdict) -> bool {
 
 fn address(verdict: &Arc<Verdict>) -> usize {
     Arc::as_ptr(verdict).addr()
-}
-
-/// Whether an error is about what is kept of an asset, and not about the database.
-pub(super) fn is_of_an_asset(error: &anyhow::Error) -> bool {
-    let stored = error.downcast_ref::<StoreError>();
-    stored.is_some_and(|error| {
-        matches!(error, StoreError::Corrupt { .. } | StoreError::Refused { .. } | StoreError::Missing { .. })
-    })
 }

@@ -80,7 +80,10 @@ impl World {
                 self.sleep(i64::try_from(hours).unwrap());
                 format!("{hours} hours pass")
             }
-            4 => format!("the clock moved {}", self.engine.tick().await.unwrap()),
+            4 => {
+                let claims = self.engine.expire_claims().await.unwrap();
+                format!("the clock moved {}", claims + self.engine.note_unseen().await.unwrap())
+            }
             5 => {
                 self.add_asset().await;
                 "an asset".to_owned()

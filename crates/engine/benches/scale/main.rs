@@ -1,13 +1,15 @@
 //! An estate at one size: machines inspected, everything judged anew, knowledge that changes, lists and pages, memory, a
 //! restart.
 //!
-//! Arguments: an estate (`cargo xtask estate`), how many of its machines, `sqlite` or `postgres` (a server of its own). Cargo
-//! adds `--bench`. Prints a list of `{name, value, unit}`; how far it is goes to the error stream.
+//! Arguments: an estate (`cargo xtask estate`), how many of its machines, `sqlite` or `postgres` (a server of its own), and the
+//! `vigie` that serves them in the end. Or `top`, a `vigie` and a data folder: the first page of what is kept there. Or `fill`, an
+//! estate and a data folder: its machines are kept there, to be looked at. Cargo adds `--bench`. Prints a list of `{name, value, unit}`; how far it is goes to the error stream.
+
+mod served;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -24,7 +26,7 @@ use domain::vulnerability::VulnerabilityId;
 use engine::Engine;
 use engine::ingest::{KNOWLEDGE_FILE, PREVIOUS_FILE};
 use engine::views::{Query, active};
-use index::{GroupBy, Has, HoldersLoader, ListDigest, Sort, SortBy, Visible};
+use index::{Has, HoldersLoader, ListDigest, Sort, Visible};
 use jiff::Timestamp;
 use knowledge::Builder;
 use outside::NeverTouch;
@@ -39,15 +41,14 @@ use uuid::Uuid;
 const AT: &str = "2024-01-13T12:00:00Z";
 /// Findings of a machine, about.
 const FINDINGS: u64 = 200;
-/// Instead of an estate: the process is the restarted server, of a database and a data folder.
-const SERVE: &str = "serve";
+/// Instead of an estate: the first page of what a data folder has is asked for.
+const TOP: &str = "top";
+/// Instead of an estate: the one that follows is only kept, in a data folder.
+const FILL: &str = "fill";
 /// Share of the machines that a change is to concern, in percent.
 const TOUCHED: usize = 30;
 /// Names that are asked for at once.
 const NAMES: usize = 300;
-/// Rows of a page.
-const ROWS: usize = 100;
-const ROUNDS: usize = 20;
 /// As somebody sets a server up that has a quarter of the machine.
 const SETTINGS: &str = "-c shared_buffers=2GB -c max_wal_size=8GB -c checkpoint_timeout=15min -c max_connections=100";
 
@@ -55,12 +56,18 @@ const SETTINGS: &str = "-c shared_buffers=2GB -c max_wal_size=8GB -c checkpoint_
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
-    let mut argument = || arguments.next().context("say: ESTATE MACHINES sqlite|postgres");
+    let mut argument = || arguments.next().context("say: ESTATE MACHINES sqlite|postgres VIGIE, or top VIGIE DATA");
     let (first, second, engine) = (argument()?, argument()?, argument()?);
-    if first == SERVE {
-        return serve(&second, Path::new(&engine)).await;
+    if first == TOP {
+        let mut values = Values::default();
+        served::top(Path::new(&second), Path::new(&engine), &mut values)?;
+        println!("{}", json!(values.0));
+        return Ok(());
     }
-    let (path, machines) = (PathBuf::from(first), second.parse::<usize>()?);
+    if first == FILL {
+        return fill(Path::new(&second), Path::new(&engine)).await;
+    }
+    let (path, machines, vigie) = (PathBuf::from(first), second.parse::<usize>()?, PathBuf::from(argument()?));
     let estate = Arc::new(Estate::read(&path)?);
     ensure!(machines <= estate.host_count(), "the estate has {} machines", estate.host_count());
     let place = Place::start(&engine)?;
@@ -115,26 +122,21 @@ async fn main() -> anyhow::Result<()> {
     let (stop, stopped) = tokio::sync::watch::channel(true);
     serving.keep_lists(stopped).await;
     drop((stop, serving));
-    let mut server = Command::new(std::env::current_exe()?);
-    let served = server.args([SERVE, &place.address()]).arg(data.path()).stderr(Stdio::inherit()).output()?;
-    ensure!(served.status.success(), "the restarted server failed: {}", served.status);
-    values.0.extend(serde_json::from_slice::<Vec<serde_json::Value>>(&served.stdout)?);
+    served::restarted(&vigie, &place.address(), data.path(), &mut values)?;
     println!("{}", json!(values.0));
     Ok(())
 }
 
-/// A server that is started again, in a process of its own.
-#[expect(clippy::print_stdout, reason = "the values go to whoever runs this")]
-async fn serve(address: &str, data: &Path) -> anyhow::Result<()> {
-    let (mut values, start) = (Values::default(), Instant::now());
-    let db = Db::open(address).await?;
-    let serving = node(&db, data, AT.parse()?);
-    let page = serving.findings(&Visible::All, &first_page("", SortBy::Priority)?).await?;
-    values.add("restart_s", seconds(start), "s");
-    ensure!(!page.rows.is_empty(), "a restarted node lists nothing");
-    pages(&serving, &mut values).await?;
-    values.add("memory_gb", number(resident()?) / 1e9, "GB");
-    println!("{}", json!(values.0));
+/// Keeps a whole estate in a data folder, in SQLite.
+async fn fill(estate: &Path, data: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(data)?;
+    let estate = Arc::new(Estate::read(estate)?);
+    let machines = estate.host_count();
+    let db = Db::open(&data.join("vigie.db").display().to_string()).await?;
+    publish(data, &said(&sources(&estate, machines), machines), 1)?;
+    let at: Timestamp = AT.parse()?;
+    load(&Arc::new(node(&db, data, at)), &estate, machines, at).await?;
+    db.close().await;
     Ok(())
 }
 
@@ -256,68 +258,9 @@ const fn mixed(machine: usize) -> u128 {
     (machine as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
 }
 
-fn first_page(filter: &str, by: SortBy) -> anyhow::Result<Query> {
-    Ok(Query { filter: filter.parse()?, sort: Sort { by, descending: true }, after: None, limit: ROWS })
-}
-
-/// Every list and page, as they are asked for: what is slowest, and the one that is slowest of all.
-async fn pages(engine: &Engine, values: &mut Values) -> anyhow::Result<()> {
-    let mut times: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    let everyone = Visible::All;
-    for _ in 0..ROUNDS {
-        let mut add = |name: &str, start: Instant| times.entry(name.to_owned()).or_default().push(seconds(start) * 1e3);
-        let sorts = [SortBy::Priority, SortBy::Score, SortBy::Epss, SortBy::Cvss, SortBy::Due, SortBy::FirstSeen];
-        for by in sorts.into_iter().chain([SortBy::Asset, SortBy::Vulnerability, SortBy::Package]) {
-            for filter in ["", "state:open", "state:open tier:P0,P1,P2", "asset:host-0001*"] {
-                let start = Instant::now();
-                engine.findings(&everyone, &first_page(filter, by)?).await?;
-                add(&format!("findings {filter} by {by:?}"), start);
-            }
-        }
-        let start = Instant::now();
-        engine.facets(&everyone, &active(), 20).await?;
-        add("facets", start);
-        let start = Instant::now();
-        engine.groups(&everyone, &active(), GroupBy::Package, 20).await?;
-        add("groups", start);
-        let start = Instant::now();
-        let assets = engine.assets(&everyone, None, ROWS).await?;
-        add("assets", start);
-        let start = Instant::now();
-        engine.status(&everyone).await?;
-        add("status", start);
-        let first = engine.findings(&everyone, &first_page("", SortBy::Priority)?).await?.rows.remove(0);
-        let start = Instant::now();
-        engine.finding(first.finding.key.id()).await?;
-        add("one finding", start);
-        let start = Instant::now();
-        engine.asset(assets.assets[0].asset.id).await?;
-        add("one asset", start);
-        let start = Instant::now();
-        engine.components(&everyone, "openssl").await?;
-        add("components", start);
-    }
-    let mut slowest: (f64, &str) = (0.0, "");
-    for (name, times) in &mut times {
-        times.sort_by(f64::total_cmp);
-        let high = times[(times.len() * 95).div_ceil(100) - 1];
-        if high > slowest.0 {
-            slowest = (high, name);
-        }
-    }
-    say_slowest(slowest.1);
-    values.add("pages_p95_ms", slowest.0, "ms");
-    Ok(())
-}
-
-#[expect(clippy::print_stderr, reason = "whoever waits wants to see it")]
-fn say_slowest(name: &str) {
-    eprintln!("slowest: {name}");
-}
-
 /// Loads who has what, and asks who has any of some names.
 async fn holders(db: &Db, sources: &BTreeMap<String, BTreeSet<usize>>, values: &mut Values) -> anyhow::Result<()> {
-    let before = resident()?;
+    let before = resident("self")?;
     let start = Instant::now();
     let (mut loader, mut after, mut pairs) = (HoldersLoader::default(), None, 0);
     loop {
@@ -338,7 +281,7 @@ async fn holders(db: &Db, sources: &BTreeMap<String, BTreeSet<usize>>, values: &
     values.add("holders_components", number(holders.component_count() as u64), "count");
     values.add("holders_pairs", number(pairs as u64), "count");
     values.add("holders_sets_bytes", number(holders.set_bytes() as u64), "bytes");
-    values.add("holders_resident_bytes", number(resident()?.saturating_sub(before)), "bytes");
+    values.add("holders_resident_bytes", number(resident("self")?.saturating_sub(before)), "bytes");
     let step = (sources.len() / NAMES).max(1);
     let names: Vec<&str> = sources.keys().step_by(step).take(NAMES).map(String::as_str).collect();
     let start = Instant::now();
@@ -421,9 +364,9 @@ fn number(count: u64) -> f64 {
     count as f64
 }
 
-/// Bytes of memory that this process has.
-fn resident() -> anyhow::Result<u64> {
-    let pages = fs::read_to_string("/proc/self/statm")?;
+/// Bytes of memory that a process has.
+fn resident(process: &str) -> anyhow::Result<u64> {
+    let pages = fs::read_to_string(format!("/proc/{process}/statm"))?;
     let pages: u64 = pages.split(' ').nth(1).context("no second number")?.parse()?;
     Ok(pages * 4096)
 }
