@@ -21,7 +21,7 @@ use store::record::OpenCase;
 
 use crate::discover::blank;
 use crate::{Engine, Invalid};
-use around::Around;
+use around::{Around, Change};
 
 /// Questions in one answer.
 const CASES_MAX: usize = 500;
@@ -89,7 +89,7 @@ impl Engine {
             seen: statement.seen(),
         };
         let id = record.id;
-        let around = Around::of(tx, [id], Some(record.clone())).await?;
+        let around = Around::of(tx, [id], Change::Entering(record.clone())).await?;
         // Who it is alone says where it enters; what it joins follows.
         let clusters = around.clusters();
         let home = clusters.assets.iter().find(|(_, members)| members.iter().any(|member| member.record == id));
@@ -113,19 +113,38 @@ impl Engine {
     async fn known(&self, tx: &mut Tx, statement: &Statement) -> anyhow::Result<Option<Identified>> {
         let found = store::record::find(&mut *tx, statement.source, &statement.native_key).await?;
         let Some((record, asset)) = found else { return Ok(None) };
-        let stored = store::record::get_all(&mut *tx, [record]).await?;
-        let says = |identifier: &Identifier| {
-            stored.iter().flat_map(|assigned| &assigned.record.seen).any(|seen| seen.identifier == *identifier)
+        let Some(before) = store::record::get_all(&mut *tx, [record]).await?.pop().map(|assigned| assigned.record) else {
+            return Ok(None);
         };
-        if statement.identifiers.iter().all(says) {
+        let known: Vec<&Seen> =
+            before.seen.iter().filter(|seen| statement.identifiers.contains(&seen.identifier)).collect();
+        let says_more = statement.identifiers.iter().any(|told| !known.iter().any(|seen| seen.identifier == *told));
+        if !says_more && !self.bridges(tx, (record, asset), &known, statement.at).await? {
             store::record::see(tx, record, &statement.seen()).await?;
             return Ok(Some(Identified { asset, record, new: false }));
         }
         store::record::lock(tx).await?;
         store::record::see(tx, record, &statement.seen()).await?;
-        let around = Around::of(tx, [record], None).await?;
+        let change = if says_more { Change::More { before } } else { Change::Nothing };
+        let around = Around::of(tx, [record], change).await?;
         self.settle(tx, &around, None).await?;
         Ok(Some(Identified { asset: assigned(tx, record).await?, record, new: false }))
+    }
+
+    /// Whether a record that is seen again was, in between, followed by another one that it is or may be one with: the two did
+    /// not take turns then, but are there at one time.
+    async fn bridges(
+        &self,
+        tx: &mut Tx,
+        (record, asset): (RecordId, AssetId),
+        known: &[&Seen],
+        at: Timestamp,
+    ) -> anyhow::Result<bool> {
+        let Some(last) = known.iter().map(|seen| seen.last_seen_at).min() else { return Ok(false) };
+        if known.iter().any(|seen| at < seen.first_seen_at) {
+            return Ok(true);
+        }
+        Ok(at > last && store::record::is_followed(tx, record, asset, last).await?)
     }
 
     /// Joins two assets because a person says so, whatever was said before.
@@ -143,7 +162,7 @@ impl Engine {
             }
         }
         store::record::link(tx, first, second, true).await?;
-        let around = Around::of(tx, [first, second], None).await?;
+        let around = Around::of(tx, [first, second], Change::Nothing).await?;
         self.settle(tx, &around, None).await
     }
 
@@ -174,7 +193,7 @@ impl Engine {
                 store::record::link(tx, *gone, *stays, false).await?;
             }
         }
-        let around = Around::of(tx, ids, None).await?;
+        let around = Around::of(tx, ids, Change::Nothing).await?;
         self.settle(tx, &around, None).await
     }
 
