@@ -282,7 +282,7 @@ export const en = {
     lastError: "The last inspection failed",
     endings: {
       gone: "Retired: it is gone",
-      expired: "Retired: there was no contact for too long",
+      expired: "Expired: there was no contact for too long, and nothing on it is known to be fixed",
     } as Record<string, string>,
     retired: "Retired",
     unreachable: "It does not answer",
