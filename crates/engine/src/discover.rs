@@ -73,7 +73,7 @@ impl Engine {
         if asset.unreachable_since.take().is_some() {
             store::asset::set_unreachable(&mut tx, asset.id, None).await?;
         }
-        store::sighting::record(&mut tx, asset.id, whom.record, sighting).await?;
+        store::sighting::record(&mut tx, whom.record, sighting).await?;
         tx.commit().await?;
         asset.services = services;
         Ok(Found { asset, new: whom.new })

@@ -24,6 +24,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0009_events.sql"),
     include_str!("../migrations/0010_retirement.sql"),
     include_str!("../migrations/0011_change_of_findings.sql"),
+    include_str!("../migrations/0012_observations.sql"),
 ];
 
 /// The schema that this program writes.
