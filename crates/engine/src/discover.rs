@@ -16,7 +16,7 @@ use store::{StoreError, Tx};
 pub use sweep::{Begun, Phantom};
 
 use crate::identify::Statement;
-use crate::inspect::parse_ssh;
+use crate::inspect::{Clocks, parse_ssh};
 use crate::{Engine, Invalid};
 
 /// An asset that a person makes known.
@@ -87,7 +87,7 @@ impl Engine {
             return Ok(asset);
         }
         let asset = self.reinstate(tx, asset).await?;
-        self.judge_again(tx, id).await?;
+        self.judge_again(tx, id, &Clocks::new()).await?;
         Ok(asset)
     }
 

@@ -20,6 +20,7 @@ use store::audit::Note;
 use store::record::OpenCase;
 
 use crate::discover::blank;
+use crate::inspect::Clocks;
 use crate::{Engine, Invalid};
 use around::{Around, Change};
 
@@ -240,12 +241,13 @@ impl Engine {
                     store::asset::lock(tx, asset).await?;
                 }
             }
+            let clocks = clocks(tx, moves.keys()).await?;
             for ((from, to), members) in &moves {
                 self.carry(tx, (*from, *to), members, &mut moved).await?;
             }
             for asset in moves.keys().flat_map(|(from, to)| [*from, *to]).collect::<BTreeSet<_>>() {
                 if !moved.merged.contains_key(&asset) {
-                    self.look_again(tx, asset).await?;
+                    self.look_again(tx, asset, clocks.get(&asset)).await?;
                 }
             }
         }
@@ -293,8 +295,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Brings an asset up to date with the records and the inspections that it has now.
-    async fn look_again(&self, tx: &mut Tx, asset: AssetId) -> anyhow::Result<()> {
+    /// Brings an asset up to date with the records and the inspections that it has now. What it was part of has found things
+    /// since its clocks say, and what one record had told no other one told again.
+    async fn look_again(&self, tx: &mut Tx, asset: AssetId, clocks: Option<&Clocks>) -> anyhow::Result<()> {
         let records = store::record::of_asset(&mut *tx, asset).await?;
         let spans = || records.iter().flat_map(|assigned| &assigned.record.seen);
         let mut now = store::asset::lock(tx, asset).await?;
@@ -324,7 +327,10 @@ impl Engine {
         if now.retired_at.is_some() {
             return Ok(());
         }
-        self.judge_again(tx, asset).await
+        // Nothing was found on it before anybody knew it.
+        let since = |clock: &Timestamp| (*clock).max(now.first_seen_at);
+        let clocks = clocks.into_iter().flatten().map(|(about, clock)| (about.clone(), since(clock))).collect();
+        self.judge_again(tx, asset, &clocks).await
     }
 
     /// This name, or one like it that no asset has.
@@ -338,6 +344,30 @@ impl Engine {
         }
         Err(anyhow!("every name that begins with {wanted:?} is taken"))
     }
+}
+
+/// Since when everything was found on the assets that records leave, for those and for the ones that they enter.
+async fn clocks(
+    tx: &mut Tx,
+    moves: impl Iterator<Item = &(AssetId, AssetId)>,
+) -> anyhow::Result<BTreeMap<AssetId, Clocks>> {
+    let (mut clocks, mut read): (BTreeMap<AssetId, Clocks>, BTreeMap<AssetId, Clocks>) = Default::default();
+    for (from, to) in moves {
+        if !read.contains_key(from) {
+            let found = store::finding::of_asset(&mut *tx, *from).await?.into_iter().map(|stored| {
+                let detected_at = stored.finding.episode().detected_at;
+                ((stored.finding.key.package, stored.finding.key.vulnerability), detected_at)
+            });
+            read.insert(*from, found.collect());
+        }
+        for asset in [from, to] {
+            let known = clocks.entry(*asset).or_default();
+            for (about, clock) in &read[from] {
+                known.entry(about.clone()).and_modify(|known| *known = (*known).min(*clock)).or_insert(*clock);
+            }
+        }
+    }
+    Ok(clocks)
 }
 
 /// The asset that a record is taken for now.

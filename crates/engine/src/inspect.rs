@@ -14,7 +14,8 @@ use anyhow::{Context as _, anyhow};
 use collect::connectors;
 use collect::connectors::folder::{Folder, FolderError};
 use domain::asset::Asset;
-use domain::finding::{Change, Finding, FindingKey};
+use domain::component::Package;
+use domain::finding::{Change, Evidence, Fact, Finding, FindingKey};
 use domain::identity::{Identifier, Seen, Source, tell};
 use domain::ids::AssetId;
 use domain::inventory::{Area, Inventory, Platform};
@@ -23,7 +24,7 @@ use domain::vulnerability::VulnerabilityId;
 use ecosystems::capture::{FollowUp, Probe, Reading};
 use ecosystems::manifest::Found;
 use ecosystems::tree::{self, Looking, Tree};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use knowledge::{Knowledge, Matches};
 use serde_json::json;
 use store::Tx;
@@ -240,7 +241,7 @@ impl Engine {
         let late = outdated || locked.last_inspected_at.is_some_and(|last| at < last);
         let cause = format!("inspection {inspection}");
         let recording = Recording { at, cause: &cause, record: Some(whom.record) };
-        let outcome = take_in(&mut tx, locked.id, inventory, &judged, late, recording).await?;
+        let outcome = take_in(&mut tx, locked.id, inventory, &judged, (late, &Clocks::new()), recording).await?;
         if let Some(reason) = unreadable(inventory) {
             store::asset::record_error(&mut tx, locked.id, &reason, self.now()).await?;
         }
@@ -307,12 +308,13 @@ impl Engine {
         Ok(whom)
     }
 
-    /// Moves the findings of an asset by what its latest inspection proves with the knowledge in use.
-    pub(crate) async fn judge_again(&self, tx: &mut Tx, asset: AssetId) -> anyhow::Result<()> {
+    /// Moves the findings of an asset by what its latest inspection proves with the knowledge in use. What that opens has been
+    /// there since its clock says, where it has one.
+    pub(crate) async fn judge_again(&self, tx: &mut Tx, asset: AssetId, clocks: &Clocks) -> anyhow::Result<()> {
         let Some(stored) = store::inspection::latest(&mut *tx, asset).await? else { return Ok(()) };
         let Some(loaded) = self.loaded()? else { return Ok(()) };
         let matches = loaded.find(&stored.inventory);
-        self.keep_verdicts(tx, Some(&loaded.knowledge), matches, &stored).await
+        self.keep_verdicts(tx, Some(&loaded.knowledge), matches, &stored, clocks).await
     }
 
     async fn keep_verdicts(
@@ -321,6 +323,7 @@ impl Engine {
         knowledge: Option<&Knowledge>,
         matches: Matches,
         stored: &Stored,
+        clocks: &Clocks,
     ) -> anyhow::Result<()> {
         let now = self.now();
         let Summary { asset, id, record, observed_at, .. } = stored.summary;
@@ -328,11 +331,14 @@ impl Engine {
         let hash = knowledge.map(Knowledge::hash).unwrap_or_default();
         let cause = format!("knowledge {hash}");
         let recording = Recording { at: now.max(observed_at), cause: &cause, record };
-        take_in(tx, asset, &stored.inventory, &judged, false, recording).await?;
+        take_in(tx, asset, &stored.inventory, &judged, (false, clocks), recording).await?;
         let rejudged = Rejudged { asset, id, undecided: &judged.undecided };
         Ok(store::inspection::set_undecided(tx, &[rejudged], &hash).await?)
     }
 }
+
+/// Since when what may be found on an asset was found where it came from.
+pub(crate) type Clocks = BTreeMap<(Package, VulnerabilityId), Timestamp>;
 
 /// How an inspection that a person asked for is noted.
 const INSPECTED: &str = "asset.inspect";
@@ -343,7 +349,7 @@ async fn take_in(
     asset: AssetId,
     inventory: &Inventory,
     judged: &Judgement<'_>,
-    late: bool,
+    (late, clocks): (bool, &Clocks),
     recording: Recording<'_>,
 ) -> anyhow::Result<Outcome> {
     let stored = store::finding::of_asset(&mut *tx, asset).await?;
@@ -353,6 +359,10 @@ async fn take_in(
     if late {
         let known: BTreeSet<&FindingKey> = stored.iter().map(|stored| &stored.finding.key).collect();
         moved.retain(|moved| known.contains(&moved.finding.key));
+    }
+    if !clocks.is_empty() {
+        let prior: BTreeMap<&FindingKey, &Finding> = stored.iter().map(|s| (&s.finding.key, &s.finding)).collect();
+        moved.iter_mut().for_each(|moved| go_on(moved, prior.get(&moved.finding.key).copied(), clocks));
     }
     let mut outcome = Outcome { undecided: judged.undecided.clone(), ..Outcome::default() };
     for moved in &moved {
@@ -383,6 +393,33 @@ fn moves(
         None => true,
     });
     moved
+}
+
+/// Lets what is open from now on be open since its clock says: it was found then, and another record told it.
+fn go_on(moved: &mut Moved, prior: Option<&Finding>, clocks: &Clocks) {
+    let key = moved.finding.key.clone();
+    let Some(clock) = clocks.get(&(key.package.clone(), key.vulnerability.clone())) else { return };
+    let ended_at = prior.map(|prior| prior.episode().ended_at);
+    let since = match ended_at {
+        // It has been open here all the time.
+        Some(None) => return,
+        Some(Some(ended_at)) => (*clock).max(ended_at + SignedDuration::from_millis(1)),
+        None => *clock,
+    };
+    match moved.evidence.first_mut() {
+        Some((Evidence { observed_at, fact: Fact::Detected { .. } }, _)) if since < *observed_at => *observed_at = since,
+        _ => return,
+    }
+    let mut finding = prior.cloned();
+    for (evidence, change) in &mut moved.evidence {
+        match &mut finding {
+            Some(finding) => *change = finding.apply(evidence),
+            None => finding = Finding::open(key.clone(), evidence),
+        }
+    }
+    if let Some(finding) = finding {
+        moved.finding = finding;
+    }
 }
 
 fn save(moved: &Moved) -> Save<'_> {

@@ -29,6 +29,7 @@ testkit::contract!(
     a_copied_machine_is_another_however_it_came,
     what_many_machines_turn_out_to_have_joins_none_any_more,
     two_assets_are_found_to_be_one_and_part_again,
+    clocks_go_on_over_a_split,
     another_machine_that_answers_is_another_asset,
     what_was_retired_is_back,
     two_nodes_make_one_asset,
@@ -325,6 +326,43 @@ async fn two_assets_are_found_to_be_one_and_part_again(db: &Db) {
         matches!(world.finding(one.id).await, Some((Detection::Fixed { at, .. }, from, 1)) if (at, from) == (fixed, first))
     );
     assert!(world.split(one.id, &BTreeSet::new()).await.is_err());
+}
+
+/// What one record told first, no other one told again; when they part, it is known of both since then.
+async fn clocks_go_on_over_a_split(db: &Db) {
+    let world = World::new(db);
+    let (one, two) = (world.known("ssh://root@one.example").await, world.known("ssh://ops@two.example").await);
+    let told = || identity("web", Some(0), Some(0), "10.0.0.5");
+    world.inspected(&two, told(), "2-1").await;
+    world.inspected(&one, told(), "1-1").await;
+    let first = world.engine.now();
+    world.inspected(&two, told(), "1-1").await;
+    assert_eq!(world.living().await.keys().collect::<Vec<_>>(), ["one.example"]);
+    assert_eq!(world.finding(one.id).await, Some((Detection::Open, first, 1)));
+    let leaving = async || -> BTreeSet<RecordId> {
+        let records = store::record::of_asset(db, one.id).await.unwrap();
+        let by_two = |assigned: &&store::record::Assigned| assigned.record.native_key.contains("two.example");
+        records.iter().filter(by_two).map(|assigned| assigned.record.id).collect()
+    };
+    world.wait(100);
+    world.split(one.id, &leaving().await).await.unwrap();
+    assert_eq!(world.finding(one.id).await, Some((Detection::Open, first, 1)));
+    assert_eq!(world.finding(two.id).await, Some((Detection::Open, first, 1)), "the clock of the merged finding");
+
+    // The same where it had been fixed, and only the other one told that it is back.
+    world.inspected(&two, told(), "2-1").await;
+    world.inspected(&one, told(), "2-1").await;
+    world.merge(one.id, two.id).await.unwrap();
+    world.inspected(&one, told(), "1-1").await;
+    let back = world.engine.now();
+    world.inspected(&two, told(), "1-1").await;
+    world.wait(100);
+    world.split(one.id, &leaving().await).await.unwrap();
+    for asset in [one.id, two.id] {
+        assert_eq!(world.finding(asset).await, Some((Detection::Open, first, 2)));
+        let found = store::finding::of_asset(db, asset).await.unwrap().remove(0).finding;
+        assert_eq!(found.episode().detected_at, back);
+    }
 }
 
 async fn another_machine_that_answers_is_another_asset(db: &Db) {
