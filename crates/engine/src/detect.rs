@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::component::{Component, Ecosystem, Package, Release};
 use domain::finding::{
-    Change, ClosedCause, Detection, Evidence, Fact, Finding, FindingKey, FixedCause, OpenedBy, Strength,
+    Change, ClosedCause, Detection, Evidence, Fact, Finding, FindingKey, FixedCause, OpenedBy, PendingCause, Strength,
 };
 use domain::ids::AssetId;
 use domain::inventory::Inventory;
 use domain::verdict::Match;
 use domain::vulnerability::VulnerabilityId;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use knowledge::Matches;
 
 /// What one evaluation did to one finding.
@@ -31,20 +31,25 @@ pub struct Moved {
     pub is_new: bool,
 }
 
-/// Applies one evaluation to the findings of one asset. Only findings that changed, and every matched one, come back.
+/// Applies one evaluation to the findings of one asset. Only findings that changed, and every matched one, come back. `at` is
+/// when the inventory was read or judged; where it is the latest there is, it counts also if something else is later by a
+/// clock that was ahead, or by a judgement of the inventory before it. `late`: there is a later one.
 pub fn detect(
     asset: AssetId,
     prior: Vec<Finding>,
     inventory: &Inventory,
     matches: &Matches,
     rejected: &dyn Fn(&VulnerabilityId) -> bool,
-    at: Timestamp,
+    (at, late): (Timestamp, bool),
 ) -> Vec<Moved> {
+    let when = |prior: Option<&Finding>| prior.filter(|_| !late).map_or(at, |prior| counts_from(prior, at));
     let mut prior: BTreeMap<FindingKey, Finding> = prior.into_iter().map(|f| (f.key.clone(), f)).collect();
     let mut moved = Vec::new();
     for matched in matches.matched() {
         let key = FindingKey { asset, package: matched.package.clone(), vulnerability: matched.vulnerability.clone() };
-        moved.extend(detected(key.clone(), prior.remove(&key), matched, at));
+        let prior = prior.remove(&key);
+        let at = when(prior.as_ref());
+        moved.extend(detected(key, prior, matched, at));
     }
     if prior.is_empty() {
         return moved;
@@ -52,13 +57,23 @@ pub fn detect(
     let absence = Absence::of(inventory, matches, rejected);
     for mut finding in prior.into_values() {
         let Some(fact) = absence.of_finding(&finding) else { continue };
-        let evidence = Evidence { observed_at: at, fact };
+        let evidence = Evidence { observed_at: when(Some(&finding)), fact };
         let change = finding.apply(&evidence);
         if change != Change::None {
             moved.push(Moved { finding, matched: None, evidence: vec![(evidence, change)], is_new: false });
         }
     }
     moved
+}
+
+/// When the latest word about a finding counts from: as soon as what is known of it already allows. A claim of a person or a run
+/// is later than what was read before it, whatever that says.
+fn counts_from(finding: &Finding, at: Timestamp) -> Timestamp {
+    if matches!(finding.detection, Detection::Pending { cause: PendingCause::FixClaimed, .. }) {
+        return at;
+    }
+    let known_at = finding.episode().confirmed_at.max(finding.moved_at);
+    if at > known_at { at } else { known_at.checked_add(SignedDuration::from_millis(1)).unwrap_or(at) }
 }
 
 /// Takes the positive evidence of one match in.
@@ -330,7 +345,7 @@ mod tests {
 
     fn step(state: &State, world: &World, hour: usize) -> Vec<Moved> {
         let prior = state.values().cloned().collect();
-        detect(asset(), prior, &inventory(world), &matches(world), &|_| world.rejected, at(hour))
+        detect(asset(), prior, &inventory(world), &matches(world), &|_| world.rejected, (at(hour), false))
     }
 
     proptest! {

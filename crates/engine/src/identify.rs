@@ -316,8 +316,8 @@ impl Engine {
         identity.addresses.dedup();
         now.identity = identity;
         now.platform = read.map(|inventory| inventory.platform.clone());
-        let inspected = latest.as_ref().filter(|stored| stored.inventory.components.is_some());
-        let inspected_at = inspected.map(|stored| stored.summary.observed_at);
+        // The latest one may have read no packages: then an earlier one still says how old their list is.
+        let inspected_at = store::inspection::last_read_at(&mut *tx, asset).await?;
         if inspected_at > now.last_inspected_at {
             now.last_error = None;
         }

@@ -237,7 +237,7 @@ impl Engine {
             },
         )
         .await?;
-        // A reading older than one already kept adds to the past and never opens anything in the present.
+        // There is a later reading already.
         let late = outdated || locked.last_inspected_at.is_some_and(|last| at < last);
         let cause = format!("inspection {inspection}");
         let recording = Recording { at, cause: &cause, record: Some(whom.record) };
@@ -355,10 +355,15 @@ async fn take_in(
     let stored = store::finding::of_asset(&mut *tx, asset).await?;
     let was_active = stored.iter().filter(|stored| stored.finding.detection.is_active()).map(|s| s.finding.key.clone());
     let mut active: BTreeSet<FindingKey> = was_active.collect();
-    let mut moved = moves(asset, &stored, inventory, (&judged.matches, judged.knowledge), recording.at);
+    let mut moved = moves(asset, &stored, inventory, (&judged.matches, judged.knowledge), (recording.at, late));
     if late {
+        // It adds to the past, and neither opens nor ends anything in the present.
         let known: BTreeSet<&FindingKey> = stored.iter().map(|stored| &stored.finding.key).collect();
-        moved.retain(|moved| known.contains(&moved.finding.key));
+        let is_of_past = |moved: &Moved| {
+            !moved.evidence.is_empty() && moved.evidence.iter().all(|(_, change)| *change == Change::Noted)
+        };
+        moved.retain(|moved| known.contains(&moved.finding.key) && is_of_past(moved));
+        moved.iter_mut().for_each(|moved| moved.matched = None);
     }
     if !clocks.is_empty() {
         let prior: BTreeMap<&FindingKey, &Finding> = stored.iter().map(|s| (&s.finding.key, &s.finding)).collect();
@@ -373,13 +378,13 @@ async fn take_in(
     Ok(outcome)
 }
 
-/// What an evaluation does to the findings of one asset, of those that it changes.
+/// What an evaluation does to the findings of one asset, of those that it changes: at an instant, and whether it comes late.
 fn moves(
     asset: AssetId,
     stored: &[StoredFinding],
     inventory: &Inventory,
     (matches, knowledge): (&Matches, Option<&Knowledge>),
-    at: Timestamp,
+    when: (Timestamp, bool),
 ) -> Vec<Moved> {
     let known: BTreeMap<&FindingKey, &StoredFinding> = stored.iter().map(|s| (&s.finding.key, s)).collect();
     let prior: Vec<Finding> = stored.iter().map(|stored| stored.finding.clone()).collect();
@@ -387,7 +392,7 @@ fn moves(
     let rejected = |id: &VulnerabilityId| {
         knowledge.and_then(|knowledge| knowledge.vulnerability(id.as_str())).is_some_and(|known| known.rejected)
     };
-    let mut moved = detect(asset, prior, inventory, matches, &rejected, at);
+    let mut moved = detect(asset, prior, inventory, matches, &rejected, when);
     moved.retain(|moved| match known.get(&moved.finding.key) {
         Some(old) => !moved.evidence.is_empty() || old.matched.as_ref() != moved.matched.as_ref(),
         None => true,

@@ -135,7 +135,7 @@ impl Engine {
 
     /// Ends an asset. What is gone ends every finding that it still has; of what has expired nobody knows, so its findings are
     /// stale and go on. Returns how many those were.
-    async fn end_asset(
+    pub(crate) async fn end_asset(
         &self,
         tx: &mut Tx,
         asset: &Asset,

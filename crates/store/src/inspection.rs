@@ -140,6 +140,14 @@ pub async fn latest<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<Option<
     }
 }
 
+/// When the list of an asset's packages was last read. `None`: never.
+pub async fn last_read_at<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<Option<Timestamp>, StoreError> {
+    let text = "select observed_at from inspection where asset_id = $1 and components is not null
+                order by observed_at desc limit 1";
+    let row = query("read when packages were read", text).bind(asset).optional(on).await?;
+    row.map(|row| row.instant("observed_at")).transpose()
+}
+
 /// One inspection.
 pub async fn get<'a>(on: impl Into<On<'a>>, asset: AssetId, id: InspectionId) -> Result<Option<Stored>, StoreError> {
     let mut on = on.into();

@@ -223,7 +223,7 @@ impl Judge {
 
     fn moved(&self, stored: &Stored, findings: &[StoredFinding], matches: &Matches) -> Vec<Moved> {
         let asset = stored.summary.asset;
-        moves(asset, findings, &stored.inventory, (matches, Some(&*self.knowledge)), self.at(stored))
+        moves(asset, findings, &stored.inventory, (matches, Some(&*self.knowledge)), (self.at(stored), false))
     }
 
     /// Notes what was judged, and what is undecided where that is something else than before.
