@@ -220,8 +220,13 @@ impl Engine {
         let mut locked = store::record::lock_asset(&mut tx, whom.record).await?;
         // What answers is there after all. A reading from before it was retired says nothing of that.
         let outdated = locked.retired_at.is_some_and(|retired_at| at <= retired_at);
+        // There is a later reading already.
+        let overtaken = locked.last_inspected_at.is_some_and(|last| at < last);
         if locked.retired_at.is_some() && !outdated {
             locked = self.reinstate(&mut tx, locked).await?;
+            if overtaken {
+                self.judge_again(&mut tx, locked.id, &Clocks::new()).await?;
+            }
         }
         let inspection = store::inspection::record(
             &mut tx,
@@ -237,8 +242,7 @@ impl Engine {
             },
         )
         .await?;
-        // There is a later reading already.
-        let late = outdated || locked.last_inspected_at.is_some_and(|last| at < last);
+        let late = outdated || overtaken;
         let cause = format!("inspection {inspection}");
         let recording = Recording { at, cause: &cause, record: Some(whom.record) };
         let outcome = take_in(&mut tx, locked.id, inventory, &judged, (late, &Clocks::new()), recording).await?;
