@@ -296,6 +296,7 @@ export const en = {
     rebootYes: "yes, to run what is installed",
     components: "Installed packages",
     addresses: "Addresses",
+    installations: "Installations seen",
     machineId: "Machine id",
     way: "Inspected through",
     wayNone: "not set",

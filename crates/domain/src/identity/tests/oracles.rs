@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::asset::{Service, Sighting};
-use crate::identity::attributes::claims;
+use crate::identity::attributes::{claims, installations};
 use crate::identity::cluster::{Case, Question};
 use crate::identity::common::machines;
 use crate::identity::compare::Rule;
@@ -199,6 +199,10 @@ fn a_new_installation_is_the_same_machine() {
     assert_eq!(parts(&found), [vec![id(1), id(2)]]);
     let members = &found.assets[&asset(1)];
     assert_eq!(members[1].joined_by.as_ref().unwrap().1.replaced, [Kind::MachineId]);
+    let records = [installed(1, (0, 5), 0), installed(2, (6, 9), 1), installed(3, (6, 9), 1)];
+    assert_eq!(installations(&records), Some(2), "the second generation");
+    assert_eq!(installations(&records[..1]), Some(1));
+    assert_eq!(installations(&[sighted(4, "", (0, 9), &[(Kind::Mac, MAC[0])])]), None, "nobody looked inside");
     // Both alive at one time are two: one serial number is wrong.
     let both = clusters(&[installed(1, (0, 7), 0), installed(2, (6, 9), 1)]);
     assert_eq!(both.assets.len(), 2);
