@@ -52,8 +52,8 @@ fn machine(number: usize, dice: &mut Dice) -> Machine {
     let installed = if copied { format!("template-{clone_of}") } else { number.to_string() };
     // From every other template the whole machine was copied, with the UUID of its firmware.
     let whole = copied && clone_of.is_multiple_of(2);
-    let uuid = if whole { u128::from(clone_of) + 1 } else { (0x1111_2222 << 64) + number as u128 * 7919 };
-    let uuid = Uuid::new_v8((uuid * 0x9E37_79B9_7F4A_7C15).to_be_bytes());
+    let hardware = if whole { installed.clone() } else { number.to_string() };
+    let uuid = Uuid::new_v8(bytes(&format!("firmware of {hardware}")));
     let physical = (40..90).contains(&kind);
     Machine {
         instance: (kind < 40).then(|| format!("i-{number:08x}")),
