@@ -106,9 +106,35 @@ pub struct AssetDetail {
     /// What the last inspection read. `null`: never inspected.
     pub scanned: Option<ScannedAsset>,
     pub services: Vec<Service>,
+    /// What sources say of it, where they say anything.
+    pub attributes: Vec<Attribute>,
+    /// Installations of a system that were seen on it. `null`: nobody read one.
+    pub installations: Option<u64>,
     pub unknown: Vec<Unknown>,
     /// Findings, the active ones first, best first; the ended ones after them.
     pub findings: Vec<Finding>,
+}
+
+/// What an asset has one of at a time, with everything that is said of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Attribute {
+    /// `hostname`, `fqdn`, `serial` …
+    pub kind: String,
+    /// The word that counts: of the best source, and of several the newest.
+    pub value: String,
+    /// All of them, the one that counts first.
+    pub claims: Vec<AttributeClaim>,
+}
+
+/// What one source says of an attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AttributeClaim {
+    pub value: String,
+    /// `inspection`, `network_scan`, `operator` …
+    pub source: String,
+    /// Id of the record.
+    pub record: String,
+    pub seen_at: String,
 }
 
 /// Says that an asset is gone.

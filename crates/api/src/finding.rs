@@ -142,7 +142,8 @@ pub struct Life {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Episode {
     pub number: u32,
-    /// `detected`, `regressed`, `reintroduced`, `range_widened`, `resurrected`, `reinstated`, `reported_again`.
+    /// `detected`, `regressed`, `reintroduced`, `range_widened`, `resurrected`, `reinstated`, `reported_again`,
+    /// `rolled_back`, `parted`.
     pub opened_by: String,
     pub detected_at: String,
     pub ended_at: Option<String>,

@@ -124,6 +124,12 @@ async fn show(engine: &Engine, format: Format, name: &str) -> anyhow::Result<()>
     if let Some(state) = state(&detail.asset) {
         output::line(state)?;
     }
+    for attribute in &detail.attributes {
+        output::line(in_words(attribute))?;
+    }
+    if let Some(count) = detail.installations.filter(|count| *count > 1) {
+        output::line(format_args!("{count} installations of a system were seen on it"))?;
+    }
     match &detail.asset.last_inspected_at {
         Some(at) => output::line(format_args!("last inspected {at}"))?,
         None => output::line("never inspected: its software is UNKNOWN")?,
@@ -147,4 +153,19 @@ async fn show(engine: &Engine, format: Format, name: &str) -> anyhow::Result<()>
         detail.unknown.len()
     ))?;
     Ok(())
+}
+
+/// The word that counts, and what others say instead.
+fn in_words(attribute: &api::asset::Attribute) -> String {
+    let mut words = format!("{}: {}", attribute.kind.replace('_', " "), attribute.value);
+    let told =
+        |claim: &api::asset::AttributeClaim| format!("{}, seen {}", claim.source.replace('_', " "), claim.seen_at);
+    if let Some(first) = attribute.claims.first() {
+        words.push_str(&format!(" ({})", told(first)));
+    }
+    let mut said = std::collections::BTreeSet::from([&attribute.value]);
+    for other in attribute.claims.iter().filter(|claim| said.insert(&claim.value)) {
+        words.push_str(&format!("; also {} ({})", other.value, told(other)));
+    }
+    words
 }

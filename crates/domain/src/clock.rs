@@ -27,15 +27,22 @@ impl When {
         Self { at, now: None }
     }
 
-    /// The instant to note about something that was last known at `known`. Where a clock was ahead then, and was set back,
-    /// what is seen now still comes after it: else nothing could be learnt until that instant comes round.
+    pub const fn is_past(self) -> bool {
+        self.now.is_none()
+    }
+
+    /// Whether something was last known at an instant that cannot have been: a clock was ahead then, and was set back.
+    pub fn is_overtaken_by(self, known: Timestamp) -> bool {
+        self.now.is_some_and(|now| !is_plausible(known, now.max(self.at)))
+    }
+
+    /// The instant to note about something that was last known at `known`. What is seen in the present comes after what is known,
+    /// whatever the clock says: else nothing could be learnt until that instant comes round.
     pub fn after(self, known: Timestamp) -> Timestamp {
-        match self.now {
-            Some(now) if !is_plausible(known, now.max(self.at)) => {
-                known.checked_add(SignedDuration::from_millis(1)).unwrap_or(known)
-            }
-            _ => self.at,
+        if self.is_past() || self.at > known {
+            return self.at;
         }
+        known.checked_add(SignedDuration::from_millis(1)).unwrap_or(known)
     }
 }
 
@@ -49,11 +56,15 @@ mod tests {
 
     #[test]
     fn what_lies_ahead_does_not_hold_up_what_comes_now() {
-        let now = When::present(minute(10), minute(10));
+        let (now, next) = (When::present(minute(10), minute(10)), SignedDuration::from_millis(1));
         assert_eq!(now.after(minute(9)), minute(10));
-        assert_eq!(now.after(minute(11)), minute(10), "clocks of nodes differ");
-        assert_eq!(now.after(minute(12)), minute(12) + SignedDuration::from_millis(1));
-        assert_eq!(When::present(minute(13), minute(10)).after(minute(14)), minute(13), "its own clock is ahead");
+        assert_eq!(now.after(minute(10)), minute(10) + next);
+        assert_eq!(now.after(minute(12)), minute(12) + next);
         assert_eq!(When::past(minute(10)).after(minute(12)), minute(10));
+
+        assert!(!now.is_overtaken_by(minute(11)), "clocks of nodes differ");
+        assert!(now.is_overtaken_by(minute(12)));
+        assert!(!When::present(minute(13), minute(10)).is_overtaken_by(minute(14)), "its own clock is ahead");
+        assert!(!When::past(minute(10)).is_overtaken_by(minute(12)));
     }
 }

@@ -139,6 +139,10 @@ pub enum OpenedBy {
     Reinstated,
     /// A tool reports again what it had ceased to report.
     ReportedAgain,
+    /// The system is back on the release on which it had been found.
+    RolledBack,
+    /// The asset had been taken for another one and is itself again.
+    Parted,
 }
 
 /// How strong a method is: a finding closes only by one at least as strong as the one that found it.
@@ -247,6 +251,18 @@ impl Detection {
     /// The state's word.
     pub const fn as_str(self) -> &'static str {
         self.state().as_str()
+    }
+}
+
+impl ClosedCause {
+    /// What has happened where later evidence shows that a finding which ended so is there all the same.
+    pub const fn undone_by(self) -> OpenedBy {
+        match self {
+            Self::AssetRetired => OpenedBy::Resurrected,
+            Self::Reimaged => OpenedBy::RolledBack,
+            Self::Merged => OpenedBy::Parted,
+            Self::Withdrawn | Self::RangeCorrected => OpenedBy::Reinstated,
+        }
     }
 }
 
@@ -370,11 +386,8 @@ impl Finding {
                 self.move_to(at, Detection::Open)
             }
             Detection::Fixed { at: ended, .. } | Detection::Closed { at: ended, .. } => {
-                let reopens = match self.detection {
-                    Detection::Closed { cause: ClosedCause::Merged | ClosedCause::Reimaged, .. } => false,
-                    _ => at > ended,
-                };
-                if !reopens {
+                // Whatever ended it: what is seen later is there.
+                if at <= ended {
                     return Change::None;
                 }
                 let number = self.episode().number + 1;
@@ -509,8 +522,8 @@ mod tests {
         }
     }
 
-    /// The nine events of the model check.
-    fn events() -> [Fact; 9] {
+    /// The events of the model check.
+    fn events() -> [Fact; 11] {
         [
             detected(),
             absent(),
@@ -521,6 +534,8 @@ mod tests {
             Fact::Unseen,
             Fact::Ended { cause: ClosedCause::AssetRetired },
             Fact::Ended { cause: ClosedCause::Withdrawn },
+            Fact::Ended { cause: ClosedCause::Reimaged },
+            Fact::Ended { cause: ClosedCause::Merged },
         ]
     }
 
@@ -540,7 +555,7 @@ mod tests {
 
     #[test]
     fn every_sequence_of_six_events_keeps_the_invariants() {
-        fn walk(finding: &Finding, seen: &mut Vec<Evidence>, facts: &[Fact; 9], left: usize) {
+        fn walk(finding: &Finding, seen: &mut Vec<Evidence>, facts: &[Fact; 11], left: usize) {
             if left == 0 {
                 return;
             }
@@ -551,8 +566,10 @@ mod tests {
                 assert_eq!(change == Change::None, next == *finding, "no change means no difference: {seen:?}");
                 seen.push(piece.clone());
                 check_invariants(&next, seen);
+                let found = matches!(piece.fact, Fact::Detected { .. });
+                assert!(!found || next.detection.is_active(), "seen last, and not active: {seen:?}");
                 let mut again = next.clone();
-                if !matches!(piece.fact, Fact::Detected { .. }) || next.detection == Detection::Open {
+                if !found || next.detection == Detection::Open {
                     again.apply(&piece);
                     assert_eq!(again, next, "evidence taken twice changes nothing: {seen:?}");
                 }
@@ -583,6 +600,22 @@ mod tests {
         assert_eq!(finding.episodes[1].opened_by, OpenedBy::Regressed);
         assert_eq!(finding.first_detected_at(), at(0));
         assert_eq!(finding.exposure_time(at(1000)), SignedDuration::from_hours(24 + 12));
+    }
+
+    #[test]
+    fn whatever_closed_it_is_undone_by_what_is_seen_later() {
+        use ClosedCause::{AssetRetired, Merged, RangeCorrected, Reimaged, Withdrawn};
+        for cause in [AssetRetired, Reimaged, Merged, Withdrawn, RangeCorrected] {
+            let mut finding = Finding::open(key(), &evidence(0, detected())).unwrap();
+            finding.apply(&evidence(5, Fact::Ended { cause }));
+            assert_eq!(finding.apply(&evidence(5, detected())), Change::None, "no later than its end");
+            let strength = Strength::PackageDatabase;
+            let back = Fact::Detected { version: "1.0-1".to_owned(), strength, cause: cause.undone_by() };
+            assert_eq!(finding.apply(&evidence(6, back)), Change::Moved, "{cause:?}");
+            assert_eq!((finding.detection, finding.episodes.len()), (Detection::Open, 2));
+            assert_eq!((finding.first_detected_at(), finding.episode().detected_at), (at(0), at(6)));
+            assert_eq!(finding.episode().opened_by, cause.undone_by());
+        }
     }
 
     #[test]

@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::clock::When;
 use domain::component::{Component, Ecosystem, Package, Release};
 use domain::finding::{
-    Change, ClosedCause, Detection, Evidence, Fact, Finding, FindingKey, FixedCause, OpenedBy, Strength,
+    Change, ClosedCause, Detection, Evidence, Fact, Finding, FindingKey, FixedCause, OpenedBy, PendingCause, Strength,
 };
 use domain::ids::AssetId;
 use domain::inventory::Inventory;
 use domain::verdict::Match;
 use domain::vulnerability::VulnerabilityId;
+use jiff::Timestamp;
 use knowledge::Matches;
 
 /// What one evaluation did to one finding.
@@ -31,7 +32,9 @@ pub struct Moved {
     pub is_new: bool,
 }
 
-/// Applies one evaluation to the findings of one asset. Only findings that changed, and every matched one, come back.
+/// Applies one evaluation to the findings of one asset. Only findings that changed, and every matched one, come back. `at` is
+/// when the inventory was read or judged; where it is the latest there is, it counts also if something else is later by a
+/// clock that was ahead, or by a judgement of the inventory before it. `late`: there is a later one.
 pub fn detect(
     asset: AssetId,
     prior: Vec<Finding>,
@@ -44,7 +47,8 @@ pub fn detect(
     let mut moved = Vec::new();
     for matched in matches.matched() {
         let key = FindingKey { asset, package: matched.package.clone(), vulnerability: matched.vulnerability.clone() };
-        moved.extend(detected(key.clone(), prior.remove(&key), matched, when));
+        let prior = prior.remove(&key);
+        moved.extend(detected(key, prior, matched, when));
     }
     if prior.is_empty() {
         return moved;
@@ -52,13 +56,21 @@ pub fn detect(
     let absence = Absence::of(inventory, matches, rejected);
     for mut finding in prior.into_values() {
         let Some(fact) = absence.of_finding(&finding) else { continue };
-        let evidence = Evidence { observed_at: when.after(finding.shown_at()), fact };
+        let evidence = Evidence { observed_at: counts_from(&finding, when), fact };
         let change = finding.apply(&evidence);
         if change != Change::None {
             moved.push(Moved { finding, matched: None, evidence: vec![(evidence, change)], is_new: false });
         }
     }
     moved
+}
+
+/// When the latest word about a finding counts from: as soon as what is known of it already allows. A claim of a person or a run
+/// is later than what was read before it, whatever that says.
+fn counts_from(finding: &Finding, when: When) -> Timestamp {
+    let known_at = finding.shown_at();
+    let is_claimed = matches!(finding.detection, Detection::Pending { cause: PendingCause::FixClaimed, .. });
+    if is_claimed && !when.is_overtaken_by(known_at) { when.at } else { when.after(known_at) }
 }
 
 /// Takes the positive evidence of one match in.
@@ -76,7 +88,7 @@ fn detected(key: FindingKey, prior: Option<Finding>, matched: &Match, when: When
     }
     let mut kept = Vec::new();
     let is_new = prior.is_none();
-    let at = prior.as_ref().map_or(when.at, |finding| when.after(finding.shown_at()));
+    let at = prior.as_ref().map_or(when.at, |finding| counts_from(finding, when));
     let mut finding = prior;
     for fact in facts {
         let evidence = Evidence { observed_at: at, fact };
@@ -98,8 +110,7 @@ fn detected(key: FindingKey, prior: Option<Finding>, matched: &Match, when: When
 fn reopened_by(finding: &Finding, version: &str) -> OpenedBy {
     match finding.detection {
         Detection::Open | Detection::Pending { .. } | Detection::Stale { .. } => OpenedBy::Detected,
-        Detection::Closed { cause: ClosedCause::AssetRetired, .. } => OpenedBy::Resurrected,
-        Detection::Closed { .. } => OpenedBy::Reinstated,
+        Detection::Closed { cause, .. } => cause.undone_by(),
         Detection::Fixed { cause: FixedCause::Removed | FixedCause::NotReported, .. } => OpenedBy::Reintroduced,
         Detection::Fixed { cause: FixedCause::Upgraded, .. } => {
             let Some(seen) = &finding.fixed_version_seen else { return OpenedBy::Regressed };
@@ -162,19 +173,25 @@ impl<'a> Absence<'a> {
         if installed.is_some() && !self.decided.contains(&here) {
             return None;
         }
+        let undecided = self.undecided.contains(&(package.name.as_str(), &finding.key.vulnerability));
+        let same = || installed.is_some_and(|all| all.iter().any(|one| one.source_version == finding.version));
         if *release != package.release {
+            // A repository of another release was added: the very code that was found may be there yet.
+            if undecided && same() {
+                return None;
+            }
             return Some(Fact::Ended { cause: ClosedCause::Reimaged });
         }
         let Some(installed) = installed else {
             return Some(Fact::Absent { cause: FixedCause::Removed, version: None, strength });
         };
-        if self.undecided.contains(&(package.name.as_str(), &finding.key.vulnerability)) {
+        if undecided {
             return None;
         }
         if (self.rejected)(&finding.key.vulnerability) {
             return Some(Fact::Ended { cause: ClosedCause::Withdrawn });
         }
-        if installed.iter().any(|component| component.source_version == finding.version) {
+        if same() {
             return Some(Fact::Ended { cause: ClosedCause::RangeCorrected });
         }
         let stale = self.inventory.stale_packages.as_deref().unwrap_or_default();
@@ -206,6 +223,8 @@ mod tests {
     /// What the world looks like at one inspection of a host with one package.
     #[derive(Debug, Clone)]
     struct World {
+        /// Which release of the system is installed.
+        release: u8,
         /// Installed version, 1 to 4. 0: not installed.
         installed: u8,
         /// Version that fixes each flaw. 0: no fix. `None`: the vendor does not know.
@@ -221,8 +240,10 @@ mod tests {
 
     fn worlds() -> impl Strategy<Value = Vec<World>> {
         let fixed = || prop_oneof![4 => (0_u8..=4).prop_map(Some), 1 => proptest::strategy::Just(None)];
-        let world = (0_u8..=4, [fixed(), fixed()], any::<[bool; 4]>(), 0_u8..6).prop_map(
-            |(installed, fixed, [whole, decided, stale, _], rejected)| World {
+        let release = prop_oneof![2 => proptest::strategy::Just(0_u8), 1 => 1_u8..3];
+        let world = (release, 0_u8..=4, [fixed(), fixed()], any::<[bool; 3]>(), 0_u8..6).prop_map(
+            |(release, installed, fixed, [whole, decided, stale], rejected)| World {
+                release,
                 installed,
                 fixed,
                 whole: whole || decided,
@@ -234,12 +255,13 @@ mod tests {
         proptest::collection::vec(world, 1..12)
     }
 
-    fn release() -> Release {
-        Release { distribution: "debian".to_owned(), name: "bookworm".to_owned() }
+    fn release(world: &World) -> Release {
+        let name = ["bookworm", "trixie", "forky"][usize::from(world.release)];
+        Release { distribution: "debian".to_owned(), name: name.to_owned() }
     }
 
-    fn package() -> Package {
-        Package { ecosystem: Ecosystem::Deb, release: release(), name: "demo".to_owned(), place: String::new() }
+    fn package(world: &World) -> Package {
+        Package { ecosystem: Ecosystem::Deb, release: release(world), name: "demo".to_owned(), place: String::new() }
     }
 
     fn inventory(world: &World) -> Inventory {
@@ -256,7 +278,7 @@ mod tests {
         };
         let gap =
             Gap { area: Area::Packages, subject: "var/lib/dpkg/status".to_owned(), reason: "truncated".to_owned() };
-        let platform = Platform { name: "Debian".to_owned(), release: Some(release()), architecture: None };
+        let platform = Platform { name: "Debian".to_owned(), release: Some(release(world)), architecture: None };
         Inventory {
             components: Some(if world.installed == 0 { Vec::new() } else { vec![component.into()] }),
             stale_packages: Some(if world.stale { vec!["demo-bin".to_owned()] } else { Vec::new() }),
@@ -275,7 +297,7 @@ mod tests {
 
     fn matches(world: &World) -> Matches {
         let mut verdict = Verdict {
-            package: package(),
+            package: package(world),
             decided: world.decided,
             matched: Vec::new(),
             undecided: Vec::new(),
@@ -286,7 +308,7 @@ mod tests {
             if affected(world, index) {
                 let fixed = world.fixed[index].filter(|fixed| *fixed > 0);
                 verdict.matched.push(Match {
-                    package: package(),
+                    package: package(world),
                     vulnerability,
                     version: format!("{}-1", world.installed),
                     places: inventory(world).components.unwrap().into(),
@@ -314,12 +336,22 @@ mod tests {
         Timestamp::from_second(4_000_000_000 + i64::try_from(hour).unwrap() * 3600).unwrap()
     }
 
+    fn asset() -> AssetId {
+        AssetId::from_uuid(Uuid::from_u128(1))
+    }
+
     type State = BTreeMap<FindingKey, Finding>;
 
     fn step(state: &State, world: &World, hour: usize) -> Vec<Moved> {
-        let asset = AssetId::from_uuid(Uuid::from_u128(1));
         let prior = state.values().cloned().collect();
-        detect(asset, prior, &inventory(world), &matches(world), &|_| world.rejected, When::past(at(hour)))
+        detect(
+            asset(),
+            prior,
+            &inventory(world),
+            &matches(world),
+            &|_| world.rejected,
+            When::present(at(hour), at(hour)),
+        )
     }
 
     proptest! {
@@ -339,18 +371,29 @@ mod tests {
                     let again = step(&state, world, later);
                     prop_assert!(again.iter().all(|moved| moved.evidence.is_empty()), "{again:?}");
                 }
+                let active = |state: &State| -> BTreeSet<FindingKey> {
+                    let active = state.values().filter(|finding| finding.detection.is_active());
+                    active.map(|finding| finding.key.clone()).collect()
+                };
+                let (was, is) = (active(&before), active(&state));
+                let proves = world.whole && (world.decided || world.installed == 0);
+                // Nothing is proven, so nothing that was active may end.
+                prop_assert!(proves || was.is_subset(&is), "ended without proof at {hour}: {was:?} {is:?}");
                 for (index, flaw) in FLAWS.iter().enumerate() {
-                    let found = state.values().find(|finding| finding.key.vulnerability.as_str() == *flaw);
-                    let active = found.is_some_and(|finding| finding.detection.is_active());
+                    let vulnerability = VulnerabilityId::new(*flaw).unwrap();
+                    let key = FindingKey { asset: asset(), package: package(world), vulnerability };
+                    let decided = world.fixed[index].is_some();
                     if affected(world, index) {
-                        prop_assert!(active, "affected and not active: {flaw} at {hour}");
-                    } else if !(world.whole && (world.decided || world.installed == 0)) {
-                        // Nothing is proven, so nothing that was active may end.
-                        let was = before.values().find(|f| f.key.vulnerability.as_str() == *flaw);
-                        let was_active = was.is_some_and(|finding| finding.detection.is_active());
-                        prop_assert_eq!(active, was_active, "ended without proof: {} at {}", flaw, hour);
-                    } else if world.installed == 0 || (world.fixed[index].is_some() && !world.stale) {
-                        prop_assert!(!active, "proven absent and still active: {flaw} at {hour}");
+                        prop_assert!(is.contains(&key), "affected and not active: {flaw} at {hour}");
+                    } else if proves && (world.installed == 0 || (decided && !world.stale)) {
+                        prop_assert!(!is.contains(&key), "proven absent and still active: {flaw} at {hour}");
+                    }
+                    // What belongs to another release is gone with it, unless nobody can tell.
+                    let elsewhere = |found: &&FindingKey| {
+                        found.vulnerability == key.vulnerability && found.package != key.package
+                    };
+                    if proves && (world.installed == 0 || decided) {
+                        prop_assert_eq!(is.iter().find(elsewhere), None, "of another release at {}", hour);
                     }
                 }
             }
@@ -358,5 +401,44 @@ mod tests {
                 prop_assert_eq!(&Finding::replay(key.clone(), &log[key]).unwrap(), finding);
             }
         }
+    }
+    const PLAIN: World = World {
+        release: 0,
+        installed: 1,
+        fixed: [Some(2), Some(1)],
+        whole: true,
+        decided: true,
+        rejected: false,
+        stale: false,
+    };
+
+    /// All findings after these inspections, one an hour.
+    fn after(worlds: &[World]) -> Vec<Finding> {
+        let mut state = State::new();
+        for (hour, world) in worlds.iter().enumerate() {
+            let moved = step(&state, world, hour);
+            state.extend(moved.into_iter().map(|moved| (moved.finding.key.clone(), moved.finding)));
+        }
+        state.into_values().collect()
+    }
+
+    #[test]
+    fn a_system_that_goes_back_to_its_old_release_has_its_old_findings_again() {
+        let upgraded = World { release: 1, fixed: [Some(1), Some(1)], ..PLAIN };
+        let [closed] = &after(&[PLAIN, upgraded.clone()])[..] else { panic!("one finding") };
+        assert_eq!(closed.detection, Detection::Closed { at: at(1), cause: ClosedCause::Reimaged });
+        let [back] = &after(&[PLAIN, upgraded, PLAIN])[..] else { panic!("one finding") };
+        assert_eq!((back.detection, back.episodes.len()), (Detection::Open, 2));
+        assert_eq!((back.episode().opened_by, back.first_detected_at()), (OpenedBy::RolledBack, at(0)));
+    }
+
+    #[test]
+    fn the_same_code_under_another_release_is_there_until_somebody_decides() {
+        let unknown = World { release: 1, fixed: [None, Some(1)], ..PLAIN };
+        let [found] = &after(&[PLAIN, unknown.clone()])[..] else { panic!("one finding") };
+        assert_eq!(found.detection, Detection::Open);
+        // Other code is not what was found.
+        let [found] = &after(&[PLAIN, World { installed: 3, ..unknown }])[..] else { panic!("one finding") };
+        assert_eq!(found.detection, Detection::Closed { at: at(1), cause: ClosedCause::Reimaged });
     }
 }

@@ -16,7 +16,7 @@ use store::{StoreError, Tx};
 pub use sweep::{Begun, Phantom};
 
 use crate::identify::Statement;
-use crate::inspect::parse_ssh;
+use crate::inspect::{Clocks, parse_ssh};
 use crate::{Engine, Invalid};
 
 /// An asset that a person makes known.
@@ -73,7 +73,7 @@ impl Engine {
         if asset.unreachable_since.take().is_some() {
             store::asset::set_unreachable(&mut tx, asset.id, None).await?;
         }
-        store::sighting::record(&mut tx, asset.id, whom.record, sighting).await?;
+        store::sighting::record(&mut tx, whom.record, sighting).await?;
         tx.commit().await?;
         asset.services = services;
         Ok(Found { asset, new: whom.new })
@@ -87,7 +87,7 @@ impl Engine {
             return Ok(asset);
         }
         let asset = self.reinstate(tx, asset).await?;
-        self.judge_again(tx, id).await?;
+        self.judge_again(tx, id, &Clocks::new()).await?;
         Ok(asset)
     }
 

@@ -20,8 +20,9 @@ use store::audit::Note;
 use store::record::OpenCase;
 
 use crate::discover::blank;
+use crate::inspect::Clocks;
 use crate::{Engine, Invalid};
-use around::Around;
+use around::{Around, Change};
 
 /// Questions in one answer.
 const CASES_MAX: usize = 500;
@@ -89,7 +90,7 @@ impl Engine {
             seen: statement.seen(),
         };
         let id = record.id;
-        let around = Around::of(tx, [id], Some(record.clone())).await?;
+        let around = Around::of(tx, [id], Change::Entering(record.clone())).await?;
         // Who it is alone says where it enters; what it joins follows.
         let clusters = around.clusters();
         let home = clusters.assets.iter().find(|(_, members)| members.iter().any(|member| member.record == id));
@@ -113,19 +114,39 @@ impl Engine {
     async fn known(&self, tx: &mut Tx, statement: &Statement) -> anyhow::Result<Option<Identified>> {
         let found = store::record::find(&mut *tx, statement.source, &statement.native_key).await?;
         let Some((record, asset)) = found else { return Ok(None) };
-        let stored = store::record::get_all(&mut *tx, [record]).await?;
-        let says = |identifier: &Identifier| {
-            stored.iter().flat_map(|assigned| &assigned.record.seen).any(|seen| seen.identifier == *identifier)
+        let Some(before) = store::record::get_all(&mut *tx, [record]).await?.pop().map(|assigned| assigned.record)
+        else {
+            return Ok(None);
         };
-        if statement.identifiers.iter().all(says) {
+        let known: Vec<&Seen> =
+            before.seen.iter().filter(|seen| statement.identifiers.contains(&seen.identifier)).collect();
+        let says_more = statement.identifiers.iter().any(|told| !known.iter().any(|seen| seen.identifier == *told));
+        if !says_more && !self.bridges(tx, (record, asset), &known, statement.at).await? {
             store::record::see(tx, record, &statement.seen()).await?;
             return Ok(Some(Identified { asset, record, new: false }));
         }
         store::record::lock(tx).await?;
         store::record::see(tx, record, &statement.seen()).await?;
-        let around = Around::of(tx, [record], None).await?;
+        let change = if says_more { Change::More { before } } else { Change::Nothing };
+        let around = Around::of(tx, [record], change).await?;
         self.settle(tx, &around, None).await?;
         Ok(Some(Identified { asset: assigned(tx, record).await?, record, new: false }))
+    }
+
+    /// Whether a record that is seen again was, in between, followed by another one that it is or may be one with: the two did
+    /// not take turns then, but are there at one time.
+    async fn bridges(
+        &self,
+        tx: &mut Tx,
+        (record, asset): (RecordId, AssetId),
+        known: &[&Seen],
+        at: Timestamp,
+    ) -> anyhow::Result<bool> {
+        let Some(last) = known.iter().map(|seen| seen.last_seen_at).min() else { return Ok(false) };
+        if known.iter().any(|seen| at < seen.first_seen_at) {
+            return Ok(true);
+        }
+        Ok(at > last && store::record::is_followed(tx, record, asset, last).await?)
     }
 
     /// Joins two assets because a person says so, whatever was said before.
@@ -143,7 +164,7 @@ impl Engine {
             }
         }
         store::record::link(tx, first, second, true).await?;
-        let around = Around::of(tx, [first, second], None).await?;
+        let around = Around::of(tx, [first, second], Change::Nothing).await?;
         self.settle(tx, &around, None).await
     }
 
@@ -174,7 +195,7 @@ impl Engine {
                 store::record::link(tx, *gone, *stays, false).await?;
             }
         }
-        let around = Around::of(tx, ids, None).await?;
+        let around = Around::of(tx, ids, Change::Nothing).await?;
         self.settle(tx, &around, None).await
     }
 
@@ -221,12 +242,13 @@ impl Engine {
                     store::asset::lock(tx, asset).await?;
                 }
             }
+            let clocks = clocks(tx, moves.keys()).await?;
             for ((from, to), members) in &moves {
                 self.carry(tx, (*from, *to), members, &mut moved).await?;
             }
             for asset in moves.keys().flat_map(|(from, to)| [*from, *to]).collect::<BTreeSet<_>>() {
                 if !moved.merged.contains_key(&asset) {
-                    self.look_again(tx, asset).await?;
+                    self.look_again(tx, asset, clocks.get(&asset)).await?;
                 }
             }
         }
@@ -274,8 +296,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Brings an asset up to date with the records and the inspections that it has now.
-    async fn look_again(&self, tx: &mut Tx, asset: AssetId) -> anyhow::Result<()> {
+    /// Brings an asset up to date with the records and the inspections that it has now. What it was part of has found things
+    /// since its clocks say, and what one record had told no other one told again.
+    async fn look_again(&self, tx: &mut Tx, asset: AssetId, clocks: Option<&Clocks>) -> anyhow::Result<()> {
         let records = store::record::of_asset(&mut *tx, asset).await?;
         let spans = || records.iter().flat_map(|assigned| &assigned.record.seen);
         let mut now = store::asset::lock(tx, asset).await?;
@@ -294,8 +317,8 @@ impl Engine {
         identity.addresses.dedup();
         now.identity = identity;
         now.platform = read.map(|inventory| inventory.platform.clone());
-        let inspected = latest.as_ref().filter(|stored| stored.inventory.components.is_some());
-        let inspected_at = inspected.map(|stored| stored.summary.seen_at());
+        // The latest one may have read no packages: then an earlier one still says how old their list is.
+        let inspected_at = store::inspection::last_read_at(&mut *tx, asset).await?;
         if inspected_at > now.last_inspected_at {
             now.last_error = None;
         }
@@ -305,7 +328,10 @@ impl Engine {
         if now.retired_at.is_some() {
             return Ok(());
         }
-        self.judge_again(tx, asset).await
+        // Nothing was found on it before anybody knew it.
+        let since = |clock: &Timestamp| (*clock).max(now.first_seen_at);
+        let clocks = clocks.into_iter().flatten().map(|(about, clock)| (about.clone(), since(clock))).collect();
+        self.judge_again(tx, asset, &clocks).await
     }
 
     /// This name, or one like it that no asset has.
@@ -319,6 +345,30 @@ impl Engine {
         }
         Err(anyhow!("every name that begins with {wanted:?} is taken"))
     }
+}
+
+/// Since when everything was found on the assets that records leave, for those and for the ones that they enter.
+async fn clocks(
+    tx: &mut Tx,
+    moves: impl Iterator<Item = &(AssetId, AssetId)>,
+) -> anyhow::Result<BTreeMap<AssetId, Clocks>> {
+    let (mut clocks, mut read): (BTreeMap<AssetId, Clocks>, BTreeMap<AssetId, Clocks>) = Default::default();
+    for (from, to) in moves {
+        if !read.contains_key(from) {
+            let found = store::finding::of_asset(&mut *tx, *from).await?.into_iter().map(|stored| {
+                let detected_at = stored.finding.episode().detected_at;
+                ((stored.finding.key.package, stored.finding.key.vulnerability), detected_at)
+            });
+            read.insert(*from, found.collect());
+        }
+        for asset in [from, to] {
+            let known = clocks.entry(*asset).or_default();
+            for (about, clock) in &read[from] {
+                known.entry(about.clone()).and_modify(|known| *known = (*known).min(*clock)).or_insert(*clock);
+            }
+        }
+    }
+    Ok(clocks)
 }
 
 /// The asset that a record is taken for now.

@@ -15,7 +15,8 @@ use collect::connectors;
 use collect::connectors::folder::{Folder, FolderError};
 use domain::asset::Asset;
 use domain::clock::{When, is_plausible};
-use domain::finding::{Change, Finding, FindingKey};
+use domain::component::Package;
+use domain::finding::{Change, Evidence, Fact, Finding, FindingKey};
 use domain::identity::{Identifier, Seen, Source, tell};
 use domain::ids::AssetId;
 use domain::inventory::{Area, Inventory, Platform};
@@ -24,7 +25,7 @@ use domain::vulnerability::VulnerabilityId;
 use ecosystems::capture::{FollowUp, Probe, Reading};
 use ecosystems::manifest::Found;
 use ecosystems::tree::{self, Looking, Tree};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use knowledge::{Knowledge, Matches};
 use serde_json::json;
 use store::Tx;
@@ -222,13 +223,17 @@ impl Engine {
         let now = self.now();
         let is_behind = |of: Timestamp| at <= of && is_plausible(of, now.max(at));
         let outdated = locked.retired_at.is_some_and(is_behind);
+        // There is a later reading already.
+        let overtaken = locked.last_inspected_at.is_some_and(|last| at < last && is_behind(last));
         if locked.retired_at.is_some() && !outdated {
             locked = self.reinstate(&mut tx, locked).await?;
+            if overtaken {
+                self.judge_again(&mut tx, locked.id, &Clocks::new()).await?;
+            }
         }
-        // A reading older than one already kept adds to the past and never opens anything in the present.
-        let late = outdated || locked.last_inspected_at.is_some_and(|last| at < last && is_behind(last));
-        let when = if late { When::past(at) } else { When::present(at, now) };
+        let when = if outdated || overtaken { When::past(at) } else { When::present(at, now) };
         let latest_at = store::inspection::latest_at(&mut tx, locked.id).await?;
+        let ahead_at = latest_at.filter(|latest_at| when.is_overtaken_by(*latest_at));
         let inspection = store::inspection::record(
             &mut tx,
             &NewInspection {
@@ -238,14 +243,14 @@ impl Engine {
                 undecided: &judged.undecided,
                 knowledge: &hash,
                 way: asset.way.as_ref(),
-                observed_at: latest_at.map_or(at, |latest_at| when.after(latest_at)),
+                observed_at: ahead_at.map_or(at, |ahead_at| when.after(ahead_at)),
                 recorded_at: now,
             },
         )
         .await?;
         let cause = format!("inspection {inspection}");
         let recording = Recording { at, cause: &cause, record: Some(whom.record) };
-        let outcome = take_in(&mut tx, locked.id, inventory, &judged, (when, late), recording).await?;
+        let outcome = take_in(&mut tx, locked.id, inventory, &judged, (when, &Clocks::new()), recording).await?;
         if let Some(reason) = unreadable(inventory) {
             store::asset::record_error(&mut tx, locked.id, &reason, self.now()).await?;
         }
@@ -312,12 +317,13 @@ impl Engine {
         Ok(whom)
     }
 
-    /// Moves the findings of an asset by what its latest inspection proves with the knowledge in use.
-    pub(crate) async fn judge_again(&self, tx: &mut Tx, asset: AssetId) -> anyhow::Result<()> {
+    /// Moves the findings of an asset by what its latest inspection proves with the knowledge in use. What that opens has been
+    /// there since its clock says, where it has one.
+    pub(crate) async fn judge_again(&self, tx: &mut Tx, asset: AssetId, clocks: &Clocks) -> anyhow::Result<()> {
         let Some(stored) = store::inspection::latest(&mut *tx, asset).await? else { return Ok(()) };
         let Some(loaded) = self.loaded()? else { return Ok(()) };
         let matches = loaded.find(&stored.inventory);
-        self.keep_verdicts(tx, Some(&loaded.knowledge), matches, &stored).await
+        self.keep_verdicts(tx, Some(&loaded.knowledge), matches, &stored, clocks).await
     }
 
     async fn keep_verdicts(
@@ -326,6 +332,7 @@ impl Engine {
         knowledge: Option<&Knowledge>,
         matches: Matches,
         stored: &Stored,
+        clocks: &Clocks,
     ) -> anyhow::Result<()> {
         let now = self.now();
         let Summary { asset, id, record, observed_at, .. } = stored.summary;
@@ -334,7 +341,7 @@ impl Engine {
         let cause = format!("knowledge {hash}");
         let at = judged_at(observed_at, now);
         let recording = Recording { at, cause: &cause, record };
-        take_in(tx, asset, &stored.inventory, &judged, (When::present(at, now), false), recording).await?;
+        take_in(tx, asset, &stored.inventory, &judged, (When::present(at, now), clocks), recording).await?;
         let rejudged = Rejudged { asset, id, undecided: &judged.undecided };
         Ok(store::inspection::set_undecided(tx, &[rejudged], &hash).await?)
     }
@@ -344,6 +351,8 @@ impl Engine {
 fn judged_at(observed_at: Timestamp, now: Timestamp) -> Timestamp {
     if is_plausible(observed_at, now) { now.max(observed_at) } else { now }
 }
+/// Since when what may be found on an asset was found where it came from.
+pub(crate) type Clocks = BTreeMap<(Package, VulnerabilityId), Timestamp>;
 
 /// How an inspection that a person asked for is noted.
 const INSPECTED: &str = "asset.inspect";
@@ -354,16 +363,25 @@ async fn take_in(
     asset: AssetId,
     inventory: &Inventory,
     judged: &Judgement<'_>,
-    (when, late): (When, bool),
+    (when, clocks): (When, &Clocks),
     recording: Recording<'_>,
 ) -> anyhow::Result<Outcome> {
     let stored = store::finding::of_asset(&mut *tx, asset).await?;
     let was_active = stored.iter().filter(|stored| stored.finding.detection.is_active()).map(|s| s.finding.key.clone());
     let mut active: BTreeSet<FindingKey> = was_active.collect();
     let mut moved = moves(asset, &stored, inventory, (&judged.matches, judged.knowledge), when);
-    if late {
+    if when.is_past() {
+        // It adds to the past, and neither opens nor ends anything in the present.
         let known: BTreeSet<&FindingKey> = stored.iter().map(|stored| &stored.finding.key).collect();
-        moved.retain(|moved| known.contains(&moved.finding.key));
+        let is_of_past = |moved: &Moved| {
+            !moved.evidence.is_empty() && moved.evidence.iter().all(|(_, change)| *change == Change::Noted)
+        };
+        moved.retain(|moved| known.contains(&moved.finding.key) && is_of_past(moved));
+        moved.iter_mut().for_each(|moved| moved.matched = None);
+    }
+    if !clocks.is_empty() {
+        let prior: BTreeMap<&FindingKey, &Finding> = stored.iter().map(|s| (&s.finding.key, &s.finding)).collect();
+        moved.iter_mut().for_each(|moved| go_on(moved, prior.get(&moved.finding.key).copied(), clocks));
     }
     let mut outcome = Outcome { undecided: judged.undecided.clone(), ..Outcome::default() };
     for moved in &moved {
@@ -394,6 +412,35 @@ pub(crate) fn moves(
         None => true,
     });
     moved
+}
+
+/// Lets what is open from now on be open since its clock says: it was found then, and another record told it.
+fn go_on(moved: &mut Moved, prior: Option<&Finding>, clocks: &Clocks) {
+    let key = moved.finding.key.clone();
+    let Some(clock) = clocks.get(&(key.package.clone(), key.vulnerability.clone())) else { return };
+    let ended_at = prior.map(|prior| prior.episode().ended_at);
+    let since = match ended_at {
+        // It has been open here all the time.
+        Some(None) => return,
+        Some(Some(ended_at)) => (*clock).max(ended_at + SignedDuration::from_millis(1)),
+        None => *clock,
+    };
+    match moved.evidence.first_mut() {
+        Some((Evidence { observed_at, fact: Fact::Detected { .. } }, _)) if since < *observed_at => {
+            *observed_at = since
+        }
+        _ => return,
+    }
+    let mut finding = prior.cloned();
+    for (evidence, change) in &mut moved.evidence {
+        match &mut finding {
+            Some(finding) => *change = finding.apply(evidence),
+            None => finding = Finding::open(key.clone(), evidence),
+        }
+    }
+    if let Some(finding) = finding {
+        moved.finding = finding;
+    }
 }
 
 fn save(moved: &Moved) -> Save<'_> {

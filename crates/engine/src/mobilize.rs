@@ -229,8 +229,8 @@ impl Engine {
 
 fn is_upgradable(row: &Row) -> bool {
     let matched = &row.judged.matched;
-    // Which binaries are concerned, another tool does not say in our words.
-    let known = !matched.vendor_status.is_report();
+    // Which binaries are concerned, another tool does not say in our words; and nobody reaches what has expired.
+    let known = !matched.vendor_status.is_report() && row.asset.retired_at.is_none();
     row.finding.detection.is_active() && matched.fixed_version.is_some() && !matched.restart_needed && known
 }
 

@@ -1,4 +1,5 @@
-//! Retire: assets that have ended leave the lists, with their findings. Nothing is forgotten, and whatever is seen again is back.
+//! Retire: what is gone takes its findings with it; what has merely not been heard of for too long keeps them, stale and counted.
+//! Nothing is forgotten, and whatever is seen again is back.
 //!
 //! When a kind of asset has ended is said in [`domain::retirement`]; here is read what that needs, and done what it says. The verb
 //! takes no input, is idempotent, and may run twice: each asset is locked and looked at again before anything is changed.
@@ -6,7 +7,7 @@
 use std::fmt;
 
 use domain::asset::{Asset, Retired, Sighting};
-use domain::finding::{ClosedCause, Evidence, Fact, Finding};
+use domain::finding::{Change, ClosedCause, Evidence, Fact, Finding};
 use domain::ids::AssetId;
 use domain::retirement::{Contacts, Ending, Kind, Policy, Standing};
 use domain::sweep::{self, Sweep};
@@ -31,6 +32,8 @@ pub struct Retirements {
     pub unreachable: u64,
     /// Findings that ended with their assets.
     pub findings: u64,
+    /// Findings of what has expired: nobody has seen them gone.
+    pub stale: u64,
 }
 
 /// Assets that are looked at at once.
@@ -105,26 +108,29 @@ impl Engine {
                 return Ok(());
             }
             Standing::Retire { ending, because } => {
-                match ending {
-                    Ending::Gone => done.gone += 1,
-                    Ending::Expired => done.expired += 1,
-                }
                 let retired = Retired { ending, because };
                 tracing::info!(asset = asset.name, because = retired.because, "retired: {}", ending.as_str());
-                done.findings += self.end_asset(&mut tx, asset, retired, now, "clock").await?;
+                let findings = self.end_asset(&mut tx, asset, retired, now, "clock").await?;
+                let (assets, their_findings) = match ending {
+                    Ending::Gone => (&mut done.gone, &mut done.findings),
+                    Ending::Expired => (&mut done.expired, &mut done.stale),
+                };
+                *assets += 1;
+                *their_findings += findings;
             }
         }
         Ok(tx.commit().await?)
     }
 
-    /// Retires an asset because a person says that it is gone.
+    /// Retires an asset because a person says that it is gone, also one that has expired.
     pub async fn retire_asset(&self, tx: &mut Tx, id: AssetId, because: Option<&str>) -> anyhow::Result<Asset> {
         let because = because.map(str::trim).filter(|because| !because.is_empty()).unwrap_or("a person says so");
         if because.chars().count() > BECAUSE_CHARS_MAX || because.chars().any(char::is_control) {
             return Err(Invalid(format!("because: at most {BECAUSE_CHARS_MAX} printable characters")).into());
         }
         let asset = store::asset::lock(tx, id).await?;
-        if asset.retired_at.is_some() {
+        let has_expired = asset.retired.as_ref().is_some_and(|retired| retired.ending == Ending::Expired);
+        if asset.retired_at.is_some() && !has_expired {
             return Err(Invalid(format!("{} is retired already", asset.name)).into());
         }
         let retired = Retired { ending: Ending::Gone, because: because.to_owned() };
@@ -133,8 +139,9 @@ impl Engine {
         store::asset::lock(tx, id).await.map_err(Into::into)
     }
 
-    /// Ends an asset, and every finding that it still has. Returns how many those were.
-    async fn end_asset(
+    /// Ends an asset. What is gone ends every finding that it still has; of what has expired nobody knows, so its findings are
+    /// stale and go on. Returns how many those were.
+    pub(crate) async fn end_asset(
         &self,
         tx: &mut Tx,
         asset: &Asset,
@@ -142,31 +149,40 @@ impl Engine {
         at: Timestamp,
         cause: &str,
     ) -> anyhow::Result<u64> {
+        let ending = retired.ending;
         store::asset::retire(tx, asset.id, &retired, at).await?;
         store::queue::withdraw(tx, Verb::Inspect.as_str(), &asset.id.to_string(), at).await?;
         let after = Asset { unreachable_since: None, retired_at: Some(at), retired: Some(retired), ..asset.clone() };
         tx.note(Note::new(at, "asset.retire", asset.id).before(asset).after(&after));
-        let mut ended = Vec::new();
+        let (mut moved, mut count) = (Vec::new(), 0);
         for stored in store::finding::of_asset(&mut *tx, asset.id).await? {
             let mut finding = stored.finding;
             if finding.detection.is_active() {
-                let evidence = end(&finding, at);
-                let change = finding.apply(&evidence);
-                ended.push((finding, [(evidence, change)]));
+                count += 1;
+                let evidence = evidence(&finding, ending, at);
+                match finding.apply(&evidence) {
+                    // Stale already.
+                    Change::None => {}
+                    change => moved.push((finding, [(evidence, change)])),
+                }
             }
         }
         let saves: Vec<Save<'_>> =
-            ended.iter().map(|(finding, evidence)| Save { finding, matched: None, evidence, is_new: false }).collect();
+            moved.iter().map(|(finding, evidence)| Save { finding, matched: None, evidence, is_new: false }).collect();
         store::finding::save_all(tx, &saves, Recording { at, cause, record: None }).await?;
-        Ok(saves.len() as u64)
+        Ok(count)
     }
 }
 
-/// Ends a finding at an instant, or where a clock was ahead as soon as its evidence allows.
-fn end(finding: &Finding, at: Timestamp) -> Evidence {
+/// What the ending of its asset says of a finding at an instant, or where a clock was ahead as soon as its evidence allows.
+fn evidence(finding: &Finding, ending: Ending, at: Timestamp) -> Evidence {
     let shown_at = finding.shown_at();
     let next = shown_at.checked_add(SignedDuration::from_millis(1)).unwrap_or(shown_at);
-    Evidence { observed_at: at.max(next), fact: Fact::Ended { cause: ClosedCause::AssetRetired } }
+    let fact = match ending {
+        Ending::Gone => Fact::Ended { cause: ClosedCause::AssetRetired },
+        Ending::Expired => Fact::Unseen,
+    };
+    Evidence { observed_at: at.max(next), fact }
 }
 
 fn standing(known: &Known, sweeps: &[Sweep], policy: &Policy, now: Timestamp) -> Standing {
@@ -181,11 +197,9 @@ fn standing(known: &Known, sweeps: &[Sweep], policy: &Policy, now: Timestamp) ->
 
 impl fmt::Display for Retirements {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { assets, gone, expired, unreachable, findings } = self;
-        write!(
-            f,
-            "{assets} assets: {gone} gone, {expired} expired, {unreachable} unreachable; {findings} findings ended"
-        )
+        let Self { assets, gone, expired, unreachable, findings, stale } = self;
+        write!(f, "{assets} assets: {gone} gone, {expired} expired, {unreachable} unreachable; ")?;
+        write!(f, "{findings} findings ended, {stale} stale on what has expired")
     }
 }
 

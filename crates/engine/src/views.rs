@@ -15,6 +15,7 @@ use domain::catalogue::{Scheme, Term, Usage};
 use domain::feed::FeedSnapshot;
 use domain::filter::{Condition, Filter};
 use domain::finding::Finding;
+use domain::identity::Record;
 use domain::ids::{AssetId, FindingId};
 use domain::inventory::Inventory;
 use domain::pattern::Pattern;
@@ -50,6 +51,8 @@ pub struct AssetView {
     /// `None`: never inspected.
     pub inventory: Option<Inventory>,
     pub undecided: Vec<Undecided>,
+    /// What each source says of who it is.
+    pub records: Vec<Record>,
     /// The active ones first, best first; the ended ones after them.
     pub rows: Vec<Row>,
 }
@@ -123,7 +126,9 @@ impl Engine {
         let inventory = store::inspection::latest(&self.db, id).await?.map(|inspection| inspection.inventory);
         let undecided = self.undecided_of(&world, id, now).await?;
         let summary = world.summary(asset, Some(counts), undecided.as_ref().map(|list| list.len() as u64));
-        Ok(Some(AssetView { summary, inventory, undecided: undecided.unwrap_or_default(), rows }))
+        let records = store::record::of_asset(&self.db, id).await?;
+        let records = records.into_iter().map(|assigned| assigned.record).collect();
+        Ok(Some(AssetView { summary, inventory, undecided: undecided.unwrap_or_default(), records, rows }))
     }
 
     /// Everything about one vulnerability. `None`: neither the feeds nor any finding knows it.

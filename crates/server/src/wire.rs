@@ -16,6 +16,7 @@ use domain::asset::Asset as AssetRecord;
 use domain::credential::{Credential as CredentialRecord, CredentialKind};
 use domain::cvss::Vector;
 use domain::finding::{Fact, FixedCause};
+use domain::identity::attributes;
 use domain::ids::AssetId;
 use domain::remediation::{Run as RunRecord, RunState};
 use domain::scope::{Requirement, Scope as ScopeRecord};
@@ -168,6 +169,8 @@ pub fn asset_detail(view: &AssetView, now: Timestamp) -> AssetDetail {
                 seen_at: service.seen_at.to_string(),
             })
             .collect(),
+        attributes: identity::attributes(&view.records),
+        installations: attributes::installations(&view.records).map(|count| count as u64),
         unknown: view.undecided.iter().map(convert::unknown).collect(),
         findings: view.rows.iter().map(|row| finding(row, now)).collect(),
     }

@@ -3,6 +3,7 @@
 use domain::asset::{Asset, Retired, Service, Way};
 use domain::event::EventKind;
 use domain::ids::AssetId;
+use domain::retirement::Ending;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -158,9 +159,11 @@ pub async fn record_error(tx: &mut Tx, id: AssetId, reason: &str, at: Timestamp)
     Ok(())
 }
 
-/// Retires an asset. Its findings and its history stay.
+/// Retires an asset, once; what has expired may be said to be gone later. Its findings and its history stay.
 pub async fn retire(tx: &mut Tx, id: AssetId, retired: &Retired, at: Timestamp) -> Result<(), StoreError> {
-    if lock(tx, id).await?.retired_at.is_some() {
+    let known = lock(tx, id).await?;
+    let is_said = known.retired.is_some_and(|known| known.ending == Ending::Expired) && retired.ending == Ending::Gone;
+    if known.retired_at.is_some() && !is_said {
         return Ok(());
     }
     tx.touched.asset(id);

@@ -63,13 +63,6 @@ pub struct Summary {
     pub undecided_count: u64,
 }
 
-impl Summary {
-    /// When the asset was there to be seen.
-    pub fn seen_at(&self) -> Timestamp {
-        seen_at(self.observed_at, self.recorded_at)
-    }
-}
-
 /// What is observed after something that lies ahead is put behind that ([`When::after`]), and was seen when it was recorded.
 ///
 /// [`When::after`]: domain::clock::When::after
@@ -154,6 +147,14 @@ pub async fn latest<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<Option<
         Some(row) => stored(on, &row).await.map(Some),
         None => Ok(None),
     }
+}
+
+/// When the list of an asset's packages was last read. `None`: never.
+pub async fn last_read_at<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<Option<Timestamp>, StoreError> {
+    let text = "select observed_at, recorded_at from inspection where asset_id = $1 and components is not null
+                order by observed_at desc limit 1";
+    let row = query("read when packages were read", text).bind(asset).optional(on).await?;
+    row.map(|row| Ok(seen_at(row.instant("observed_at")?, row.instant("recorded_at")?))).transpose()
 }
 
 /// One inspection.

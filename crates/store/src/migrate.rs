@@ -25,6 +25,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0010_retirement.sql"),
     include_str!("../migrations/0011_change_of_findings.sql"),
     include_str!("../migrations/0012_pending_findings.sql"),
+    include_str!("../migrations/0013_observations.sql"),
 ];
 
 /// The schema that this program writes.

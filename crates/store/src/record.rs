@@ -188,6 +188,18 @@ pub async fn carriers<'a>(
     rows.iter().map(|row| Ok(RecordId::from_uuid(row.uuid("record_id")?))).collect()
 }
 
+/// Whether another record of an asset, or of one that a question is about with it, showed something for the first time after an
+/// instant.
+pub async fn is_followed(tx: &mut Tx, record: RecordId, asset: AssetId, since: Timestamp) -> Result<bool, StoreError> {
+    let text = "select 1 as one from record join record_identifier on record_identifier.record_id = record.id
+                where record.asset_id in (
+                    select id from asset where id = $1
+                    union select b from identity_case where a = $1 union select a from identity_case where b = $1
+                ) and record.id <> $2 and record_identifier.first_seen_at > $3 limit 1";
+    let query = query("find what followed the record", text).bind(asset).bind(record.uuid()).bind(since);
+    Ok(query.optional(tx).await?.is_some())
+}
+
 /// What people said about these records.
 pub async fn links<'a>(on: impl Into<On<'a>>, records: &[RecordId]) -> Result<Links, StoreError> {
     let mut on = on.into();

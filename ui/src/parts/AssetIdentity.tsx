@@ -22,6 +22,7 @@ export function AssetIdentity({ asset }: { asset: Wire<"AssetDetail"> }) {
             { name: t.kernel, value: known(scanned?.running_kernel) },
             { name: t.reboot, value: reboot(scanned?.reboot_required) },
             { name: t.components, value: scanned?.component_count == null ? <Unknown /> : texts.count(scanned.component_count) },
+            { name: t.installations, value: asset.installations == null ? <Unknown /> : texts.count(asset.installations) },
             { name: t.machineId, value: scanned?.machine_id == null ? <Unknown /> : <code>{scanned.machine_id}</code> },
           ]}
         />

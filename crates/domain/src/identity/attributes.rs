@@ -1,5 +1,7 @@
 //! What is shown of an asset where its sources differ: the best word, and every other one beside it.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::{Kind, Record, Seen, Source};
@@ -12,6 +14,17 @@ pub struct Claim<'a> {
     pub source: Source,
     pub value: &'a str,
     pub seen_at: Timestamp,
+}
+
+/// What a thing has one of at a time, so that sources may contradict each other.
+pub const ATTRIBUTES: [Kind; 6] =
+    [Kind::Hostname, Kind::Fqdn, Kind::CloudInstance, Kind::Serial, Kind::SystemUuid, Kind::MachineId];
+
+/// How many installations of a system were seen on a machine: each has an identifier of its own. `None`: nobody read one.
+pub fn installations(records: &[Record]) -> Option<usize> {
+    let seen = records.iter().flat_map(|record| record.of(Kind::MachineId));
+    let count = seen.map(|seen| &seen.identifier.value).collect::<BTreeSet<_>>().len();
+    (count > 0).then_some(count)
 }
 
 /// Every claim about an attribute, the one that counts first: by the rank of its source, then the newest.

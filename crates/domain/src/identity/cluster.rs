@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::common::{Groups, is_common, machines};
-use super::compare::{Decision, Face, Proof, Rule, conflicts, decide};
+use super::compare::{Decision, Face, Proof, Rule, conflicts, decide, doubts};
 use super::{Identifier, Kind, Record, Tier, is_sighting};
 use crate::ids::{AssetId, RecordId};
 
@@ -184,6 +184,11 @@ impl<'r> State<'r> {
         }
         if !vetoes.is_empty() && proof.rule != Rule::Joined {
             self.refused.push((a, b, vetoes));
+            return;
+        }
+        let doubts = doubts(&self.together[&x].0, &self.together[&y].0);
+        if !doubts.is_empty() && proof.rule != Rule::Joined {
+            self.refused.push((a, b, doubts));
             return;
         }
         self.groups.join(x, y);

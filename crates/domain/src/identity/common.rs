@@ -1,7 +1,9 @@
 //! Values that stand for nothing, learnt from how many machines have them.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::compare::{Face, contradictions};
 use super::{Identifier, Kind, Record, Tier};
 
 /// A value that more records have is not followed: it would lead everywhere.
@@ -32,14 +34,23 @@ pub fn machines(identifier: &Identifier, carriers: &[&Record]) -> usize {
         .iter()
         .filter(|record| record.seen.iter().any(|seen| tells(identifier.kind, seen.identifier.kind)))
         .collect();
+    let faces: Vec<OnceCell<Face>> = telling.iter().map(|_| OnceCell::new()).collect();
+    let face = |index: usize| faces[index].get_or_init(|| Face::of(telling[index], &|_| false));
     let mut groups = Groups::new(telling.len());
-    let mut owners: BTreeMap<(Kind, &str), usize> = BTreeMap::new();
+    let mut owners: BTreeMap<(Kind, &str), Vec<usize>> = BTreeMap::new();
     for (index, record) in telling.iter().enumerate() {
-        for seen in &record.seen {
-            let other = &seen.identifier;
-            if connects(identifier.kind, other.kind) {
-                let first = *owners.entry((other.kind, &other.value)).or_insert(index);
-                groups.join(first, index);
+        for other in record.seen.iter().map(|seen| &seen.identifier) {
+            if !connects(identifier.kind, other.kind) {
+                continue;
+            }
+            // A copy of a whole machine has this value and the shared one: what else is told of them says that they are two.
+            let is_same = |known: &&usize| {
+                other.kind.tier() != Tier::Two || contradictions(face(**known), face(index)).is_empty()
+            };
+            let known = owners.entry((other.kind, &other.value)).or_default();
+            match known.iter().find(is_same).copied() {
+                Some(first) => groups.join(first, index),
+                None => known.push(index),
             }
         }
     }

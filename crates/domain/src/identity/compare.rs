@@ -21,6 +21,9 @@ pub const REVIEW: Centibits = 600;
 /// An address says half as much after this time, as its lease may have ended.
 pub const LEASE: SignedDuration = SignedDuration::from_hours(24);
 
+/// Nobody renames a machine, moves it and gives it another card within this time, and inspects it under both names.
+const AT_ONCE: SignedDuration = SignedDuration::from_hours(24);
+
 /// What two records have to do with each other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "decision", rename_all = "snake_case")]
@@ -130,6 +133,17 @@ impl Face {
         stand
     }
 
+    /// Whether both were seen at one time, or so close that one can hardly have become the other in between.
+    fn is_at_once(&self, other: &Self) -> bool {
+        let within = |face: &Self| {
+            let from = face.seen.values().map(|span| span.from).min();
+            from.zip(face.seen.values().map(|span| span.to).max())
+        };
+        let (Some((from, to)), Some((other_from, other_to))) = (within(self), within(other)) else { return false };
+        let apart = other_from.duration_since(to).max(from.duration_since(other_to));
+        apart <= AT_ONCE
+    }
+
     /// Whether the values of a kind were never there at one time: one replaced the other.
     fn in_turn(&self, other: &Self, kind: Kind) -> bool {
         let within = |face: &Self| {
@@ -202,7 +216,7 @@ pub(super) fn decide(a: &Face, b: &Face, machines: &dyn Fn(&Identifier) -> usize
         return Decision::Same(proof(Rule::Unique));
     }
     let strong = of_tier(Tier::Two);
-    let declared = agreeing.contains(&Kind::Way) || a.is_target_of(b) || b.is_target_of(a);
+    let declared = is_declared(a, b);
     let rule = match (strong, of_tier(Tier::Three)) {
         (2.., _) => Some(Rule::TwoStrong),
         (1, 1..) => Some(Rule::StrongAndMoving),
@@ -210,10 +224,12 @@ pub(super) fn decide(a: &Face, b: &Face, machines: &dyn Fn(&Identifier) -> usize
         _ => None,
     };
     // An address alone never joins. Nor does what a copied disk takes along, or what machines of one maker may share while
-    // their installations differ, where all else speaks against it.
+    // their installations differ, where all else speaks against it; nor does anything that a copied machine has too, where
+    // both are there at one time.
     let weak = agreeing.iter().all(|kind| kind.tier() == Tier::Five);
     let copied = agreeing.iter().all(|kind| kind.is_installed());
-    let doubtful = !declared && (copied || !replaced.is_empty()) && is_contradicted(a, b);
+    let copied = copied || !replaced.is_empty() || a.is_at_once(b);
+    let doubtful = !declared && copied && !contradictions(a, b).is_empty();
     match rule {
         Some(rule) if !doubtful => Decision::Same(proof(rule)),
         Some(_) => Decision::Review(proof(Rule::Score)),
@@ -224,24 +240,39 @@ pub(super) fn decide(a: &Face, b: &Face, machines: &dyn Fn(&Identifier) -> usize
     }
 }
 
-/// Of what moves and what people name, at least two differ and none agrees. A machine has its names and addresses wherever
-/// it is seen from, so these differ across scopes too.
-fn is_contradicted(a: &Face, b: &Face) -> bool {
+/// A way in that a person named leads from one to the other.
+fn is_declared(a: &Face, b: &Face) -> bool {
+    a.stand(b, Kind::Way) == Stand::Agree || a.is_target_of(b) || b.is_target_of(a)
+}
+
+/// The kinds that speak against two faces which were there at one time, whatever strong identifiers they have in common: a
+/// copied machine has all of them. None where what is made to be unique agrees, or a person's word.
+pub(super) fn doubts(a: &Face, b: &Face) -> Vec<Kind> {
+    let unique = || KINDS.into_iter().any(|kind| kind.tier() == Tier::One && a.stand(b, kind) == Stand::Agree);
+    if !a.is_at_once(b) || is_declared(a, b) || unique() {
+        return Vec::new();
+    }
+    contradictions(a, b)
+}
+
+/// The kinds that differ of what moves and what people name, where at least two do and none agrees. A machine has its names and
+/// addresses wherever it is seen from, so these differ across scopes too.
+pub(super) fn contradictions(a: &Face, b: &Face) -> Vec<Kind> {
     let values = |face: &Face, kind: Kind| -> BTreeSet<String> {
         face.of_kind(kind).map(|(identifier, _)| identifier.value.clone()).collect()
     };
-    let mut differing = 0;
+    let mut differing = Vec::new();
     for kind in [Kind::Mac, Kind::Fqdn, Kind::Hostname, Kind::Address] {
         let (mine, theirs) = (values(a, kind), values(b, kind));
         if mine.is_empty() || theirs.is_empty() {
             continue;
         }
         if !mine.is_disjoint(&theirs) {
-            return false;
+            return Vec::new();
         }
-        differing += 1;
+        differing.push(kind);
     }
-    differing >= 2
+    if differing.len() < 2 { Vec::new() } else { differing }
 }
 
 fn score(a: &Face, b: &Face, machines: &dyn Fn(&Identifier) -> usize) -> Centibits {

@@ -20,17 +20,44 @@ pub(super) struct Around {
     whole: BTreeSet<RecordId>,
     common: BTreeSet<Identifier>,
     links: Links,
+    news: Option<News>,
+}
+
+/// The record that says something new.
+#[derive(Debug, Clone)]
+struct News {
+    record: RecordId,
+    /// What it said before. `None`: it was not there.
+    before: Option<Record>,
+}
+
+/// What is new around records.
+#[derive(Debug, Clone)]
+pub(super) enum Change {
+    /// People's word, or when something was seen.
+    Nothing,
+    /// A record that is not kept yet.
+    Entering(Record),
+    /// A record shows more than it did.
+    More { before: Record },
 }
 
 impl Around {
-    /// Looks around records; `entering` is one of them that is not kept yet.
+    /// Looks around records, of which one may have changed.
     pub(super) async fn of(
         tx: &mut Tx,
         seeds: impl IntoIterator<Item = RecordId>,
-        entering: Option<Record>,
+        change: Change,
     ) -> anyhow::Result<Self> {
         let mut around = Self::default();
-        around.records.extend(entering.map(|record| (record.id, record)));
+        match change {
+            Change::Nothing => {}
+            Change::Entering(record) => {
+                around.news = Some(News { record: record.id, before: None });
+                around.records.insert(record.id, record);
+            }
+            Change::More { before } => around.news = Some(News { record: before.id, before: Some(before) }),
+        }
         let mut open: Vec<RecordId> = seeds.into_iter().collect();
         let mut asked: BTreeSet<(Kind, String)> = BTreeSet::new();
         while let Some(id) = open.pop() {
@@ -87,21 +114,34 @@ impl Around {
         [case.a, case.b].iter().any(|asset| self.whole.contains(&RecordId::from_uuid(asset.uuid())))
     }
 
-    /// Reads who shows a value. Whom it leads to; nobody where it stands for nothing.
+    /// Reads who shows a value. Whom it leads to; nobody where it stands for nothing. Where it stands for nothing from now on,
+    /// it leads to everybody once more: they may have been joined by it.
     async fn carriers(&mut self, tx: &mut Tx, value: &Identifier) -> anyhow::Result<Vec<RecordId>> {
-        let ids = store::record::carriers(&mut *tx, value.kind, &value.value, CARRIERS_MAX + 1).await?;
+        // One more than too many tells whether there were too many before.
+        let ids = store::record::carriers(&mut *tx, value.kind, &value.value, CARRIERS_MAX + 2).await?;
+        let key = value.key();
         if ids.len() > CARRIERS_MAX && value.kind.leads() {
-            self.common.insert(value.key());
+            self.common.insert(key.clone());
+        }
+        if ids.len() > CARRIERS_MAX + 1 && value.kind.leads() {
             return Ok(Vec::new());
         }
         self.read(tx, &ids).await?;
-        let key = value.key();
         let shows = |record: &&Record| record.seen.iter().any(|seen| seen.identifier.key() == key);
         let carriers: Vec<&Record> = self.records.values().filter(shows).collect();
-        if value.kind.leads() && is_common(&key, &carriers) {
+        if value.kind.leads() && is_common(&key, &carriers) && self.was_common(&key, &carriers) {
             return Ok(Vec::new());
         }
         Ok(carriers.iter().map(|record| record.id).collect())
+    }
+
+    /// Whether a value stood for nothing before the news.
+    fn was_common(&self, key: &Identifier, carriers: &[&Record]) -> bool {
+        let Some(news) = &self.news else { return true };
+        let shows = |record: &&Record| record.seen.iter().any(|seen| seen.identifier.key() == *key);
+        let others = carriers.iter().copied().filter(|record| record.id != news.record);
+        let then: Vec<&Record> = others.chain(news.before.as_ref().filter(shows)).collect();
+        is_common(key, &then)
     }
 
     async fn read(&mut self, tx: &mut Tx, ids: &[RecordId]) -> anyhow::Result<()> {

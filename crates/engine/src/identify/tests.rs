@@ -26,7 +26,10 @@ testkit::contract!(
     what_is_seen_where_a_way_leads_is_one,
     exchanged_addresses_join_nothing,
     a_clone_is_another_and_a_question,
+    a_copied_machine_is_another_however_it_came,
+    what_many_machines_turn_out_to_have_joins_none_any_more,
     two_assets_are_found_to_be_one_and_part_again,
+    clocks_go_on_over_a_split,
     another_machine_that_answers_is_another_asset,
     what_was_retired_is_back,
     two_nodes_make_one_asset,
@@ -207,6 +210,67 @@ async fn a_clone_is_another_and_a_question(db: &Db) {
     assert_eq!((case.case.a, case.case.b, case.case.question), (one.id, two.id, Question::Clone));
 }
 
+async fn a_copied_machine_is_another_however_it_came(db: &Db) {
+    let world = World::new(db);
+    let (one, two) = (world.known("ssh://root@one.example").await, world.known("ssh://root@two.example").await);
+    let uuid = "8d3f0b9e-4c5d-4e6f-8a1b-2c3d4e5f6a7b".to_owned();
+    let machine =
+        |name, address| Identity { system_uuid: Some(uuid.clone()), ..identity(name, Some(0), Some(0), address) };
+    world.inspected(&one, machine("one", "10.0.0.5"), "1-1").await;
+    // Days later, under another name and elsewhere: it was renamed, as far as anybody knows.
+    world.wait(72);
+    world.inspected(&two, machine("two", "10.0.0.6"), "2-1").await;
+    assert_eq!(world.living().await.keys().collect::<Vec<_>>(), ["one.example"]);
+    assert!(matches!(world.finding(one.id).await, Some((Detection::Fixed { .. }, ..))));
+    // The first one is there all the same: it was copied.
+    world.inspected(&one, machine("one", "10.0.0.5"), "1-1").await;
+    assert_eq!(world.living().await.keys().collect::<Vec<_>>(), ["one.example", "two.example"]);
+    assert!(
+        matches!(world.finding(one.id).await, Some((Detection::Open, ..))),
+        "the patched copy does not speak for it"
+    );
+    assert_eq!(world.finding(two.id).await, None);
+    let cases = store::record::cases(&world.engine.db, 9).await.unwrap();
+    assert!(cases.iter().any(|open| (open.case.a, open.case.b) == (one.id, two.id)), "{cases:?}");
+    check_against_batch(db).await;
+}
+
+impl World {
+    /// Takes in what a scan says of a thing.
+    async fn told(&self, thing: &str, values: &[(Kind, &str)]) -> Identified {
+        let identifiers = values.iter().map(|(kind, value)| Identifier::new(*kind, "", value).unwrap()).collect();
+        let at = self.engine.now();
+        let statement = Statement { source: Source::NetworkScan, native_key: thing.to_owned(), identifiers, at };
+        let mut tx = self.engine.db.begin().await.unwrap();
+        let make = |id, name| blank(id, name, None, at);
+        let found = self.engine.identify(&mut tx, &statement, "thing", make).await.unwrap();
+        tx.commit().await.unwrap();
+        found
+    }
+}
+
+/// Two records that a serial number and a machine-id made one, until that number turns out to be on many boards.
+async fn what_many_machines_turn_out_to_have_joins_none_any_more(db: &Db) {
+    let world = World::new(db);
+    let serial = (Kind::Serial, "acme/x99-0001");
+    let one = world.told("one", &[serial, (Kind::MachineId, ID[0]), (Kind::Hostname, "web")]).await;
+    let two = world.told("two", &[serial, (Kind::MachineId, ID[0]), (Kind::Hostname, "www")]).await;
+    assert_eq!(two.asset, one.asset);
+    for number in 1..=5_u8 {
+        let (machine, name) = (format!("0b{number:030x}"), format!("db{number}"));
+        let other = format!("other {number}");
+        // The last one says first what tells it from nobody, so that it is a known thing that makes the number common.
+        if number == 5 {
+            world.told(&other, &[(Kind::Hostname, &name)]).await;
+        }
+        world.told(&other, &[serial, (Kind::MachineId, &machine), (Kind::Hostname, &name)]).await;
+        check_against_batch(db).await;
+    }
+    let of = async |record| store::record::get_all(db, [record]).await.unwrap()[0].asset;
+    assert_ne!(of(one.record).await, of(two.record).await, "the machine-id alone is too little");
+    assert_eq!(world.living().await.len(), 7);
+}
+
 async fn two_assets_are_found_to_be_one_and_part_again(db: &Db) {
     let world = World::new(db);
     let (one, two) = (world.known("ssh://root@one.example").await, world.known("ssh://ops@two.example").await);
@@ -267,6 +331,43 @@ async fn two_assets_are_found_to_be_one_and_part_again(db: &Db) {
     assert!(world.split(one.id, &BTreeSet::new()).await.is_err());
 }
 
+/// What one record told first, no other one told again; when they part, it is known of both since then.
+async fn clocks_go_on_over_a_split(db: &Db) {
+    let world = World::new(db);
+    let (one, two) = (world.known("ssh://root@one.example").await, world.known("ssh://ops@two.example").await);
+    let told = || identity("web", Some(0), Some(0), "10.0.0.5");
+    world.inspected(&two, told(), "2-1").await;
+    world.inspected(&one, told(), "1-1").await;
+    let first = world.engine.now();
+    world.inspected(&two, told(), "1-1").await;
+    assert_eq!(world.living().await.keys().collect::<Vec<_>>(), ["one.example"]);
+    assert_eq!(world.finding(one.id).await, Some((Detection::Open, first, 1)));
+    let leaving = async || -> BTreeSet<RecordId> {
+        let records = store::record::of_asset(db, one.id).await.unwrap();
+        let by_two = |assigned: &&store::record::Assigned| assigned.record.native_key.contains("two.example");
+        records.iter().filter(by_two).map(|assigned| assigned.record.id).collect()
+    };
+    world.wait(100);
+    world.split(one.id, &leaving().await).await.unwrap();
+    assert_eq!(world.finding(one.id).await, Some((Detection::Open, first, 1)));
+    assert_eq!(world.finding(two.id).await, Some((Detection::Open, first, 1)), "the clock of the merged finding");
+
+    // The same where it had been fixed, and only the other one told that it is back.
+    world.inspected(&two, told(), "2-1").await;
+    world.inspected(&one, told(), "2-1").await;
+    world.merge(one.id, two.id).await.unwrap();
+    world.inspected(&one, told(), "1-1").await;
+    let back = world.engine.now();
+    world.inspected(&two, told(), "1-1").await;
+    world.wait(100);
+    world.split(one.id, &leaving().await).await.unwrap();
+    for asset in [one.id, two.id] {
+        assert_eq!(world.finding(asset).await, Some((Detection::Open, first, 2)));
+        let found = store::finding::of_asset(db, asset).await.unwrap().remove(0).finding;
+        assert_eq!(found.episode().detected_at, back);
+    }
+}
+
 async fn another_machine_that_answers_is_another_asset(db: &Db) {
     let world = World::new(db);
     let asset = world.known("ssh://root@10.0.0.5").await;
@@ -318,8 +419,9 @@ async fn step_by_step_is_all_at_once(db: &Db) {
             (Kind::Serial, &["dell/abcd1", "dell/abcd2", "dell/abcd3"][..]),
             (Kind::MachineId, &ID),
             (Kind::SshHostKey, &["SHA256:1", "SHA256:2", "SHA256:3", "SHA256:4"]),
-            (Kind::Hostname, &["web", "db", "mail", "proxy"]),
+            (Kind::Hostname, &["web", "db", "mail", "proxy", "dns", "ntp", "git", "ci", "nas"]),
             (Kind::Fqdn, &["web.example.org", "db.example.org", "mail.example.org"]),
+            (Kind::Address, &["10.0.0.5", "10.0.0.6", "10.0.0.7", "10.0.0.8"]),
         ] {
             let value = values[usize::try_from(below(values.len() as u64)).unwrap()];
             if below(2) == 0 {

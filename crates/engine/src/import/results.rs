@@ -29,9 +29,10 @@ impl Step {
         at: Timestamp,
         counts: &mut Counts,
     ) {
+        use ClosedCause::{AssetRetired, Merged, Reimaged};
         self.seen = true;
         let cause = match finding.as_ref().map(|finding| finding.detection) {
-            Some(Detection::Closed { cause: ClosedCause::AssetRetired, .. }) => OpenedBy::Resurrected,
+            Some(Detection::Closed { cause: cause @ (AssetRetired | Reimaged | Merged), .. }) => cause.undone_by(),
             _ => OpenedBy::ReportedAgain,
         };
         let fact = Fact::Detected { version: result.version(), strength: Strength::Reported, cause };

@@ -1,4 +1,4 @@
-//! Step by step or all at once: the same findings, each change with its cause.
+//! An engine over a small estate, for tests of what inspections and knowledge do to findings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,14 +8,11 @@ use domain::advisory::{Advisory, Statement};
 use domain::component::{Component, Ecosystem, Release};
 use domain::feed::FeedSnapshot;
 use domain::finding::Change;
+use domain::inventory::Gap;
 use domain::record::Record;
 use jiff::SignedDuration;
 use knowledge::Builder;
 use outside::NeverTouch;
-use proptest::collection::vec;
-use proptest::option;
-use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
-use proptest::test_runner::{Config, TestCaseError};
 use store::Db;
 use tempfile::TempDir;
 
@@ -23,38 +20,33 @@ use super::*;
 use crate::discover::NewAsset;
 use crate::ingest::{KNOWLEDGE_FILE, PREVIOUS_FILE};
 
+mod history;
+
 const HOSTS: [&str; 2] = ["192.0.2.1", "192.0.2.2"];
 const PACKAGES: [&str; 3] = ["bash", "curl", "zlib"];
 const FLAWS: [&str; 2] = ["CVE-2099-0001", "CVE-2099-0002"];
 
-/// What happens to a small estate.
-#[derive(Debug, Clone)]
-enum Step {
-    /// A host is inspected: the version of each package, where it is installed.
-    Inspected { host: usize, versions: [Option<u8>; 3] },
-    /// What the feed says of a package and a flaw changes. `None`: it says nothing more.
-    Said { package: usize, flaw: usize, statement: Option<Statement>, matched_at_once: bool },
+/// A host as it is: its release, and the version of each package, where it is installed.
+#[derive(Debug, Clone, Copy)]
+struct System {
+    release: usize,
+    versions: [Option<u8>; 3],
+}
+
+/// How far a host was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Whole,
+    /// Something of the package database could not be read.
+    Gap,
+    /// It answered, and nothing is known of its packages.
+    Unreadable,
+    /// It did not answer.
+    Failed,
 }
 
 /// What the feed says, by package and flaw.
 pub(crate) type Said = BTreeMap<(usize, usize), Statement>;
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let versions = || option::weighted(0.6, 1_u8..4);
-    let inspected = (0..HOSTS.len(), [versions(), versions(), versions()])
-        .prop_map(|(host, versions)| Step::Inspected { host, versions });
-    let statement = prop_oneof![
-        3 => (2_u8..5).prop_map(|version| Some(Statement::FixedIn { version: format!("{version}-1") })),
-        1 => proptest::strategy::Just(Some(Statement::Open)),
-        1 => proptest::strategy::Just(Some(Statement::NotAffected)),
-        1 => proptest::strategy::Just(Some(Statement::Undetermined)),
-        2 => proptest::strategy::Just(None),
-    ];
-    let said = (0..PACKAGES.len(), 0..FLAWS.len(), statement, any::<bool>()).prop_map(
-        |(package, flaw, statement, matched_at_once)| Step::Said { package, flaw, statement, matched_at_once },
-    );
-    vec(prop_oneof![inspected, said], 1..16)
-}
 
 pub(crate) struct World {
     pub(crate) engine: Engine,
@@ -64,12 +56,6 @@ pub(crate) struct World {
 }
 
 impl World {
-    async fn new() -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let db = Db::open(&format!("sqlite:{}", data.path().join("vigie.db").display())).await.unwrap();
-        Self::over(db, data, &HOSTS).await
-    }
-
     pub(crate) async fn over(db: Db, data: TempDir, hosts: &[impl AsRef<str>]) -> Self {
         let now = Arc::new(Mutex::new("2099-01-13T08:00:00Z".parse().unwrap()));
         let clock = Arc::clone(&now);
@@ -84,12 +70,19 @@ impl World {
     }
 
     pub(crate) fn wait(&self) {
-        self.turn_clock(1);
+        self.set_forward(SignedDuration::from_hours(1));
     }
 
-    fn turn_clock(&self, hours: i64) {
+    fn set_forward(&self, time: SignedDuration) {
         let mut now = self.now.lock().unwrap();
-        *now = now.checked_add(SignedDuration::from_hours(hours)).unwrap();
+        *now = now.checked_add(time).unwrap();
+    }
+
+    fn restart(&mut self) {
+        let clock = Arc::clone(&self.now);
+        let clock: crate::Clock = Arc::new(move || *clock.lock().unwrap());
+        let (db, data) = (self.engine.db.clone(), self.data.path().to_owned());
+        self.engine = Engine::new(db, data, NeverTouch::default(), clock);
     }
 
     /// Puts knowledge to use, as a synchronisation does: the one before is kept.
@@ -102,7 +95,40 @@ impl World {
     }
 
     pub(crate) async fn inspect(&self, host: usize, versions: &[Option<u8>; 3]) -> Outcome {
-        self.engine.keep(&self.hosts[host], &inventory(versions), self.engine.now(), None).await.unwrap()
+        let system = System { release: 0, versions: *versions };
+        let inventory = inventory(&system, Reading::Whole);
+        self.engine.keep(&self.hosts[host], &inventory, self.engine.now(), None).await.unwrap()
+    }
+
+    /// Release, package and flaw of everything that is active on an asset, with its version.
+    async fn active(&self, asset: AssetId) -> Active {
+        let found = store::finding::of_asset(&self.engine.db, asset).await.unwrap().into_iter();
+        let active = found.map(|stored| stored.finding).filter(|finding| finding.detection.is_active());
+        active.map(|Finding { key, version, .. }| (about(&key.package, &key.vulnerability), version)).collect()
+    }
+
+    /// What an inventory alone says, after what was active before.
+    fn judge(&self, active: &mut Active, inventory: &Inventory) {
+        let matches = self.engine.loaded().unwrap().unwrap().find(inventory);
+        let found: Active =
+            matches.matched().map(|m| (about(&m.package, &m.vulnerability), m.version.clone())).collect();
+        let undecided = |[_, package, flaw]: &[String; 3]| {
+            let about = |one: &&Undecided| {
+                one.subject == *package && one.vulnerability.as_ref().is_some_and(|id| id.as_str() == flaw)
+            };
+            matches.undecided().any(|one| about(&one))
+        };
+        let installed = |package: &str, version: &str| {
+            let all = inventory.components.iter().flatten();
+            all.into_iter().any(|component| component.source == package && component.source_version == version)
+        };
+        let release = inventory.platform.release.as_ref().unwrap();
+        // Only what was read whole, and is decided, proves anything absent.
+        active.retain(|key, version| {
+            let same = key[0] == release.name || installed(&key[1], version);
+            !inventory.packages_complete() || (undecided(key) && same)
+        });
+        active.extend(found);
     }
 
     /// Host, package, flaw and version of everything that is active, and what is undecided on each host.
@@ -138,8 +164,15 @@ impl World {
     }
 }
 
-fn release() -> Release {
-    Release { distribution: "debian".to_owned(), name: "bookworm".to_owned() }
+/// What is active: release, package and flaw, with the version.
+type Active = BTreeMap<[String; 3], String>;
+
+fn about(package: &Package, vulnerability: &VulnerabilityId) -> [String; 3] {
+    [package.release.name.clone(), package.name.clone(), vulnerability.to_string()]
+}
+
+fn release(number: usize) -> Release {
+    Release { distribution: "debian".to_owned(), name: ["bookworm", "trixie"][number].to_owned() }
 }
 
 fn knowledge(said: &Said) -> Vec<u8> {
@@ -148,17 +181,19 @@ fn knowledge(said: &Said) -> Vec<u8> {
     // A digest of its own, or the state in the data folder, where nothing was ever fetched, would take its place.
     let sha256 = "0".repeat(64);
     builder.feed(FeedSnapshot { fetched_at, sha256, record_count: 10, ..FeedSnapshot::never("debian") });
-    builder.record("debian", Record::Release { ecosystem: Ecosystem::Deb, release: release() });
-    for ((package, flaw), statement) in said {
-        let id = VulnerabilityId::new(FLAWS[*flaw]).unwrap();
-        let (name, statement) = (PACKAGES[*package], statement.clone());
-        let advisory = Advisory::new("debian", FLAWS[*flaw], Ecosystem::Deb, release(), name, id, statement);
-        builder.record("debian", Record::Advisory(advisory));
+    for number in [0, 1] {
+        builder.record("debian", Record::Release { ecosystem: Ecosystem::Deb, release: release(number) });
+        for ((package, flaw), statement) in said {
+            let id = VulnerabilityId::new(FLAWS[*flaw]).unwrap();
+            let (name, statement) = (PACKAGES[*package], statement.clone());
+            let advisory = Advisory::new("debian", FLAWS[*flaw], Ecosystem::Deb, release(number), name, id, statement);
+            builder.record("debian", Record::Advisory(advisory));
+        }
     }
     builder.finish().unwrap()
 }
 
-fn inventory(versions: &[Option<u8>; 3]) -> Inventory {
+fn inventory(system: &System, reading: Reading) -> Inventory {
     let component = |(name, version): (&&str, &Option<u8>)| {
         let version = format!("{}-1", (*version)?);
         Some(Arc::new(Component {
@@ -172,136 +207,46 @@ fn inventory(versions: &[Option<u8>; 3]) -> Inventory {
             ..Component::default()
         }))
     };
+    let gap = Gap { area: Area::Packages, subject: "var/lib/dpkg/status".to_owned(), reason: "truncated".to_owned() };
+    let components = PACKAGES.iter().zip(&system.versions).filter_map(component).collect();
     Inventory {
-        platform: Platform { name: "Debian".to_owned(), release: Some(release()), architecture: None },
-        components: Some(PACKAGES.iter().zip(versions).filter_map(component).collect()),
+        platform: Platform { name: "Debian".to_owned(), release: Some(release(system.release)), architecture: None },
+        components: (reading != Reading::Unreadable).then_some(components),
+        gaps: if reading == Reading::Whole { Vec::new() } else { vec![gap] },
         ..application(Path::new("/"))
     }
 }
 
-async fn incremental_is_batch(steps: &[Step]) -> Result<(), TestCaseError> {
-    let world = World::new().await;
-    let (mut said, mut versions) = (Said::new(), BTreeMap::new());
-    world.publish(&said);
-    for step in steps {
-        world.wait();
-        let before = world.causes().await;
-        let cause = match step {
-            Step::Inspected { host, versions: found } => {
-                world.inspect(*host, found).await;
-                versions.insert(*host, *found);
-                "inspection"
-            }
-            Step::Said { package, flaw, statement, matched_at_once } => {
-                match statement {
-                    Some(statement) => said.insert((*package, *flaw), statement.clone()),
-                    None => said.remove(&(*package, *flaw)),
-                };
-                world.publish(&said);
-                if *matched_at_once {
-                    world.engine.rematch().await.unwrap();
-                }
-                "knowledge"
-            }
-        };
-        // Nothing but what happened is named as the cause.
-        for (word, count) in world.causes().await {
-            prop_assert!(word == cause || before.get(&word) == Some(&count), "{word} moved something at {step:?}");
-        }
-    }
-    world.engine.rematch().await.unwrap();
-    let state = world.state().await;
-
-    // Once more, at once and by the same inspections: nothing moves.
-    prop_assert_eq!(world.engine.rematch().await.unwrap(), 0);
-    let before = world.causes().await;
-    for (host, found) in &versions {
-        world.wait();
-        world.inspect(*host, found).await;
-    }
-    prop_assert_eq!(world.causes().await, before);
-    prop_assert_eq!(&world.state().await, &state);
-    for asset in &world.hosts {
-        let mismatches = store::finding::replay_check(&world.engine.db, asset.id).await.unwrap();
-        prop_assert!(mismatches.is_empty(), "{mismatches:?}");
-    }
-
-    let batch = World::new().await;
-    batch.publish(&said);
-    for (host, found) in &versions {
-        batch.wait();
-        batch.inspect(*host, found).await;
-    }
-    let (active, open) = state;
-    let (expected, expected_open) = batch.state().await;
-    prop_assert_eq!(&open, &expected_open);
-    // A verdict that nobody gives any more is no proof of absence: what was active stays so, and is undecided too.
-    let is_open = |[host, package, flaw, _]: &&[String; 4]| {
-        let host = HOSTS.iter().position(|name| name == host).and_then(|index| open[index].as_ref());
-        let about = |undecided: &Undecided| {
-            undecided.subject == *package && undecided.vulnerability.as_ref().is_some_and(|id| id.as_str() == flaw)
-        };
-        host.is_some_and(|all| all.iter().any(about))
-    };
-    let decided: BTreeSet<&[String; 4]> = active.iter().filter(|found| !is_open(found)).collect();
-    prop_assert_eq!(decided, expected.iter().collect::<BTreeSet<_>>());
-    Ok(())
-}
-
-proptest! {
-    #![proptest_config(Config { cases: 16, ..Config::default() })]
-
-    #[test]
-    fn incremental_equals_batch(steps in steps()) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(incremental_is_batch(&steps))?;
-    }
-}
-
-#[tokio::test]
-async fn knowledge_that_came_and_went_unmatched_is_made_up_for() {
-    let said = |package, matched_at_once| Step::Said {
-        package,
-        flaw: 0,
-        statement: Some(Statement::FixedIn { version: "2-1".to_owned() }),
-        matched_at_once,
-    };
-    // The host lacks what the latest knowledge is about, and has what the one before it was about.
-    let steps = [Step::Inspected { host: 0, versions: [Some(1), None, None] }, said(0, false), said(1, true)];
-    incremental_is_batch(&steps).await.unwrap();
-}
-
 #[tokio::test]
 async fn a_clock_that_was_years_ahead_hides_nothing_once_it_is_right() {
-    const YEARS: i64 = 24 * 365 * 10;
-    let world = World::new().await;
-    let said = Said::from([((0, 0), Statement::FixedIn { version: "2-1".to_owned() })]);
-    world.publish(&said);
+    const YEARS: SignedDuration = SignedDuration::from_hours(24 * 365 * 10);
+    let test = testkit::db::sqlite().await;
+    let world = World::over(test.db.clone(), tempfile::tempdir().unwrap(), &HOSTS).await;
+    let host = world.hosts[0].id;
+    let packages =
+        async || -> Vec<String> { world.active(host).await.into_keys().map(|[_, package, _]| package).collect() };
+    world.publish(&Said::from([((0, 0), Statement::FixedIn { version: "2-1".to_owned() })]));
     world.inspect(0, &[Some(1), None, None]).await;
-    world.turn_clock(YEARS);
+    world.set_forward(YEARS);
     world.inspect(0, &[Some(2), None, None]).await;
-    assert_eq!(world.state().await.0, BTreeSet::new(), "it was upgraded");
+    assert_eq!(packages().await, [] as [String; 0], "it was upgraded");
 
-    world.turn_clock(1 - YEARS);
-    let (host, now) = (&world.hosts[0].name, world.engine.now());
-    let open = |packages: &[&str]| -> BTreeSet<[String; 4]> {
-        let one = |package: &&str| [host.as_str(), *package, FLAWS[0], "1-1"].map(str::to_owned);
-        packages.iter().map(one).collect()
-    };
+    world.set_forward(SignedDuration::from_hours(1) - YEARS);
+    let now = world.engine.now();
     world.inspect(0, &[Some(1), Some(1), None]).await;
-    assert_eq!(world.state().await.0, open(&["bash"]), "it was downgraded");
-    let seen = store::asset::get(&world.engine.db, world.hosts[0].id).await.unwrap().unwrap();
+    assert_eq!(packages().await, ["bash"], "it was downgraded");
+    let seen = store::asset::get(&world.engine.db, host).await.unwrap().unwrap();
     assert_eq!((seen.last_inspected_at, seen.last_seen_at), (Some(now), now));
     world.wait();
     world.publish(&Said::from([((0, 0), Statement::Open), ((1, 0), Statement::Open)]));
     assert_eq!(world.engine.rematch().await.unwrap(), 1);
-    assert_eq!(world.state().await.0, open(&["bash", "curl"]), "news of what it had when it was inspected last");
+    assert_eq!(packages().await, ["bash", "curl"], "news of what it had when it was inspected last");
     world.wait();
     world.inspect(0, &[None, Some(1), None]).await;
-    assert_eq!(world.state().await.0, open(&["curl"]));
+    assert_eq!(packages().await, ["curl"]);
 
     let now = world.engine.now();
-    for stored in store::finding::of_asset(&world.engine.db, world.hosts[0].id).await.unwrap() {
+    for stored in store::finding::of_asset(&world.engine.db, host).await.unwrap() {
         let is_new = stored.finding.key.package.name == "curl";
         assert!(!is_new || stored.finding.shown_at() <= now, "{stored:?}");
     }

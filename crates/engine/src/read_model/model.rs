@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use domain::asset::Asset;
 use domain::ids::AssetId;
+use domain::retirement::Ending;
 use domain::scope::{Context, Scope};
 use index::Index;
 use jiff::Timestamp;
@@ -51,6 +52,8 @@ pub(crate) struct Estate {
     pub(crate) by_name: BTreeSet<(Arc<str>, AssetId)>,
     /// Those of which nobody knows what is on them.
     pub(crate) unknown: BTreeSet<AssetId>,
+    /// Those that nobody has heard of for too long: their findings count all the same.
+    pub(crate) expired: BTreeSet<AssetId>,
 }
 
 /// What is kept of an asset.
@@ -128,6 +131,9 @@ impl Estate {
         if is_unknown(&known.asset) {
             self.unknown.insert(id);
         }
+        if known.asset.retired.as_ref().is_some_and(|retired| retired.ending == Ending::Expired) {
+            self.expired.insert(id);
+        }
         self.assets.insert(id, known);
     }
 
@@ -135,6 +141,7 @@ impl Estate {
         if let Some(known) = self.assets.remove(&id) {
             self.by_name.remove(&(known.asset.name.as_str().into(), id));
             self.unknown.remove(&id);
+            self.expired.remove(&id);
         }
     }
 }

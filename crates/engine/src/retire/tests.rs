@@ -11,12 +11,14 @@ use super::*;
 use crate::Visible;
 use crate::discover::Phantom;
 use crate::identify::tests::{KEY, World, identity};
+use crate::views::Query;
 
 testkit::contract!(
     a_host_in_the_network_expires_after_three_whole_sweeps_and_two_weeks,
     sweeps_that_say_nothing_of_it_count_for_nothing,
     findings_end_with_their_asset_and_are_back_with_it,
     what_nobody_tried_to_reach_does_not_expire,
+    what_has_expired_is_not_fixed,
     what_is_being_read_is_waited_for,
     what_was_made_for_one_job_lasts_a_day,
     what_a_person_added_stays,
@@ -59,6 +61,19 @@ impl World {
     async fn told(&self, kind: EventKind) -> usize {
         let beginning = "000000000000-0".parse().unwrap();
         outbox::after(&self.engine.db, &beginning, &[kind], 100).await.unwrap().events.len()
+    }
+
+    /// Findings that a filter holds.
+    async fn found(&self, filter: &str) -> u64 {
+        let filter = filter.parse().unwrap();
+        let query = Query { filter, sort: index::Sort::WORK, after: None, limit: 1 };
+        self.engine.findings(&Visible::All, &query).await.unwrap().total
+    }
+
+    /// What is said of expired assets beside every list.
+    async fn said_of_expired(&self) -> Option<String> {
+        let status = self.engine.status(&Visible::All).await.unwrap();
+        status.warnings.into_iter().find(|warning| warning.contains("expired"))
     }
 
     /// Active findings in the list of assets.
@@ -233,13 +248,59 @@ async fn what_nobody_tried_to_reach_does_not_expire(db: &Db) {
     assert!(matches!(world.finding(host.id).await.unwrap().0, Detection::Stale { .. }));
     assert_eq!(world.counted(host.id).await, Some(1), "unreachable is not fixed");
     let done = world.retire().await;
-    assert_eq!((done.expired, done.findings), (1, 1));
+    assert_eq!((done.expired, done.findings, done.stale), (1, 0, 1));
     let gone = world.asset(host.id).await;
     assert_eq!(gone.retired.unwrap().because, "no contact for 91 days");
-    assert!(matches!(world.finding(host.id).await.unwrap().0, Detection::Closed { .. }));
-    let finding = store::finding::of_asset(db, host.id).await.unwrap().pop().unwrap().finding;
-    assert_eq!(store::finding::events(db, finding.key.id()).await.unwrap().last().unwrap().cause, "clock");
     assert!(world.engine.due().await.unwrap().is_empty(), "nobody looks inside any more");
+}
+
+async fn what_has_expired_is_not_fixed(db: &Db) {
+    let world = World::new(db);
+    let host = world.known("ssh://root@10.0.0.7").await;
+    let who = || identity("web", Some(0), Some(0), "10.0.0.7");
+    world.inspected(&host, who(), "1-1").await;
+    let first = world.engine.now();
+    assert_eq!(world.said_of_expired().await, None);
+    for _ in 0..2 {
+        world.wait(91 * DAY);
+        world.silence(&host).await;
+    }
+    let done = world.retire().await;
+    assert_eq!((done.expired, done.findings, done.stale), (1, 0, 1));
+    let since = world.engine.now();
+    assert_eq!(world.finding(host.id).await, Some((Detection::Stale { since }, first, 1)), "its episode goes on");
+    let finding = store::finding::of_asset(db, host.id).await.unwrap().pop().unwrap().finding;
+    assert_eq!(finding.episode().ended_at, None);
+    assert_eq!(store::finding::events(db, finding.key.id()).await.unwrap().last().unwrap().cause, "clock");
+    assert_eq!(world.told(EventKind::FindingEnded).await, 0);
+    // It counts, and every list says why.
+    assert_eq!(world.counted(host.id).await, Some(1));
+    assert_eq!(world.found("retired:yes state:active").await, 1);
+    assert!(world.said_of_expired().await.unwrap().starts_with("1 findings are on expired assets"));
+    assert!(crate::mobilize::groups(&world.engine.all_rows().await.unwrap()).is_empty(), "nobody reaches it");
+    world.wait(100 * DAY);
+    world.engine.tick().await.unwrap();
+    assert_eq!(world.retire().await, Retirements::default());
+    assert_eq!(world.finding(host.id).await, Some((Detection::Stale { since }, first, 1)));
+
+    // Inspected again, it is what it was.
+    world.inspected(&host, who(), "1-1").await;
+    assert_eq!(world.asset(host.id).await.retired_at, None);
+    assert_eq!(world.finding(host.id).await, Some((Detection::Open, first, 1)), "the same episode");
+    assert_eq!(world.said_of_expired().await, None);
+
+    // Once a person says that it is gone, it is.
+    for _ in 0..2 {
+        world.wait(91 * DAY);
+        world.silence(&host).await;
+    }
+    assert_eq!(world.retire().await.expired, 1);
+    world.wait(1);
+    let gone = world.retired_by_person(host.id, None).await.unwrap();
+    assert_eq!((gone.retired.unwrap().ending, gone.retired_at), (Ending::Gone, Some(world.engine.now())));
+    let closed = Detection::Closed { at: world.engine.now(), cause: ClosedCause::AssetRetired };
+    assert_eq!(world.finding(host.id).await, Some((closed, first, 1)));
+    assert_eq!((world.counted(host.id).await, world.said_of_expired().await), (Some(0), None));
 }
 
 async fn what_is_being_read_is_waited_for(db: &Db) {

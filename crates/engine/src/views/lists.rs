@@ -106,7 +106,7 @@ impl Engine {
         })
         .await?;
         let rows = self.shown(&current.model, keys).await?;
-        Ok(Page { rows, total, next, warnings: self.warnings_beside(&current).await? })
+        Ok(Page { rows, total, next, warnings: self.warnings_beside(&current, visible).await? })
     }
 
     /// Counts beside a list: of names and vulnerabilities the `most` with the highest ones.
@@ -132,7 +132,7 @@ impl Engine {
             })
         })
         .await?;
-        Ok(Facets { warnings: self.warnings_beside(&current).await?, ..facets })
+        Ok(Facets { warnings: self.warnings_beside(&current, visible).await?, ..facets })
     }
 
     /// Findings counted by one thing: the `most` groups with the highest counts.
@@ -144,7 +144,7 @@ impl Engine {
             Ok(groups.into_iter().map(|group| named(snapshot, group)).collect())
         })
         .await?;
-        Ok(Groups { groups, warnings: self.warnings_beside(&current).await? })
+        Ok(Groups { groups, warnings: self.warnings_beside(&current, visible).await? })
     }
 
     /// One page of the assets that a reader may see, by name, each with its active findings.
@@ -228,7 +228,7 @@ impl Engine {
         }
         Ok(StatusView {
             sample: self.is_sample().await?,
-            warnings: self.warnings_beside(&current).await?,
+            warnings: self.warnings_beside(&current, visible).await?,
             asset_count,
             asset_unknown_count: unknown,
             // What other tools report counts without any inspection.
@@ -269,17 +269,33 @@ impl Engine {
         Offset::UTC.to_datetime(self.now()).date()
     }
 
-    async fn warnings_beside(&self, current: &Current) -> anyhow::Result<Vec<String>> {
-        let (unknown, some, all) = {
+    async fn warnings_beside(&self, current: &Current, visible: &Visible) -> anyhow::Result<Vec<String>> {
+        let (unknown, some, all, any_expired) = {
             let estate = current.model.estate();
             let name = |id: &AssetId| estate.assets.get(id).map(|known| known.asset.name.clone());
             (
                 estate.unknown.len(),
                 estate.unknown.iter().take(5).filter_map(name).collect::<Vec<_>>(),
                 estate.assets.len(),
+                !estate.expired.is_empty(),
             )
         };
         let mut warnings = self.warnings(self.now()).await?;
+        if any_expired {
+            let (today, visible) = (self.today(), visible.clone());
+            let count = scan(&current.model, move |snapshot| {
+                let filter = Filter::all([Filter::Where(Condition::Retired(true)), active()]);
+                let question = index::Query { filter: &filter, sort: Sort::WORK, after: None, limit: 1, today };
+                Ok(snapshot.list(&visible, &question)?.total)
+            })
+            .await?;
+            if count > 0 {
+                warnings.push(format!(
+                    "{count} findings are on expired assets: nobody has heard of these for too long, and nothing on them is \
+                     known to be fixed. The filter `retired:yes state:active` shows them."
+                ));
+            }
+        }
         if unknown > 0 {
             let more = if unknown > some.len() { " …" } else { "" };
             warnings.push(format!(

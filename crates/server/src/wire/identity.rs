@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use domain::asset::Asset;
-use domain::identity::Kind;
+use domain::identity::attributes::{ATTRIBUTES, Claim, claims};
+use domain::identity::{Kind, Record};
 use domain::ids::AssetId;
 use engine::identify::Moved;
 use store::record::{Assigned, OpenCase};
+use wire_types::asset::{Attribute, AttributeClaim};
 use wire_types::convert::word;
 use wire_types::identity::{AssetIdentifier, AssetPair, AssetRecord, IdentityCase, IdentityChange};
 
@@ -29,6 +31,21 @@ fn record(Assigned { record, .. }: &Assigned) -> AssetRecord {
         native_key: record.native_key.trim().to_owned(),
         identifiers: record.seen.iter().map(identifier).collect(),
     }
+}
+
+/// What sources say of the attributes of which an asset has one at a time.
+pub(super) fn attributes(records: &[Record]) -> Vec<Attribute> {
+    let told = |claim: Claim<'_>| AttributeClaim {
+        value: claim.value.to_owned(),
+        source: word(&claim.source),
+        record: claim.record.to_string(),
+        seen_at: claim.seen_at.to_string(),
+    };
+    let attribute = |kind: Kind| {
+        let claims: Vec<AttributeClaim> = claims(records, kind).into_iter().map(told).collect();
+        Some(Attribute { kind: word(&kind), value: claims.first()?.value.clone(), claims })
+    };
+    ATTRIBUTES.into_iter().filter_map(attribute).collect()
 }
 
 /// What became of assets.

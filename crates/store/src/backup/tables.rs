@@ -460,6 +460,22 @@ pub(super) const TABLES: &[Table] = &[
         key: "id",
         identity: None,
     },
+    Table {
+        name: "observation",
+        columns: &[
+            ("record_id", Uuid),
+            ("digest", Text),
+            ("source", Text),
+            ("site", Text),
+            ("address", Text),
+            ("services", Text),
+            ("ssh_host_key", Text),
+            ("first_observed_at", Int),
+            ("observed_at", Int),
+        ],
+        key: "record_id, digest",
+        identity: None,
+    },
 ];
 
 impl Table {

@@ -8,7 +8,7 @@ use crate::sql::query;
 use crate::{finding, inspection};
 
 /// What goes with a record, statement by statement. Each takes the new asset, the old one and the record. What refers to a
-/// row is moved between its copy and its end. Remediation runs stay: they are what was done under the other name.
+/// row is moved between its copy and its end. Sightings are their record's and need no move. Remediation runs stay: they are what was done under the other name.
 const STEPS: &[(&str, &str)] = &[
     (
         "move parts of inspections",
@@ -24,14 +24,6 @@ const STEPS: &[(&str, &str)] = &[
         "move inspections",
         "update inspection set record_id = coalesce(record_id, asset_id), asset_id = $1
          where asset_id = $2 and coalesce(record_id, asset_id) = $3",
-    ),
-    (
-        "move sightings",
-        "update sighting set record_id = coalesce(record_id, asset_id), asset_id = $1
-         where asset_id = $2 and coalesce(record_id, asset_id) = $3 and not exists (
-             select 1 from sighting there
-             where there.asset_id = $1 and there.source = sighting.source and there.address = sighting.address
-         )",
     ),
     (
         "move reports",

@@ -1,7 +1,8 @@
 use domain::asset::{Service, Sighting};
+use domain::identity::{Record, Source};
 use domain::ids::RecordId;
 use store::asset;
-use store::{Db, StoreError, sighting};
+use store::{Db, StoreError, record, sighting};
 
 use crate::sample::{self, at, insert_asset};
 
@@ -10,7 +11,7 @@ contract!(
     names_are_unique_among_the_living,
     pages_follow_each_other,
     small_changes_touch_nothing_else,
-    sightings_keep_the_latest,
+    sightings_stay_what_they_were,
     hostile_text_is_kept_on_both_engines,
 );
 
@@ -94,24 +95,45 @@ async fn small_changes_touch_nothing_else(db: &Db) {
     assert_eq!(asset::get(db, asset.id).await.unwrap(), Some(asset));
 }
 
-async fn sightings_keep_the_latest(db: &Db) {
+async fn sightings_stay_what_they_were(db: &Db) {
     let asset = insert_asset(db, 1).await;
-    let sighting = |hour| Sighting {
-        source: "net".to_owned(),
-        site: String::new(),
-        address: "2001:db8::7".parse().unwrap(),
-        services: Vec::new(),
-        ssh_host_key: Some(format!("SHA256:{hour}")),
-        observed_at: at(hour),
+    let record = Record {
+        id: RecordId::from_uuid(asset.id.uuid()),
+        source: Source::NetworkScan,
+        native_key: "net".to_owned(),
+        seen: Vec::new(),
+    };
+    let seen = |banner: &str, hour| {
+        let address = "2001:db8::7".parse().unwrap();
+        let service = Service { address, port: 22, protocol: None, banner: Some(banner.to_owned()), seen_at: at(hour) };
+        Sighting {
+            source: "net".to_owned(),
+            site: "paris".to_owned(),
+            address,
+            services: vec![service],
+            ssh_host_key: Some("SHA256:one".to_owned()),
+            observed_at: at(hour),
+        }
     };
     let mut tx = db.begin().await.unwrap();
-    for hour in [1, 3, 2] {
-        sighting::record(&mut tx, asset.id, RecordId::from_uuid(asset.id.uuid()), &sighting(hour)).await.unwrap();
+    record::insert(&mut tx, &record, asset.id).await.unwrap();
+    // The second one comes too late, and the last is what was seen first, again.
+    for (banner, hour) in [("old", 1), ("new", 3), ("mid", 2), ("new", 5), ("old", 4)] {
+        sighting::record(&mut tx, record.id, &seen(banner, hour)).await.unwrap();
     }
     tx.commit().await.unwrap();
-    assert_eq!(sighting::of_asset(db, asset.id).await.unwrap(), [sighting(3)]);
-    let seen = sighting::at_address(db, "2001:db8::7".parse().unwrap()).await.unwrap();
-    assert_eq!(seen, [(asset.id, sighting(3))]);
+    assert_eq!(sighting::of_asset(db, asset.id).await.unwrap(), [seen("new", 5)]);
+    let all = [seen("new", 5), seen("old", 4), seen("mid", 2)];
+    assert_eq!(sighting::history(db, asset.id).await.unwrap(), all);
+
+    // What says something else each time does not grow for ever.
+    let mut tx = db.begin().await.unwrap();
+    for hour in 10..40 {
+        sighting::record(&mut tx, record.id, &seen(&format!("it is {hour}"), hour)).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let kept = sighting::history(db, asset.id).await.unwrap();
+    assert_eq!((kept.len(), &kept[0]), (16, &seen("it is 39", 39)));
 }
 
 async fn hostile_text_is_kept_on_both_engines(db: &Db) {

@@ -106,7 +106,7 @@ async fn what_is_known_of_many_assets_is_read_at_once(db: &Db) {
     let by = told(db, &first, Source::NetworkScan, Kind::Address, "10.0.0.7").await;
     let mut tx = db.begin().await.unwrap();
     for (address, hour) in [("10.0.0.7", 1), ("10.0.0.8", 2)] {
-        sighting::record(&mut tx, first.id, by, &seen(address, hour)).await.unwrap();
+        sighting::record(&mut tx, by, &seen(address, hour)).await.unwrap();
     }
     asset::set_way(&mut tx, second.id, None).await.unwrap();
     asset::retire(&mut tx, gone.id, &retired(), at(1)).await.unwrap();

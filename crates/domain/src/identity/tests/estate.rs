@@ -1,10 +1,14 @@
-//! How well assets are found again where the identifiers that are made to be unique are not told.
+//! How well assets are found again where the identifiers that are made to be unique are held out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::*;
+use crate::identity::Tier;
 
 const MACHINES: usize = 3000;
+
+/// Estates that have nothing in common.
+const SEEDS: [u64; 3] = [7, 11, 4711];
 
 /// A small generator that is the same everywhere.
 struct Dice(u64);
@@ -22,6 +26,8 @@ impl Dice {
 
 /// One machine as it is, whoever looks.
 struct Machine {
+    /// The cloud's instance.
+    instance: Option<String>,
     serial: Option<String>,
     uuid: Option<String>,
     machine_id: String,
@@ -44,15 +50,20 @@ fn machine(number: usize, dice: &mut Dice) -> Machine {
     // A twentieth were copied from forty templates without care, so they share what a disk holds.
     let copied = kind < 5;
     let installed = if copied { format!("template-{clone_of}") } else { number.to_string() };
+    // From every other template the whole machine was copied, with the UUID of its firmware.
+    let whole = copied && clone_of.is_multiple_of(2);
+    let hardware = if whole { installed.clone() } else { number.to_string() };
+    let uuid = Uuid::new_v8(bytes(&format!("firmware of {hardware}")));
     let physical = (40..90).contains(&kind);
     Machine {
+        instance: (kind < 40).then(|| format!("i-{number:08x}")),
         // A board maker that wrote one number on all of its boards.
         serial: match kind {
             40..=44 => Some("ACME/X99-0001".to_owned()),
             45..=89 => Some(format!("Dell Inc./S{number:06}")),
             _ => None,
         },
-        uuid: dice.percent(60).then(|| Uuid::from_u128((0x1111_2222 << 64) + number as u128 * 7919).to_string()),
+        uuid: (whole || dice.percent(60)).then(|| uuid.to_string()),
         machine_id: Uuid::new_v8(bytes(&installed)).simple().to_string(),
         keys: ["rsa", "ed25519"].map(|algorithm| format!("SHA256:{algorithm}-{installed}")).to_vec(),
         mac: physical
@@ -75,15 +86,17 @@ fn bytes(text: &str) -> [u8; 16] {
     digest[..16].try_into().unwrap()
 }
 
-/// What one source tells of a machine: some of it, at an address that it had then.
+/// What one source tells of a machine while it looks at it: some of it, at an address that it had then.
 fn told(number: u128, machine: &Machine, dice: &mut Dice) -> Record {
-    let hour = i64::try_from(dice.roll(24 * 30)).unwrap();
+    let from = i64::try_from(dice.roll(24 * 10)).unwrap();
+    let to = from + 24 * 10 + i64::try_from(dice.roll(24 * 10)).unwrap();
     let address = if machine.roams { address(dice) } else { machine.address.clone() };
     let full = machine.domain.as_ref().map(|domain| format!("{}.{domain}", machine.name));
     let mut values: Vec<(Kind, &str, &str)> = vec![(Kind::Address, machine.site, &address)];
-    let source = match dice.roll(3) {
+    let source = match (dice.roll(4), machine.instance.as_deref()) {
         // As root, from inside.
-        0 => {
+        (0, instance) => {
+            values.extend(instance.map(|value| (Kind::CloudInstance, "aws", value)));
             values.extend(machine.serial.as_deref().map(|value| (Kind::Serial, "", value)));
             values.extend(machine.uuid.as_deref().map(|value| (Kind::SystemUuid, "", value)));
             values.push((Kind::MachineId, "", &machine.machine_id));
@@ -93,13 +106,19 @@ fn told(number: u128, machine: &Machine, dice: &mut Dice) -> Record {
             Source::Inspection
         }
         // From inside, without rights.
-        1 => {
+        (1, _) => {
             values.push((Kind::MachineId, "", &machine.machine_id));
             values.extend(machine.mac.as_deref().map(|value| (Kind::Mac, "", value)));
             values.extend(machine.keys.iter().map(|key| (Kind::SshHostKey, "", key.as_str())));
             values.push((Kind::Hostname, machine.site, &machine.name));
             values.extend(full.as_deref().map(|value| (Kind::Fqdn, "", value)));
             Source::Inspection
+        }
+        // What the cloud says of it.
+        (2, Some(instance)) => {
+            values.push((Kind::CloudInstance, "aws", instance));
+            values.push((Kind::Hostname, machine.site, &machine.name));
+            Source::CloudApi
         }
         // From the network: the key that both ends prefer, and on some segments the hardware address.
         _ => {
@@ -110,23 +129,12 @@ fn told(number: u128, machine: &Machine, dice: &mut Dice) -> Record {
             Source::NetworkScan
         }
     };
-    record(number, source, (hour, hour), &values)
+    record(number, source, (from, to), &values)
 }
 
-#[test]
-fn nearly_all_are_found_again_and_hardly_any_is_taken_for_another() {
-    let mut dice = Dice(7);
-    let machines: Vec<Machine> = (0..MACHINES).map(|number| machine(number, &mut dice)).collect();
-    let mut truth: BTreeMap<RecordId, usize> = BTreeMap::new();
-    let mut records = Vec::new();
-    for (owner, machine) in machines.iter().enumerate() {
-        for _ in 0..=dice.roll(4) {
-            let number = records.len() as u128 + 1;
-            records.push(told(number, machine, &mut dice));
-            truth.insert(id(number), owner);
-        }
-    }
-    let found = clusters(&records);
+/// Precision and recall over pairs of records.
+fn measured(records: &[Record], truth: &BTreeMap<RecordId, usize>) -> (f64, f64) {
+    let found = clusters(records);
     // Pairs of records that are said to be one asset, and those that are.
     let (mut said, mut right) = (0_u64, 0_u64);
     for members in parts(&found) {
@@ -142,11 +150,36 @@ fn nearly_all_are_found_again_and_hardly_any_is_taken_for_another() {
         *of_machine.entry(*owner).or_default() += 1;
     }
     let all: u64 = of_machine.values().map(|count| pairs(*count)).sum();
-    let (precision, recall) = (right as f64 / said as f64, right as f64 / all as f64);
-    let kinds: BTreeSet<Kind> = records.iter().flat_map(Record::kinds).collect();
-    assert!(!kinds.iter().any(|kind| kind.tier() == crate::identity::Tier::One), "nothing unique is told");
-    assert!(precision >= 0.995, "precision {precision:.4}, recall {recall:.4}, {} cases", found.cases.len());
-    assert!(recall >= 0.95, "precision {precision:.4}, recall {recall:.4}, {} cases", found.cases.len());
+    (right as f64 / said as f64, right as f64 / all as f64)
+}
+
+#[test]
+fn nearly_all_are_found_again_and_hardly_any_is_taken_for_another() {
+    for seed in SEEDS {
+        let mut dice = Dice(seed);
+        let machines: Vec<Machine> = (0..MACHINES).map(|number| machine(number, &mut dice)).collect();
+        let mut truth: BTreeMap<RecordId, usize> = BTreeMap::new();
+        let mut records = Vec::new();
+        for (owner, machine) in machines.iter().enumerate() {
+            for _ in 0..=dice.roll(4) {
+                let number = records.len() as u128 + 1;
+                records.push(told(number, machine, &mut dice));
+                truth.insert(id(number), owner);
+            }
+        }
+        let is_unique = |kind: Kind| kind.tier() == Tier::One;
+        assert!(records.iter().flat_map(Record::kinds).any(is_unique), "there is something to hold out");
+        let (precision, recall) = measured(&records, &truth);
+        assert!(precision >= 0.995 && recall >= 0.95, "seed {seed}: precision {precision:.4}, recall {recall:.4}");
+        for record in &mut records {
+            record.seen.retain(|seen| !is_unique(seen.identifier.kind));
+        }
+        let (precision, recall) = measured(&records, &truth);
+        assert!(
+            precision >= 0.995 && recall >= 0.95,
+            "seed {seed}, held out: precision {precision:.4}, recall {recall:.4}"
+        );
+    }
 }
 
 const fn pairs(count: u64) -> u64 {

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::asset::{Service, Sighting};
-use crate::identity::attributes::claims;
+use crate::identity::attributes::{claims, installations};
 use crate::identity::cluster::{Case, Question};
 use crate::identity::common::machines;
 use crate::identity::compare::Rule;
@@ -12,6 +12,7 @@ const MACHINE: [&str; 3] =
     ["0a000000000000000000000000000001", "0a000000000000000000000000000002", "0a000000000000000000000000000003"];
 const MAC: [&str; 2] = ["3c:ec:ef:00:00:01", "3c:ec:ef:00:00:02"];
 const KEY: [&str; 2] = ["SHA256:one", "SHA256:two"];
+const UUID: &str = "564d2a1b-9c3d-4e5f-8a7b-0123456789ab";
 
 fn rule_of(clusters: &Clusters, record: u128) -> Option<Rule> {
     let members = clusters.assets.values().flatten();
@@ -114,6 +115,49 @@ fn a_copied_disk_without_instances_is_a_question() {
     assert_eq!(found.cases[0].question, Question::Same);
 }
 
+/// A copy of a whole virtual machine: what its hardware and its disk say of it is that of the template.
+fn copied_machine(number: u8, hours: (i64, i64)) -> Record {
+    let (name, address) = (format!("web{number}"), format!("10.0.0.{number}"));
+    let mac = format!("3c:ec:ef:00:01:{number:02x}");
+    let copied = [(Kind::SystemUuid, UUID), (Kind::MachineId, MACHINE[0]), (Kind::SshHostKey, KEY[0])];
+    let own = [(Kind::Hostname, &*name), (Kind::Mac, &*mac), (Kind::Address, &*address)];
+    inspected(number.into(), hours, &[&copied[..], &own[..]].concat())
+}
+
+#[test]
+fn a_copied_machine_is_a_question_while_both_are_there() {
+    let (one, two) = (copied_machine(1, (0, 9)), copied_machine(2, (5, 14)));
+    let found = clusters(&[one.clone(), two.clone()]);
+    assert_eq!((found.assets.len(), found.cases.len()), (2, 1));
+    assert_eq!(found.cases[0].question, Question::Same);
+    // Each was read once, in one run.
+    assert_eq!(clusters(&[copied_machine(1, (0, 0)), copied_machine(2, (1, 1))]).assets.len(), 2);
+    // What the network shows of them goes with the one that is at the address, and brings them together no more than what
+    // was read without a name.
+    let seen = |number, last: u8| {
+        let address = format!("10.0.0.{last}");
+        sighted(number, "", (6, 7), &[(Kind::SshHostKey, KEY[0]), (Kind::Address, &address)])
+    };
+    let address = "10.0.0.1";
+    let nameless =
+        inspected(5, (6, 7), &[(Kind::SystemUuid, UUID), (Kind::MachineId, MACHINE[0]), (Kind::Address, address)]);
+    let found = clusters(&[one.clone(), two, seen(3, 1), seen(4, 2), nameless]);
+    assert_eq!(parts(&found), [vec![id(1), id(3), id(5)], vec![id(2), id(4)]]);
+    // A machine that was renamed and moved is the same one.
+    assert_eq!(clusters(&[one, copied_machine(2, (50, 59))]).assets.len(), 1);
+}
+
+#[test]
+fn a_copied_machine_id_does_not_hide_how_many_have_the_uuid() {
+    let copies: Vec<Record> = (1..=6).map(|number| copied_machine(number, (0, 9))).collect();
+    let uuid = Identifier::new(Kind::SystemUuid, "", UUID).unwrap();
+    assert_eq!(machines(&uuid, &copies.iter().collect::<Vec<_>>()), 6);
+    let found = clusters(&copies);
+    assert_eq!((found.assets.len(), found.cases.len()), (6, 0), "what six machines have stands for nothing");
+    let one = [copied_machine(1, (0, 3)), Record { id: id(2), ..copied_machine(1, (4, 9)) }];
+    assert_eq!(machines(&uuid, &one.iter().collect::<Vec<_>>()), 1);
+}
+
 #[test]
 fn both_byte_orders_of_a_system_uuid_are_one_machine() {
     let read = |number, uuid| inspected(number, (0, 0), &[(Kind::SystemUuid, uuid)]);
@@ -155,6 +199,10 @@ fn a_new_installation_is_the_same_machine() {
     assert_eq!(parts(&found), [vec![id(1), id(2)]]);
     let members = &found.assets[&asset(1)];
     assert_eq!(members[1].joined_by.as_ref().unwrap().1.replaced, [Kind::MachineId]);
+    let records = [installed(1, (0, 5), 0), installed(2, (6, 9), 1), installed(3, (6, 9), 1)];
+    assert_eq!(installations(&records), Some(2), "the second generation");
+    assert_eq!(installations(&records[..1]), Some(1));
+    assert_eq!(installations(&[sighted(4, "", (0, 9), &[(Kind::Mac, MAC[0])])]), None, "nobody looked inside");
     // Both alive at one time are two: one serial number is wrong.
     let both = clusters(&[installed(1, (0, 7), 0), installed(2, (6, 9), 1)]);
     assert_eq!(both.assets.len(), 2);
