@@ -158,7 +158,8 @@ async fn show(engine: &Engine, format: Format, name: &str) -> anyhow::Result<()>
 /// The word that counts, and what others say instead.
 fn in_words(attribute: &api::asset::Attribute) -> String {
     let mut words = format!("{}: {}", attribute.kind.replace('_', " "), attribute.value);
-    let told = |claim: &api::asset::AttributeClaim| format!("{}, seen {}", claim.source.replace('_', " "), claim.seen_at);
+    let told =
+        |claim: &api::asset::AttributeClaim| format!("{}, seen {}", claim.source.replace('_', " "), claim.seen_at);
     if let Some(first) = attribute.claims.first() {
         words.push_str(&format!(" ({})", told(first)));
     }

@@ -114,7 +114,8 @@ impl Engine {
     async fn known(&self, tx: &mut Tx, statement: &Statement) -> anyhow::Result<Option<Identified>> {
         let found = store::record::find(&mut *tx, statement.source, &statement.native_key).await?;
         let Some((record, asset)) = found else { return Ok(None) };
-        let Some(before) = store::record::get_all(&mut *tx, [record]).await?.pop().map(|assigned| assigned.record) else {
+        let Some(before) = store::record::get_all(&mut *tx, [record]).await?.pop().map(|assigned| assigned.record)
+        else {
             return Ok(None);
         };
         let known: Vec<&Seen> =

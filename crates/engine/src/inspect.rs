@@ -416,7 +416,9 @@ fn go_on(moved: &mut Moved, prior: Option<&Finding>, clocks: &Clocks) {
         None => *clock,
     };
     match moved.evidence.first_mut() {
-        Some((Evidence { observed_at, fact: Fact::Detected { .. } }, _)) if since < *observed_at => *observed_at = since,
+        Some((Evidence { observed_at, fact: Fact::Detected { .. } }, _)) if since < *observed_at => {
+            *observed_at = since
+        }
         _ => return,
     }
     let mut finding = prior.cloned();

@@ -192,12 +192,7 @@ pub async fn carriers<'a>(
 
 /// Whether another record of an asset, or of one that a question is about with it, showed something for the first time after an
 /// instant.
-pub async fn is_followed(
-    tx: &mut Tx,
-    record: RecordId,
-    asset: AssetId,
-    since: Timestamp,
-) -> Result<bool, StoreError> {
+pub async fn is_followed(tx: &mut Tx, record: RecordId, asset: AssetId, since: Timestamp) -> Result<bool, StoreError> {
     let text = "select 1 as one from record join record_identifier on record_identifier.record_id = record.id
                 where record.asset_id in (
                     select id from asset where id = $1

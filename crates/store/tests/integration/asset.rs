@@ -105,8 +105,7 @@ async fn sightings_stay_what_they_were(db: &Db) {
     };
     let seen = |banner: &str, hour| {
         let address = "2001:db8::7".parse().unwrap();
-        let service =
-            Service { address, port: 22, protocol: None, banner: Some(banner.to_owned()), seen_at: at(hour) };
+        let service = Service { address, port: 22, protocol: None, banner: Some(banner.to_owned()), seen_at: at(hour) };
         Sighting {
             source: "net".to_owned(),
             site: "paris".to_owned(),

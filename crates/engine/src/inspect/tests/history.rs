@@ -49,8 +49,8 @@ fn steps(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Reading::Unreadable),
         1 => Just(Reading::Failed),
     ];
-    let inspected = (0..HOSTS.len(), system, reading)
-        .prop_map(|(host, system, reading)| Step::Inspected { host, system, reading });
+    let inspected =
+        (0..HOSTS.len(), system, reading).prop_map(|(host, system, reading)| Step::Inspected { host, system, reading });
     let statement = prop_oneof![
         3 => (2_u8..5).prop_map(|version| Some(Statement::FixedIn { version: format!("{version}-1") })),
         1 => Just(Some(Statement::Open)),
@@ -265,7 +265,10 @@ async fn incremental_is_batch(db: Db, steps: &[Step]) -> Result<(), TestCaseErro
         };
         // Nothing but what happened is named as the cause.
         for (word, count) in estate.world.causes().await {
-            prop_assert!(causes.contains(&&*word) || before.get(&word) == Some(&count), "{word} moved something at {step:?}");
+            prop_assert!(
+                causes.contains(&&*word) || before.get(&word) == Some(&count),
+                "{word} moved something at {step:?}"
+            );
         }
     }
     estate.rematched().await;
