@@ -237,7 +237,7 @@ async fn a_copied_machine_is_another_however_it_came(db: &Db) {
 
 impl World {
     /// Takes in what a scan says of a thing.
-    async fn told(&self, thing: &str, values: &[(Kind, &str)]) -> Identified {
+    async fn says(&self, thing: &str, values: &[(Kind, &str)]) -> Identified {
         let identifiers = values.iter().map(|(kind, value)| Identifier::new(*kind, "", value).unwrap()).collect();
         let at = self.engine.now();
         let statement = Statement { source: Source::NetworkScan, native_key: thing.to_owned(), identifiers, at };
@@ -253,17 +253,17 @@ impl World {
 async fn what_many_machines_turn_out_to_have_joins_none_any_more(db: &Db) {
     let world = World::new(db);
     let serial = (Kind::Serial, "acme/x99-0001");
-    let one = world.told("one", &[serial, (Kind::MachineId, ID[0]), (Kind::Hostname, "web")]).await;
-    let two = world.told("two", &[serial, (Kind::MachineId, ID[0]), (Kind::Hostname, "www")]).await;
+    let one = world.says("one", &[serial, (Kind::MachineId, ID[0]), (Kind::Hostname, "web")]).await;
+    let two = world.says("two", &[serial, (Kind::MachineId, ID[0]), (Kind::Hostname, "www")]).await;
     assert_eq!(two.asset, one.asset);
     for number in 1..=5_u8 {
         let (machine, name) = (format!("0b{number:030x}"), format!("db{number}"));
         let other = format!("other {number}");
         // The last one says first what tells it from nobody, so that it is a known thing that makes the number common.
         if number == 5 {
-            world.told(&other, &[(Kind::Hostname, &name)]).await;
+            world.says(&other, &[(Kind::Hostname, &name)]).await;
         }
-        world.told(&other, &[serial, (Kind::MachineId, &machine), (Kind::Hostname, &name)]).await;
+        world.says(&other, &[serial, (Kind::MachineId, &machine), (Kind::Hostname, &name)]).await;
         check_against_batch(db).await;
     }
     let of = async |record| store::record::get_all(db, [record]).await.unwrap()[0].asset;

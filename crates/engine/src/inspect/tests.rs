@@ -10,7 +10,6 @@ use domain::feed::FeedSnapshot;
 use domain::finding::Change;
 use domain::inventory::Gap;
 use domain::record::Record;
-use jiff::SignedDuration;
 use knowledge::Builder;
 use outside::NeverTouch;
 use store::Db;

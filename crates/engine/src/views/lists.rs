@@ -95,12 +95,12 @@ impl Engine {
     /// One page of what a reader may see of the findings.
     pub async fn findings(&self, visible: &Visible, query: &Query) -> anyhow::Result<Page> {
         let current = self.lists().await?;
-        let (today, visible, asked) = (self.today(), visible.clone(), query.clone());
+        let (today, seen, asked) = (self.today(), visible.clone(), query.clone());
         let (total, keys, next) = scan(&current.model, move |snapshot| {
             let limit = asked.limit.clamp(1, PAGE_ROWS_MAX);
             let question =
                 index::Query { filter: &asked.filter, sort: asked.sort, after: asked.after.as_ref(), limit, today };
-            let page = snapshot.list(&visible, &question)?;
+            let page = snapshot.list(&seen, &question)?;
             let key = |row: &index::Found| snapshot.key(row.asset, row.vulnerability, row.package);
             Ok((page.total, page.rows.iter().map(key).collect::<Vec<_>>(), page.next))
         })
@@ -112,9 +112,9 @@ impl Engine {
     /// Counts beside a list: of names and vulnerabilities the `most` with the highest ones.
     pub async fn facets(&self, visible: &Visible, filter: &Filter, most: usize) -> anyhow::Result<Facets> {
         let current = self.lists().await?;
-        let (today, visible, filter) = (self.today(), visible.clone(), filter.clone());
+        let (today, seen, filter) = (self.today(), visible.clone(), filter.clone());
         let facets = scan(&current.model, move |snapshot| {
-            let found = snapshot.facets(&visible, &filter, most, today)?;
+            let found = snapshot.facets(&seen, &filter, most, today)?;
             let id = |count: Count<index::VulnerabilityNo>| Count {
                 value: snapshot.vulnerability(count.value).id.clone(),
                 count: count.count,
@@ -138,9 +138,9 @@ impl Engine {
     /// Findings counted by one thing: the `most` groups with the highest counts.
     pub async fn groups(&self, visible: &Visible, filter: &Filter, by: GroupBy, most: usize) -> anyhow::Result<Groups> {
         let current = self.lists().await?;
-        let (today, visible, filter) = (self.today(), visible.clone(), filter.clone());
+        let (today, seen, filter) = (self.today(), visible.clone(), filter.clone());
         let groups = scan(&current.model, move |snapshot| {
-            let groups = snapshot.groups(&visible, &filter, by, most, today)?;
+            let groups = snapshot.groups(&seen, &filter, by, most, today)?;
             Ok(groups.into_iter().map(|group| named(snapshot, group)).collect())
         })
         .await?;

@@ -133,7 +133,11 @@ async fn two_nodes_share_what_is_due(db: &Db) {
     let retired = async || jobs(db, Verb::Retire).await.into_iter().find(|job| job.state == JobState::Done);
     until("it was looked for what has ended", async || retired().await.is_some()).await;
     let said = retired().await.unwrap().progress.text;
-    assert!(said.contains(" assets: 0 gone, 0 expired, ") && said.ends_with("; 0 findings ended"), "{said}");
+    assert!(
+        said.contains(" assets: 0 gone, 0 expired, ")
+            && said.ends_with("; 0 findings ended, 0 stale on what has expired"),
+        "{said}"
+    );
     let sync = jobs(db, Verb::Sync).await;
     assert!(sync[0].last_error.as_ref().unwrap().contains("no publisher here"), "{sync:?}");
     one.stop().await;

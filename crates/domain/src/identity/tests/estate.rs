@@ -93,9 +93,9 @@ fn told(number: u128, machine: &Machine, dice: &mut Dice) -> Record {
     let address = if machine.roams { address(dice) } else { machine.address.clone() };
     let full = machine.domain.as_ref().map(|domain| format!("{}.{domain}", machine.name));
     let mut values: Vec<(Kind, &str, &str)> = vec![(Kind::Address, machine.site, &address)];
-    let source = match (dice.roll(4), machine.instance.as_deref()) {
+    let source = match (dice.roll(10), machine.instance.as_deref()) {
         // As root, from inside.
-        (0, instance) => {
+        (0..=3, instance) => {
             values.extend(instance.map(|value| (Kind::CloudInstance, "aws", value)));
             values.extend(machine.serial.as_deref().map(|value| (Kind::Serial, "", value)));
             values.extend(machine.uuid.as_deref().map(|value| (Kind::SystemUuid, "", value)));
@@ -106,7 +106,7 @@ fn told(number: u128, machine: &Machine, dice: &mut Dice) -> Record {
             Source::Inspection
         }
         // From inside, without rights.
-        (1, _) => {
+        (4..=6, _) => {
             values.push((Kind::MachineId, "", &machine.machine_id));
             values.extend(machine.mac.as_deref().map(|value| (Kind::Mac, "", value)));
             values.extend(machine.keys.iter().map(|key| (Kind::SshHostKey, "", key.as_str())));
@@ -115,7 +115,7 @@ fn told(number: u128, machine: &Machine, dice: &mut Dice) -> Record {
             Source::Inspection
         }
         // What the cloud says of it.
-        (2, Some(instance)) => {
+        (7, Some(instance)) => {
             values.push((Kind::CloudInstance, "aws", instance));
             values.push((Kind::Hostname, machine.site, &machine.name));
             Source::CloudApi
