@@ -1,5 +1,7 @@
 //! Scanner nodes: who may claim the jobs of which scope. Only a hash of a node's token is kept.
 
+use std::collections::BTreeSet;
+
 use domain::ids::{NodeId, ScopeId};
 use domain::node::Node;
 use jiff::Timestamp;
@@ -9,7 +11,7 @@ use crate::audit::Note;
 use crate::db::{On, Tx};
 use crate::error::StoreError;
 use crate::session::token_hash;
-use crate::sql::{Row, query};
+use crate::sql::{Row, json, query};
 
 macro_rules! select {
     ($tail:literal) => {
@@ -68,17 +70,17 @@ pub async fn remove(tx: &mut Tx, node: &Node, now: Timestamp) -> Result<(), Stor
     if query("remove the node", text).bind(now).bind(node.id).execute(&mut *tx).await? == 0 {
         return Err(StoreError::missing("node", &node.name));
     }
-    if list(&mut *tx).await?.iter().all(|other| other.scope != node.scope) {
-        query(
-            "give the node's work to the servers",
-            "update job set segment = '' where segment = $1 and state = 'ready'",
-        )
-        .bind(segment(node.scope))
-        .execute(&mut *tx)
-        .await?;
-    }
+    adopt(tx).await?;
     tx.note(Note::new(now, "node.remove", node.id).before(node));
     Ok(())
+}
+
+/// Gives the work of scopes that have no node to the servers: what waits, what a removed node held and loses, and what ended and
+/// may be tried again.
+pub async fn adopt(tx: &mut Tx) -> Result<(), StoreError> {
+    let served: BTreeSet<String> = list(&mut *tx).await?.iter().map(|node| segment(node.scope)).collect();
+    let text = "update job set segment = '' where segment <> '' and segment not in (select item.value from {texts $1})";
+    query("give the nodes' work to the servers", text).bind(json(&served)).execute(tx).await.map(drop)
 }
 
 /// The segment of the jobs that the nodes of a scope do.

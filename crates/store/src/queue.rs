@@ -10,6 +10,7 @@ use domain::event::EventKind;
 use domain::ids::JobId;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::asset;
 use crate::db::{Db, On, Tx};
 use crate::error::StoreError;
 use crate::outbox::{self, NewEvent};
@@ -175,13 +176,15 @@ pub async fn enqueue_urgent(tx: &mut Tx, job: &NewJob, now: Timestamp) -> Result
         let hastened = query(
             "hasten the job",
             "update job set priority = case when priority < $1 then priority else $1 end,
-                 run_at = case when state = 'ready' and run_at > $2 then $2 else run_at end
+                 run_at = case when state = 'ready' and run_at > $2 then $2 else run_at end,
+                 segment = case when state = 'ready' then $5 else segment end
              where kind = $3 and key = $4 and state in ('ready', 'leased') returning id",
         )
         .bind(job.priority)
         .bind(job.run_at)
         .bind(job.kind.as_str())
         .bind(job.key.as_str())
+        .bind(job.segment.as_str())
         .optional(&mut *tx)
         .await?;
         if let Some(row) = hastened {
@@ -313,6 +316,16 @@ pub async fn give_back(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
     }
 }
 
+/// Gives a job that was not begun to others: whoever claimed it is not who does such work any more.
+pub async fn move_to(tx: &mut Tx, lease: &Lease, segment: &str) -> Result<(), StoreError> {
+    let text = "update job set state = 'ready', attempts_max = attempts_max + 1, lease_until = null, segment = $3
+                where id = $1 and state = 'leased' and attempts = $2";
+    match query("give the job to others", text).bind(lease.id).bind(lease.attempt).bind(segment).execute(tx).await? {
+        0 => Err(lost(lease)),
+        _ => Ok(()),
+    }
+}
+
 /// The lease of a job that somebody says it holds. `None`: it was lost, or has ended.
 pub async fn held(tx: &mut Tx, id: JobId, attempt: u32, holder: &str) -> Result<Option<Lease>, StoreError> {
     let text = "select id, kind, key, payload, attempts, attempts_max, started_at from job
@@ -382,6 +395,15 @@ impl JobState {
     }
 }
 
+/// A job whose holder died is tried again, however few attempts it has: so often.
+const HOLDERS_LOST_MAX: i64 = 3;
+
+/// The kind of jobs that look inside an asset.
+const INSPECTION: &str = "inspect";
+
+/// What is said of a job whose holder died.
+const LOST: &str = "its holder stopped answering";
+
 /// Takes jobs back whose leases have ended. One that took its holder down as often as it may be tried is never claimed
 /// again, and one that a person cancelled has ended. A lease that is longer than any is shortened: its holder, if there is
 /// one, says soon that it is alive.
@@ -390,12 +412,14 @@ async fn take_back(tx: &mut Tx, lease_end_max: Timestamp, now: Timestamp) -> Res
         "take abandoned jobs back",
         "update job set
              lease_until = case when lease_until > $2 then $2 end,
-             last_error = case when lease_until > $2 then last_error else 'its holder stopped answering' end,
+             last_error = case when lease_until <= $2 and attempts >= attempts_max and attempts >= $3 then $4 else last_error end,
+             progress_text = case when lease_until > $2 then progress_text else $4 end,
              state = case when lease_until > $2 then state
                           when cancel_asked_at is not null then 'cancelled'
-                          when attempts >= attempts_max then 'dead' else 'ready' end,
+                          when attempts >= attempts_max and attempts >= $3 then 'dead' else 'ready' end,
              ended_at = case when lease_until > $2 then ended_at
-                             when cancel_asked_at is not null or attempts >= attempts_max then $1 end
+                             when cancel_asked_at is not null then $1
+                             when attempts >= attempts_max and attempts >= $3 then $1 end
          where id in (
              select id from job where state = 'leased' and (lease_until <= $1 or lease_until > $2)
              order by id {skip locked}
@@ -403,9 +427,22 @@ async fn take_back(tx: &mut Tx, lease_end_max: Timestamp, now: Timestamp) -> Res
     )
     .bind(now)
     .bind(lease_end_max)
+    .bind(HOLDERS_LOST_MAX)
+    .bind(LOST)
     .all(&mut *tx)
     .await?;
-    taken.iter().try_for_each(|job| tell_if_dead(tx, job, now))
+    for job in &taken {
+        tell_if_dead(tx, job, now)?;
+        // Whoever looks at the asset must not take it for inspected.
+        if job.text("state")? == JobState::Dead.as_str()
+            && job.text("kind")? == INSPECTION
+            && let Ok(asset) = job.text("key")?.parse()
+            && asset::get(&mut *tx, asset).await?.is_some()
+        {
+            asset::record_error(tx, asset, "whoever inspected it stopped answering, again and again", now).await?;
+        }
+    }
+    Ok(())
 }
 
 fn tell_if_dead(tx: &mut Tx, job: &Row, now: Timestamp) -> Result<(), StoreError> {

@@ -11,12 +11,12 @@ use domain::inventory::Inventory;
 use ecosystems::Pool;
 use engine::inspect::{Access, Login};
 use outside::NeverTouch;
-use outside::peer::{Peer, PeerError};
+use outside::peer::Peer;
 use store::seal::node::{NodeKey, bound};
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
-use super::server::{Lost, Refused, Server};
+use super::server::{Lost, NotTaken, Refused, Server, may_be_answered_later};
 use crate::args::{Common, NodeWork};
 use crate::context;
 use crate::exit::{Exit, Usage};
@@ -70,7 +70,7 @@ async fn introduce(common: &Common, server: Server, key: NodeKey) -> anyhow::Res
     let welcome = loop {
         match server.hello(key.public().to_string()).await {
             Ok(welcome) => break welcome,
-            Err(error) if error.is::<PeerError>() => {
+            Err(error) if may_be_answered_later(&error) => {
                 warn!("{}; trying again in {} s", engine::with_causes(&error), pause.as_secs());
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
@@ -134,17 +134,22 @@ async fn attempt(node: &Node, errand: &Errand) {
             None => How::Stopped,
         },
     };
-    let ended = Ended { attempt: errand.attempt, how, answered };
+    let mut ended = Ended { attempt: errand.attempt, how, answered };
     let bring = async {
         let mut pause = PAUSE_MIN;
         loop {
             match node.server.end(errand, &ended).await {
                 Ok(()) => return info!(job = errand.job, "ended"),
                 // The server or the way to it may be back before the job is lost.
-                Err(error) if error.is::<PeerError>() => {
+                Err(error) if may_be_answered_later(&error) => {
                     warn!(job = errand.job, "{}", engine::with_causes(&error));
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(PAUSE_MAX);
+                }
+                // The reason is small, and people shall see it.
+                Err(error) if error.is::<NotTaken>() && matches!(ended.how, How::Inventory(_)) => {
+                    warn!(job = errand.job, "{}", engine::with_causes(&error));
+                    ended.how = How::Failed(format!("what was read is not taken: {error}"));
                 }
                 Err(error) => return warn!(job = errand.job, "not kept: {}", engine::with_causes(&error)),
             }

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 use api::node::{Beat, Ended, Errand, Heard, Hello, SeenHostKey, Welcome};
 use api::status::Problem;
-use outside::peer::{Peer, Reply};
+use outside::peer::{Peer, PeerError, Reply};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -19,6 +19,28 @@ pub(super) struct Refused;
 #[derive(Debug, thiserror::Error)]
 #[error("the job is not this node's any more: {0}")]
 pub(super) struct Lost(String);
+
+/// The server cannot answer now; it may in a moment.
+#[derive(Debug, thiserror::Error)]
+#[error("the server answered {status} to {path}: {detail}")]
+pub(super) struct Busy {
+    status: u16,
+    path: String,
+    detail: String,
+}
+
+/// The server will never take this as it is.
+#[derive(Debug, thiserror::Error)]
+#[error("the server does not take it ({status}): {detail}")]
+pub(super) struct NotTaken {
+    status: u16,
+    detail: String,
+}
+
+/// Whether the same question may be answered later.
+pub(super) fn may_be_answered_later(error: &anyhow::Error) -> bool {
+    error.is::<PeerError>() || error.is::<Busy>()
+}
 
 impl Server {
     pub(super) async fn hello(&self, public_key: String) -> anyhow::Result<Welcome> {
@@ -55,6 +77,8 @@ impl Server {
         match reply.status {
             401 => Err(Refused.into()),
             409 => Err(Lost(detail).into()),
+            429 | 500.. => Err(Busy { status: reply.status, path: path.to_owned(), detail }.into()),
+            400 | 413 | 422 => Err(NotTaken { status: reply.status, detail }.into()),
             status => bail!("the server answered {status} to {path}: {detail}"),
         }
     }

@@ -279,7 +279,7 @@ async fn what_has_expired_is_not_fixed(db: &Db) {
     assert!(world.said_of_expired().await.unwrap().starts_with("1 findings are on expired assets"));
     assert!(crate::mobilize::groups(&world.engine.all_rows().await.unwrap()).is_empty(), "nobody reaches it");
     world.wait(100 * DAY);
-    world.engine.tick().await.unwrap();
+    world.engine.note_unseen().await.unwrap();
     assert_eq!(world.retire().await, Retirements::default());
     assert_eq!(world.finding(host.id).await, Some((Detection::Stale { since }, first, 1)));
 

@@ -36,6 +36,9 @@ const ATTEMPTS_MAX: u32 = 3;
 /// How often a job that somebody waits for is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// The key of the job that matches again after the one that runs.
+const REMATCH_AGAIN: &str = "rematch again";
+
 /// Inspections that are enqueued in one transaction.
 const DUE_BATCH: usize = 100;
 
@@ -86,6 +89,10 @@ impl Engine {
         let now = self.now();
         let (scopes, nodes) = (store::scope::list(&self.db).await?, store::node::list(&self.db).await?);
         let mut count = 0;
+        let mut tx = self.db.begin().await?;
+        // A node may have been removed while something was enqueued for it.
+        store::node::adopt(&mut tx).await?;
+        tx.commit().await?;
         for assets in self.due().await?.chunks(DUE_BATCH) {
             let mut tx = self.db.begin().await?;
             for asset in assets {
@@ -105,7 +112,11 @@ impl Engine {
     /// Has stored inventories matched again, with whatever knowledge is in use then.
     pub(crate) async fn ask_rematch(&self, tx: &mut Tx) -> anyhow::Result<()> {
         let now = self.now();
-        queue::enqueue(tx, &of_verb(Verb::Rematch, now), now).await?;
+        let job = of_verb(Verb::Rematch, now);
+        // One that runs may have looked already: another one comes after it.
+        if queue::enqueue(tx, &job, now).await?.is_none() && queue::is_running(&mut *tx, &job.kind, &job.key).await? {
+            queue::enqueue(tx, &NewJob { key: REMATCH_AGAIN.to_owned(), ..job }, now).await?;
+        }
         Ok(())
     }
 

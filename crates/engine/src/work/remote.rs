@@ -85,6 +85,13 @@ impl Engine {
         let claim = Claim { kinds: &kinds, segment: &segment, priority_max: i64::MAX, holder: &holder, lease };
         for _ in 0..UNFIT_MAX {
             let Some(lease) = queue::claim(&self.db, &claim, self.now()).await? else { break };
+            let segment_now = self.segment_now(&lease).await?;
+            if segment_now != segment {
+                let mut tx = self.db.begin().await?;
+                queue::move_to(&mut tx, &lease, &segment_now).await?;
+                tx.commit().await?;
+                continue;
+            }
             match self.hops(&lease, &key).await {
                 Ok(hops) => return Ok(Some(Errand { lease, hops })),
                 Err(error) => self.fail(Verb::Inspect, &lease, &error).await?,
@@ -165,6 +172,14 @@ impl Engine {
 
     async fn held(&self, node: &Node, job: JobId, attempt: u32) -> anyhow::Result<Lease> {
         held_in(&mut self.db.begin().await?, node, job, attempt).await
+    }
+
+    /// Who inspects the asset of a job now: it, its scopes and the nodes may have changed since it was asked for.
+    async fn segment_now(&self, lease: &Lease) -> anyhow::Result<String> {
+        let Ok(id) = lease.key.parse::<AssetId>() else { return Ok(String::new()) };
+        let Some(asset) = store::asset::get(&self.db, id).await? else { return Ok(String::new()) };
+        let (scopes, nodes) = (store::scope::list(&self.db).await?, store::node::list(&self.db).await?);
+        Ok(segment_of(&asset, &scopes, &nodes))
     }
 
     async fn hops(&self, lease: &Lease, key: &NodePublicKey) -> anyhow::Result<Vec<Hop>> {

@@ -194,6 +194,7 @@ macro_rules! undo_records {
         "
             alter table asset_change drop column whole_seq;
             alter table asset_change drop column defects;
+            drop index finding_pending;
             drop table observation;
             drop table sweep;
             alter table asset drop column retired_as;
