@@ -75,7 +75,9 @@ const OLD: &str = concat!(
     "insert into asset_identifier (asset_id, kind, value, first_seen_at, last_seen_at)
         select id, 'machine_id', '0123456789abcdef0123456789abcdef', first_seen_at, last_seen_at from asset;
     insert into asset_identifier (asset_id, kind, value, first_seen_at, last_seen_at)
-        select id, 'hostname', 'localhost', first_seen_at, last_seen_at from asset;"
+        select id, 'hostname', 'localhost', first_seen_at, last_seen_at from asset;
+    insert into sighting (asset_id, source, address, services, ssh_host_key, first_observed_at, observed_at)
+        select id, 'net', '10.0.0.7', '[]', 'SHA256:one', first_seen_at, last_seen_at from asset;"
 );
 
 #[tokio::test]
@@ -91,6 +93,9 @@ async fn assets_from_before_have_a_record() {
         let way = seen(Kind::Way, "ssh://root@web01.example:22", 0, 0);
         let machine = seen(Kind::MachineId, "0123456789abcdef0123456789abcdef", 0, 0);
         assert_eq!(record.seen, [machine, way], "a placeholder is none");
+        let [seen] = &sighting::of_asset(&db, asset.id).await.unwrap()[..] else { panic!("one sighting") };
+        assert_eq!((seen.address.to_string().as_str(), seen.ssh_host_key.as_deref()), ("10.0.0.7", Some("SHA256:one")));
+        assert_eq!(seen.observed_at, asset.last_seen_at);
         db.close().await;
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::identity::Tier;
 
-const MACHINES: usize = 3000;
+const MACHINES: usize = 2000;
 
 /// Estates that have nothing in common.
 const SEEDS: [u64; 3] = [7, 11, 4711];
