@@ -17,6 +17,8 @@ enum Step {
         host: usize,
         system: System,
         reading: Reading,
+        /// Hours that the reading took to arrive.
+        delay: i64,
     },
     /// What the feed says of a package and a flaw changes. `None`: it says nothing more.
     Said {
@@ -49,8 +51,9 @@ fn steps(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Reading::Unreadable),
         1 => Just(Reading::Failed),
     ];
-    let inspected =
-        (0..HOSTS.len(), system, reading).prop_map(|(host, system, reading)| Step::Inspected { host, system, reading });
+    let delay = prop_oneof![4 => Just(0), 1 => 1_i64..6];
+    let inspected = (0..HOSTS.len(), system, reading, delay)
+        .prop_map(|(host, system, reading, delay)| Step::Inspected { host, system, reading, delay });
     let statement = prop_oneof![
         3 => (2_u8..5).prop_map(|version| Some(Statement::FixedIn { version: format!("{version}-1") })),
         1 => Just(Some(Statement::Open)),
@@ -78,7 +81,8 @@ fn steps(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Step>> {
 /// What should be known of one asset.
 #[derive(Default)]
 struct Known {
-    readings: Vec<(Timestamp, usize, Inventory)>,
+    /// When each comes in their order, when it was read, of which host.
+    readings: Vec<(Timestamp, Timestamp, usize, Inventory)>,
     active: Active,
     retired_at: Option<Timestamp>,
 }
@@ -90,7 +94,7 @@ impl Known {
 
     fn last_read_at(&self) -> Option<Timestamp> {
         let read = self.readings.iter().filter(|(.., inventory)| inventory.components.is_some());
-        read.map(|(at, ..)| *at).max()
+        read.max_by_key(|(order, ..)| *order).map(|(_, at, ..)| *at)
     }
 }
 
@@ -121,7 +125,7 @@ impl Estate {
     async fn step(&mut self, step: &Step) {
         self.world.wait();
         match step {
-            Step::Inspected { host, system, reading } => self.inspected(*host, *system, *reading).await,
+            Step::Inspected { host, system, reading, delay } => self.inspected(*host, *system, *reading, *delay).await,
             Step::Said { package, flaw, statement, matched_at_once } => {
                 match statement {
                     Some(statement) => self.said.insert((*package, *flaw), statement.clone()),
@@ -142,8 +146,9 @@ impl Estate {
         self.ever.extend(self.known.iter().flat_map(|known| known.active.keys().cloned()));
     }
 
-    async fn inspected(&mut self, host: usize, system: System, reading: Reading) {
+    async fn inspected(&mut self, host: usize, system: System, reading: Reading, delay: i64) {
         let (engine, now, place) = (&self.world.engine, self.world.engine.now(), self.place(host));
+        let at = now - SignedDuration::from_hours(delay);
         if reading == Reading::Failed {
             let mut tx = engine.db.begin().await.unwrap();
             let asset = store::asset::get(&mut tx, self.world.hosts[place].id).await.unwrap().unwrap();
@@ -151,10 +156,12 @@ impl Estate {
             return tx.commit().await.unwrap();
         }
         let inventory = inventory(&system, reading);
-        engine.keep(&self.world.hosts[host], &inventory, now, None).await.unwrap();
+        engine.keep(&self.world.hosts[host], &inventory, at, None).await.unwrap();
         let known = &mut self.known[place];
-        let outdated = known.retired_at.is_some_and(|retired_at| now <= retired_at);
-        let late = known.last_read_at().is_some_and(|last| now < last);
+        // What lies ahead was noted before the clock was set back, and holds nothing up.
+        let can_be = |known: Timestamp| known <= now + SignedDuration::from_mins(1);
+        let outdated = known.retired_at.is_some_and(|retired_at| at <= retired_at && can_be(retired_at));
+        let late = known.last_read_at().is_some_and(|last| at < last && can_be(last));
         let is_back = known.retired_at.is_some() && !outdated;
         known.retired_at = known.retired_at.filter(|_| outdated);
         if !outdated && !late {
@@ -162,7 +169,10 @@ impl Estate {
         } else if is_back && let Some((.., latest)) = known.readings.iter().max_by_key(|(at, ..)| *at) {
             self.world.judge(&mut known.active, latest);
         }
-        known.readings.push((now, host, inventory));
+        let ahead =
+            known.readings.iter().map(|(order, ..)| *order).max().filter(|last| !outdated && !late && !can_be(*last));
+        let order = ahead.map_or(at, |last| last + SignedDuration::from_millis(1));
+        known.readings.push((order, if ahead.is_some() { now } else { at }, host, inventory));
         self.systems.insert(host, system);
     }
 
@@ -214,7 +224,7 @@ impl Estate {
         tx.commit().await.unwrap();
         self.merged = false;
         let all = std::mem::take(&mut self.known[0].readings);
-        let (ours, theirs) = all.into_iter().partition(|(_, host, _)| *host == 0);
+        let (ours, theirs) = all.into_iter().partition(|(_, _, host, _)| *host == 0);
         (self.known[0].readings, self.known[1].readings) = (ours, theirs);
         self.moved(0).await;
         self.moved(1).await;
@@ -283,7 +293,7 @@ async fn incremental_is_batch(db: Db, steps: &[Step]) -> Result<(), TestCaseErro
     let begun = estate.world.engine.now();
     let systems = estate.systems.clone();
     for (host, system) in &systems {
-        estate.step(&Step::Inspected { host: *host, system: *system, reading: Reading::Whole }).await;
+        estate.step(&Step::Inspected { host: *host, system: *system, reading: Reading::Whole, delay: 0 }).await;
     }
     estate.check().await?;
     let state = estate.world.state().await;
@@ -292,7 +302,7 @@ async fn incremental_is_batch(db: Db, steps: &[Step]) -> Result<(), TestCaseErro
     prop_assert_eq!(estate.world.engine.rematch().await.unwrap(), 0);
     let before = estate.world.causes().await;
     for (host, system) in &systems {
-        estate.step(&Step::Inspected { host: *host, system: *system, reading: Reading::Whole }).await;
+        estate.step(&Step::Inspected { host: *host, system: *system, reading: Reading::Whole, delay: 0 }).await;
     }
     prop_assert_eq!(estate.world.causes().await, before);
     prop_assert_eq!(&estate.world.state().await, &state);
@@ -303,7 +313,7 @@ async fn incremental_is_batch(db: Db, steps: &[Step]) -> Result<(), TestCaseErro
     batch.said = estate.said.clone();
     batch.world.publish(&batch.said);
     for (host, system) in &systems {
-        batch.step(&Step::Inspected { host: *host, system: *system, reading: Reading::Whole }).await;
+        batch.step(&Step::Inspected { host: *host, system: *system, reading: Reading::Whole, delay: 0 }).await;
     }
     let (active, open) = state;
     let (expected, expected_open) = batch.world.state().await;
@@ -360,23 +370,24 @@ async fn knowledge_that_came_and_went_unmatched_is_made_up_for(db: &Db) {
 }
 
 fn whole(versions: [Option<u8>; 3]) -> Step {
-    Step::Inspected { host: 0, system: System { release: 0, versions }, reading: Reading::Whole }
+    Step::Inspected { host: 0, system: System { release: 0, versions }, reading: Reading::Whole, delay: 0 }
 }
 
 /// A reading that is older than the latest, which it comes after.
-async fn late(db: &Db, latest: Step, late: Step) {
+async fn late(db: &Db, latest: Step, versions: [Option<u8>; 3]) {
     let statement = Some(Statement::FixedIn { version: "2-1".to_owned() });
     let said = Step::Said { package: 0, flaw: 0, statement, matched_at_once: true };
     let mut steps = vec![said, whole([Some(1), None, None])];
     steps.extend(vec![latest; 4]);
-    steps.extend([Step::SetBack, late]);
+    let late = Step::Inspected { host: 0, system: System { release: 0, versions }, reading: Reading::Whole, delay: 4 };
+    steps.push(late);
     incremental_is_batch(db.clone(), &steps).await.unwrap();
 }
 
 async fn a_late_reading_ends_nothing(db: &Db) {
-    late(db, whole([Some(1), None, None]), whole([Some(3), None, None])).await;
+    late(db, whole([Some(1), None, None]), [Some(3), None, None]).await;
 }
 
 async fn a_late_reading_brings_nothing_back(db: &Db) {
-    late(db, whole([Some(3), None, None]), whole([Some(1), None, None])).await;
+    late(db, whole([Some(3), None, None]), [Some(1), None, None]).await;
 }
