@@ -135,7 +135,7 @@ async fn two_nodes_share_what_is_due(db: &Db) {
     let said = retired().await.unwrap().progress.text;
     assert!(
         said.contains(" assets: 0 gone, 0 expired, ")
-            && said.ends_with("; 0 findings ended, 0 stale on what has expired"),
+            && said.ends_with("; 0 findings ended, 0 stale on what has expired; 0 findings became stale"),
         "{said}"
     );
     let sync = jobs(db, Verb::Sync).await;

@@ -20,6 +20,8 @@ contract!(
     a_lost_lease_finishes_nothing,
     failures_are_tried_again_and_then_seen,
     a_job_that_takes_its_holders_down_is_buried,
+    a_job_with_one_attempt_survives_its_holder,
+    work_that_no_node_does_any_more_is_adopted,
     holders_do_not_wait_for_each_other,
     a_lane_has_one_runner,
     a_segment_has_its_own_work,
@@ -175,13 +177,43 @@ async fn failures_are_tried_again_and_then_seen(db: &Db) {
 
 async fn a_job_that_takes_its_holders_down_is_buried(db: &Db) {
     enqueue(db, &job("web01")).await;
-    for hour in [1, 2] {
+    // It may be tried twice; that a holder died says little of the job, so it gets one chance more.
+    for hour in [1, 2, 3] {
         assert!(claim(db, hour).await.is_some());
     }
-    assert_eq!(claim(db, 3).await, None);
+    assert_eq!(claim(db, 4).await, None);
     let dead = in_state(db, JobState::Dead).await;
     assert!(dead[0].last_error.as_ref().unwrap().contains("stopped answering"), "{dead:?}");
-    assert_eq!(dead[0].ended_at, Some(at(3)));
+    assert_eq!(dead[0].ended_at, Some(at(4)));
+}
+
+async fn a_job_with_one_attempt_survives_its_holder(db: &Db) {
+    enqueue(db, &NewJob { attempts_max: 1, ..job("web01") }).await;
+    assert!(claim(db, 1).await.is_some());
+    let again = claim(db, 2).await.unwrap();
+    let waiting = in_state(db, JobState::Leased).await;
+    assert_eq!((again.attempt, waiting[0].last_error.as_deref()), (2, None), "it has not failed");
+    let mut tx = db.begin().await.unwrap();
+    assert_eq!(
+        queue::fail(&mut tx, &again, "no route", at(2)).await.unwrap(),
+        Failed::Dead,
+        "the first failure counts"
+    );
+    tx.commit().await.unwrap();
+}
+
+async fn work_that_no_node_does_any_more_is_adopted(db: &Db) {
+    let branch = Claim { segment: "a scope without nodes", ..ANY };
+    for key in ["waits", "runs"] {
+        enqueue(db, &NewJob { segment: branch.segment.to_owned(), ..job(key) }).await;
+    }
+    let held = queue::claim(db, &branch, at(1)).await.unwrap().unwrap();
+    assert_eq!(claim(db, 1).await, None, "that is not the servers'");
+    let mut tx = db.begin().await.unwrap();
+    store::node::adopt(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_ne!(claim(db, 1).await.unwrap().id, held.id);
+    assert_eq!(claim(db, 2).await.unwrap().id, held.id, "its holder is gone");
 }
 
 async fn holders_do_not_wait_for_each_other(db: &Db) {
