@@ -23,7 +23,7 @@ use domain::record::Record;
 use domain::vulnerability::VulnerabilityId;
 use engine::Engine;
 use engine::ingest::{KNOWLEDGE_FILE, PREVIOUS_FILE};
-use engine::views::{Query, active};
+use engine::views::{AssetQuery, Query, active};
 use index::{GroupBy, Has, HoldersLoader, ListDigest, Sort, SortBy, Visible};
 use jiff::Timestamp;
 use knowledge::Builder;
@@ -281,7 +281,7 @@ async fn pages(engine: &Engine, values: &mut Values) -> anyhow::Result<()> {
         engine.groups(&everyone, &active(), GroupBy::Package, 20).await?;
         add("groups", start);
         let start = Instant::now();
-        let assets = engine.assets(&everyone, None, ROWS).await?;
+        let assets = engine.assets(&everyone, &AssetQuery::all(ROWS)).await?;
         add("assets", start);
         let start = Instant::now();
         engine.status(&everyone).await?;

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 
 use anyhow::anyhow;
 use domain::asset::Asset;
+use domain::cause::Cause;
 use domain::identity::cluster::{Clusters, Member};
 use domain::identity::{Identifier, Kind, Record, Seen, Source};
 use domain::ids::{AssetId, RecordId};
@@ -226,7 +227,10 @@ impl Engine {
             }
             for asset in moves.keys().flat_map(|(from, to)| [*from, *to]).collect::<BTreeSet<_>>() {
                 if !moved.merged.contains_key(&asset) {
-                    self.look_again(tx, asset).await?;
+                    let by = tx.actor().to_owned();
+                    let joined = moved.merged.values().any(|into| *into == asset);
+                    let cause = if joined { Cause::Merged { by } } else { Cause::Split { by } };
+                    self.look_again(tx, asset, &cause).await?;
                 }
             }
         }
@@ -275,7 +279,7 @@ impl Engine {
     }
 
     /// Brings an asset up to date with the records and the inspections that it has now.
-    async fn look_again(&self, tx: &mut Tx, asset: AssetId) -> anyhow::Result<()> {
+    async fn look_again(&self, tx: &mut Tx, asset: AssetId, cause: &Cause) -> anyhow::Result<()> {
         let records = store::record::of_asset(&mut *tx, asset).await?;
         let spans = || records.iter().flat_map(|assigned| &assigned.record.seen);
         let mut now = store::asset::lock(tx, asset).await?;
@@ -305,7 +309,7 @@ impl Engine {
         if now.retired_at.is_some() {
             return Ok(());
         }
-        self.judge_again(tx, asset).await
+        self.judge_again(tx, asset, cause).await
     }
 
     /// This name, or one like it that no asset has.

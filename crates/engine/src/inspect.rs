@@ -14,6 +14,7 @@ use anyhow::{Context as _, anyhow};
 use collect::connectors;
 use collect::connectors::folder::{Folder, FolderError};
 use domain::asset::Asset;
+use domain::cause::Cause;
 use domain::finding::{Change, Finding, FindingKey};
 use domain::identity::{Identifier, Seen, Source, tell};
 use domain::ids::AssetId;
@@ -238,7 +239,7 @@ impl Engine {
         .await?;
         // A reading older than one already kept adds to the past and never opens anything in the present.
         let late = outdated || locked.last_inspected_at.is_some_and(|last| at < last);
-        let cause = format!("inspection {inspection}");
+        let cause = Cause::Inspection(inspection);
         let recording = Recording { at, cause: &cause, record: Some(whom.record) };
         let outcome = take_in(&mut tx, locked.id, inventory, &judged, late, recording).await?;
         if let Some(reason) = unreadable(inventory) {
@@ -307,12 +308,13 @@ impl Engine {
         Ok(whom)
     }
 
-    /// Moves the findings of an asset by what its latest inspection proves with the knowledge in use.
-    pub(crate) async fn judge_again(&self, tx: &mut Tx, asset: AssetId) -> anyhow::Result<()> {
+    /// Moves the findings of an asset by what its latest inspection proves with the knowledge in use; `cause` says what happened
+    /// to the asset.
+    pub(crate) async fn judge_again(&self, tx: &mut Tx, asset: AssetId, cause: &Cause) -> anyhow::Result<()> {
         let Some(stored) = store::inspection::latest(&mut *tx, asset).await? else { return Ok(()) };
         let Some(loaded) = self.loaded()? else { return Ok(()) };
         let matches = loaded.find(&stored.inventory);
-        self.keep_verdicts(tx, Some(&loaded.knowledge), matches, &stored).await
+        self.keep_verdicts(tx, Some(&loaded.knowledge), matches, &stored, cause).await
     }
 
     async fn keep_verdicts(
@@ -321,13 +323,13 @@ impl Engine {
         knowledge: Option<&Knowledge>,
         matches: Matches,
         stored: &Stored,
+        cause: &Cause,
     ) -> anyhow::Result<()> {
         let now = self.now();
         let Summary { asset, id, record, observed_at, .. } = stored.summary;
         let judged = Judgement::new(knowledge, matches, &stored.inventory, now);
         let hash = knowledge.map(Knowledge::hash).unwrap_or_default();
-        let cause = format!("knowledge {hash}");
-        let recording = Recording { at: now.max(observed_at), cause: &cause, record };
+        let recording = Recording { at: now.max(observed_at), cause, record };
         take_in(tx, asset, &stored.inventory, &judged, false, recording).await?;
         let rejudged = Rejudged { asset, id, undecided: &judged.undecided };
         Ok(store::inspection::set_undecided(tx, &[rejudged], &hash).await?)

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use domain::asset::{Asset, Retired, Sighting};
+use domain::cause::Cause;
 use domain::finding::{ClosedCause, Evidence, Fact, Finding};
 use domain::ids::AssetId;
 use domain::retirement::{Contacts, Ending, Kind, Policy, Standing};
@@ -105,7 +106,7 @@ impl Engine {
                 }
                 let retired = Retired { ending, because };
                 tracing::info!(asset = asset.name, because = retired.because, "retired: {}", ending.as_str());
-                done.findings += self.end_asset(&mut tx, asset, retired, now, "clock").await?;
+                done.findings += self.end_asset(&mut tx, asset, retired, now, &Cause::Clock).await?;
             }
         }
         Ok(tx.commit().await?)
@@ -122,7 +123,7 @@ impl Engine {
             return Err(Invalid(format!("{} is retired already", asset.name)).into());
         }
         let retired = Retired { ending: Ending::Gone, because: because.to_owned() };
-        let cause = format!("asset retired by {}", tx.actor());
+        let cause = Cause::Retired { by: tx.actor().to_owned() };
         self.end_asset(tx, &asset, retired, self.now(), &cause).await?;
         store::asset::lock(tx, id).await.map_err(Into::into)
     }
@@ -134,7 +135,7 @@ impl Engine {
         asset: &Asset,
         retired: Retired,
         at: Timestamp,
-        cause: &str,
+        cause: &Cause,
     ) -> anyhow::Result<u64> {
         store::asset::retire(tx, asset.id, &retired, at).await?;
         store::queue::withdraw(tx, Verb::Inspect.as_str(), &asset.id.to_string(), at).await?;

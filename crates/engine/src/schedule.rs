@@ -3,6 +3,7 @@
 //! Every verb here takes no input, is idempotent, and may run twice.
 
 use domain::asset::Asset;
+use domain::cause::Cause;
 use domain::finding::{Change, Detection, Evidence, Fact, Finding, PendingCause, Strength};
 use domain::ids::AssetId;
 use domain::scope::Scope;
@@ -70,7 +71,7 @@ impl Engine {
             let change = stored.finding.apply(&evidence);
             moved += u32::from(change != Change::None);
             let save = Save { finding: &stored.finding, matched: None, evidence: &[(evidence, change)], is_new: false };
-            store::finding::save(&mut tx, save, Recording { at: now, cause: "clock", record: None }).await?;
+            store::finding::save(&mut tx, save, Recording { at: now, cause: &Cause::Clock, record: None }).await?;
         }
         tx.commit().await?;
         Ok(moved)
