@@ -10,6 +10,9 @@ export interface PrioritiesSearch {
   tier?: string;
   asset?: string;
   text?: string;
+  /** As a saved view has it. */
+  filter?: string;
+  sort?: string;
 }
 
 const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({ notFoundComponent: NotFound });
@@ -28,7 +31,7 @@ const shell = createRoute({
 const priorities = createRoute({
   getParentRoute: () => shell,
   path: "/",
-  validateSearch: (search): PrioritiesSearch => texts(search, ["tier", "asset", "text"]),
+  validateSearch: (search): PrioritiesSearch => texts(search, ["tier", "asset", "text", "filter", "sort"]),
   loaderDeps: ({ search }) => search,
   loader: ({ context, deps }) => void context.queryClient.prefetchInfiniteQuery(findingsQuery(deps)),
   component: lazyRouteComponent(() => import("./pages/Priorities"), "Priorities"),

@@ -236,6 +236,26 @@ async function filters() {
   await shots("priorities-no-match");
   await page.getByRole("button", { name: "Clear filters" }).click();
   await page.waitForURL(`${base}/`);
+
+  // What is shown is saved under a name, and chosen again by it.
+  await page.getByRole("group", { name: /by priority/ }).getByRole("button", { name: "P1" }).click();
+  await page.waitForURL(/tier=P1/);
+  await page.getByRole("button", { name: "Save this view" }).click();
+  await page.getByRole("textbox", { name: "Name of the view" }).fill("Soon");
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await page.waitForURL((url) => url.searchParams.get("filter") === "state:open,pending,stale tier:P1");
+  const [view] = await api("/api/v1/views");
+  assert.deepEqual([view.name, view.filter, view.shared], ["Soon", "state:open,pending,stale tier:P1", false]);
+  await page.getByRole("button", { name: "Clear filters" }).click();
+  await page.waitForURL(`${base}/`);
+  await page.getByRole("textbox", { name: "Saved view" }).click();
+  await page.getByRole("option", { name: "Soon" }).click();
+  await page.waitForURL(/filter=/);
+  const soon = await api(`/api/v1/priorities?tier=P1&limit=50`);
+  await page.getByText(soon.total === 0 ? "No finding matches these filters" : new RegExp(`of ${soon.total.toLocaleString("en-GB")} finding`)).waitFor();
+  await accessible();
+  await page.getByRole("button", { name: "Clear filters" }).click();
+  await page.waitForURL(`${base}/`);
 }
 
 async function asset() {

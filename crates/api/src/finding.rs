@@ -158,6 +158,25 @@ pub struct Event {
     pub fact: String,
     /// State after it.
     pub detection: String,
+    /// What had changed: `new_inventory`, `new_advisory` (or one that says more), `corrected_range`, `withdrawn`, `asset_merged`,
+    /// `asset_split`, `asset_retired`, `asset_returned`, `fix_claimed`, `report`, `time`; `unknown` where what was there before is
+    /// not kept.
+    pub why: String,
+    /// The same in words, with who or what did it.
+    pub because: String,
+    /// What brought the evidence, as it is kept: `inspection ID`, `knowledge HASH`, `asset merged by NAME`, `run ID`,
+    /// `report of TOOL`, `clock`.
+    pub cause: String,
+    /// The advisory that is new, changed or withdrawn: the one that the finding was matched with last.
+    pub advisory: Option<AdvisoryRef>,
+}
+
+/// An advisory by its names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AdvisoryRef {
+    /// Feed id.
+    pub source: String,
+    pub id: String,
 }
 
 /// A finding with its history.

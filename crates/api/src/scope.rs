@@ -18,6 +18,9 @@ pub struct Scope {
     /// Name patterns with `*` and `?`.
     #[serde(default)]
     pub names: Vec<String>,
+    /// A filter that asks for nothing but the asset, such as `os:debian not tag:lab`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
     /// `not_set`, `low`, `medium`, `high`.
     #[serde(default)]
     pub confidentiality: Option<String>,

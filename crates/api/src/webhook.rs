@@ -10,6 +10,8 @@ pub struct Webhook {
     pub url: String,
     /// Kinds of events that it is told of. Empty: all
     pub kinds: Vec<String>,
+    /// Of events about findings it is told those of findings that this holds when they are told. Empty: all
+    pub filter: String,
     pub created_at: String,
     /// Id of the event up to which it was told, or which was given up
     pub position: String,
@@ -27,6 +29,9 @@ pub struct NewWebhook {
     /// Kinds of events to be told of. Empty or absent: all
     #[serde(default)]
     pub kinds: Vec<String>,
+    /// Of events about findings only those of findings that this holds, as `/api/v1/findings` takes it. Empty or absent: all
+    #[serde(default)]
+    pub filter: String,
 }
 
 /// A webhook that was added.

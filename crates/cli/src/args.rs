@@ -2,6 +2,7 @@
 
 mod asset;
 mod listing;
+mod view;
 mod webhook;
 mod work;
 
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 
 pub(crate) use asset::Asset;
 pub(crate) use listing::{Findings, ImportArgs};
+pub(crate) use view::View;
 pub(crate) use webhook::Webhook;
 pub(crate) use work::{Jobs, JobsList, Keep, Node, NodeCommand, NodeWork, Retire};
 
@@ -77,7 +79,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         image: ImageOptions,
     },
-    /// Say why a component is affected by a vulnerability, or is not, or why nobody can tell
+    /// Say why a component is affected by a vulnerability, or is not, or why nobody can tell; or how a finding came about
     Explain(Explain),
     /// Serve the page and the API, synchronise feeds and inspect assets, unattended
     Serve(Serve),
@@ -119,6 +121,9 @@ pub(crate) enum Command {
     /// Sealed ways to log in
     #[command(subcommand)]
     Credential(Credential),
+    /// Saved views: filters and orders under names
+    #[command(subcommand)]
+    View(View),
     /// Who is told of what happens
     #[command(subcommand)]
     Webhook(Webhook),
@@ -137,6 +142,11 @@ pub(crate) enum Command {
     Restore {
         /// File that `backup` wrote
         from: PathBuf,
+    },
+    /// Read a whole backup and say whether it is what was written; touches no database
+    Verify {
+        /// File that `backup` wrote
+        file: PathBuf,
     },
     /// Move everything to an empty database of the other kind, or of the same
     MigrateTo {
@@ -281,10 +291,14 @@ pub(crate) enum Feeds {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Explain {
     /// CVE, or any other identifier
-    pub(crate) vulnerability: String,
+    #[arg(required_unless_present = "finding", requires = "component")]
+    pub(crate) vulnerability: Option<String>,
     /// Package-url, with the release for a distribution's packages: pkg:deb/debian/curl@7.88.1-10?distro=bookworm
-    #[arg(long, value_name = "PURL")]
-    pub(crate) component: String,
+    #[arg(long, value_name = "PURL", requires = "vulnerability")]
+    pub(crate) component: Option<String>,
+    /// Say instead how this kept finding came to where it is: each change, and what brought it
+    #[arg(long, value_name = "ID", conflicts_with_all = ["vulnerability", "component"])]
+    pub(crate) finding: Option<domain::ids::FindingId>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -393,7 +407,7 @@ pub(crate) struct Remediate {
 pub(crate) enum Scope {
     /// List the scopes
     List,
-    /// Add a scope; any of --cidr, --tag, --name-pattern selects
+    /// Add a scope; any of --cidr, --tag, --name-pattern, --filter selects
     Add {
         name: String,
         #[arg(long, value_name = "CIDR")]
@@ -403,6 +417,9 @@ pub(crate) enum Scope {
         /// Pattern over asset names, with * and ?
         #[arg(long, value_name = "PATTERN")]
         name_pattern: Vec<String>,
+        /// Filter that asks for nothing but the asset: "os:debian not tag:lab"
+        #[arg(long, value_name = "FILTER")]
+        filter: Option<String>,
         /// low, medium, high
         #[arg(long, value_name = "LEVEL")]
         confidentiality: Option<String>,
@@ -486,12 +503,8 @@ pub(crate) enum Audit {
 }
 
 /// Takes RFC 3339, or a date that stands for its first instant in UTC.
-fn parse_instant(text: &str) -> Result<Timestamp, String> {
-    let instant = text.parse::<Timestamp>().or_else(|error| {
-        let date = text.parse::<jiff::civil::Date>().map_err(|_| error)?;
-        jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0))
-    });
-    instant.map_err(|_| format!("{text:?} is no instant; write 2024-01-13 or 2024-01-13T08:00:00Z"))
+pub(crate) fn parse_instant(text: &str) -> Result<Timestamp, String> {
+    domain::instant::parse(text).map_err(|error| error.to_string())
 }
 
 fn parse_tier(text: &str) -> Result<domain::priority::Tier, String> {

@@ -1,20 +1,26 @@
 //! `vigie asset`: what is known, and making more known.
 
 mod identity;
+mod inventory;
 
+use domain::filter::{AssetFilter, FilterError};
 use engine::discover::NewAsset;
-use engine::views::PAGE_ROWS_MAX;
+use engine::views::{AssetQuery, AssetSort, PAGE_ROWS_MAX};
 use engine::{Engine, Visible};
 
 use crate::args::{Asset, Common, Format};
 use crate::context;
-use crate::exit::Exit;
+use crate::exit::{Exit, Usage};
 use crate::output::{self, findings};
 
 pub(crate) async fn run(common: &Common, command: Asset) -> anyhow::Result<Exit> {
     let engine = context::engine(common).await?;
     match command {
-        Asset::List => list(&engine, common.format).await?,
+        Asset::List { filter, sort } => {
+            let filter = filter.as_deref().map(read_filter).transpose()?;
+            let sort = sort.unwrap_or(AssetSort::NAME);
+            list(&engine, common.format, AssetQuery { filter, sort, ..AssetQuery::all(PAGE_ROWS_MAX) }).await?;
+        }
         Asset::Add { way, name, credential, jump, tags } => {
             let new = NewAsset { way, name, credential, jump, tags };
             let asset = engine.make_known(&new).await?;
@@ -22,6 +28,7 @@ pub(crate) async fn run(common: &Common, command: Asset) -> anyhow::Result<Exit>
         }
         Asset::Show { asset } => show(&engine, common.format, &asset).await?,
         Asset::Retire { asset, because } => retire(&engine, common.format, &asset, because.as_deref()).await?,
+        Asset::Inventory { asset, since } => inventory::show(&engine, common.format, &asset, since).await?,
         Asset::Records { asset } => identity::records(&engine, common.format, &asset).await?,
         Asset::Merge { asset, other } => identity::merge(&engine, common.format, [&asset, &other]).await?,
         Asset::Split { asset, records } => identity::split(&engine, common.format, &asset, &records).await?,
@@ -31,13 +38,18 @@ pub(crate) async fn run(common: &Common, command: Asset) -> anyhow::Result<Exit>
     Ok(Exit::Clean)
 }
 
-async fn list(engine: &Engine, format: Format) -> anyhow::Result<()> {
-    let (mut assets, mut after) = (Vec::new(), None);
+/// A filter of assets; a mistake in it is shown where it is.
+fn read_filter(text: &str) -> anyhow::Result<AssetFilter> {
+    text.parse().map_err(|error: FilterError| Usage(format!("--filter: {error}\n{}", error.pointer(text))).into())
+}
+
+async fn list(engine: &Engine, format: Format, mut query: AssetQuery) -> anyhow::Result<()> {
+    let mut assets = Vec::new();
     loop {
-        let page = engine.assets(&Visible::All, after.as_ref(), PAGE_ROWS_MAX).await?;
+        let page = engine.assets(&Visible::All, &query).await?;
         assets.extend(page.assets.iter().map(server::wire::asset));
-        after = page.next;
-        if after.is_none() {
+        query.after = page.next;
+        if query.after.is_none() {
             break;
         }
     }

@@ -1,8 +1,8 @@
-//! `vigie backup` and `vigie restore`.
+//! `vigie backup`, `vigie restore` and `vigie verify`.
 
 use std::path::Path;
 
-use crate::args::Common;
+use crate::args::{Common, Format};
 use crate::context;
 use crate::exit::Exit;
 use crate::output;
@@ -27,5 +27,22 @@ pub(crate) async fn restore(common: &Common, from: &Path) -> anyhow::Result<Exit
     store::backup::restore(&db, from, context::now(common)).await?;
     db.close().await;
     output::line(format_args!("{}: restored", from.display()))?;
+    Ok(Exit::Clean)
+}
+
+/// Reads a backup from end to end. One that is damaged is an error.
+pub(crate) fn verify(common: &Common, file: &Path) -> anyhow::Result<Exit> {
+    let summary = store::backup::verify(file)?;
+    if common.format == Format::Json {
+        output::json(&summary)?;
+        return Ok(Exit::Clean);
+    }
+    output::line(format_args!(
+        "{}: whole, {} rows of schema {}, SHA-256 {}",
+        file.display(),
+        summary.row_count,
+        summary.schema,
+        summary.sha256,
+    ))?;
     Ok(Exit::Clean)
 }

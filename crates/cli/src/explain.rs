@@ -2,18 +2,51 @@
 
 use anyhow::Context as _;
 use domain::component::{Component, Ecosystem, Release};
+use domain::ids::FindingId;
 use domain::purl::Purl;
 use domain::vulnerability::VulnerabilityId;
 use knowledge::{Explanation, Outcome};
 
 use crate::args::{Common, Explain, Format};
 use crate::exit::{Exit, Usage};
-use crate::{output, scan};
+use crate::{context, output, scan};
 
 pub(crate) fn run(common: &Common, args: &Explain) -> anyhow::Result<Exit> {
-    let vulnerability = VulnerabilityId::new(&args.vulnerability).map_err(|error| Usage(error.to_string()))?;
-    let purl = Purl::parse(&args.component).map_err(|error| Usage(error.to_string()))?;
-    let (component, release) = component(&purl)?;
+    match (args.finding, &args.vulnerability, &args.component) {
+        (Some(finding), ..) => context::block_on(history(common, finding)),
+        (None, Some(vulnerability), Some(component)) => verdict(common, vulnerability, component),
+        (None, ..) => Err(Usage("name a vulnerability and --component PURL, or --finding ID".to_owned()).into()),
+    }
+}
+
+/// How a finding came to where it is.
+async fn history(common: &Common, id: FindingId) -> anyhow::Result<Exit> {
+    let engine = context::engine(common).await?;
+    let row = engine.finding(id).await?.with_context(|| format!("there is no finding {id}"))?;
+    let reports = store::report::of_finding(&engine.db, id).await?;
+    let detail = server::wire::finding_detail(&row, &engine.history(&row).await?, &reports, engine.now());
+    engine.db.close().await;
+    if common.format == Format::Json {
+        output::json(&detail)?;
+        return Ok(Exit::Clean);
+    }
+    let key = &row.finding.key;
+    let state = row.finding.detection.as_str();
+    output::line(format_args!("{} in {} on {}: {state}", key.vulnerability, key.package.name, row.asset.name))?;
+    let mut table = output::table(&["Observed", "What", "State", "Because", "Brought by"]);
+    for event in detail.events {
+        table.add_row(vec![event.observed_at, event.fact, event.detection, event.because, event.cause]);
+    }
+    output::line(table)?;
+    Ok(Exit::Clean)
+}
+
+/// Why a component is affected or not.
+fn verdict(common: &Common, vulnerability: &str, component: &str) -> anyhow::Result<Exit> {
+    let written = component;
+    let vulnerability = VulnerabilityId::new(vulnerability).map_err(|error| Usage(error.to_string()))?;
+    let purl = Purl::parse(written).map_err(|error| Usage(error.to_string()))?;
+    let (component, release) = self::component(&purl)?;
     let path = common.knowledge_path();
     let knowledge = scan::open_knowledge(&path)?
         .with_context(|| format!("there is no knowledge file {}: run `vigie feeds sync`", path.display()))?;
@@ -21,7 +54,7 @@ pub(crate) fn run(common: &Common, args: &Explain) -> anyhow::Result<Exit> {
     let explanation = knowledge.explain(&component, release.as_ref(), vulnerability.as_str())?;
     match common.format {
         Format::Json => output::json(&explanation)?,
-        Format::Table | Format::Sarif | Format::Cyclonedx | Format::Spdx => print(&args.component, &explanation)?,
+        Format::Table | Format::Sarif | Format::Cyclonedx | Format::Spdx => print(written, &explanation)?,
     }
     Ok(match explanation.outcome {
         Outcome::Affected | Outcome::NotAffected => Exit::Clean,

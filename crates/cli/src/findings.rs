@@ -1,30 +1,36 @@
 //! `vigie findings`: what is known to be open, by any filter and in any order; or how many, grouped.
 
 use domain::filter::Filter;
-use engine::views::{PAGE_ROWS_MAX, Page, Query, active};
+use engine::views::{PAGE_ROWS_MAX, Page, Query, active, asked};
 use engine::{Engine, GroupBy, Sort, Visible};
 
 use crate::args::{Common, Findings, Format};
-use crate::context;
 use crate::exit::{Exit, Usage};
 use crate::output::{self, findings};
+use crate::{context, view};
 
 pub(crate) async fn run(common: &Common, args: Findings) -> anyhow::Result<Exit> {
-    let filter = match &args.filter {
+    let mut filter = match &args.filter {
         None => active(),
         Some(text) => read(text)?,
     };
+    let mut sort = args.sort;
     let engine = context::engine(common).await?;
+    if let Some(named) = &args.view {
+        let asked = asked(&view::find(&engine, named).await?)?;
+        filter = asked.0;
+        sort = sort.or(Some(asked.1));
+    }
     match args.group_by {
         Some(by) => print_groups(&engine, common.format, &filter, by, args.limit).await?,
-        None => print_list(&engine, common.format, filter, args.sort.unwrap_or(Sort::WORK), args.limit).await?,
+        None => print_list(&engine, common.format, filter, sort.unwrap_or(Sort::WORK), args.limit).await?,
     }
     engine.db.close().await;
     Ok(Exit::Clean)
 }
 
 /// A filter; a mistake in it is shown where it is.
-fn read(text: &str) -> anyhow::Result<Filter> {
+pub(crate) fn read(text: &str) -> anyhow::Result<Filter> {
     text.parse().map_err(|error: domain::filter::FilterError| {
         Usage(format!("--filter: {error}\n{}", error.pointer(text))).into()
     })

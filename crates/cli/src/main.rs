@@ -23,6 +23,7 @@ mod jobs;
 mod node;
 mod scope;
 mod credential;
+mod view;
 mod webhook;
 mod host_key;
 mod discover;
@@ -101,11 +102,13 @@ fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Asset(command) => context::block_on(asset::run(&common, command)),
         Command::Scope(command) => context::block_on(scope::run(&common, command)),
         Command::Credential(command) => context::block_on(credential::run(&common, command)),
+        Command::View(command) => context::block_on(view::run(&common, command)),
         Command::Webhook(command) => context::block_on(webhook::run(&common, command)),
         Command::HostKey(command) => context::block_on(host_key::run(&common, command)),
         Command::Backup { to } => context::block_on(backup::backup(&common, &to)),
         Command::Audit(command) => context::block_on(audit::run(&common, command)),
         Command::MigrateTo { to } => context::block_on(migrate_to::run(&common, &to)),
+        Command::Verify { file } => backup::verify(&common, &file),
         Command::Restore { from } => context::block_on(backup::restore(&common, &from)),
     }
 }

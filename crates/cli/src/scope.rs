@@ -40,7 +40,8 @@ async fn list(engine: &Engine, format: Format) -> anyhow::Result<()> {
     let mut table = output::table(&["Scope", "Selects", "C / I / A", "Exposure", "Cadence", "Threshold", "Assets"]);
     for scope in scopes {
         let word = |level: &Option<String>| level.as_deref().unwrap_or("not_set").replace('_', " ");
-        let selects: Vec<String> = [&scope.cidrs, &scope.tags, &scope.names].into_iter().flatten().cloned().collect();
+        let lists = [&scope.cidrs, &scope.tags, &scope.names].into_iter().flatten();
+        let selects: Vec<String> = lists.chain(&scope.filter).cloned().collect();
         table.add_row(vec![
             scope.name.clone(),
             selects.join(", "),
@@ -84,6 +85,7 @@ fn written(add: Scope) -> anyhow::Result<api::scope::Scope> {
         cidr,
         tag,
         name_pattern,
+        filter,
         confidentiality,
         integrity,
         availability,
@@ -100,6 +102,7 @@ fn written(add: Scope) -> anyhow::Result<api::scope::Scope> {
         cidrs: cidr,
         tags: tag,
         names: name_pattern,
+        filter,
         confidentiality,
         integrity,
         availability,

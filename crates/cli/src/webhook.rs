@@ -5,16 +5,18 @@ use engine::Engine;
 use store::{ExposeSecret as _, StoreError};
 
 use crate::args::{Common, Format, Webhook};
-use crate::context;
 use crate::exit::{Exit, Usage};
-use crate::output;
+use crate::{context, findings, output};
 
 pub(crate) async fn run(common: &Common, command: Webhook) -> anyhow::Result<Exit> {
     let engine = context::engine(common).await?;
     let mut exit = Exit::Clean;
     match command {
         Webhook::List => list(&engine, common.format).await?,
-        Webhook::Add { url, kind } => add(&engine, common.format, &url, &kind).await?,
+        Webhook::Add { url, kind, filter } => {
+            findings::read(&filter)?;
+            add(&engine, common.format, &url, (&kind, &filter)).await?;
+        }
         Webhook::Remove { id } => {
             let mut tx = engine.db.begin().await?;
             engine.remove_webhook(&mut tx, id).await.map_err(missing)?;
@@ -27,10 +29,10 @@ pub(crate) async fn run(common: &Common, command: Webhook) -> anyhow::Result<Exi
     Ok(exit)
 }
 
-async fn add(engine: &Engine, format: Format, url: &str, kinds: &[String]) -> anyhow::Result<()> {
+async fn add(engine: &Engine, format: Format, url: &str, (kinds, filter): (&[String], &str)) -> anyhow::Result<()> {
     let (kinds, secret) = (server::wire::event_kinds(kinds)?, server::webhook_secret());
     let mut tx = engine.db.begin().await?;
-    let webhook = engine.add_webhook(&mut tx, url, kinds, &secret).await?;
+    let webhook = engine.add_webhook(&mut tx, url, kinds, filter, &secret).await?;
     tx.commit().await?;
     let (webhook, secret) = (server::wire::webhook(&webhook), secret.expose_secret().to_owned());
     if format == Format::Json {
@@ -46,13 +48,14 @@ async fn list(engine: &Engine, format: Format) -> anyhow::Result<()> {
     if format == Format::Json {
         return output::json(&webhooks);
     }
-    let mut table = output::table(&["Webhook", "URL", "Kinds", "Last delivered", "Error"]);
+    let mut table = output::table(&["Webhook", "URL", "Kinds", "Filter", "Last delivered", "Error"]);
     for webhook in webhooks {
         let kinds = if webhook.kinds.is_empty() { "all".to_owned() } else { webhook.kinds.join(", ") };
         table.add_row(vec![
             webhook.id,
             webhook.url,
             kinds,
+            output::or_dash(Some(webhook.filter).filter(|filter| !filter.is_empty())),
             webhook.delivered_at.unwrap_or_else(|| "never".to_owned()),
             output::or_dash(webhook.last_error.as_deref()),
         ]);

@@ -21,12 +21,14 @@ use crate::ids::AssetId;
 use crate::pattern::Pattern;
 use crate::priority::Tier;
 
+mod assets;
 mod field;
 mod parse;
 mod value;
 mod print;
 mod error;
 
+pub use assets::{AssetFilter, ScopeFilter};
 pub use error::FilterError;
 pub use field::Field;
 

@@ -67,6 +67,8 @@ ids! {
     NodeId,
     /// A receiver of events.
     WebhookId,
+    /// A saved view.
+    ViewId,
     /// A person who may sign in.
     UserId,
     /// A signed-in browser.

@@ -1,9 +1,13 @@
 //! What one inspection read from one asset.
 
+mod compare;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+pub use compare::{ComponentChange, changes};
 
 use crate::component::{Component, Release};
 

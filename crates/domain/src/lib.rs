@@ -4,6 +4,9 @@
 //! so every verdict can be replayed. Read the modules in this order.
 
 pub mod ids;
+pub mod cause;
+pub mod view;
+pub mod instant;
 pub mod digest;
 pub mod pattern;
 pub mod clock;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::asset::Asset;
 use crate::exposure::Exposure;
+use crate::filter::ScopeFilter;
 use crate::ids::ScopeId;
 use crate::pattern::Pattern;
 
@@ -35,6 +36,9 @@ pub struct Selector {
     /// Name patterns in which `*` stands for any run of characters and `?` for one.
     #[serde(default)]
     pub names: Vec<String>,
+    /// In the language of filters, of what it says about assets. `None`: this part selects nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<ScopeFilter>,
 }
 
 /// A security requirement of CVSS: how much the business needs this property here.
@@ -81,6 +85,7 @@ impl Selector {
         self.names.iter().any(|pattern| Pattern::new(pattern).matches(&asset.name))
             || self.tags.iter().any(|tag| asset.tags.contains(tag))
             || self.cidrs.iter().any(|cidr| asset.identity.addresses.iter().any(|address| cidr.contains(address)))
+            || self.filter.as_ref().is_some_and(|filter| filter.holds(asset))
     }
 }
 

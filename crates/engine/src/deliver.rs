@@ -4,21 +4,23 @@
 //! one event after the other and moves the webhook's position with each. An event that a receiver does not take is tried again
 //! with growing pauses. When the last attempt fails the job is dead, and the events behind that one are tried.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use anyhow::{Context as _, anyhow};
 use domain::event::EventKind;
-use domain::ids::WebhookId;
+use domain::filter::{Filter, FilterError};
+use domain::ids::{FindingId, WebhookId};
 use integrations::messages::webhook::{self as channel, Message};
 use jiff::Timestamp;
 use outside::receiver::Receiver;
 use store::audit::Note;
-use store::outbox::{self, Position};
+use store::outbox::{self, Event, Position};
 use store::queue::{self, JobState, Lease, Listing, NewJob};
 use store::seal::MasterKey;
 use store::webhook::{self, Webhook};
 use store::{SecretString, Tx};
 
+use crate::views::About;
 use crate::work::{Report, Verb};
 use crate::{Engine, Invalid, events};
 
@@ -50,23 +52,32 @@ struct Delivery<'a> {
     receiver: Receiver,
     secret: SecretString,
     webhook: Webhook,
+    /// `None`: whatever a finding is.
+    filter: Option<Filter>,
     sent: u64,
 }
 
 impl Engine {
-    /// Makes a webhook that is told of these kinds from now on.
+    /// Makes a webhook that is told of these kinds from now on; of events about findings, of those that the filter holds when they
+    /// are told. An empty filter holds all.
     pub async fn add_webhook(
         &self,
         tx: &mut Tx,
         url: &str,
         kinds: Vec<EventKind>,
+        filter: &str,
         secret: &SecretString,
     ) -> anyhow::Result<Webhook> {
         let receiver = Receiver::new(url, &self.destinations).map_err(|error| Invalid(format!("url: {error}")))?;
+        let filter = match filter.trim() {
+            "" => String::new(),
+            text => read(text).map_err(|error| Invalid(format!("filter: {error}")))?.to_string(),
+        };
         let webhook = Webhook {
             id: WebhookId::from_uuid(store::new_id(self.now())),
             url: url.to_owned(),
             kinds,
+            filter,
             created_at: self.now(),
             position: outbox::end(&mut *tx).await?,
             delivered_at: None,
@@ -178,12 +189,28 @@ impl Engine {
     async fn delivery(&self, webhook: Webhook) -> anyhow::Result<Option<Delivery<'_>>> {
         let Some(secret) = webhook::open(&self.db, &self.master_key()?, &webhook).await? else { return Ok(None) };
         let receiver = Receiver::new(&webhook.url, &self.destinations)?;
-        Ok(Some(Delivery { engine: self, receiver, secret: secret?, webhook, sent: 0 }))
+        let filter = match webhook.filter.as_str() {
+            "" => None,
+            text => Some(read(text).map_err(|error| anyhow!("its filter cannot be read: {error}"))?),
+        };
+        Ok(Some(Delivery { engine: self, receiver, secret: secret?, webhook, filter, sent: 0 }))
     }
 
     fn master_key(&self) -> anyhow::Result<MasterKey> {
         Ok(MasterKey::load_or_create(&self.data_dir.join("master.key"))?)
     }
+}
+
+/// Whether an event is to be told: of those about findings, where these are held.
+fn is_for(event: &Event, held: Option<&HashSet<FindingId>>) -> bool {
+    match (held, &event.finding) {
+        (Some(held), Some(finding)) => held.contains(&finding.id),
+        (None, _) | (_, None) => true,
+    }
+}
+
+fn read(text: &str) -> Result<Filter, FilterError> {
+    text.parse()
 }
 
 impl Delivery<'_> {
@@ -194,7 +221,8 @@ impl Delivery<'_> {
             if let Some(from) = &page.lost {
                 self.tell(&events::Message::lost(from, self.engine.now()), from.clone()).await?;
             }
-            for event in &page.events {
+            let Some(held) = self.held(&page.events).await? else { return Ok(()) };
+            for event in page.events.iter().filter(|event| is_for(event, held.as_ref())) {
                 self.tell(&events::Message::of(event), event.position.clone()).await?;
                 report.advance();
             }
@@ -204,6 +232,21 @@ impl Delivery<'_> {
             if !page.more || self.sent >= SENT_MAX {
                 return Ok(());
             }
+        }
+    }
+
+    /// The findings of these events that the filter holds now; within, `None`: it asks for nothing. `None`: the lists do not say
+    /// yet how things stand, so that the events have to wait.
+    async fn held(&self, events: &[Event]) -> anyhow::Result<Option<Option<HashSet<FindingId>>>> {
+        let Some(filter) = &self.filter else { return Ok(Some(None)) };
+        let about = events.iter().filter_map(|event| {
+            let (asset, finding) = (event.asset.as_ref()?.0, event.finding.as_ref()?);
+            Some(About { asset, id: finding.id, vulnerability: &finding.vulnerability })
+        });
+        match self.engine.held_findings(filter, &about.collect::<Vec<_>>()).await {
+            Ok(held) => Ok(held.map(Some)),
+            Err(error) if error.is::<crate::Loading>() => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

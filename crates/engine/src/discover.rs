@@ -5,6 +5,7 @@ mod sweep;
 use std::net::IpAddr;
 
 use domain::asset::{Asset, Service, Sighting, SshTarget, Way};
+use domain::cause::Cause;
 use domain::credential::Credential;
 use domain::identity::{Source, tell};
 use domain::ids::AssetId;
@@ -87,7 +88,8 @@ impl Engine {
             return Ok(asset);
         }
         let asset = self.reinstate(tx, asset).await?;
-        self.judge_again(tx, id, &Clocks::new()).await?;
+        let cause = Cause::Returned { by: tx.actor().to_owned() };
+        self.judge_again(tx, id, &cause, &Clocks::new()).await?;
         Ok(asset)
     }
 

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 
 use anyhow::anyhow;
 use domain::asset::Asset;
+use domain::cause::Cause;
 use domain::identity::cluster::{Clusters, Member};
 use domain::identity::{Identifier, Kind, Record, Seen, Source};
 use domain::ids::{AssetId, RecordId};
@@ -248,7 +249,10 @@ impl Engine {
             }
             for asset in moves.keys().flat_map(|(from, to)| [*from, *to]).collect::<BTreeSet<_>>() {
                 if !moved.merged.contains_key(&asset) {
-                    self.look_again(tx, asset, clocks.get(&asset)).await?;
+                    let by = tx.actor().to_owned();
+                    let joined = moved.merged.values().any(|into| *into == asset);
+                    let cause = if joined { Cause::Merged { by } } else { Cause::Split { by } };
+                    self.look_again(tx, asset, &cause, clocks.get(&asset)).await?;
                 }
             }
         }
@@ -298,7 +302,13 @@ impl Engine {
 
     /// Brings an asset up to date with the records and the inspections that it has now. What it was part of has found things
     /// since its clocks say, and what one record had told no other one told again.
-    async fn look_again(&self, tx: &mut Tx, asset: AssetId, clocks: Option<&Clocks>) -> anyhow::Result<()> {
+    async fn look_again(
+        &self,
+        tx: &mut Tx,
+        asset: AssetId,
+        cause: &Cause,
+        clocks: Option<&Clocks>,
+    ) -> anyhow::Result<()> {
         let records = store::record::of_asset(&mut *tx, asset).await?;
         let spans = || records.iter().flat_map(|assigned| &assigned.record.seen);
         let mut now = store::asset::lock(tx, asset).await?;
@@ -331,7 +341,7 @@ impl Engine {
         // Nothing was found on it before anybody knew it.
         let since = |clock: &Timestamp| (*clock).max(now.first_seen_at);
         let clocks = clocks.into_iter().flatten().map(|(about, clock)| (about.clone(), since(clock))).collect();
-        self.judge_again(tx, asset, &clocks).await
+        self.judge_again(tx, asset, cause, &clocks).await
     }
 
     /// This name, or one like it that no asset has.

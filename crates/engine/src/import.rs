@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use anyhow::Context as _;
 use domain::asset::Asset;
+use domain::cause::Cause;
 use domain::event::EventKind;
 use domain::finding::{Change, ClosedCause, Detection, Evidence, Fact, Finding, FixedCause, OpenedBy, Strength};
 use domain::ids::{AssetId, FindingId};
@@ -216,7 +217,7 @@ impl Engine {
             tx,
             &findings,
             &steps,
-            Recording { at: self.now(), cause: &format!("report of {}", scope.scope.tool), record: None },
+            Recording { at: self.now(), cause: &Cause::Report { tool: scope.scope.tool.clone() }, record: None },
         )
         .await
     }

@@ -14,6 +14,7 @@ use anyhow::{Context as _, anyhow};
 use collect::connectors;
 use collect::connectors::folder::{Folder, FolderError};
 use domain::asset::Asset;
+use domain::cause::Cause;
 use domain::clock::{When, is_plausible};
 use domain::component::Package;
 use domain::finding::{Change, Evidence, Fact, Finding, FindingKey};
@@ -228,7 +229,8 @@ impl Engine {
         if locked.retired_at.is_some() && !outdated {
             locked = self.reinstate(&mut tx, locked).await?;
             if overtaken {
-                self.judge_again(&mut tx, locked.id, &Clocks::new()).await?;
+                let cause = Cause::Returned { by: tx.actor().to_owned() };
+                self.judge_again(&mut tx, locked.id, &cause, &Clocks::new()).await?;
             }
         }
         let when = if outdated || overtaken { When::past(at) } else { When::present(at, now) };
@@ -248,7 +250,7 @@ impl Engine {
             },
         )
         .await?;
-        let cause = format!("inspection {inspection}");
+        let cause = Cause::Inspection(inspection);
         let recording = Recording { at, cause: &cause, record: Some(whom.record) };
         let outcome = take_in(&mut tx, locked.id, inventory, &judged, (when, &Clocks::new()), recording).await?;
         if let Some(reason) = unreadable(inventory) {
@@ -317,13 +319,19 @@ impl Engine {
         Ok(whom)
     }
 
-    /// Moves the findings of an asset by what its latest inspection proves with the knowledge in use. What that opens has been
-    /// there since its clock says, where it has one.
-    pub(crate) async fn judge_again(&self, tx: &mut Tx, asset: AssetId, clocks: &Clocks) -> anyhow::Result<()> {
+    /// Moves the findings of an asset by what its latest inspection proves with the knowledge in use; `cause` says what happened
+    /// to the asset. What that opens has been there since its clock says, where it has one.
+    pub(crate) async fn judge_again(
+        &self,
+        tx: &mut Tx,
+        asset: AssetId,
+        cause: &Cause,
+        clocks: &Clocks,
+    ) -> anyhow::Result<()> {
         let Some(stored) = store::inspection::latest(&mut *tx, asset).await? else { return Ok(()) };
         let Some(loaded) = self.loaded()? else { return Ok(()) };
         let matches = loaded.find(&stored.inventory);
-        self.keep_verdicts(tx, Some(&loaded.knowledge), matches, &stored, clocks).await
+        self.keep_verdicts(tx, Some(&loaded.knowledge), matches, &stored, (cause, clocks)).await
     }
 
     async fn keep_verdicts(
@@ -332,15 +340,14 @@ impl Engine {
         knowledge: Option<&Knowledge>,
         matches: Matches,
         stored: &Stored,
-        clocks: &Clocks,
+        (cause, clocks): (&Cause, &Clocks),
     ) -> anyhow::Result<()> {
         let now = self.now();
         let Summary { asset, id, record, observed_at, .. } = stored.summary;
         let judged = Judgement::new(knowledge, matches, &stored.inventory, now);
         let hash = knowledge.map(Knowledge::hash).unwrap_or_default();
-        let cause = format!("knowledge {hash}");
         let at = judged_at(observed_at, now);
-        let recording = Recording { at, cause: &cause, record };
+        let recording = Recording { at, cause, record };
         take_in(tx, asset, &stored.inventory, &judged, (When::present(at, now), clocks), recording).await?;
         let rejudged = Rejudged { asset, id, undecided: &judged.undecided };
         Ok(store::inspection::set_undecided(tx, &[rejudged], &hash).await?)

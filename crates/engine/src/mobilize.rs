@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use domain::asset::Asset;
+use domain::cause::Cause;
 use domain::command::{Command, Output};
 use domain::component::Ecosystem;
 use domain::finding::{Detection, Evidence, Fact};
@@ -171,7 +172,7 @@ impl Engine {
     }
 
     async fn claim(&self, run: &Run, at: Timestamp) -> anyhow::Result<()> {
-        let cause = format!("run {}", run.id);
+        let cause = Cause::Run(run.id);
         let mut tx = self.db.begin().await?;
         for id in &run.action.closes {
             let Some(mut stored) = store::finding::get(&mut tx, *id).await? else { continue };

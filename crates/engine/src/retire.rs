@@ -7,6 +7,7 @@
 use std::fmt;
 
 use domain::asset::{Asset, Retired, Sighting};
+use domain::cause::Cause;
 use domain::finding::{Change, ClosedCause, Evidence, Fact, Finding};
 use domain::ids::AssetId;
 use domain::retirement::{Contacts, Ending, Kind, Policy, Standing};
@@ -110,7 +111,7 @@ impl Engine {
             Standing::Retire { ending, because } => {
                 let retired = Retired { ending, because };
                 tracing::info!(asset = asset.name, because = retired.because, "retired: {}", ending.as_str());
-                let findings = self.end_asset(&mut tx, asset, retired, now, "clock").await?;
+                let findings = self.end_asset(&mut tx, asset, retired, now, &Cause::Clock).await?;
                 let (assets, their_findings) = match ending {
                     Ending::Gone => (&mut done.gone, &mut done.findings),
                     Ending::Expired => (&mut done.expired, &mut done.stale),
@@ -134,7 +135,7 @@ impl Engine {
             return Err(Invalid(format!("{} is retired already", asset.name)).into());
         }
         let retired = Retired { ending: Ending::Gone, because: because.to_owned() };
-        let cause = format!("asset retired by {}", tx.actor());
+        let cause = Cause::Retired { by: tx.actor().to_owned() };
         self.end_asset(tx, &asset, retired, self.now(), &cause).await?;
         store::asset::lock(tx, id).await.map_err(Into::into)
     }
@@ -147,7 +148,7 @@ impl Engine {
         asset: &Asset,
         retired: Retired,
         at: Timestamp,
-        cause: &str,
+        cause: &Cause,
     ) -> anyhow::Result<u64> {
         let ending = retired.ending;
         store::asset::retire(tx, asset.id, &retired, at).await?;

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use domain::asset::Asset;
+use domain::cause::Cause;
 use domain::clock::{When, is_plausible};
 use domain::finding::{Change, Detection, Evidence, Fact, Finding, PendingCause, Strength};
 use domain::ids::AssetId;
@@ -101,7 +102,7 @@ impl Engine {
         }
         let save = |(finding, evidence)| Save { finding, matched: None, evidence, is_new: false };
         let saves: Vec<Save<'_>> = moved.iter().map(|(finding, evidence)| save((finding, &evidence[..]))).collect();
-        store::finding::save_all(&mut tx, &saves, Recording { at: now, cause: "clock", record: None }).await?;
+        store::finding::save_all(&mut tx, &saves, Recording { at: now, cause: &Cause::Clock, record: None }).await?;
         tx.commit().await?;
         Ok(u32::try_from(saves.len()).unwrap_or(u32::MAX))
     }

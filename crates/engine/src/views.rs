@@ -3,9 +3,13 @@
 //! Lists and counts are answered from memory (`read_model.rs`); what is about one thing is computed from the store and the
 //! knowledge file at the moment of asking.
 
+mod assets;
 mod lists;
 mod world;
 mod components;
+mod history;
+mod inventory;
+mod saved;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,8 +32,13 @@ use crate::Engine;
 use crate::prioritize::Judged;
 use world::{feed_warnings, judged};
 
+pub use assets::{AssetCursor, AssetQuery, AssetSort, AssetSortBy};
 pub use components::{ComponentView, VERSIONS_MAX, VersionView};
+pub use history::Explained;
+pub use inventory::PastInventory;
+pub(crate) use lists::About;
 pub use lists::{AssetPage, Facets, GroupCount, Groups, Page, Query, active};
+pub use saved::{NewView, asked};
 
 use store::finding::StoredFinding;
 

@@ -142,13 +142,7 @@ impl Snapshot {
             GroupBy::Tier | GroupBy::State => self.choices(&plan, by, most),
             GroupBy::Vulnerability | GroupBy::Package => self.numbers(&plan, by, most),
             GroupBy::Os | GroupBy::Scope | GroupBy::Tag | GroupBy::Asset => {
-                let mut assets = ByAsset::new(self);
-                scan(self, &plan, |part, mask| {
-                    plan.keep_tiers_and_states(part, mask);
-                    part.for_each_asset(mask.len(), |asset, rows| {
-                        assets.0[asset as usize] += bits::count_in(mask, rows);
-                    });
-                });
+                let assets = self.by_asset(&plan);
                 match by {
                     GroupBy::Os => named(highest(assets.named(&self.assets.os), most)),
                     GroupBy::Scope => named(highest(assets.named(&self.assets.scopes), most)),
@@ -157,6 +151,30 @@ impl Snapshot {
                 }
             }
         })
+    }
+
+    /// Findings that the whole filter holds on each asset that has any, in no order.
+    pub fn on_assets(
+        &self,
+        visible: &Visible,
+        filter: &Filter,
+        today: Date,
+    ) -> Result<Vec<Count<AssetNo>>, QueryError> {
+        self.check(visible)?;
+        let counts = self.by_asset(&Plan::of(self, visible, filter, today)).0;
+        let some = counts.into_iter().zip(0..).filter(|(count, _)| *count > 0);
+        Ok(some.map(|(count, number)| Count { value: AssetNo(number), count: count.into() }).collect())
+    }
+
+    fn by_asset(&self, plan: &Plan) -> ByAsset {
+        let mut assets = ByAsset::new(self);
+        scan(self, plan, |part, mask| {
+            plan.keep_tiers_and_states(part, mask);
+            part.for_each_asset(mask.len(), |asset, rows| {
+                assets.0[asset as usize] += bits::count_in(mask, rows);
+            });
+        });
+        assets
     }
 
     fn choices(&self, plan: &Plan, by: GroupBy, most: usize) -> Vec<Count<Group>> {

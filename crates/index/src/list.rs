@@ -1,5 +1,6 @@
 //! Lists: one page, the exact number of all rows, and where the next page begins.
 
+use std::fmt;
 use std::str::FromStr;
 
 use domain::component::Package;
@@ -95,6 +96,12 @@ impl Sort {
     pub const WORK: Self = Self { by: SortBy::Priority, descending: false };
 }
 
+impl fmt::Display for Sort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.descending { "-" } else { "" }, self.by.as_str())
+    }
+}
+
 /// A column, with `-` in front of it for the largest first.
 impl FromStr for Sort {
     type Err = UnknownWord;
@@ -116,7 +123,7 @@ pub struct UnknownWord {
 }
 
 impl UnknownWord {
-    pub(crate) fn new(word: &str, known: &[&str]) -> Self {
+    pub fn new(word: &str, known: &[&str]) -> Self {
         Self { word: word.chars().take(40).collect(), known: known.join(", ") }
     }
 }

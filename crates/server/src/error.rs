@@ -91,7 +91,7 @@ impl From<anyhow::Error> for ApiError {
         if let Some(StoreError::Taken { .. }) = error.downcast_ref::<StoreError>() {
             return Self::conflict("the name is taken");
         }
-        let stopped = matches!(error.downcast_ref(), Some(StoreError::Full { .. } | StoreError::Busy { .. }));
+        let stopped = error.downcast_ref().is_some_and(StoreError::is_passing);
         tracing::error!("a request failed: {}", engine::with_causes(&error));
         if stopped {
             return Self::busy(

@@ -31,6 +31,7 @@ mod api {
     pub(crate) mod import;
     pub(crate) mod event;
     pub(crate) mod webhook;
+    pub(crate) mod view;
     pub(crate) mod node;
 }
 

@@ -25,6 +25,7 @@ use crate::router::{closed, nodes, open, slow};
         (name = "session", description = "Setting up, signing in and out"),
         (name = "status", description = "How the installation is doing"),
         (name = "findings", description = "The queue of work"),
+        (name = "views", description = "Filters and orders under names"),
         (name = "assets", description = "What is protected"),
         (name = "vulnerabilities", description = "Flaws, and where they are"),
         (name = "components", description = "Who has what"),

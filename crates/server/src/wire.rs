@@ -4,8 +4,10 @@ mod component;
 mod event;
 mod identity;
 mod import;
+mod inventory;
 mod job;
 mod knowledge;
+mod view;
 mod webhook;
 mod written;
 
@@ -22,14 +24,18 @@ use domain::remediation::{Run as RunRecord, RunState};
 use domain::scope::{Requirement, Scope as ScopeRecord};
 use domain::vulnerability::{Exploitation, Vulnerability, VulnerabilityId};
 use engine::mobilize::Group;
-use engine::views::{AssetSummary, AssetView, Facets, GroupCount, Groups, Page, Row, StatusView, VulnerabilityView};
+use engine::views::{
+    AssetSummary, AssetView, Explained, Facets, GroupCount, Groups, Page, Row, StatusView, VulnerabilityView,
+};
 use engine::{Count, GroupBy};
 use jiff::Timestamp;
+use store::report::Attribution;
 use wire_types::asset::{Asset, AssetDetail, Service, TierCounts};
 use wire_types::convert::{self, Parts};
 use wire_types::credential::Credential;
 use wire_types::finding::{
-    AssetCount, AssetRef, Event, Finding, FindingFacets, FindingGroup, FindingGroups, FindingPage, StateCounts,
+    AdvisoryRef, AssetCount, AssetRef, Event, Finding, FindingDetail, FindingFacets, FindingGroup, FindingGroups,
+    FindingPage, StateCounts,
 };
 use wire_types::remediation::{Action, PlanStep, Run};
 use wire_types::scope::Scope;
@@ -41,7 +47,9 @@ pub use event::event_kinds;
 pub use identity::{identity_cases, identity_change, records};
 pub use import::imports;
 pub(crate) use import::reported_by;
+pub use inventory::inventory;
 pub use job::job;
+pub use view::view;
 pub use webhook::webhook;
 pub use written::{check_credential, scope_record};
 
@@ -60,6 +68,15 @@ pub fn finding(row: &Row, now: Timestamp) -> Finding {
         asset: Some(asset_ref(&row.asset)),
         life: Some(convert::life(&row.finding, row.asset.last_inspected_at, now)),
         ..convert::finding(parts, now)
+    }
+}
+
+/// One finding with its history.
+pub fn finding_detail(row: &Row, history: &[Explained], reports: &[Attribution], now: Timestamp) -> FindingDetail {
+    FindingDetail {
+        finding: finding(row, now),
+        events: history.iter().map(event).collect(),
+        reports: reports.iter().map(reported_by).collect(),
     }
 }
 
@@ -106,7 +123,8 @@ pub fn groups(by: GroupBy, groups: Groups) -> FindingGroups {
 }
 
 /// One event of a finding's history, in words.
-pub fn event(event: &store::finding::Event) -> Event {
+pub fn event(explained: &Explained) -> Event {
+    let Explained { event, why, advisory } = explained;
     let fact = match &event.evidence.fact {
         Fact::Detected { version, .. } if version.is_empty() => "found".to_owned(),
         Fact::Detected { version, .. } => format!("found at version {version}"),
@@ -124,6 +142,20 @@ pub fn event(event: &store::finding::Event) -> Event {
         recorded_at: event.recorded_at.to_string(),
         fact,
         detection: event.detection.as_str().to_owned(),
+        why: why.as_str().to_owned(),
+        because: because(explained),
+        cause: event.cause.to_string(),
+        advisory: advisory.clone().map(|(source, id)| AdvisoryRef { source, id }),
+    }
+}
+
+/// What had changed, for people.
+fn because(Explained { event, why, advisory }: &Explained) -> String {
+    let words = why.in_words();
+    match (advisory, event.cause.by()) {
+        (Some((source, id)), _) => format!("{words}: {id} of {source}"),
+        (None, Some(by)) => format!("{words}, by {by}"),
+        (None, None) => words.to_owned(),
     }
 }
 
@@ -298,6 +330,7 @@ pub fn scope(scope: &ScopeRecord, asset_count: u64) -> Scope {
         cidrs: scope.selector.cidrs.iter().map(ToString::to_string).collect(),
         tags: scope.selector.tags.clone(),
         names: scope.selector.names.clone(),
+        filter: scope.selector.filter.as_ref().map(ToString::to_string),
         confidentiality: requirement(scope.confidentiality),
         integrity: requirement(scope.integrity),
         availability: requirement(scope.availability),

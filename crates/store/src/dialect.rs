@@ -95,6 +95,14 @@ impl Dialect {
         }
     }
 
+    /// Lets a transaction wait for others as long as they take, since whoever changes the schema takes long.
+    pub(crate) const fn wait_for_ever(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("set local lock_timeout = 0"),
+        }
+    }
+
     /// Lets one transaction at a time decide which records are one asset.
     pub(crate) const fn identity_lock(self) -> Option<&'static str> {
         match self {

@@ -44,6 +44,17 @@ pub enum StoreError {
          backup, or a shell with an open transaction) and end that ({source})"
     )]
     Busy { doing: &'static str, source: sqlx::Error },
+    #[error(
+        "could not {doing}: another session of the database holds what this needs for longer than anybody waits; see who does (select pid, \
+         usename, state, query from pg_stat_activity where state like 'idle in transaction%') and end that: what was to be kept is \
+         done again ({source})"
+    )]
+    Locked { doing: &'static str, source: sqlx::Error },
+    /// One of several transactions had to give way.
+    #[error(
+        "could not {doing}: other work on the same rows came first; nothing of this was kept, try again ({source})"
+    )]
+    Conflict { doing: &'static str, source: sqlx::Error },
     /// The engine refused or failed.
     #[error("could not {doing}: {source}")]
     Query { doing: &'static str, source: sqlx::Error },
@@ -70,9 +81,16 @@ impl StoreError {
         match source.as_database_error() {
             Some(error) if error.is_unique_violation() => Self::Taken { doing },
             Some(error) if is_full(error) => Self::Full { doing, source },
+            Some(error) if is_postgres(error, &[LOCK_NOT_AVAILABLE]) => Self::Locked { doing, source },
+            Some(error) if is_postgres(error, &[DEADLOCK, NOT_SERIALIZABLE]) => Self::Conflict { doing, source },
             _ if is_busy(&source) => Self::Busy { doing, source },
             _ => Self::Query { doing, source },
         }
+    }
+
+    /// Whether the same may succeed later without anybody changing what was asked: the disk, or other work, was in the way.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::Busy { .. } | Self::Locked { .. } | Self::Conflict { .. })
     }
 
     pub(crate) fn corrupt(doing: &'static str, detail: impl Into<String>) -> Self {
@@ -88,16 +106,27 @@ impl StoreError {
     }
 }
 
+/// What PostgreSQL calls what happened (its manual's appendix A).
+const DISK_FULL: &str = "53100";
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+const DEADLOCK: &str = "40P01";
+const NOT_SERIALIZABLE: &str = "40001";
+
+/// Whether PostgreSQL says any of these.
+fn is_postgres(error: &dyn DatabaseError, codes: &[&str]) -> bool {
+    let is_sqlite = error.try_downcast_ref::<SqliteError>().is_some();
+    !is_sqlite && error.code().is_some_and(|code| codes.contains(&&*code))
+}
+
 /// Whether a disk has no room left.
 fn is_full(error: &dyn DatabaseError) -> bool {
-    const POSTGRES_DISK_FULL: &str = "53100";
     const SQLITE_FULL: u32 = 13;
     /// The index of the write-ahead log could not grow.
     const SQLITE_IOERR_SHMSIZE: u32 = 4874;
     let Some(code) = error.code() else { return false };
     match error.try_downcast_ref::<SqliteError>() {
         Some(_) => code.parse().is_ok_and(|code: u32| code & 0xff == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE),
-        None => code == POSTGRES_DISK_FULL,
+        None => code == DISK_FULL,
     }
 }
 

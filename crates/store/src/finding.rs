@@ -4,7 +4,9 @@
 //! are narrow: what many findings share is interned, and what is not as usual stands in one more column.
 
 use std::collections::{BTreeSet, HashMap};
+use std::convert::Infallible;
 
+use domain::cause::Cause;
 use domain::finding::{Change, Detection, Evidence, Finding, FindingKey};
 use domain::ids::{AssetId, FindingId, RecordId};
 use domain::verdict::Match;
@@ -63,8 +65,8 @@ pub struct Save<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Recording<'a> {
     pub at: Timestamp,
-    /// What brought the evidence: `inspection 0190…`, `knowledge 3fa9…`, `run 0190…`.
-    pub cause: &'a str,
+    /// What brought the evidence.
+    pub cause: &'a Cause,
     /// Whose word it is, and where it goes if that is another asset's. `None`: the asset's own.
     pub record: Option<RecordId>,
 }
@@ -77,7 +79,7 @@ pub struct Event {
     /// The finding's state after it.
     pub detection: Detection,
     pub recorded_at: Timestamp,
-    pub cause: String,
+    pub cause: Cause,
 }
 
 /// A place in the order of all findings, to go on reading from.
@@ -262,7 +264,7 @@ pub async fn events<'a>(on: impl Into<On<'a>>, id: FindingId) -> Result<Vec<Even
             change: kept.change,
             detection: finding.detection,
             recorded_at: kept.recorded_at,
-            cause: kept.cause,
+            cause: parsed(&kept.cause),
         });
     }
     Ok(events)
@@ -283,6 +285,10 @@ pub async fn replay_check<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<V
         }
     }
     Ok(mismatches)
+}
+
+fn parsed(cause: &str) -> Cause {
+    cause.parse().unwrap_or_else(|never: Infallible| match never {})
 }
 
 fn bare(found: Vec<(Position, StoredFinding)>) -> Vec<StoredFinding> {

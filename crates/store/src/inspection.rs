@@ -29,6 +29,7 @@ pub use many::{
     ComponentList, Rejudged, component_lists, component_lists_of, latest_of_these, latest_without_components,
     list_digests, matched_otherwise, set_knowledge, set_knowledge_of_others, set_undecided, undecided_counts,
 };
+pub use past::{at, before};
 
 /// What to record of one reading.
 #[derive(Debug, Clone, Copy)]
@@ -90,6 +91,9 @@ macro_rules! select {
         )
     };
 }
+
+/// It reads single inspections by the macro above.
+mod past;
 
 /// Interns what an inspection brings that nobody had before. Done before the transaction that keeps the inspection, it lets
 /// those that keep others at the same time not wait for this one.

@@ -38,6 +38,7 @@ pub mod meta;
 pub mod change;
 pub mod outbox;
 pub mod webhook;
+pub mod view;
 pub mod audit;
 pub mod backup;
 

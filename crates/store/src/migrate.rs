@@ -26,6 +26,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0011_change_of_findings.sql"),
     include_str!("../migrations/0012_pending_findings.sql"),
     include_str!("../migrations/0013_observations.sql"),
+    include_str!("../migrations/0014_views.sql"),
 ];
 
 /// The schema that this program writes.
@@ -118,7 +119,7 @@ pub(crate) async fn found(db: &Db) -> Result<i64, StoreError> {
 
 /// The schema of a database, which nobody else changes until the transaction ends.
 pub(crate) async fn look(tx: &mut Tx) -> Result<i64, StoreError> {
-    if let Some(lock) = tx.dialect().schema_lock() {
+    for lock in [tx.dialect().wait_for_ever(), tx.dialect().schema_lock()].into_iter().flatten() {
         query("lock the schema", lock).execute(&mut *tx).await?;
     }
     let text = "create table if not exists schema_version (version bigint primary key, digest text not null)";

@@ -79,7 +79,8 @@ pub async fn remove(tx: &mut Tx, node: &Node, now: Timestamp) -> Result<(), Stor
 /// may be tried again.
 pub async fn adopt(tx: &mut Tx) -> Result<(), StoreError> {
     let served: BTreeSet<String> = list(&mut *tx).await?.iter().map(|node| segment(node.scope)).collect();
-    let text = "update job set segment = '' where segment <> '' and segment not in (select item.value from {texts $1})";
+    let text = "update job set segment = '' where segment <> '' and state not in ('done', 'superseded')
+                and segment not in (select item.value from {texts $1})";
     query("give the nodes' work to the servers", text).bind(json(&served)).execute(tx).await.map(drop)
 }
 

@@ -22,6 +22,10 @@ use crate::hosts::{self, without_password};
 use crate::intern::Memory;
 
 pub(crate) const CONNECTIONS_MAX: u32 = 16;
+/// How long one waits for what another session holds: less than a request may take, so that whoever asked is told. An address
+/// that names it itself (`options[lock_timeout]=1min`) decides.
+const LOCK_FOR: &str = "20s";
+const LOCK_TIMEOUT: &str = "lock_timeout";
 /// How long one waits for a connection.
 const ACQUIRE_FOR: Duration = Duration::from_secs(10);
 /// How often all hosts are asked which of them takes writes.
@@ -81,7 +85,10 @@ impl Primary {
         let failed = |source| StoreError::Open { place: without_password(url), source };
         let hosts = hosts::each(url).map_err(|wrong| failed(sqlx::Error::Configuration(wrong.into())))?;
         let candidate = |host: hosts::Host| {
-            let options = PgConnectOptions::from_str(&host.url).map_err(failed)?;
+            let mut options = PgConnectOptions::from_str(&host.url).map_err(failed)?;
+            if !host.url.contains(LOCK_TIMEOUT) {
+                options = options.options([(LOCK_TIMEOUT, LOCK_FOR)]);
+            }
             Ok(Candidate { name: host.name, options })
         };
         let candidates: Vec<Candidate> = hosts.into_iter().map(candidate).collect::<Result<_, StoreError>>()?;

@@ -7,7 +7,7 @@ mod clock;
 mod people;
 
 use domain::event::EventKind;
-use domain::ids::JobId;
+use domain::ids::{AssetId, JobId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::asset;
@@ -197,13 +197,16 @@ pub async fn enqueue_urgent(tx: &mut Tx, job: &NewJob, now: Timestamp) -> Result
 pub async fn claim(db: &Db, claim: &Claim<'_>, now: Timestamp) -> Result<Option<Lease>, StoreError> {
     for _ in 0..RACES_MAX {
         let mut tx = db.begin().await?;
-        take_back(&mut tx, lease_end_max(claim.lease, now), now).await?;
+        let buried = take_back(&mut tx, lease_end_max(claim.lease, now), now).await?;
         match claim_one(&mut tx, claim, now).await {
             // Somebody took another job of the same lane in this instant: the next look sees it.
             Err(StoreError::Taken { .. }) => continue,
             claimed => {
                 let claimed = claimed?;
                 tx.commit().await?;
+                for asset in buried {
+                    note_buried(db, asset, now).await?;
+                }
                 return Ok(claimed);
             }
         }
@@ -406,8 +409,8 @@ const LOST: &str = "its holder stopped answering";
 
 /// Takes jobs back whose leases have ended. One that took its holder down as often as it may be tried is never claimed
 /// again, and one that a person cancelled has ended. A lease that is longer than any is shortened: its holder, if there is
-/// one, says soon that it is alive.
-async fn take_back(tx: &mut Tx, lease_end_max: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+/// one, says soon that it is alive. Returns the assets whose inspections are never claimed again.
+async fn take_back(tx: &mut Tx, lease_end_max: Timestamp, now: Timestamp) -> Result<Vec<AssetId>, StoreError> {
     let taken = query(
         "take abandoned jobs back",
         "update job set
@@ -431,18 +434,26 @@ async fn take_back(tx: &mut Tx, lease_end_max: Timestamp, now: Timestamp) -> Res
     .bind(LOST)
     .all(&mut *tx)
     .await?;
+    let mut buried = Vec::new();
     for job in &taken {
         tell_if_dead(tx, job, now)?;
-        // Whoever looks at the asset must not take it for inspected.
-        if job.text("state")? == JobState::Dead.as_str()
-            && job.text("kind")? == INSPECTION
-            && let Ok(asset) = job.text("key")?.parse()
-            && asset::get(&mut *tx, asset).await?.is_some()
-        {
-            asset::record_error(tx, asset, "whoever inspected it stopped answering, again and again", now).await?;
+        let is_dead = job.text("state")? == JobState::Dead.as_str();
+        if is_dead && job.text("kind")? == INSPECTION {
+            buried.extend(job.text("key")?.parse::<AssetId>().ok());
         }
     }
-    Ok(())
+    Ok(buried)
+}
+
+/// Whoever looks at an asset must not take it for inspected. In a transaction of its own, since others lock an asset first and
+/// then the job.
+async fn note_buried(db: &Db, asset: AssetId, now: Timestamp) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    if asset::get(&mut tx, asset).await?.is_some() {
+        let reason = "whoever inspected it stopped answering, again and again";
+        asset::record_error(&mut tx, asset, reason, now).await?;
+    }
+    tx.commit().await
 }
 
 fn tell_if_dead(tx: &mut Tx, job: &Row, now: Timestamp) -> Result<(), StoreError> {

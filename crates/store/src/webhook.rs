@@ -20,6 +20,8 @@ pub struct Webhook {
     pub url: String,
     /// Empty: all.
     pub kinds: Vec<EventKind>,
+    /// Of events about findings only those of findings that it holds, in the language of filters. Empty: all.
+    pub filter: String,
     pub created_at: Timestamp,
     /// Everything up to here was taken, or given up.
     pub position: Position,
@@ -42,7 +44,7 @@ const WEBHOOKS_MAX: usize = 100;
 
 macro_rules! select {
     ($tail:literal) => {
-        concat!("select id, url, kinds, created_at, position, delivered_at, last_error from webhook ", $tail)
+        concat!("select id, url, kinds, filter, created_at, position, delivered_at, last_error from webhook ", $tail)
     };
 }
 
@@ -58,8 +60,8 @@ pub async fn add(
     if list(&mut *tx).await?.len() >= WEBHOOKS_MAX {
         return Err(StoreError::refused(DOING, format!("there are {WEBHOOKS_MAX} already")));
     }
-    let text = "insert into webhook (id, url, kinds, sealed_secret, created_at, position)
-                values ($1, $2, $3, $4, $5, $6)";
+    let text = "insert into webhook (id, url, kinds, sealed_secret, created_at, position, filter)
+                values ($1, $2, $3, $4, $5, $6, $7)";
     query(DOING, text)
         .bind(webhook.id)
         .bind(webhook.url.as_str())
@@ -67,9 +69,10 @@ pub async fn add(
         .bind(key.seal(secret, &bound(webhook.id, &webhook.url)))
         .bind(webhook.created_at)
         .bind(webhook.position.to_string())
+        .bind(webhook.filter.as_str())
         .execute(&mut *tx)
         .await?;
-    let told = serde_json::json!({ "receiver": origin, "kinds": words(&webhook.kinds) });
+    let told = serde_json::json!({ "receiver": origin, "kinds": words(&webhook.kinds), "filter": webhook.filter });
     tx.note(Note::new(webhook.created_at, "webhook.add", webhook.id).after(&told));
     Ok(())
 }
@@ -165,6 +168,7 @@ fn from_row(row: &Row) -> Result<Webhook, StoreError> {
         id: WebhookId::from_uuid(row.uuid("id")?),
         url: row.text("url")?,
         kinds: kinds.iter().map(kind).collect::<Result<_, _>>()?,
+        filter: row.text("filter")?,
         created_at: row.instant("created_at")?,
         position: row.text("position")?.parse().map_err(|error: outbox::NoPosition| row.corrupt(error.to_string()))?,
         delivered_at: row.instant_opt("delivered_at")?,

@@ -17,7 +17,7 @@ impl SmallDisk {
     pub fn mount(bytes: u64) -> Option<Self> {
         let dir = tempfile::tempdir().expect("a temporary folder can be made");
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={bytes},mode=700"), "tmpfs"]).arg(dir.path());
+        mount.args(["-t", "tmpfs", "-o", &format!("size={bytes},mode=711"), "tmpfs"]).arg(dir.path());
         if mount.output().is_ok_and(|output| output.status.success()) {
             return Some(Self { dir });
         }

@@ -39,6 +39,16 @@ impl Postgres {
         Some(server)
     }
 
+    /// Puts what is made in its database from now on into a folder.
+    pub fn keep_in(&self, folder: &Path) {
+        fs::create_dir_all(folder).expect("a folder can be made");
+        if let Some((uid, gid)) = owner() {
+            std::os::unix::fs::chown(folder, Some(uid), Some(gid)).expect("root gives folders away");
+        }
+        self.sql(&format!("create tablespace elsewhere location '{}'", folder.display()));
+        self.sql("alter database postgres set default_tablespace = elsewhere");
+    }
+
     /// Starts a server that follows this one, whose commits wait for it from now on. The settings are the same.
     pub fn standby(&self) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder can be made");

@@ -7,6 +7,9 @@ export interface Filter {
   tier?: string;
   asset?: string;
   text?: string;
+  /** In the language of filters, as a saved view has it. */
+  filter?: string;
+  sort?: string;
 }
 
 const PAGE_ROWS = 50;
@@ -57,10 +60,22 @@ export const assetsQuery = queryOptions({
   },
 });
 
+/** The views that this reader may use. */
+export const viewsQuery = queryOptions({
+  queryKey: ["views"],
+  queryFn: ({ signal }) => answer(client.GET("/api/v1/views", { signal })),
+});
+
 export const assetQuery = (id: string) =>
   queryOptions({
     queryKey: ["asset", id],
     queryFn: ({ signal }) => answer(client.GET("/api/v1/assets/{id}", { params: { path: { id } }, signal })),
+  });
+
+export const findingQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["finding", id],
+    queryFn: ({ signal }) => answer(client.GET("/api/v1/findings/{id}", { params: { path: { id } }, signal })),
   });
 
 export const vulnerabilityQuery = (id: string) =>

@@ -10,6 +10,7 @@ import { FindingFilters } from "../parts/FindingFilters";
 import { FindingTable } from "../parts/FindingTable";
 import { Notes } from "../parts/Notes";
 import { PageTitle } from "../parts/PageTitle";
+import { SavedViews } from "../parts/SavedViews";
 import { Commands, Empty, Failure, Loading } from "../parts/States";
 import { TierFilter } from "../parts/TierFilter";
 import { texts } from "../texts";
@@ -33,6 +34,7 @@ export function Priorities() {
       <p className={css.lead}>{t.lead}</p>
       <TierFilter status={status.data} />
       <FindingFilters />
+      <SavedViews />
       <p className={css.total} aria-live="polite">
         {first ? t.shown(findings.length, first.total) : texts.state.loading}
       </p>

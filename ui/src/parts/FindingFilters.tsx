@@ -15,7 +15,7 @@ const TYPING_MS = 300;
 
 /** Text and asset filters of the queue, kept in the address. */
 export function FindingFilters() {
-  const { text = "", asset, tier } = route.useSearch();
+  const { text = "", asset, tier, filter, sort } = route.useSearch();
   const navigate = route.useNavigate();
   const assets = useQuery(assetsQuery);
   const [typed, setTyped] = useState(text);
@@ -52,7 +52,7 @@ export function FindingFilters() {
         searchable
         clearable
       />
-      {text || asset || tier ? (
+      {text || asset || tier || filter || sort ? (
         <Button variant="subtle" onClick={() => void navigate({ search: {}, replace: true, resetScroll: false })}>
           {t.clear}
         </Button>

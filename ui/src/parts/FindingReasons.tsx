@@ -1,4 +1,7 @@
+import { useQuery } from "@tanstack/react-query";
+
 import type { Wire } from "../api/client";
+import { findingQuery } from "../api/queries";
 import { showDuration } from "../format/duration";
 import { webAddress } from "../format/link";
 import { showProbability } from "../format/probability";
@@ -43,8 +46,27 @@ export function FindingReasons({ finding }: { finding: Finding }) {
             <Facts facts={life(finding.life)} />
           </section>
         ) : null}
+        {finding.id ? <History id={finding.id} /> : null}
       </div>
     </div>
+  );
+}
+
+/** Each change of the finding, with what had changed. */
+function History({ id }: { id: string }) {
+  const detail = useQuery(findingQuery(id));
+  return (
+    <section>
+      <h3>{t.history}</h3>
+      {detail.isError ? <p>{detail.error.message}</p> : null}
+      <ol className={css.places}>
+        {(detail.data?.events ?? []).map((event, index) => (
+          <li key={index} title={event.cause}>
+            <Moment value={event.observed_at} /> <bdi>{event.fact}</bdi>: <bdi>{event.because}</bdi>
+          </li>
+        ))}
+      </ol>
+    </section>
   );
 }
 

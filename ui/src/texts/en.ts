@@ -98,6 +98,12 @@ export const en = {
     clear: "Clear filters",
     clearSearch: "Clear the search",
     filters: "Filters",
+    view: "Saved view",
+    noView: "No saved view",
+    saveView: "Save this view",
+    viewName: "Name of the view",
+    viewShared: "Let others use it",
+    saveViewNow: "Save",
     total: (n: number) => plural(n, "finding", "findings"),
     shown: (shown: number, total: number) => (total === 0 ? "" : `${count(shown)} of ${plural(total, "finding", "findings")} shown`),
     more: "Load more",
@@ -119,6 +125,7 @@ export const en = {
   },
 
   finding: {
+    history: "How it came about",
     priority: "Priority",
     vulnerability: "Vulnerability",
     asset: "Asset",

@@ -6,7 +6,14 @@ use domain::ids::RecordId;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Asset {
     /// List the known assets
-    List,
+    List {
+        /// Which assets, as in 'os:debian tag:prod not scope:none'
+        #[arg(long, value_name = "FILTER")]
+        filter: Option<String>,
+        /// Order: name, last_seen, findings; with - in front the largest first
+        #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
+        sort: Option<engine::views::AssetSort>,
+    },
     /// Make an asset known
     Add {
         /// `local` or ssh://user@host[:port]
@@ -28,6 +35,14 @@ pub(crate) enum Asset {
     Show {
         /// Name or id
         asset: String,
+    },
+    /// Show what is installed on an asset, or was at the instant of --at
+    Inventory {
+        /// Name or id
+        asset: String,
+        /// Only what is different from what was known at this instant (RFC 3339, or a date)
+        #[arg(long, value_name = "INSTANT", value_parser = super::parse_instant)]
+        since: Option<jiff::Timestamp>,
     },
     /// Say that an asset is gone: it leaves the open counts, and its findings end without remediation
     Retire {

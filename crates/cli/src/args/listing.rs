@@ -11,6 +11,9 @@ pub(crate) struct Findings {
     /// Which findings, as in 'tier:P0,P1 kev:yes not tag:lab'; default is state:active
     #[arg(long, value_name = "FILTER")]
     pub(crate) filter: Option<String>,
+    /// A saved view, by name or id, in place of a filter; --sort goes before its order
+    #[arg(long, value_name = "NAME", conflicts_with = "filter")]
+    pub(crate) view: Option<String>,
     /// Order: priority, score, cvss, epss, due, first_seen, asset, vulnerability, package; with - in front the largest first
     #[arg(long, value_name = "COLUMN", allow_hyphen_values = true, conflicts_with = "group_by")]
     pub(crate) sort: Option<Sort>,

@@ -14,6 +14,9 @@ pub(crate) enum Webhook {
         /// Kinds of events, separated by commas; default: all
         #[arg(long, value_name = "LIST", value_delimiter = ',')]
         kind: Vec<String>,
+        /// Of events about findings only those of findings that this filter holds: 'tier:P0,P1 not tag:lab'
+        #[arg(long, value_name = "FILTER", default_value = "", hide_default_value = true)]
+        filter: String,
     },
     /// Tell it nothing any more
     Remove { id: WebhookId },

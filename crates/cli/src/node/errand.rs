@@ -16,7 +16,7 @@ use store::seal::node::{NodeKey, bound};
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
-use super::server::{Lost, NotTaken, Refused, Server, may_be_answered_later};
+use super::server::{Busy, Lost, NotTaken, Refused, Server, may_be_answered_later};
 use crate::args::{Common, NodeWork};
 use crate::context;
 use crate::exit::{Exit, Usage};
@@ -28,6 +28,9 @@ const ASK_EVERY: Duration = Duration::from_secs(1);
 /// How long a node waits for a server that does not answer: at first, and at most.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// How often a server may say that it cannot take what was read, about ten minutes.
+const BUSY_MAX: u32 = 24;
 
 /// What every inspection of this node needs.
 struct Node {
@@ -136,12 +139,17 @@ async fn attempt(node: &Node, errand: &Errand) {
     };
     let mut ended = Ended { attempt: errand.attempt, how, answered };
     let bring = async {
-        let mut pause = PAUSE_MIN;
+        let (mut pause, mut refusals) = (PAUSE_MIN, 0);
         loop {
             match node.server.end(errand, &ended).await {
                 Ok(()) => return info!(job = errand.job, "ended"),
+                // What the server fails on again and again is not kept alive for ever.
+                Err(error) if error.is::<Busy>() && refusals >= BUSY_MAX => {
+                    return warn!(job = errand.job, "given up: {}", engine::with_causes(&error));
+                }
                 // The server or the way to it may be back before the job is lost.
                 Err(error) if may_be_answered_later(&error) => {
+                    refusals += u32::from(error.is::<Busy>());
                     warn!(job = errand.job, "{}", engine::with_causes(&error));
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(PAUSE_MAX);

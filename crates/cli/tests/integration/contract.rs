@@ -139,6 +139,20 @@ fn a_scan_is_one_json_document() {
 }
 
 #[test]
+fn a_view_is_saved_and_used_by_its_name() {
+    let vigie = Vigie::new();
+    let add = ["view", "add", "Urgent", "--filter", "tier:P0,P1 not tag:lab", "--sort", "-epss", "--shared"];
+    assert_eq!(vigie.json(0, AT, &add)["filter"], "tier:P0,P1 not tag:lab");
+    assert_eq!(vigie.json(0, AT, &["view", "list"])[0]["sort"], "-epss");
+    assert_eq!(vigie.json(0, AT, &["findings", "--view", "Urgent"])["total"], 0);
+    vigie.expect(64, AT, &["view", "add", "Wrong", "--filter", "tir:P0"]);
+    vigie.expect(64, AT, &["findings", "--view", "Wrong"]);
+    vigie.expect(64, AT, &["findings", "--view", "Urgent", "--filter", "tier:P0"]);
+    vigie.expect(0, AT, &["view", "remove", "Urgent"]);
+    vigie.expect(64, AT, &["view", "remove", "Urgent"]);
+}
+
+#[test]
 fn a_backup_brings_everything_back() {
     let (vigie, copy) = (Vigie::new(), Vigie::new());
     vigie.expect(
@@ -148,6 +162,18 @@ fn a_backup_brings_everything_back() {
     );
     let backup = vigie.path("vigie.backup");
     vigie.expect(0, AT, &["backup", backup.to_str().unwrap()]);
+    let whole = vigie.json(0, AT, &["verify", backup.to_str().unwrap()]);
+    assert!(whole["row_count"].as_u64().unwrap() > 0, "{whole}");
+    assert!(vigie.expect(0, AT, &["verify", backup.to_str().unwrap()]).contains(": whole, "));
+    let damaged = vigie.path("damaged.backup");
+    let mut bytes = std::fs::read(&backup).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&damaged, &bytes).unwrap();
+    let refused = vigie.run(AT, &["verify", damaged.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(70));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("damaged.backup is cut off or damaged"), "{said}");
     copy.expect(0, AT, &["restore", backup.to_str().unwrap()]);
     assert_eq!(copy.json(0, AT, &["scope", "list"]), vigie.json(0, AT, &["scope", "list"]));
     vigie.expect(70, AT, &["backup", backup.to_str().unwrap()]);

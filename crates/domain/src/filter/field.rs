@@ -116,7 +116,12 @@ impl Field {
 
     /// The field with this name.
     pub fn named(name: &str) -> Option<Self> {
-        let name = if name == "vulnerability" { Self::Vulnerability.as_str() } else { name };
+        let name = match name {
+            "vulnerability" => Self::Vulnerability.as_str(),
+            "name" => Self::Asset.as_str(),
+            "system" => Self::Os.as_str(),
+            name => name,
+        };
         Self::ALL.into_iter().find(|field| field.as_str() == name)
     }
 }

@@ -26,15 +26,29 @@ pub(super) struct Written {
     pub(super) at: Range<usize>,
 }
 
+/// Which fields a filter may ask for, and what it is a filter of, for messages.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject {
+    pub(super) fields: &'static [Field],
+    pub(super) of: &'static str,
+}
+
 impl FromStr for Filter {
     type Err = FilterError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse_about(text, Subject { fields: &Field::ALL, of: "findings" })
+    }
+}
+
+impl Filter {
+    /// Reads a filter that asks for some fields only.
+    pub(super) fn parse_about(text: &str, subject: Subject) -> Result<Self, FilterError> {
         if text.len() > BYTES_MAX {
             let message = format!("a filter has at most {BYTES_MAX} bytes, and this one has {}", text.len());
             return Err(FilterError::new(text, 0..text.len(), message));
         }
-        let mut parser = Parser { text, at: 0, conditions: 0 };
+        let mut parser = Parser { text, at: 0, conditions: 0, subject };
         parser.skip_space();
         if parser.rest().is_empty() {
             return Ok(Self::Everything);
@@ -60,6 +74,7 @@ struct Parser<'a> {
     text: &'a str,
     at: usize,
     conditions: usize,
+    subject: Subject,
 }
 
 impl<'a> Parser<'a> {
@@ -118,8 +133,9 @@ impl<'a> Parser<'a> {
         let Some(operator) = operator.filter(|_| !name.is_empty()) else { return self.word() };
         let Some(field) = Field::named(&name.to_ascii_lowercase()) else {
             let error = FilterError::new(self.text, start..start + name.len(), format!("there is no field {name:?}"));
-            return Err(error.suggest(name, Field::ALL.map(Field::as_str)));
+            return Err(error.suggest(name, self.subject.fields.iter().map(|field| field.as_str())));
         };
+        self.expect(field, start..start + name.len())?;
         self.at += name.len() + operator.as_str().len();
         let operator_at = start + name.len()..self.at;
         let mut values = vec![self.value(field)?];
@@ -134,6 +150,18 @@ impl<'a> Parser<'a> {
         condition(self.text, field, (operator, operator_at), &values)
     }
 
+    /// Refuses a field that this filter may not ask for.
+    fn expect(&self, field: Field, at: Range<usize>) -> Result<(), FilterError> {
+        let Subject { fields, of } = self.subject;
+        if fields.contains(&field) {
+            return Ok(());
+        }
+        let known: Vec<&str> = fields.iter().map(|field| field.as_str()).collect();
+        let what = if field == Field::Text { "a word without a field" } else { field.as_str() };
+        let message = format!("{what} says nothing of {of}: ask for {}", known.join(", "));
+        Err(FilterError::new(self.text, at, message))
+    }
+
     /// A word without a field is searched in names.
     fn word(&mut self) -> Result<Filter, FilterError> {
         if self.at_keyword("and") || self.at_keyword("or") {
@@ -145,6 +173,7 @@ impl<'a> Parser<'a> {
             Some(')') => return Err(self.wrong(1, "a condition is missing in front of this parenthesis")),
             Some(_) => self.value(Field::Text)?,
         };
+        self.expect(Field::Text, written.at.clone())?;
         Ok(Filter::Where(Condition::Text(written.text)))
     }
 

@@ -13,6 +13,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
+use domain::cause::Cause;
 use domain::clock::When;
 use domain::ids::{AssetId, InspectionId};
 use domain::verdict::Undecided;
@@ -275,7 +276,7 @@ impl Judge {
         tx: &mut Tx,
         moved: impl Iterator<Item = (&'m Stored, &'m Vec<Moved>)>,
     ) -> anyhow::Result<()> {
-        let cause = format!("knowledge {}", self.knowledge.hash());
+        let cause = Cause::Knowledge(self.knowledge.hash());
         let mut saves = Vec::new();
         for (stored, moved) in moved {
             let (at, record) = (self.at(stored), stored.summary.record);

@@ -153,7 +153,7 @@ impl World {
             for stored in store::finding::of_asset(&self.engine.db, asset.id).await.unwrap() {
                 for event in store::finding::events(&self.engine.db, stored.finding.key.id()).await.unwrap() {
                     if event.change == Change::Moved {
-                        let word = event.cause.split(' ').next().unwrap_or_default().to_owned();
+                        let word = event.cause.to_string().split(' ').next().unwrap_or_default().to_owned();
                         *causes.entry(word).or_default() += 1;
                     }
                 }

@@ -1,6 +1,7 @@
 //! Assets end, and come back, with everything that they have.
 
 use collect::discovery::net::{Options, Summary};
+use domain::cause::Cause;
 use domain::event::EventKind;
 use domain::finding::{Detection, OpenedBy};
 use domain::identity::Source;
@@ -78,7 +79,7 @@ impl World {
 
     /// Active findings in the list of assets.
     async fn counted(&self, id: AssetId) -> Option<u64> {
-        let page = self.engine.assets(&Visible::All, None, 100).await.unwrap();
+        let page = self.engine.assets(&Visible::All, &crate::views::AssetQuery::all(100)).await.unwrap();
         let found = page.assets.into_iter().find(|summary| summary.asset.id == id).unwrap();
         found.counts.map(|counts| counts.iter().sum())
     }
@@ -197,7 +198,7 @@ async fn findings_end_with_their_asset_and_are_back_with_it(db: &Db) {
     );
     let ended = store::finding::of_asset(db, host.id).await.unwrap().pop().unwrap().finding;
     let events = store::finding::events(db, ended.key.id()).await.unwrap();
-    assert_eq!(events.last().unwrap().cause, "asset retired by ada");
+    assert_eq!(events.last().unwrap().cause.to_string(), "asset retired by ada");
 
     // A reading from before that says nothing of now.
     let late = crate::identify::tests::inventory(who(), "1-1");
@@ -271,7 +272,7 @@ async fn what_has_expired_is_not_fixed(db: &Db) {
     assert_eq!(world.finding(host.id).await, Some((Detection::Stale { since }, first, 1)), "its episode goes on");
     let finding = store::finding::of_asset(db, host.id).await.unwrap().pop().unwrap().finding;
     assert_eq!(finding.episode().ended_at, None);
-    assert_eq!(store::finding::events(db, finding.key.id()).await.unwrap().last().unwrap().cause, "clock");
+    assert_eq!(store::finding::events(db, finding.key.id()).await.unwrap().last().unwrap().cause, Cause::Clock);
     assert_eq!(world.told(EventKind::FindingEnded).await, 0);
     // It counts, and every list says why.
     assert_eq!(world.counted(host.id).await, Some(1));

@@ -1,14 +1,14 @@
 //! Lists and counts, answered from memory; what a page shows is read from the store, a page at a time.
 
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Bound;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use domain::component::Package;
 use domain::filter::{Condition, Filter, Known as Value};
 use domain::finding::{FindingKey, State};
-use domain::ids::AssetId;
+use domain::ids::{AssetId, FindingId};
+use domain::pattern::Pattern;
 use domain::priority::Tier;
 use domain::scope::Scope;
 use domain::vulnerability::VulnerabilityId;
@@ -17,6 +17,7 @@ use jiff::civil::Date;
 use jiff::tz::Offset;
 use store::finding::StoredFinding;
 
+use super::assets::AssetCursor;
 use super::{AssetSummary, PAGE_ROWS_MAX, Row, StatusView};
 use crate::prioritize::Judge;
 use crate::read_model::{Current, Known, Model};
@@ -77,13 +78,13 @@ pub struct Groups {
     pub warnings: Vec<String>,
 }
 
-/// One page of assets, by name.
+/// One page of assets.
 #[derive(Debug, Clone)]
 pub struct AssetPage {
     pub assets: Vec<AssetSummary>,
     pub total: u64,
-    /// Name and id of the last asset here, as [`Engine::assets`] takes them. `None`: this is the last page.
-    pub next: Option<(String, AssetId)>,
+    /// `None`: this is the last page.
+    pub next: Option<AssetCursor>,
 }
 
 /// The findings that there is something to do about.
@@ -91,7 +92,54 @@ pub fn active() -> Filter {
     Filter::Where(Condition::State(State::ACTIVE.to_vec()))
 }
 
+/// What an event about a finding names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct About<'a> {
+    pub(crate) asset: AssetId,
+    pub(crate) id: FindingId,
+    pub(crate) vulnerability: &'a str,
+}
+
 impl Engine {
+    /// Which of these findings a filter holds now. One that is not there any more is not held. `None`: the lists are behind.
+    pub(crate) async fn held_findings(
+        &self,
+        filter: &Filter,
+        about: &[About<'_>],
+    ) -> anyhow::Result<Option<HashSet<FindingId>>> {
+        if about.is_empty() {
+            return Ok(Some(HashSet::new()));
+        }
+        let current = self.lists().await?;
+        if current.is_behind {
+            return Ok(None);
+        }
+        let ids: BTreeSet<FindingId> = about.iter().map(|about| about.id).collect();
+        let assets: BTreeSet<AssetId> = about.iter().map(|about| about.asset).collect();
+        let flaws: BTreeSet<&str> = about.iter().map(|about| about.vulnerability).collect();
+        let filter = Filter::all([
+            Filter::Where(Condition::AssetId(assets.into_iter().collect())),
+            Filter::Where(Condition::Vulnerability(flaws.into_iter().map(Pattern::new).collect())),
+            filter.clone(),
+        ]);
+        let today = self.today();
+        scan(&current.model, move |snapshot| {
+            let (mut held, mut after) = (HashSet::new(), None);
+            loop {
+                let (sort, limit) = (Sort::WORK, PAGE_ROWS_MAX);
+                let question = index::Query { filter: &filter, sort, after: after.as_ref(), limit, today };
+                let page = snapshot.list(&Visible::All, &question)?;
+                let found = page.rows.iter().map(|row| snapshot.key(row.asset, row.vulnerability, row.package).id());
+                held.extend(found.filter(|id| ids.contains(id)));
+                after = page.next;
+                if after.is_none() {
+                    return Ok(Some(held));
+                }
+            }
+        })
+        .await
+    }
+
     /// One page of what a reader may see of the findings.
     pub async fn findings(&self, visible: &Visible, query: &Query) -> anyhow::Result<Page> {
         let current = self.lists().await?;
@@ -145,35 +193,6 @@ impl Engine {
         })
         .await?;
         Ok(Groups { groups, warnings: self.warnings_beside(&current, visible).await? })
-    }
-
-    /// One page of the assets that a reader may see, by name, each with its active findings.
-    pub async fn assets(
-        &self,
-        visible: &Visible,
-        after: Option<&(String, AssetId)>,
-        limit: usize,
-    ) -> anyhow::Result<AssetPage> {
-        let current = self.lists().await?;
-        let model = &current.model;
-        let limit = limit.clamp(1, PAGE_ROWS_MAX);
-        let (total, mut page) = {
-            let (estate, snapshot) = (model.estate(), model.snapshot());
-            let seen = |id: &AssetId| snapshot.sees(visible, *id);
-            let total = match visible {
-                Visible::All => estate.assets.len(),
-                Visible::Assets(_) => estate.assets.keys().filter(|id| seen(id)).count(),
-            };
-            let from = after.map_or(Bound::Unbounded, |(name, id)| Bound::Excluded((name.as_str().into(), *id)));
-            let names = estate.by_name.range((from, Bound::Unbounded)).filter(|(_, id)| seen(id));
-            // One more than the page has tells whether there is a next one.
-            (total as u64, names.take(limit + 1).map(|(name, id)| (name.to_string(), *id)).collect::<Vec<_>>())
-        };
-        let more = page.len() > limit;
-        page.truncate(limit);
-        let ids: Vec<AssetId> = page.iter().map(|(_, id)| *id).collect();
-        let assets = self.summed_up(model, &ids).await?;
-        Ok(AssetPage { assets, total, next: page.pop().filter(|_| more) })
     }
 
     /// What lists say of some assets, in the order of their ids. An asset that is not there is left out.
@@ -246,7 +265,7 @@ impl Engine {
         Ok(rows(model, stored))
     }
 
-    async fn summed_up(&self, model: &Arc<Model>, ids: &[AssetId]) -> anyhow::Result<Vec<AssetSummary>> {
+    pub(super) async fn summed_up(&self, model: &Arc<Model>, ids: &[AssetId]) -> anyhow::Result<Vec<AssetSummary>> {
         let records = store::asset::get_all(&self.db, ids).await?;
         let mut records: BTreeMap<AssetId, _> = records.into_iter().map(|asset| (asset.id, Arc::new(asset))).collect();
         let (asked, today) = (ids.to_vec(), self.today());
@@ -265,7 +284,7 @@ impl Engine {
         Ok(ids.iter().filter_map(summary).collect())
     }
 
-    fn today(&self) -> Date {
+    pub(super) fn today(&self) -> Date {
         Offset::UTC.to_datetime(self.now()).date()
     }
 
@@ -321,7 +340,7 @@ fn rows(model: &Model, stored: Vec<StoredFinding>) -> Vec<Row> {
 }
 
 /// Asks the findings something that may take a while, beside what else is going on.
-async fn scan<T: Send + 'static>(
+pub(super) async fn scan<T: Send + 'static>(
     model: &Arc<Model>,
     ask: impl FnOnce(&Snapshot) -> Result<T, QueryError> + Send + 'static,
 ) -> anyhow::Result<T> {

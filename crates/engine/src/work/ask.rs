@@ -113,8 +113,8 @@ impl Engine {
     pub(crate) async fn ask_rematch(&self, tx: &mut Tx) -> anyhow::Result<()> {
         let now = self.now();
         let job = of_verb(Verb::Rematch, now);
-        // One that runs may have looked already: another one comes after it.
-        if queue::enqueue(tx, &job, now).await?.is_none() && queue::is_running(&mut *tx, &job.kind, &job.key).await? {
+        // One that runs, or begins before this is committed, may have looked already: another one comes after it.
+        if queue::enqueue(tx, &job, now).await?.is_none() {
             queue::enqueue(tx, &NewJob { key: REMATCH_AGAIN.to_owned(), ..job }, now).await?;
         }
         Ok(())

@@ -3,16 +3,23 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use domain::cause::Cause;
+use domain::component::{Ecosystem, Package, Release};
 use domain::event::EventKind;
+use domain::finding::{Change, Evidence, Fact, Finding, FindingKey, FixedCause, OpenedBy, Strength};
+use domain::ids::AssetId;
 use domain::retirement::Policy;
+use domain::vulnerability::VulnerabilityId;
 use engine::Engine;
 use engine::deliver::ATTEMPTS_MAX;
+use engine::discover::NewAsset;
 use engine::forget::Retention;
 use engine::work::{Verb, WorkOptions, Worker};
 use jiff::{SignedDuration, Timestamp};
 use outside::NeverTouch;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use store::finding::{Recording, Save};
 use store::outbox::NewEvent;
 use store::queue::{self, JobState, Listing};
 use store::webhook::{self, Webhook};
@@ -136,9 +143,46 @@ impl Node {
 
     async fn add(&self, url: &str, kinds: &[EventKind]) -> anyhow::Result<Webhook> {
         let mut tx = self.engine.db.begin().await.unwrap();
-        let webhook = self.engine.add_webhook(&mut tx, url, kinds.to_vec(), &self.secret).await?;
+        let webhook = self.engine.add_webhook(&mut tx, url, kinds.to_vec(), "", &self.secret).await?;
         tx.commit().await.unwrap();
         Ok(webhook)
+    }
+
+    async fn add_for(&self, url: &str, kinds: &[EventKind], filter: &str) -> anyhow::Result<Webhook> {
+        let mut tx = self.engine.db.begin().await.unwrap();
+        let webhook = self.engine.add_webhook(&mut tx, url, kinds.to_vec(), filter, &self.secret).await?;
+        tx.commit().await.unwrap();
+        Ok(webhook)
+    }
+
+    /// An asset with such a tag.
+    async fn tagged(&self, host: &str, tag: &str) -> AssetId {
+        let way = format!("ssh://root@{host}");
+        let new = NewAsset { way, tags: vec![tag.to_owned()], ..NewAsset::default() };
+        self.engine.make_known(&new).await.unwrap().id
+    }
+
+    /// Something is learnt of the one finding of an asset.
+    async fn learn(&self, asset: AssetId, fact: Fact) {
+        let release = Release { distribution: "debian".to_owned(), name: "bookworm".to_owned() };
+        let package = Package { ecosystem: Ecosystem::Deb, release, name: "demo".to_owned(), place: String::new() };
+        let vulnerability = VulnerabilityId::new("CVE-2099-0001").unwrap();
+        let key = FindingKey { asset, package, vulnerability };
+        let evidence = Evidence { observed_at: self.engine.now(), fact };
+        let mut tx = self.engine.db.begin().await.unwrap();
+        let known = store::finding::get(&mut tx, key.id()).await.unwrap().map(|stored| stored.finding);
+        let is_new = known.is_none();
+        let (finding, change) = match known {
+            Some(mut finding) => {
+                let change = finding.apply(&evidence);
+                (finding, change)
+            }
+            None => (Finding::open(key, &evidence).unwrap(), Change::Moved),
+        };
+        let save = Save { finding: &finding, matched: None, evidence: &[(evidence, change)], is_new };
+        let recording = Recording { at: self.engine.now(), cause: &Cause::Clock, record: None };
+        store::finding::save(&mut tx, save, recording).await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     async fn tell(&self, kind: EventKind, number: u64) {
@@ -242,6 +286,41 @@ async fn a_webhook_hears_what_it_asked_for_until_it_is_removed(db: &Db) {
     assert_eq!(receiver.got().len(), 3);
 }
 
+async fn a_filter_is_asked_when_an_event_is_told(db: &Db) {
+    let (receiver, node) = (Receiver::start().await, Node::start(db, &["127.0.0.0/8"]));
+    let (prod, lab) = (node.tagged("192.0.2.7", "prod").await, node.tagged("192.0.2.8", "lab").await);
+    let kinds = [EventKind::FindingOpened, EventKind::FindingMoved, EventKind::FindingEnded, EventKind::ImportDone];
+    let webhook = node.add_for(&receiver.url(), &kinds, "TAG:prod and not state:stale").await.unwrap();
+    assert_eq!(webhook.filter, "tag:prod not state:stale");
+    let strength = Strength::PackageDatabase;
+    let detected = || Fact::Detected { version: "1".to_owned(), strength, cause: OpenedBy::Detected };
+    node.learn(lab, detected()).await;
+    node.learn(prod, detected()).await;
+    node.tell(EventKind::ImportDone, 7).await;
+    until("it is up to date", async || node.is_up_to_date(&webhook).await).await;
+    // What the finding is by then counts: one that is stale is not told of, and one that has ended is.
+    for fact in [Fact::Unseen, Fact::Absent { cause: FixedCause::Removed, version: None, strength }] {
+        node.wait();
+        node.learn(prod, fact.clone()).await;
+        node.learn(lab, fact).await;
+        until("it is up to date", async || node.is_up_to_date(&webhook).await).await;
+    }
+    let told = |got: &Got| {
+        let body: Value = serde_json::from_str(&got.body).unwrap();
+        (body["kind"].as_str().unwrap().to_owned(), body["asset"]["id"].as_str().map(str::to_owned))
+    };
+    let told: Vec<_> = receiver.got().iter().map(told).collect();
+    let of_prod = |kind: &str| (kind.to_owned(), Some(prod.to_string()));
+    assert_eq!(told, [of_prod("finding.opened"), ("import.done".to_owned(), None), of_prod("finding.ended")]);
+
+    let refused = node.add_for(&receiver.url(), &kinds, "tir:P0").await.unwrap_err();
+    assert!(refused.is::<engine::Invalid>() && refused.to_string().contains("did you mean"), "{refused}");
+    // A filter that another version wrote and this one cannot read holds nothing back silently.
+    let strange = Webhook { filter: "new_field:1".to_owned(), ..webhook };
+    let refused = node.engine.test_webhook(strange).await.unwrap().unwrap_err();
+    assert!(refused.contains("its filter cannot be read: at character 1"), "{refused}");
+}
+
 async fn an_event_that_is_never_taken_is_given_up_and_the_next_is_tried(db: &Db) {
     let (receiver, node) = (Receiver::start().await, Node::start(db, &["127.0.0.0/8"]));
     let webhook = node.add(&receiver.url(), &[EventKind::ImportDone]).await.unwrap();
@@ -325,6 +404,7 @@ async fn a_secret_is_bound_to_its_receiver(db: &Db) {
 testkit::contract!(
     events_arrive_signed_in_order_and_at_least_once,
     a_webhook_hears_what_it_asked_for_until_it_is_removed,
+    a_filter_is_asked_when_an_event_is_told,
     an_event_that_is_never_taken_is_given_up_and_the_next_is_tried,
     what_was_forgotten_before_it_was_told_is_said_to_be_lost,
     nothing_goes_to_an_address_that_is_not_allowed,

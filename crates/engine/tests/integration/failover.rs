@@ -73,7 +73,7 @@ async fn a_promoted_server_is_followed_and_nothing_acknowledged_is_lost() {
     let names: BTreeSet<&str> = assets.iter().map(|asset| asset.name.as_str()).collect();
     assert_eq!(names, keys, "an asset and its job were written together");
     assert_eq!(names.len(), assets.len());
-    let page = world.engine.assets(&Visible::All, None, 1).await.unwrap();
+    let page = world.engine.assets(&Visible::All, &engine::views::AssetQuery::all(1)).await.unwrap();
     assert_eq!(page.total, assets.len() as u64, "the lists have followed");
     let trail = store::audit::verify(db, None).await.unwrap();
     assert_eq!(trail.broken, []);

@@ -1,5 +1,6 @@
 //! Reports of other tools: what they open, what they close, and what they must leave alone.
 
+use domain::cause::Cause;
 use domain::filter::Filter;
 use domain::finding::{ClosedCause, Detection, Evidence, Fact, FixedCause, OpenedBy, Strength};
 use engine::forget::Retention;
@@ -129,7 +130,7 @@ async fn what_ended_long_ago_is_forgotten_and_comes_back_as_new(db: &Db) {
     let change = finding.apply(&evidence);
     assert!(!finding.detection.is_active(), "{finding:?}");
     let save = Save { finding: &finding, matched: None, evidence: &[(evidence, change)], is_new: false };
-    store::finding::save(&mut tx, save, Recording { at: world.engine.now(), cause: "test", record: None })
+    store::finding::save(&mut tx, save, Recording { at: world.engine.now(), cause: &Cause::Clock, record: None })
         .await
         .unwrap();
     tx.commit().await.unwrap();

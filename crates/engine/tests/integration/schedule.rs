@@ -1,6 +1,7 @@
 //! What happens unattended: inspections by cadence, claims that run out of time, assets that nobody sees any more.
 
 use domain::asset::Asset;
+use domain::cause::Cause;
 use domain::component::{Ecosystem, Package, Release};
 use domain::finding::{Change, Detection, Evidence, Fact, Finding, FindingKey, OpenedBy, Strength};
 use domain::ids::ScopeId;
@@ -71,7 +72,7 @@ impl World {
         let evidence = [(found, Change::Moved), (claim, change)];
         let mut tx = self.engine.db.begin().await.unwrap();
         let save = Save { finding: &finding, matched: None, evidence: &evidence, is_new: false };
-        store::finding::save(&mut tx, save, Recording { at, cause: "test", record: None }).await.unwrap();
+        store::finding::save(&mut tx, save, Recording { at, cause: &Cause::Clock, record: None }).await.unwrap();
         tx.commit().await.unwrap();
         key
     }

@@ -135,13 +135,9 @@ pub(crate) async fn get_finding(
     let engine = state.engine();
     let id: FindingId = id.parse().map_err(|_| ApiError::not_found("finding"))?;
     let row = engine.finding(id).await?.ok_or_else(|| ApiError::not_found("finding"))?;
-    let events = store::finding::events(&engine.db, id).await?;
+    let history = engine.history(&row).await?;
     let reports = store::report::of_finding(&engine.db, id).await?;
-    Ok(Json(FindingDetail {
-        finding: wire::finding(&row, engine.now()),
-        events: events.iter().map(wire::event).collect(),
-        reports: reports.iter().map(wire::reported_by).collect(),
-    }))
+    Ok(Json(wire::finding_detail(&row, &history, &reports, engine.now())))
 }
 
 async fn page(

@@ -33,7 +33,7 @@ pub(crate) async fn add_webhook(
     let kinds = wire::event_kinds(&new.kinds)?;
     let secret = auth::webhook_secret();
     let mut tx = principal.begin(&state).await?;
-    let webhook = state.engine().add_webhook(&mut tx, &new.url, kinds, &secret).await.map_err(refused)?;
+    let webhook = state.engine().add_webhook(&mut tx, &new.url, kinds, &new.filter, &secret).await.map_err(refused)?;
     tx.commit().await?;
     Ok(Json(AddedWebhook { webhook: wire::webhook(&webhook), secret: secret.expose_secret().to_owned() }))
 }

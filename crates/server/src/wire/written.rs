@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use domain::credential::Credential;
 use domain::exposure::Exposure;
+use domain::filter::ScopeFilter;
 use domain::ids::ScopeId;
 use domain::scope::{Requirement, Scope as ScopeRecord, Selector};
 use engine::Invalid;
@@ -26,9 +27,10 @@ pub fn scope_record(scope: &Scope, id: ScopeId) -> Result<ScopeRecord, Invalid> 
         cidrs: list("cidrs", &scope.cidrs)?.iter().map(|cidr| network(cidr)).collect::<Result<_, _>>()?,
         tags: list("tags", &scope.tags)?.to_vec(),
         names: list("names", &scope.names)?.to_vec(),
+        filter: scope.filter.as_deref().filter(|text| !text.trim().is_empty()).map(scope_filter).transpose()?,
     };
     if selector == Selector::default() {
-        return Err(Invalid("a scope selects by cidrs, tags or names: give at least one".to_owned()));
+        return Err(Invalid("a scope selects by cidrs, tags, names or a filter: give at least one".to_owned()));
     }
     if scope.cadence_seconds.is_some_and(|seconds| seconds < CADENCE_MIN) {
         return Err(Invalid(format!("cadence_seconds: at least {CADENCE_MIN}")));
@@ -44,6 +46,10 @@ pub fn scope_record(scope: &Scope, id: ScopeId) -> Result<ScopeRecord, Invalid> 
         cadence_seconds: scope.cadence_seconds,
         threshold_tenths: scope.threshold.map(tenths).transpose()?,
     })
+}
+
+fn scope_filter(text: &str) -> Result<ScopeFilter, Invalid> {
+    text.parse().map_err(|error| Invalid(format!("filter: {error}")))
 }
 
 /// Refuses a credential that could not be used, or that could not be shown.

@@ -10,7 +10,7 @@ const PATH: &str = "/api/v1/webhooks";
 #[tokio::test]
 async fn a_secret_is_shown_once() {
     let (app, cookie) = App::start_signed_in().await;
-    let new = json!({ "url": "https://hooks.example/a?token=b", "kinds": ["finding.opened", "job.dead"] });
+    let new = json!({ "url": "https://hooks.example/a?token=b", "kinds": ["finding.opened", "job.dead"], "filter": "tier:p0" });
     let added = app.post(PATH, &cookie, new).await.json();
     let secret = added["secret"].as_str().unwrap();
     assert!(secret.starts_with("whsec_") && secret.len() == 6 + 44, "256 bits in Base64");
@@ -23,6 +23,7 @@ async fn a_secret_is_shown_once() {
     let webhook = listed.as_array().unwrap().iter().find(|webhook| webhook["id"] == added["webhook"]["id"]).unwrap();
     assert_eq!(webhook, &added["webhook"]);
     assert_eq!(webhook["kinds"], json!(["finding.opened", "job.dead"]));
+    assert_eq!((&webhook["filter"], &other["webhook"]["filter"]), (&json!("tier:P0"), &json!("")));
     assert_eq!((&webhook["delivered_at"], &webhook["last_error"]), (&Value::Null, &Value::Null));
     let kept = std::fs::read(app.data.path().join("vigie.db")).unwrap();
     let wal = std::fs::read(app.data.path().join("vigie.db-wal")).unwrap_or_default();
@@ -53,6 +54,7 @@ async fn what_leads_into_the_own_network_is_refused() {
         json!({ "url": "https://anna:secret@hooks.example/" }),
         json!({ "url": "https://hooks.example/", "kinds": ["finding"] }),
         json!({ "url": "https://hooks.example/", "secret": "mine" }),
+        json!({ "url": "https://hooks.example/", "filter": "tir:P0" }),
     ] {
         app.post(PATH, &cookie, new).await.problem(StatusCode::BAD_REQUEST);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::cause::Cause;
 use domain::finding::{Change, Finding, FindingKey};
 use domain::ids::{AssetId, FindingId, RecordId};
 use jiff::Timestamp;
@@ -124,7 +125,12 @@ impl Side {
             })
             .collect();
         // Without evidence nothing is recorded, so neither when nor why is kept.
-        write::save_all(tx, &saves, Recording { at: Timestamp::UNIX_EPOCH, cause: "", record: None }).await?;
+        write::save_all(
+            tx,
+            &saves,
+            Recording { at: Timestamp::UNIX_EPOCH, cause: &Cause::Other(String::new()), record: None },
+        )
+        .await?;
         evidence::write(tx, self.asset, &self.pieces).await?;
         evidence::spare_recordings(tx, self.asset).await
     }

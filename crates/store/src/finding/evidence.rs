@@ -65,7 +65,7 @@ pub(super) async fn record(
     }
     let row = |(asset, recording): (&AssetId, &Recording<'_>)| {
         let Recording { at, cause, record } = *recording;
-        vec![(*asset).into(), numbers[asset].into(), at.into(), cause.into(), record.into()]
+        vec![(*asset).into(), numbers[asset].into(), at.into(), cause.to_string().into(), record.into()]
     };
     insert_recordings(tx, reasons.iter().map(row).collect()).await?;
     Ok(numbers)

@@ -255,17 +255,17 @@ struct Move<'a> {
     state: &'static str,
     observed_at: Timestamp,
     evidence: &'a Fact,
-    because: &'a str,
+    because: String,
 }
 
 /// What is told of very many that have.
 #[derive(Default, Serialize)]
-struct Moves<'a> {
+struct Moves {
     opened: usize,
     back: usize,
     moved: usize,
     ended: usize,
-    because: &'a str,
+    because: String,
 }
 
 fn tell(
@@ -300,7 +300,7 @@ fn tell(
             back: count(EventKind::FindingBack),
             moved: count(EventKind::FindingMoved),
             ended: count(EventKind::FindingEnded),
-            because: cause,
+            because: cause.to_string(),
         };
         tx.tell(NewEvent::new(at, EventKind::AssetFindingsMoved).of_asset(asset).saying(&moves));
     }
@@ -318,6 +318,7 @@ fn told_of(finding: &Finding, evidence: &Evidence, is_first: bool, recording: Re
         Fact::Absent { .. } => (EventKind::FindingEnded, State::Fixed),
         Fact::Ended { .. } => (EventKind::FindingEnded, State::Closed),
     };
-    let told = Move { state: state.as_str(), observed_at: *observed_at, evidence: fact, because: recording.cause };
+    let told =
+        Move { state: state.as_str(), observed_at: *observed_at, evidence: fact, because: recording.cause.to_string() };
     (kind, NewEvent::new(recording.at, kind).saying(&told))
 }

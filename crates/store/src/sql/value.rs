@@ -2,7 +2,7 @@
 
 use domain::ids::{
     AssetId, CredentialId, FindingId, InspectionId, JobId, NodeId, RecordId, RunId, ScopeId, SessionId, SweepId,
-    UserId, WebhookId,
+    UserId, ViewId, WebhookId,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -161,7 +161,8 @@ ids!(
     SessionId,
     SweepId,
     UserId,
-    WebhookId
+    WebhookId,
+    ViewId
 );
 
 #[cfg(test)]

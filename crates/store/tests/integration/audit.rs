@@ -202,6 +202,7 @@ macro_rules! undo_records {
             alter table asset drop column unreachable_since;
             alter table asset drop column unanswered_first_at;
             alter table asset drop column unanswered_at;
+            drop table saved_view;
             drop table webhook;
             drop table event;
             alter table change_head drop column event_seq;

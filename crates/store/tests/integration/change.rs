@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use domain::cause::Cause;
 use domain::finding::Finding;
 use domain::ids::AssetId;
 use store::change::{self, Change, Extent, Head, Position, What};
@@ -121,7 +122,7 @@ async fn findings_are_named_until_there_are_many(db: &Db) {
         let evidence = [(evidence, domain::finding::Change::Moved)];
         let save = Save { finding: &finding, matched: Some(&matched), evidence: &evidence, is_new: true };
         let mut tx = db.begin().await.unwrap();
-        store::finding::save(&mut tx, save, Recording { at: at(1), cause: "test", record: None }).await.unwrap();
+        store::finding::save(&mut tx, save, Recording { at: at(1), cause: &Cause::Clock, record: None }).await.unwrap();
         tx.commit().await.unwrap();
         change::head(db).await.unwrap().seq
     };

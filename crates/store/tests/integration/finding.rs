@@ -1,3 +1,4 @@
+use domain::cause::Cause;
 use domain::finding::{Change, Detection, Evidence, Finding, FindingKey, FixedCause};
 use domain::ids::FindingId;
 use domain::verdict::Match;
@@ -19,7 +20,7 @@ contract!(
 
 /// Takes evidence in as the engine does: read, apply, save.
 pub(crate) async fn learn(db: &Db, key: &FindingKey, evidence: Evidence, matched: Option<&Match>) -> Finding {
-    learn_as(db, key, evidence, matched, Recording { at: at(500), cause: "test", record: None }).await
+    learn_as(db, key, evidence, matched, Recording { at: at(500), cause: &Cause::Clock, record: None }).await
 }
 
 /// The same, recorded so.
@@ -92,7 +93,7 @@ async fn events_tell_the_whole_story(db: &Db) {
         (last, Change::Moved, fixed),
     ];
     assert_eq!(told, expected, "what changed nothing is not kept");
-    assert!(events.iter().all(|event| event.recorded_at == at(500) && event.cause == "test"));
+    assert!(events.iter().all(|event| event.recorded_at == at(500) && event.cause == Cause::Clock));
     let missing = finding::events(db, FindingId::from_uuid(Uuid::nil())).await.unwrap_err();
     assert!(matches!(missing, StoreError::Missing { .. }), "{missing}");
 }
@@ -151,7 +152,7 @@ async fn many_findings_are_saved_at_once(db: &Db) {
         .map(|(finding, matched)| Save { finding, matched: Some(matched), evidence: &evidence, is_new: false })
         .collect();
     let mut tx = db.begin().await.unwrap();
-    finding::save_all(&mut tx, &saves, Recording { at: at(1), cause: "test", record: None }).await.unwrap();
+    finding::save_all(&mut tx, &saves, Recording { at: at(1), cause: &Cause::Clock, record: None }).await.unwrap();
     tx.commit().await.unwrap();
     let mut stored = finding::of_asset(db, asset.id).await.unwrap();
     stored.sort_by(|a, b| a.finding.key.cmp(&b.finding.key));
@@ -169,7 +170,7 @@ async fn rows_that_evidence_does_not_explain_are_found(db: &Db) {
     finding.failed_fixes = 7;
     let mut tx = db.begin().await.unwrap();
     let save = Save { finding: &finding, matched: None, evidence: &[], is_new: false };
-    finding::save(&mut tx, save, Recording { at: at(1), cause: "test", record: None }).await.unwrap();
+    finding::save(&mut tx, save, Recording { at: at(1), cause: &Cause::Clock, record: None }).await.unwrap();
     tx.commit().await.unwrap();
     let [mismatch] = &finding::replay_check(db, asset.id).await.unwrap()[..] else { panic!("one") };
     assert_eq!(mismatch.stored, finding);

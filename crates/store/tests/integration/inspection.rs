@@ -15,6 +15,7 @@ contract!(
     an_unreadable_package_list_is_not_an_empty_one,
     equal_readings_share_their_parts,
     a_late_inspection_says_nothing_about_today,
+    any_past_day_can_be_read,
     what_is_undecided_changes_with_the_knowledge,
     what_is_undecided_is_counted_in_the_latest,
     components_are_found_by_the_names_that_advisories_use,
@@ -103,6 +104,36 @@ async fn a_late_inspection_says_nothing_about_today(db: &Db) {
     let read = asset::get(db, asset.id).await.unwrap().unwrap();
     assert_eq!(read.identity, inventory().identity);
     assert_eq!(read.last_inspected_at, Some(at(5)));
+}
+
+async fn any_past_day_can_be_read(db: &Db) {
+    let asset = insert_asset(db, 1).await;
+    let mut older = inventory();
+    older.components = Some(vec![component("openssl", "3.0.9-1")]);
+    let first = record(db, asset.id, &older, at(2)).await;
+    let second = record(db, asset.id, &inventory(), at(5)).await;
+    // What comes in late is of its own day.
+    let mut oldest = inventory();
+    oldest.components = None;
+    let late = record(db, asset.id, &oldest, at(1)).await;
+    for (hour, expected) in [
+        (0, None),
+        (1, Some((late, &oldest))),
+        (2, Some((first, &older))),
+        (4, Some((first, &older))),
+        (5, Some((second, &inventory()))),
+        (99, Some((second, &inventory()))),
+    ] {
+        let stored = inspection::at(db, asset.id, at(hour)).await.unwrap();
+        let found = stored.as_ref().map(|stored| (stored.summary.id, &stored.inventory));
+        assert_eq!(found, expected, "at {hour}");
+    }
+    let this = inspection::get(db, asset.id, second).await.unwrap().unwrap().summary;
+    let before = inspection::before(db, &this).await.unwrap().unwrap();
+    assert_eq!(before.summary.id, first);
+    let before = inspection::before(db, &before.summary).await.unwrap().unwrap();
+    assert_eq!(before.summary.id, late);
+    assert_eq!(inspection::before(db, &before.summary).await.unwrap(), None);
 }
 
 async fn what_is_undecided_changes_with_the_knowledge(db: &Db) {

@@ -9,6 +9,9 @@ pub mod db;
 #[path = "../../../testkit/src/disk.rs"]
 pub mod disk;
 
+#[path = "../../../testkit/src/postgres.rs"]
+pub mod server;
+
 mod sample;
 
 mod open;
@@ -34,3 +37,4 @@ mod migrate_to;
 mod upgrade;
 mod change;
 mod outbox;
+mod view;

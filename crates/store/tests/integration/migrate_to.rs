@@ -52,6 +52,7 @@ pub(crate) async fn fill_all(db: &Db, master: &MasterKey) {
     let schedule =
         Schedule { name: "clock".to_owned(), kind: "clock".to_owned(), payload, every_seconds: 60, next_at: at(3) };
     schedule::set(&mut tx, &schedule).await.unwrap();
+    store::view::add(&mut tx, &crate::view::sample(1, "urgent", "ada", true)).await.unwrap();
     let sweep = crate::retirement::sample("10.0.0.0/24", 1, 7);
     let id = sweep::begin(&mut tx, &sweep).await.unwrap();
     sweep::end(&mut tx, id, &sweep::End::Whole, sweep.answered, at(2)).await.unwrap();

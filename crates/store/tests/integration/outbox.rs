@@ -95,7 +95,7 @@ async fn a_finding_is_told_of_whenever_it_moves(db: &Db) {
         };
         let [event] = &told[..] else { panic!("{fact}: {told:?}") };
         assert_eq!((event.kind, event.at, event.body["state"].as_str()), (kind, at(500), Some(state)));
-        assert_eq!((&event.body["evidence"], &event.body["because"]), (&fact, &json!("test")));
+        assert_eq!((&event.body["evidence"], &event.body["because"]), (&fact, &json!("clock")));
         assert_eq!(event.asset, Some((asset.id, asset.name.clone())));
         let about = event.finding.as_ref().unwrap();
         assert_eq!((about.id, about.package.as_str()), (key.id(), "openssl"));

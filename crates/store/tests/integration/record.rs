@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::asset::Sighting;
+use domain::cause::Cause;
 use domain::finding::{Detection, Evidence, FindingKey, FixedCause};
 use domain::identity::cluster::{Case, Question};
 use domain::identity::{Identifier, Kind, Record, Seen, Source};
@@ -134,7 +135,7 @@ async fn inspected(db: &Db, number: u128, record: &Record, hours: [i64; 2]) -> A
 async fn told(db: &Db, key: &FindingKey, evidence: Evidence, record: &Record) {
     let at = evidence.observed_at;
     let matched = matched(key, Some("3.0.11-9"));
-    let recording = Recording { at, cause: "test", record: Some(record.id) };
+    let recording = Recording { at, cause: &Cause::Clock, record: Some(record.id) };
     learn_as(db, key, evidence, Some(&matched), recording).await;
 }
 

@@ -15,6 +15,7 @@ pub(crate) fn sample(number: u128, name: &str) -> Scope {
             cidrs: vec!["10.0.0.0/8".parse().unwrap()],
             tags: vec!["web".to_owned()],
             names: vec!["web*".to_owned()],
+            filter: Some("os:debian not tag:lab".parse().unwrap()),
         },
         confidentiality: Requirement::High,
         integrity: Requirement::NotSet,

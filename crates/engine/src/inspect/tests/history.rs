@@ -194,7 +194,7 @@ impl Estate {
         let mut tx = engine.db.begin().await.unwrap();
         let asset = store::asset::lock(&mut tx, id).await.unwrap();
         let retired = Retired { ending, because: "of a test".to_owned() };
-        engine.end_asset(&mut tx, &asset, retired, now, "clock").await.unwrap();
+        engine.end_asset(&mut tx, &asset, retired, now, &Cause::Clock).await.unwrap();
         tx.commit().await.unwrap();
         known.retired_at = Some(now);
         if ending == Ending::Gone {

@@ -142,6 +142,8 @@ impl World {
                 cidrs: Vec::new(),
                 tags: vec![["lab", "web"][self.below(2)].to_owned()],
                 names: vec![format!("host {}*", self.below(6))],
+                filter: [None, Some("unreachable:yes"), Some("os:debian asset:*2 not tag:web")][self.below(3)]
+                    .map(|text| text.parse().unwrap()),
             },
             confidentiality: requirements[self.below(4)],
             integrity: requirements[self.below(4)],

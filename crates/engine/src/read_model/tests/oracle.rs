@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::filter::Filter;
+use std::sync::Arc;
+
+use domain::asset::Asset;
+use domain::filter::{AssetFilter, Filter, ScopeFilter};
 use domain::finding::{FindingKey, State};
 use domain::ids::AssetId;
 use domain::priority::Tier;
+use domain::scope::Scope;
 use index::{GroupBy, Sort, SortBy, Visible};
 use jiff::civil::Date;
 use jiff::tz::Offset;
@@ -14,7 +18,7 @@ use jiff::{SignedDuration, Span, Timestamp};
 use crate::Engine;
 use crate::assign::context_of;
 use crate::prioritize::{Judge, state_of};
-use crate::views::{Query, Row};
+use crate::views::{AssetQuery, AssetSort, AssetSortBy, AssetSummary, Query, Row};
 use domain::feed::FeedState;
 
 /// All findings, each with what may be asked of it.
@@ -100,6 +104,60 @@ pub(super) async fn check(engine: &Engine) {
     check_assets(engine, &oracle).await;
 }
 
+/// A whole list of assets, page by page, with the same total on each.
+async fn assets(engine: &Engine, query: &AssetQuery) -> Vec<AssetSummary> {
+    let (mut query, mut found, mut totals) = (query.clone(), Vec::new(), BTreeSet::new());
+    loop {
+        let page = engine.assets(&Visible::All, &query).await.unwrap();
+        totals.insert(page.total);
+        found.extend(page.assets);
+        query.after = page.next;
+        if query.after.is_none() {
+            assert_eq!(totals, BTreeSet::from([found.len() as u64]), "the total");
+            return found;
+        }
+    }
+}
+
+/// Every order and some filters: each asset once, unknown values last.
+async fn check_asset_lists(engine: &Engine, expected: &[Arc<Asset>], scopes: &[Scope]) {
+    for (by, descending) in AssetSortBy::ALL.into_iter().flat_map(|by| [(by, false), (by, true)]) {
+        let sort = AssetSort { by, descending };
+        let found = assets(engine, &AssetQuery { sort, ..AssetQuery::all(3) }).await;
+        let ids: BTreeSet<AssetId> = found.iter().map(|summary| summary.asset.id).collect();
+        assert_eq!((ids.len(), found.len()), (expected.len(), expected.len()), "{sort:?}");
+        let value = |summary: &AssetSummary| match by {
+            AssetSortBy::Name => Some(summary.asset.name.clone()),
+            AssetSortBy::LastSeen => Some(summary.asset.last_seen_at.to_string()),
+            // What other tools report is active without any inspection.
+            AssetSortBy::Findings => summary.counts.map(|counts| format!("{:06}", counts.iter().sum::<u64>())),
+        };
+        let values: Vec<Option<String>> = found.iter().map(value).collect();
+        let known: Vec<&String> = values.iter().map_while(Option::as_ref).collect();
+        assert!(values[known.len()..].iter().all(Option::is_none), "{sort:?}: unknown is last: {values:?}");
+        let in_order = if descending { known.is_sorted_by(|a, b| a >= b) } else { known.is_sorted() };
+        assert!(in_order, "{sort:?}: {values:?}");
+    }
+    for text in OF_ASSETS.into_iter().chain(["scope:none", "scope:\"scope 1\" or host", "ST 1"]) {
+        let filter: AssetFilter = text.parse().unwrap();
+        let held = |asset: &&Arc<Asset>| filter.holds(asset, &context_of(asset, scopes).scopes);
+        let held: BTreeSet<AssetId> = expected.iter().filter(held).map(|asset| asset.id).collect();
+        let found = assets(engine, &AssetQuery { filter: Some(filter.clone()), ..AssetQuery::all(2) }).await;
+        assert_eq!(found.iter().map(|summary| summary.asset.id).collect::<BTreeSet<_>>(), held, "{text}");
+    }
+}
+
+/// Filters that ask for nothing but the asset.
+const OF_ASSETS: [&str; 7] = [
+    "asset:host*1,\"HOST 2\"",
+    "tag:lab not tag:web",
+    "tag:none or retired:yes",
+    "os:debian,unknown unreachable:no",
+    "os:\"debian book*\" (retired:no or unreachable:yes)",
+    "not (os:debian tag:l?b)",
+    "everything",
+];
+
 /// A whole list, page by page, with the same total on each.
 async fn list(engine: &Engine, filter: &Filter, sort: Sort, limit: usize, text: &str) -> Vec<Row> {
     let mut query = Query { filter: filter.clone(), sort, after: None, limit };
@@ -180,16 +238,7 @@ async fn check_orders(engine: &Engine, oracle: &Oracle) {
 
 async fn check_assets(engine: &Engine, oracle: &Oracle) {
     let expected = engine.all_assets().await.unwrap();
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let page = engine.assets(&Visible::All, after.as_ref(), 2).await.unwrap();
-        assert_eq!(page.total, expected.len() as u64);
-        found.extend(page.assets);
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
+    let found = assets(engine, &AssetQuery::all(2)).await;
     let ids: BTreeSet<AssetId> = found.iter().map(|summary| summary.asset.id).collect();
     assert_eq!(ids, expected.iter().map(|asset| asset.id).collect());
     assert!(found.is_sorted_by(|a, b| (&a.asset.name, a.asset.id) < (&b.asset.name, b.asset.id)));
@@ -221,6 +270,15 @@ async fn check_assets(engine: &Engine, oracle: &Oracle) {
         .map(|scope| expected.iter().filter(|asset| scope.selector.selects(asset)).count() as u64)
         .collect();
     assert_eq!(engine.held_by(&scopes).await.unwrap(), held);
+    check_asset_lists(engine, &expected, &scopes).await;
+    // What a filter holds of the assets alone is what it holds of the findings on them.
+    for text in OF_ASSETS {
+        let filter: ScopeFilter = text.parse().unwrap();
+        let listed = list(engine, filter.filter(), Sort::WORK, 50, text).await;
+        let listed: BTreeSet<AssetId> = listed.iter().map(|row| row.asset.id).collect();
+        let on = oracle.rows.iter().map(|whole| &whole.row.asset).filter(|asset| filter.holds(asset));
+        assert_eq!(listed, on.map(|asset| asset.id).collect(), "{text}");
+    }
 }
 
 impl Oracle {

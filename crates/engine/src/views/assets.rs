@@ -1,0 +1,200 @@
+//! The list of assets: by any filter that asks for the asset alone, in several orders, page by page.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use domain::filter::AssetFilter;
+use domain::ids::AssetId;
+use index::{UnknownWord, Visible};
+
+use super::lists::scan;
+use super::{AssetPage, PAGE_ROWS_MAX, active};
+use crate::Engine;
+use crate::read_model::{Known, Model};
+
+/// Which assets to show, in which order, from where on.
+#[derive(Debug, Clone)]
+pub struct AssetQuery {
+    /// `None`: all of them.
+    pub filter: Option<AssetFilter>,
+    pub sort: AssetSort,
+    /// [`AssetPage::next`] of the page before. `None`: the first page.
+    pub after: Option<AssetCursor>,
+    /// 1 to [`PAGE_ROWS_MAX`].
+    pub limit: usize,
+}
+
+impl AssetQuery {
+    /// Every asset, by name.
+    pub const fn all(limit: usize) -> Self {
+        Self { filter: None, sort: AssetSort::NAME, after: None, limit }
+    }
+}
+
+/// By what assets are sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AssetSort {
+    pub by: AssetSortBy,
+    /// Largest first. Unknown values are last either way.
+    pub descending: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AssetSortBy {
+    Name,
+    LastSeen,
+    /// How many active findings it has; unknown where it was never inspected.
+    Findings,
+}
+
+/// The last asset of a page, with what the list is sorted by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssetCursor {
+    /// The name, or a number. `None`: unknown.
+    pub value: Option<String>,
+    pub id: AssetId,
+}
+
+impl AssetSortBy {
+    pub const ALL: [Self; 3] = [Self::Name, Self::LastSeen, Self::Findings];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::LastSeen => "last_seen",
+            Self::Findings => "findings",
+        }
+    }
+}
+
+impl AssetSort {
+    pub const NAME: Self = Self { by: AssetSortBy::Name, descending: false };
+}
+
+/// A column, with `-` in front of it for the largest first.
+impl FromStr for AssetSort {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let column = text.strip_prefix('-').unwrap_or(text);
+        let by = AssetSortBy::ALL.into_iter().find(|by| by.as_str() == column);
+        let by = by.ok_or_else(|| UnknownWord::new(column, &AssetSortBy::ALL.map(AssetSortBy::as_str)))?;
+        Ok(Self { by, descending: column.len() < text.len() })
+    }
+}
+
+/// What an asset is sorted by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Value {
+    Number(i64),
+    Name(String),
+}
+
+/// A row's place in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    value: Option<Value>,
+    id: AssetId,
+}
+
+impl Place {
+    fn compare(&self, other: &Self, descending: bool) -> Ordering {
+        let values = match (&self.value, &other.value) {
+            (None, None) => Ordering::Equal,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(_), None) => Ordering::Less,
+            (Some(a), Some(b)) if descending => b.cmp(a),
+            (Some(a), Some(b)) => a.cmp(b),
+        };
+        values.then_with(|| self.id.cmp(&other.id))
+    }
+
+    fn cursor(self) -> AssetCursor {
+        let value = self.value.map(|value| match value {
+            Value::Number(number) => number.to_string(),
+            Value::Name(name) => name,
+        });
+        AssetCursor { value, id: self.id }
+    }
+
+    fn of(cursor: &AssetCursor, by: AssetSortBy) -> Self {
+        let read = |text: &String| match by {
+            AssetSortBy::Name => Some(Value::Name(text.clone())),
+            AssetSortBy::LastSeen | AssetSortBy::Findings => text.parse().ok().map(Value::Number),
+        };
+        Self { value: cursor.value.as_ref().and_then(read), id: cursor.id }
+    }
+}
+
+impl Engine {
+    /// One page of the assets that a reader may see, each with its active findings.
+    pub async fn assets(&self, visible: &Visible, query: &AssetQuery) -> anyhow::Result<AssetPage> {
+        let current = self.lists().await?;
+        let model = &current.model;
+        let counts = match query.sort.by {
+            AssetSortBy::Findings => active_counts(model, self.today()).await?,
+            AssetSortBy::Name | AssetSortBy::LastSeen => HashMap::new(),
+        };
+        let (total, mut page) = places(model, visible, query, &counts);
+        let limit = query.limit.clamp(1, PAGE_ROWS_MAX);
+        let more = page.len() > limit;
+        page.truncate(limit);
+        let ids: Vec<AssetId> = page.iter().map(|place| place.id).collect();
+        let assets = self.summed_up(model, &ids).await?;
+        Ok(AssetPage { assets, total, next: page.pop().filter(|_| more).map(Place::cursor) })
+    }
+}
+
+/// How many assets there are in all, and the places of one page, with one more where there is a next one.
+fn places(
+    model: &Arc<Model>,
+    visible: &Visible,
+    query: &AssetQuery,
+    counts: &HashMap<AssetId, u64>,
+) -> (u64, Vec<Place>) {
+    let (estate, snapshot) = (model.estate(), model.snapshot());
+    let AssetSort { by, descending } = query.sort;
+    let place = |id: &AssetId, known: &Known| {
+        let asset = &known.asset;
+        let value = match by {
+            AssetSortBy::Name => Some(Value::Name(asset.name.clone())),
+            AssetSortBy::LastSeen => Some(Value::Number(asset.last_seen_at.as_millisecond())),
+            AssetSortBy::Findings => {
+                let count = counts.get(id).copied().or_else(|| asset.last_inspected_at.map(|_| 0));
+                count.map(|count| Value::Number(i64::try_from(count).unwrap_or(i64::MAX)))
+            }
+        };
+        Place { value, id: *id }
+    };
+    let holds =
+        |known: &Known| query.filter.as_ref().is_none_or(|filter| filter.holds(&known.asset, &known.context.scopes));
+    let seen = estate.assets.iter().filter(|(id, known)| snapshot.sees(visible, **id) && holds(known));
+    let after = query.after.as_ref().map(|cursor| Place::of(cursor, by));
+    let (mut total, mut page) = (0, Vec::new());
+    for (id, known) in seen {
+        total += 1;
+        let place = place(id, known);
+        if after.as_ref().is_none_or(|after| place.compare(after, descending).is_gt()) {
+            page.push(place);
+        }
+    }
+    // One more than the page has tells whether there is a next one.
+    let wanted = query.limit.clamp(1, PAGE_ROWS_MAX) + 1;
+    if page.len() > wanted {
+        page.select_nth_unstable_by(wanted - 1, |a, b| a.compare(b, descending));
+        page.truncate(wanted);
+    }
+    page.sort_by(|a, b| a.compare(b, descending));
+    (total, page)
+}
+
+/// Active findings by asset, of assets that have any.
+async fn active_counts(model: &Arc<Model>, today: jiff::civil::Date) -> anyhow::Result<HashMap<AssetId, u64>> {
+    scan(model, move |snapshot| {
+        let counts = snapshot.on_assets(&Visible::All, &active(), today)?;
+        Ok(counts.into_iter().map(|count| (snapshot.asset(count.value).id, count.count)).collect())
+    })
+    .await
+}

@@ -1,0 +1,153 @@
+//! Each change says what had changed, whoever met it.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use domain::advisory::{Advisory, Statement};
+use domain::component::Ecosystem;
+use domain::feed::FeedSnapshot;
+use domain::inventory::Identity;
+use domain::record::Record;
+use domain::vulnerability::VulnerabilityId;
+use knowledge::Builder;
+use store::Db;
+
+use super::*;
+use crate::identify::tests::{KEY, World, identity};
+use crate::ingest::{KNOWLEDGE_FILE, PREVIOUS_FILE};
+
+testkit::contract!(
+    new_inventory_and_new_advisories_are_told_apart,
+    what_advisories_take_back_is_said,
+    what_happens_to_assets_is_no_matter_of_knowledge,
+    who_retired_it_is_said,
+);
+
+const FLAW: &str = "CVE-2099-0001";
+
+impl World {
+    /// Puts knowledge to use that says this of the package, or nothing.
+    fn said(&self, statement: Option<Statement>) {
+        let mut builder = Builder::new();
+        let fetched_at = Some("2099-01-13T00:00:00Z".parse().unwrap());
+        let sha256 = "0".repeat(64);
+        builder.feed(FeedSnapshot { fetched_at, sha256, record_count: 10, ..FeedSnapshot::never("debian") });
+        let release = || Release { distribution: "debian".to_owned(), name: "bookworm".to_owned() };
+        builder.record("debian", Record::Release { ecosystem: Ecosystem::Deb, release: release() });
+        if let Some(statement) = statement {
+            let id = VulnerabilityId::new(FLAW).unwrap();
+            let advisory = Advisory::new("debian", FLAW, Ecosystem::Deb, release(), "bash", id, statement);
+            builder.record("debian", Record::Advisory(advisory));
+        }
+        let path = self.engine.data_dir.join(KNOWLEDGE_FILE);
+        fs::rename(&path, self.engine.data_dir.join(PREVIOUS_FILE)).unwrap();
+        fs::write(&path, builder.finish().unwrap()).unwrap();
+    }
+
+    async fn explained(&self, asset: AssetId) -> Vec<Explained> {
+        let stored = store::finding::of_asset(&self.engine.db, asset).await.unwrap();
+        let [only] = &stored[..] else { panic!("one finding: {stored:?}") };
+        let row = self.engine.finding(only.finding.key.id()).await.unwrap().unwrap();
+        self.engine.history(&row).await.unwrap()
+    }
+
+    async fn whys(&self, asset: AssetId) -> Vec<Why> {
+        self.explained(asset).await.iter().map(|explained| explained.why).collect()
+    }
+}
+
+fn fixed_in(version: &str) -> Option<Statement> {
+    Some(Statement::FixedIn { version: version.to_owned() })
+}
+
+fn advisory() -> Option<(String, String)> {
+    Some(("debian".to_owned(), FLAW.to_owned()))
+}
+
+async fn new_inventory_and_new_advisories_are_told_apart(db: &Db) {
+    let world = World::new(db);
+    let asset = world.known("ssh://root@10.0.0.7").await;
+    world.said(None);
+    let whom = || identity("web", Some(0), Some(0), "10.0.0.7");
+    world.inspected(&asset, whom(), "1-1").await;
+    // The inspection meets the advisory before anything stored is matched with it: the inventory is the same.
+    world.said(fixed_in("2-1"));
+    world.inspected(&asset, whom(), "1-1").await;
+    let history = world.explained(asset.id).await;
+    assert_eq!((history[0].why, history[0].advisory.clone()), (Why::NewAdvisory, advisory()));
+    assert!(matches!(history[0].event.cause, Cause::Inspection(_)));
+    // The upgrade and the downgrade are the asset's.
+    world.inspected(&asset, whom(), "2-1").await;
+    world.inspected(&asset, whom(), "1-1").await;
+    assert_eq!(world.whys(asset.id).await, [Why::NewAdvisory, Why::NewInventory, Why::NewInventory]);
+    assert_eq!(world.explained(asset.id).await[1].advisory, None);
+
+    // Where the package is there from the beginning, it is the inventory that is new.
+    let other = world.known("ssh://root@10.0.0.8").await;
+    world.inspected(&other, identity("other", Some(1), Some(1), "10.0.0.8"), "1-1").await;
+    assert_eq!(world.whys(other.id).await, [Why::NewInventory]);
+}
+
+async fn what_advisories_take_back_is_said(db: &Db) {
+    let world = World::new(db);
+    let asset = world.known("ssh://root@10.0.0.7").await;
+    let whom = || identity("web", Some(0), Some(0), "10.0.0.7");
+    world.inspected(&asset, whom(), "1-1").await;
+    for (statement, why) in [(None, Why::CorrectedRange), (fixed_in("2-1"), Why::NewAdvisory)] {
+        world.wait(1);
+        world.said(statement);
+        world.engine.rematch().await.unwrap();
+        let last = world.explained(asset.id).await.pop().unwrap();
+        assert_eq!((last.why, last.advisory), (why, advisory()));
+        assert!(matches!(last.event.cause, Cause::Knowledge(_)));
+    }
+    // Whoever meets it first.
+    world.said(None);
+    world.inspected(&asset, whom(), "1-1").await;
+    let last = world.explained(asset.id).await.pop().unwrap();
+    assert_eq!((last.why, last.advisory), (Why::CorrectedRange, advisory()));
+}
+
+async fn what_happens_to_assets_is_no_matter_of_knowledge(db: &Db) {
+    let world = World::new(db);
+    let (one, two) = (world.known("ssh://root@one.example").await, world.known("ssh://ops@two.example").await);
+    world.inspected(&one, Identity::default(), "1-1").await;
+    world.inspected(&two, Identity::default(), "2-1").await;
+    world.wait(1);
+    world.merge(two.id, one.id).await.unwrap();
+    let last = world.explained(one.id).await.pop().unwrap();
+    assert_eq!((last.why, last.advisory), (Why::AssetMerged, None), "the newer reading is of the same machine now");
+    assert!(matches!(last.event.cause, Cause::Merged { .. }));
+
+    // What only the other's reading told goes with it, and what is left is judged for itself.
+    let (three, four) = (world.known("ssh://root@three.example").await, world.known("ssh://ops@four.example").await);
+    world.said(None);
+    world.inspected(&three, Identity::default(), "1-1").await;
+    world.inspected(&four, Identity::default(), "1-1").await;
+    world.merge(three.id, four.id).await.unwrap();
+    world.said(fixed_in("2-1"));
+    world.engine.rematch().await.unwrap();
+    let records = store::record::of_asset(db, three.id).await.unwrap();
+    let of_four = |assigned: &&store::record::Assigned| assigned.record.native_key.contains("four.example");
+    let leaving: BTreeSet<_> = records.iter().filter(of_four).map(|assigned| assigned.record.id).collect();
+    world.wait(1);
+    world.split(three.id, &leaving).await.unwrap();
+    assert_eq!(world.whys(three.id).await, [Why::AssetSplit]);
+    assert_eq!(world.whys(four.id).await, [Why::NewAdvisory]);
+}
+
+async fn who_retired_it_is_said(db: &Db) {
+    let world = World::new(db);
+    let asset = world.known("ssh://root@10.0.0.7").await;
+    world.inspected(&asset, identity("web", Some(0), Some(0), "10.0.0.7"), "1-1").await;
+    world.wait(1);
+    let mut tx = db.acting_as("ada").begin().await.unwrap();
+    world.engine.retire_asset(&mut tx, asset.id, None).await.unwrap();
+    tx.commit().await.unwrap();
+    let last = world.explained(asset.id).await.pop().unwrap();
+    assert_eq!((last.why, last.event.cause.by()), (Why::AssetRetired, Some("ada")));
+    assert_eq!(world.seen("10.0.0.7", Some(KEY[0])).await.id, asset.id);
+    let last = world.explained(asset.id).await.pop().unwrap();
+    assert_eq!(last.why, Why::AssetReturned);
+    assert!(matches!(last.event.cause, Cause::Returned { .. }));
+}
