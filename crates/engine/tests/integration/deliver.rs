@@ -3,12 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use domain::advisory::VendorStatus;
 use domain::cause::Cause;
 use domain::component::{Ecosystem, Package, Release};
 use domain::event::EventKind;
 use domain::finding::{Change, Evidence, Fact, Finding, FindingKey, FixedCause, OpenedBy, Strength};
 use domain::ids::AssetId;
 use domain::retirement::Policy;
+use domain::verdict::{Confidence, Match};
 use domain::vulnerability::VulnerabilityId;
 use engine::Engine;
 use engine::deliver::ATTEMPTS_MAX;
@@ -179,7 +181,20 @@ impl Node {
             }
             None => (Finding::open(key, &evidence).unwrap(), Change::Moved),
         };
-        let save = Save { finding: &finding, matched: None, evidence: &[(evidence, change)], is_new };
+        let matched = Match {
+            package: finding.key.package.clone(),
+            vulnerability: finding.key.vulnerability.clone(),
+            version: "1".to_owned(),
+            places: Arc::default(),
+            source: "debian".to_owned(),
+            advisory: "CVE-2099-0001".to_owned(),
+            vendor_status: VendorStatus::Open,
+            urgency: String::new(),
+            fixed_version: None,
+            restart_needed: false,
+            confidence: Confidence::High,
+        };
+        let save = Save { finding: &finding, matched: Some(&matched), evidence: &[(evidence, change)], is_new };
         let recording = Recording { at: self.engine.now(), cause: &Cause::Clock, record: None };
         store::finding::save(&mut tx, save, recording).await.unwrap();
         tx.commit().await.unwrap();

@@ -165,12 +165,6 @@ pub(super) const TABLES: &[Table] = &[
         identity: Some("id"),
     },
     Table {
-        name: "recording",
-        columns: &[("asset_id", Uuid), ("seq", Int), ("at", Int), ("cause", Text), ("record_id", Uuid)],
-        key: "asset_id, seq",
-        identity: None,
-    },
-    Table {
         name: "finding",
         columns: &[
             ("asset_id", Uuid),
@@ -183,20 +177,6 @@ pub(super) const TABLES: &[Table] = &[
             ("more", Text),
         ],
         key: "asset_id, defect_id",
-        identity: None,
-    },
-    Table {
-        name: "episode",
-        columns: &[
-            ("asset_id", Uuid),
-            ("defect_id", Int),
-            ("number", Int),
-            ("opened_by", Text),
-            ("detected_at", Int),
-            ("confirmed_at", Int),
-            ("ended_at", Int),
-        ],
-        key: "asset_id, defect_id, number",
         identity: None,
     },
     Table {
@@ -444,20 +424,6 @@ pub(super) const TABLES: &[Table] = &[
         identity: None,
     },
     Table {
-        name: "saved_view",
-        columns: &[
-            ("id", Uuid),
-            ("name", Text),
-            ("filter", Text),
-            ("sort", Text),
-            ("owner", Text),
-            ("shared", Bool),
-            ("created_at", Int),
-        ],
-        key: "id",
-        identity: None,
-    },
-    Table {
         name: "sweep",
         columns: &[
             ("id", Uuid),
@@ -489,6 +455,40 @@ pub(super) const TABLES: &[Table] = &[
             ("observed_at", Int),
         ],
         key: "record_id, digest",
+        identity: None,
+    },
+    Table {
+        name: "saved_view",
+        columns: &[
+            ("id", Uuid),
+            ("name", Text),
+            ("filter", Text),
+            ("sort", Text),
+            ("owner", Text),
+            ("shared", Bool),
+            ("created_at", Int),
+        ],
+        key: "id",
+        identity: None,
+    },
+    Table {
+        name: "recording",
+        columns: &[("asset_id", Uuid), ("seq", Int), ("at", Int), ("cause", Text), ("record_id", Uuid)],
+        key: "asset_id, seq",
+        identity: None,
+    },
+    Table {
+        name: "episode",
+        columns: &[
+            ("asset_id", Uuid),
+            ("defect_id", Int),
+            ("number", Int),
+            ("opened_by", Text),
+            ("detected_at", Int),
+            ("confirmed_at", Int),
+            ("ended_at", Int),
+        ],
+        key: "asset_id, defect_id, number",
         identity: None,
     },
 ];

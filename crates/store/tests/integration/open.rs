@@ -1,4 +1,4 @@
-use sqlx::Connection as _;
+use sqlx::{Connection as _, PgConnection};
 use store::{Db, StoreError, meta};
 use uuid::Uuid;
 
@@ -119,4 +119,17 @@ async fn a_wrong_place_is_named_in_the_error() {
         let error = Db::open(place).await.unwrap_err().to_string();
         assert!(error.contains(expected) && !error.contains("geheim"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn what_findings_are_made_of_lies_in_partitions() {
+    let Some(test) = db::postgres().await else { return };
+    let mut connection = PgConnection::connect(&test.place).await.unwrap();
+    let text = "select parent.relname::text, count(*) from pg_inherits
+                    join pg_class parent on parent.oid = inhparent
+                    join pg_class part on part.oid = inhrelid
+                where part.relkind = 'r' and parent.relkind = 'p' group by parent.relname order by parent.relname";
+    let found: Vec<(String, i64)> = sqlx::query_as(text).fetch_all(&mut connection).await.unwrap();
+    let expected = ["episode", "finding", "finding_event", "recording"].map(|table| (table.to_owned(), 8));
+    assert_eq!(found, expected);
 }
