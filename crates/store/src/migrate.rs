@@ -25,7 +25,6 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0010_retirement.sql"),
     include_str!("../migrations/0011_change_of_findings.sql"),
     include_str!("../migrations/0014_views.sql"),
-    include_str!("../migrations/0015_partitions.sql"),
 ];
 
 /// The schema that this program writes.

@@ -165,6 +165,12 @@ pub(super) const TABLES: &[Table] = &[
         identity: Some("id"),
     },
     Table {
+        name: "recording",
+        columns: &[("asset_id", Uuid), ("seq", Int), ("at", Int), ("cause", Text), ("record_id", Uuid)],
+        key: "asset_id, seq",
+        identity: None,
+    },
+    Table {
         name: "finding",
         columns: &[
             ("asset_id", Uuid),
@@ -177,6 +183,20 @@ pub(super) const TABLES: &[Table] = &[
             ("more", Text),
         ],
         key: "asset_id, defect_id",
+        identity: None,
+    },
+    Table {
+        name: "episode",
+        columns: &[
+            ("asset_id", Uuid),
+            ("defect_id", Int),
+            ("number", Int),
+            ("opened_by", Text),
+            ("detected_at", Int),
+            ("confirmed_at", Int),
+            ("ended_at", Int),
+        ],
+        key: "asset_id, defect_id, number",
         identity: None,
     },
     Table {
@@ -453,26 +473,6 @@ pub(super) const TABLES: &[Table] = &[
             ("created_at", Int),
         ],
         key: "id",
-        identity: None,
-    },
-    Table {
-        name: "recording",
-        columns: &[("asset_id", Uuid), ("seq", Int), ("at", Int), ("cause", Text), ("record_id", Uuid)],
-        key: "asset_id, seq",
-        identity: None,
-    },
-    Table {
-        name: "episode",
-        columns: &[
-            ("asset_id", Uuid),
-            ("defect_id", Int),
-            ("number", Int),
-            ("opened_by", Text),
-            ("detected_at", Int),
-            ("confirmed_at", Int),
-            ("ended_at", Int),
-        ],
-        key: "asset_id, defect_id, number",
         identity: None,
     },
 ];
