@@ -248,7 +248,7 @@ async function filters() {
   assert.deepEqual([view.name, view.filter, view.shared], ["Soon", "state:open,pending,stale tier:P1", false]);
   await page.getByRole("button", { name: "Clear filters" }).click();
   await page.waitForURL(`${base}/`);
-  await page.getByRole("textbox", { name: "Saved view" }).click();
+  await page.getByPlaceholder("No saved view").click();
   await page.getByRole("option", { name: "Soon" }).click();
   await page.waitForURL(/filter=/);
   const soon = await api(`/api/v1/priorities?tier=P1&limit=50`);

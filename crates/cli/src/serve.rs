@@ -13,6 +13,7 @@ use engine::{Engine, Sort, Visible};
 use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 use outside::Source;
+use store::StoreError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::{error, info};
@@ -62,35 +63,11 @@ pub(crate) async fn run(common: &Common, args: Serve) -> anyhow::Result<Exit> {
         let stopped = stopped.clone();
         async move { keeper.keep_lists(stopped).await }
     });
-    let mut working = tokio::spawn({
-        let worker = (!args.no_work).then(|| worker(&engine, &args));
-        async move {
-            match worker {
-                Some(worker) => worker.run(stopped).await,
-                None => {
-                    wait_for(stopped).await;
-                    Ok(())
-                }
-            }
-        }
-    });
-    let first = async {
-        let answered = if args.no_work { Ok(()) } else { first_answers(&engine, &args).await };
-        if args.once {
-            answered?;
-        } else {
-            if let Err(error) = answered {
-                // A database that is away for a moment ends nothing: schedules ask again.
-                error!("the first answers could not be waited for: {}", engine::with_causes(&error));
-            }
-            // Work goes on until somebody stops it.
-            std::future::pending::<()>().await;
-        }
-        anyhow::Ok(())
-    };
+    let worker = (!args.no_work).then(|| worker(&engine, &args));
+    let mut working = tokio::spawn(work(worker, stopped));
     let mut worked = None;
     let answered = tokio::select! {
-        answered = first => answered,
+        answered = first(&engine, &args) => answered,
         ended = &mut working => {
             worked = Some(ended);
             Ok(())
@@ -113,6 +90,31 @@ pub(crate) async fn run(common: &Common, args: Serve) -> anyhow::Result<Exit> {
         .context("work")?
         .context("stop working: the database was upgraded by a newer Vigie while this one was running")?;
     answered.map(|()| Exit::Clean)
+}
+
+/// Works until somebody stops it, or waits for that where others do the work.
+async fn work(worker: Option<Arc<Worker>>, stopped: watch::Receiver<bool>) -> Result<(), StoreError> {
+    match worker {
+        Some(worker) => worker.run(stopped).await,
+        None => {
+            wait_for(stopped).await;
+            Ok(())
+        }
+    }
+}
+
+/// The first answers; ends where nothing more was asked for.
+async fn first(engine: &Engine, args: &Serve) -> anyhow::Result<()> {
+    let answered = if args.no_work { Ok(()) } else { first_answers(engine, args).await };
+    if args.once {
+        return answered;
+    }
+    if let Err(error) = answered {
+        // A database that is away for a moment ends nothing: schedules ask again.
+        error!("the first answers could not be waited for: {}", engine::with_causes(&error));
+    }
+    // Work goes on until somebody stops it.
+    std::future::pending().await
 }
 
 /// How long a job stays with a node that says nothing.

@@ -23,6 +23,7 @@ use crate::sql::{Value, query_built};
 mod archive;
 mod before;
 mod copy;
+mod kind;
 mod rows;
 mod shape;
 mod tables;

@@ -27,7 +27,6 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0012_pending_findings.sql"),
     include_str!("../migrations/0013_observations.sql"),
     include_str!("../migrations/0014_views.sql"),
-    include_str!("../migrations/0015_partitions.sql"),
 ];
 
 /// The schema that this program writes.

@@ -65,6 +65,7 @@ pub(super) fn top(vigie: &Path, data: &Path, values: &mut Values) -> anyhow::Res
 }
 
 /// Waits for the first page; it has findings.
+#[expect(clippy::disallowed_methods, reason = "a server does not say when it has loaded its lists")]
 fn first_page(server: &Server) -> anyhow::Result<()> {
     let start = Instant::now();
     loop {

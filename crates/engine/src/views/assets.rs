@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::ops::Bound;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use index::{UnknownWord, Visible};
 use super::lists::scan;
 use super::{AssetPage, PAGE_ROWS_MAX, active};
 use crate::Engine;
-use crate::read_model::{Known, Model};
+use crate::read_model::{Estate, Known, Model};
 
 /// Which assets to show, in which order, from where on.
 #[derive(Debug, Clone)]
@@ -108,7 +109,8 @@ impl Place {
             (Some(a), Some(b)) if descending => b.cmp(a),
             (Some(a), Some(b)) => a.cmp(b),
         };
-        values.then_with(|| self.id.cmp(&other.id))
+        let ids = self.id.cmp(&other.id);
+        values.then(if descending { ids.reverse() } else { ids })
     }
 
     fn cursor(self) -> AssetCursor {
@@ -156,38 +158,54 @@ fn places(
 ) -> (u64, Vec<Place>) {
     let (estate, snapshot) = (model.estate(), model.snapshot());
     let AssetSort { by, descending } = query.sort;
-    let place = |id: &AssetId, known: &Known| {
-        let asset = &known.asset;
-        let value = match by {
-            AssetSortBy::Name => Some(Value::Name(asset.name.clone())),
-            AssetSortBy::LastSeen => Some(Value::Number(asset.last_seen_at.as_millisecond())),
-            AssetSortBy::Findings => {
-                let count = counts.get(id).copied().or_else(|| asset.last_inspected_at.map(|_| 0));
-                count.map(|count| Value::Number(i64::try_from(count).unwrap_or(i64::MAX)))
-            }
-        };
-        Place { value, id: *id }
+    let holds = |id: &AssetId, known: &Known| {
+        let held = |filter: &AssetFilter| filter.holds(&known.asset, &known.context.scopes);
+        snapshot.sees(visible, *id) && query.filter.as_ref().is_none_or(held)
     };
-    let holds =
-        |known: &Known| query.filter.as_ref().is_none_or(|filter| filter.holds(&known.asset, &known.context.scopes));
-    let seen = estate.assets.iter().filter(|(id, known)| snapshot.sees(visible, **id) && holds(known));
-    let after = query.after.as_ref().map(|cursor| Place::of(cursor, by));
-    let (mut total, mut page) = (0, Vec::new());
-    for (id, known) in seen {
-        total += 1;
-        let place = place(id, known);
-        if after.as_ref().is_none_or(|after| place.compare(after, descending).is_gt()) {
-            page.push(place);
-        }
-    }
+    let held = || estate.assets.iter().filter(|(id, known)| holds(id, known));
+    let total = match (&query.filter, visible) {
+        (None, Visible::All) => estate.assets.len(),
+        _ => held().count(),
+    };
     // One more than the page has tells whether there is a next one.
     let wanted = query.limit.clamp(1, PAGE_ROWS_MAX) + 1;
+    if by == AssetSortBy::Name {
+        let is_held = |id: &AssetId| estate.assets.get(id).is_some_and(|known| holds(id, known));
+        return (total as u64, by_name(&estate, query, wanted, is_held));
+    }
+    let value = |id: &AssetId, known: &Known| match by {
+        AssetSortBy::Name => Some(Value::Name(known.asset.name.clone())),
+        AssetSortBy::LastSeen => Some(Value::Number(known.asset.last_seen_at.as_millisecond())),
+        AssetSortBy::Findings => {
+            let count = counts.get(id).copied().or_else(|| known.asset.last_inspected_at.map(|_| 0));
+            count.map(|count| Value::Number(i64::try_from(count).unwrap_or(i64::MAX)))
+        }
+    };
+    let after = query.after.as_ref().map(|cursor| Place::of(cursor, by));
+    let mut page: Vec<Place> = held()
+        .map(|(id, known)| Place { value: value(id, known), id: *id })
+        .filter(|place| after.as_ref().is_none_or(|after| place.compare(after, descending).is_gt()))
+        .collect();
     if page.len() > wanted {
         page.select_nth_unstable_by(wanted - 1, |a, b| a.compare(b, descending));
         page.truncate(wanted);
     }
     page.sort_by(|a, b| a.compare(b, descending));
-    (total, page)
+    (total as u64, page)
+}
+
+/// The names are in order already.
+fn by_name(estate: &Estate, query: &AssetQuery, wanted: usize, is_held: impl Fn(&AssetId) -> bool) -> Vec<Place> {
+    let descending = query.sort.descending;
+    let after = query.after.as_ref().map(|cursor| (cursor.value.as_deref().unwrap_or_default().into(), cursor.id));
+    let range: (Bound<(Arc<str>, AssetId)>, Bound<_>) = match after {
+        None => (Bound::Unbounded, Bound::Unbounded),
+        Some(after) if descending => (Bound::Unbounded, Bound::Excluded(after)),
+        Some(after) => (Bound::Excluded(after), Bound::Unbounded),
+    };
+    let place = |(name, id): &(Arc<str>, AssetId)| Place { value: Some(Value::Name(name.to_string())), id: *id };
+    let names = estate.by_name.range(range).filter(|(_, id)| is_held(id));
+    if descending { names.rev().take(wanted).map(place).collect() } else { names.take(wanted).map(place).collect() }
 }
 
 /// Active findings by asset, of assets that have any.

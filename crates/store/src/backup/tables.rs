@@ -2,6 +2,9 @@
 //!
 //! The change log and the events are left out: their numbers are about one database, and a restored one begins its own.
 
+pub(super) use super::kind::{Column, Kind};
+use Kind::{Bool, Bytes, Int, Text, Uuid};
+
 /// One table.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -12,21 +15,6 @@ pub(super) struct Table {
     /// The column that the engine numbers.
     pub(super) identity: Option<&'static str>,
 }
-
-/// A column's name and kind.
-pub(super) type Column = (&'static str, Kind);
-
-/// The kinds of value that behave alike in both engines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Int,
-    Text,
-    Bytes,
-    Uuid,
-    Bool,
-}
-
-use Kind::{Bool, Bytes, Int, Text, Uuid};
 
 pub(super) const TABLES: &[Table] = &[
     Table { name: "meta", columns: &[("key", Text), ("value", Text)], key: "key", identity: None },
@@ -165,6 +153,12 @@ pub(super) const TABLES: &[Table] = &[
         identity: Some("id"),
     },
     Table {
+        name: "recording",
+        columns: &[("asset_id", Uuid), ("seq", Int), ("at", Int), ("cause", Text), ("record_id", Uuid)],
+        key: "asset_id, seq",
+        identity: None,
+    },
+    Table {
         name: "finding",
         columns: &[
             ("asset_id", Uuid),
@@ -177,6 +171,20 @@ pub(super) const TABLES: &[Table] = &[
             ("more", Text),
         ],
         key: "asset_id, defect_id",
+        identity: None,
+    },
+    Table {
+        name: "episode",
+        columns: &[
+            ("asset_id", Uuid),
+            ("defect_id", Int),
+            ("number", Int),
+            ("opened_by", Text),
+            ("detected_at", Int),
+            ("confirmed_at", Int),
+            ("ended_at", Int),
+        ],
+        key: "asset_id, defect_id, number",
         identity: None,
     },
     Table {
@@ -469,26 +477,6 @@ pub(super) const TABLES: &[Table] = &[
             ("created_at", Int),
         ],
         key: "id",
-        identity: None,
-    },
-    Table {
-        name: "recording",
-        columns: &[("asset_id", Uuid), ("seq", Int), ("at", Int), ("cause", Text), ("record_id", Uuid)],
-        key: "asset_id, seq",
-        identity: None,
-    },
-    Table {
-        name: "episode",
-        columns: &[
-            ("asset_id", Uuid),
-            ("defect_id", Int),
-            ("number", Int),
-            ("opened_by", Text),
-            ("detected_at", Int),
-            ("confirmed_at", Int),
-            ("ended_at", Int),
-        ],
-        key: "asset_id, defect_id, number",
         identity: None,
     },
 ];

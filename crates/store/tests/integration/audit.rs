@@ -202,18 +202,6 @@ macro_rules! undo_records {
             alter table asset drop column unreachable_since;
             alter table asset drop column unanswered_first_at;
             alter table asset drop column unanswered_at;
-            create table whole_recording (asset_id uuid not null, seq bigint not null, at bigint not null, cause text not null,
-                record_id uuid, primary key (asset_id, seq));
-            insert into whole_recording select asset_id, seq, at, cause, record_id from recording;
-            drop table recording;
-            alter table whole_recording rename to recording;
-            create table whole_episode (asset_id uuid not null, defect_id bigint not null, number bigint not null,
-                opened_by text not null, detected_at bigint not null, confirmed_at bigint not null, ended_at bigint,
-                primary key (asset_id, defect_id, number));
-            insert into whole_episode select asset_id, defect_id, number, opened_by, detected_at, confirmed_at, ended_at
-                from episode;
-            drop table episode;
-            alter table whole_episode rename to episode;
             drop table saved_view;
             drop table webhook;
             drop table event;
