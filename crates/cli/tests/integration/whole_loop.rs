@@ -109,6 +109,30 @@ fn three_hosts_from_discovery_to_a_regression() {
     let episodes = back["life"]["episodes"].as_array().unwrap();
     assert_eq!((episodes.len(), &episodes[1]["opened_by"]), (2, &Value::from("regressed")), "{episodes:#?}");
     assert_eq!(back["life"]["exposure_seconds"].as_i64().unwrap(), 2 * 86_400, "the second episode begins now");
+
+    every_change_is_explained(&vigie, back["id"].as_str().unwrap(), &addresses[2]);
+}
+
+/// Each change says what had changed, and what was installed on any day can be read.
+fn every_change_is_explained(vigie: &Vigie, finding: &str, asset: &str) {
+    let told = vigie.json(0, DAY_6, &["explain", "--finding", finding]);
+    let whys: Vec<&Value> = told["events"].as_array().unwrap().iter().map(|event| &event["why"]).collect();
+    assert_eq!(whys, ["new_inventory", "fix_claimed", "new_inventory", "new_inventory"], "{told:#}");
+    let table = vigie.expect(0, DAY_6, &["explain", "--finding", finding]);
+    assert!(table.contains("CVE-2099-10001 in vigie-demo-web on") && table.contains("claimed fix"), "{table}");
+    let had = |at: &str| {
+        let inventory = vigie.json(0, at, &["asset", "inventory", asset]);
+        let all = inventory["components"].as_array().unwrap().clone();
+        all.into_iter().find(|row| row["name"] == "vigie-demo-web").unwrap()["version"].clone()
+    };
+    // What an upgrade did is observed after it.
+    let hour_later = "2024-01-15T09:00:00Z";
+    assert_eq!([had(DAY_0), had(hour_later), had(DAY_5), had(DAY_6)], ["1.0-1", "1.0-2", "1.0-2", "1.0-1"]);
+    let changed = vigie.json(0, DAY_6, &["asset", "inventory", asset, "--since", DAY_5]);
+    let rows = changed["components"].as_array().unwrap();
+    let web = rows.iter().find(|row| row["name"] == "vigie-demo-web").unwrap();
+    assert_eq!((&web["change"], &web["version_before"]), (&"changed".into(), &"1.0-2".into()), "{changed:#}");
+    vigie.expect(70, "2024-01-12T00:00:00Z", &["asset", "inventory", asset]);
 }
 
 #[test]

@@ -18,16 +18,16 @@ pub async fn at<'a>(on: impl Into<On<'a>>, asset: AssetId, instant: Timestamp) -
     }
 }
 
-/// The inspection before this one, of the same record: two machines that were taken for one are not compared with each other.
+/// The inspection before this one, of the same record: two machines that were taken for one are not compared with each other. Of
+/// two that were observed at one instant nobody knows which was first.
 pub async fn before<'a>(on: impl Into<On<'a>>, this: &Summary) -> Result<Option<Stored>, StoreError> {
     let mut on = on.into();
     let text = select!(
-        "where asset_id = $1 and coalesce(record_id, asset_id) = $2 and (observed_at, id) < ($3, $4)
+        "where asset_id = $1 and coalesce(record_id, asset_id) = $2 and observed_at < $3
          order by observed_at desc, id desc limit 1"
     );
     let whose = this.record.map_or(this.asset.uuid(), |record| record.uuid());
-    let query =
-        query("read the inspection before", text).bind(this.asset).bind(whose).bind(this.observed_at).bind(this.id);
+    let query = query("read the inspection before", text).bind(this.asset).bind(whose).bind(this.observed_at);
     match query.optional(on.again()).await? {
         Some(row) => stored(on, &row).await.map(Some),
         None => Ok(None),
