@@ -265,7 +265,7 @@ async fn incremental_is_batch(db: Db, steps: &[Step]) -> Result<(), TestCaseErro
         estate.check().await?;
         let causes: &[&str] = match step {
             // What comes late brings the asset back, and what was read before is judged.
-            Step::Inspected { .. } if any_retired => &["inspection", "knowledge"],
+            Step::Inspected { .. } if any_retired => &["inspection", "asset"],
             Step::Inspected { .. } => &["inspection"],
             Step::Said { .. } => &["knowledge"],
             Step::Retired { .. } => &["clock"],
