@@ -121,9 +121,8 @@ impl Engine {
 
     async fn differences(&self, tx: &mut Tx, id: AssetId) -> anyhow::Result<Vec<String>> {
         let unlike = store::finding::replay_check(&mut *tx, id).await?;
-        let of = |key: &FindingKey| format!("{} in {}", key.vulnerability, key.package.name);
-        let mut what: Vec<String> =
-            unlike.iter().map(|unlike| format!("{} is not what its evidence says", of(&unlike.stored.key))).collect();
+        let say = |key: &FindingKey| format!("{} is not what its evidence says", named(key));
+        let mut what: Vec<String> = unlike.iter().map(|unlike| say(&unlike.stored.key)).collect();
         let kept = store::finding::of_asset(&mut *tx, id).await?;
         let active = kept.iter().filter(|stored| stored.finding.detection.is_active()).count() as u64;
         if let Some(listed) = self.listed_count(id).await?.filter(|listed| *listed != active) {
@@ -158,9 +157,13 @@ fn computed_otherwise(loaded: &Loaded, latest: &Stored, kept: &[StoredFinding], 
             (true, false) => "is open, and not there",
             (true, true) | (false, false) => return None,
         };
-        Some(format!("{} in {} {said}", key.vulnerability, key.package.name))
+        Some(format!("{} {said}", named(key)))
     };
     moved.iter().filter_map(differs).collect()
+}
+
+fn named(key: &FindingKey) -> String {
+    format!("{} in {}", key.vulnerability, key.package.name)
 }
 
 impl std::fmt::Display for Checked {

@@ -32,9 +32,9 @@ pub struct Moved {
     pub is_new: bool,
 }
 
-/// Applies one evaluation to the findings of one asset. Only findings that changed, and every matched one, come back. `at` is
-/// when the inventory was read or judged; where it is the latest there is, it counts also if something else is later by a
-/// clock that was ahead, or by a judgement of the inventory before it. `late`: there is a later one.
+/// Applies one evaluation to the findings of one asset. Only findings that changed, and every matched one, come back. `when`
+/// is when the inventory was read or judged; in the present it counts also if something else is later by a clock that was
+/// ahead, or by a judgement of the inventory before it.
 pub fn detect(
     asset: AssetId,
     prior: Vec<Finding>,
