@@ -8,6 +8,7 @@ use std::fmt;
 
 use domain::asset::{Asset, Retired, Sighting};
 use domain::cause::Cause;
+use domain::clock::When;
 use domain::finding::{Change, ClosedCause, Evidence, Fact, Finding};
 use domain::ids::AssetId;
 use domain::retirement::{Contacts, Ending, Kind, Policy, Standing};
@@ -177,13 +178,11 @@ impl Engine {
 
 /// What the ending of its asset says of a finding at an instant, or where a clock was ahead as soon as its evidence allows.
 fn evidence(finding: &Finding, ending: Ending, at: Timestamp) -> Evidence {
-    let shown_at = finding.shown_at();
-    let next = shown_at.checked_add(SignedDuration::from_millis(1)).unwrap_or(shown_at);
     let fact = match ending {
         Ending::Gone => Fact::Ended { cause: ClosedCause::AssetRetired },
         Ending::Expired => Fact::Unseen,
     };
-    Evidence { observed_at: at.max(next), fact }
+    Evidence { observed_at: When::present(at, at).after(finding.shown_at()), fact }
 }
 
 fn standing(known: &Known, sweeps: &[Sweep], policy: &Policy, now: Timestamp) -> Standing {
