@@ -171,15 +171,21 @@ impl HoldersLoader {
         let Self { mut assets, components, packed, .. } = self;
         assets.sort_unstable_by(|a, b| a.likeness.cmp(&b.likeness).then(a.asset.cmp(&b.asset)));
         let mut sets = vec![RoaringBitmap::new(); components.len()];
+        let mut waiting: Vec<Vec<u32>> = vec![Vec::new(); components.len()];
         for (number, loaded) in (0..).zip(&assets) {
             let list = unpack(&packed[loaded.start..], loaded.count);
             for component in list {
-                sets[component as usize].try_push(number).expect("the numbers of assets ascend");
+                let waiting = &mut waiting[component as usize];
+                waiting.push(number);
+                if waiting.len() == TOGETHER {
+                    append(&mut sets[component as usize], waiting);
+                }
             }
         }
         drop(packed);
         let mut held = HashMap::with_capacity(components.len());
-        for (component, mut set) in components.into_iter().zip(sets) {
+        for ((component, mut set), mut waiting) in components.into_iter().zip(sets).zip(waiting) {
+            append(&mut set, &mut waiting);
             set.optimize();
             // A copy has no room to grow, and most sets are small.
             held.insert(component, set.clone());
@@ -188,6 +194,13 @@ impl HoldersLoader {
         let assets = assets.into_iter().map(|loaded| Some((loaded.asset, loaded.digest))).collect();
         Holders { numbers, assets, held }
     }
+}
+
+/// Numbers that a set takes in at once: it looks for its last one before.
+const TOGETHER: usize = 64;
+
+fn append(set: &mut RoaringBitmap, waiting: &mut Vec<u32>) {
+    set.append(waiting.drain(..)).expect("the numbers of assets ascend");
 }
 
 /// The least value of each hash over a list.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::db::{On, Tx};
 use crate::error::StoreError;
 use crate::outbox::{self, NewEvent};
-use crate::sql::{IDS_MAX, Query, Row, json, query, query_built, word};
+use crate::sql::{IDS_MAX, Query, Row, json, query, word};
 
 /// The columns of an asset, in front of what selects the rows.
 macro_rules! select {
@@ -65,9 +65,8 @@ pub async fn lock_all(tx: &mut Tx, ids: &[AssetId]) -> Result<(), StoreError> {
     let mut ids = ids.to_vec();
     ids.sort_unstable();
     for chunk in ids.chunks(IDS_MAX) {
-        let list = tx.dialect().placeholders(1, chunk.len());
-        let query = query_built("lock assets", format!("select id from asset where id in {list} order by id {{lock}}"));
-        chunk.iter().fold(query, |query, id| query.bind(*id)).all(&mut *tx).await?;
+        let text = "select id from asset where id {in rows} order by id {lock}";
+        query("lock assets", text).each(chunk).all(&mut *tx).await?;
     }
     Ok(())
 }
@@ -95,9 +94,8 @@ pub async fn get_all<'a>(on: impl Into<On<'a>>, ids: &[AssetId]) -> Result<Vec<A
     let mut on = on.into();
     let mut found = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(IDS_MAX) {
-        let list = on.dialect().placeholders(1, chunk.len());
-        let query = query_built("read assets", format!("{}{list}", select!("where merged_into is null and id in ")));
-        let rows = chunk.iter().fold(query, |query, id| query.bind(*id)).all(on.again()).await?;
+        let text = select!("where merged_into is null and id {in rows}");
+        let rows = query("read assets", text).each(chunk).all(on.again()).await?;
         found.extend(rows.iter().map(from_row).collect::<Result<Vec<_>, _>>()?);
     }
     Ok(found)

@@ -106,7 +106,7 @@ pub(crate) async fn append(tx: &mut Tx, actor: &str, notes: Vec<Note>) -> Result
     insert_rows(
         tx,
         "note the change",
-        "insert into audit (seq, at, actor, what, subject, old_value, new_value, previous, hash) values",
+        "insert into audit (seq, at, actor, what, subject, old_value, new_value, previous, hash)",
         "",
         rows,
     )

@@ -224,7 +224,7 @@ pub(crate) async fn append(tx: &mut Tx, touched: Touched, events: Vec<NewEvent>)
     insert_rows(
         tx,
         "note what has changed",
-        "insert into asset_change (asset_id, seq, whole_seq, defects) values",
+        "insert into asset_change (asset_id, seq, whole_seq, defects)",
         &tail,
         touched.0.into_iter().map(row).collect(),
     )

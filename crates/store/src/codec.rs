@@ -1,10 +1,16 @@
 //! Bytes in columns: sets of interned ids as differences in variable-length numbers, and compressed parts.
 
+use std::cell::RefCell;
 use std::io;
 use std::io::Read as _;
 
+use zstd::bulk::Decompressor;
+use zstd::zstd_safe;
+
 /// What is kept compressed may not unpack to more.
 const UNPACKED_BYTES_MAX: u64 = 256 << 20;
+/// Room that is made for a part on its word.
+const AT_ONCE_MAX: u64 = 1 << 20;
 /// The level from which inventories of a few kilobytes hardly get smaller.
 const ZSTD_LEVEL: i32 = 6;
 
@@ -12,7 +18,27 @@ pub(crate) fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
     zstd::bulk::compress(bytes, ZSTD_LEVEL)
 }
 
+thread_local! {
+    /// To make one takes longer than to unpack what is mostly kept.
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
 pub(crate) fn decompress(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    // What [`compress`] made says how long it was.
+    match zstd_safe::get_frame_content_size(bytes) {
+        Ok(Some(length)) if length <= AT_ONCE_MAX => DECOMPRESSOR.with_borrow_mut(|decompressor| {
+            let decompressor = match decompressor {
+                Some(decompressor) => decompressor,
+                none => none.insert(Decompressor::new()?),
+            };
+            decompressor.decompress(bytes, usize::try_from(length).unwrap_or(usize::MAX))
+        }),
+        _ => decompress_any(bytes),
+    }
+}
+
+/// The same of anything, bounded as it unpacks.
+fn decompress_any(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut unpacked = Vec::new();
     zstd::Decoder::new(bytes)?.take(UNPACKED_BYTES_MAX + 1).read_to_end(&mut unpacked)?;
     if unpacked.len() as u64 > UNPACKED_BYTES_MAX {
@@ -79,6 +105,17 @@ mod tests {
         fn any_bytes_unpack_or_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
             let _ = unpack(&bytes);
         }
+    }
+
+    #[test]
+    fn parts_of_any_length_come_back() {
+        for length in [0, 1, 1000, 1 << 20, (1 << 20) + 1] {
+            let bytes: Vec<u8> = (0..length).map(|number| (number % 251) as u8).collect();
+            let packed = compress(&bytes).unwrap();
+            assert_eq!(decompress(&packed).unwrap(), bytes, "{length}");
+            assert_eq!(decompress_any(&packed).unwrap(), bytes, "{length}");
+        }
+        assert!(decompress(&compress(&[7; 100]).unwrap()[..20]).is_err());
     }
 
     #[test]

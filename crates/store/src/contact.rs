@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::db::On;
 use crate::error::StoreError;
-use crate::sql::{IDS_MAX, Query, Row, query_built};
+use crate::sql::{IDS_MAX, Row, query};
 use crate::{asset, sighting};
 
 /// An asset that is not retired, with what tells whether it is still there.
@@ -75,36 +75,28 @@ async fn told(
     ids: &[AssetId],
 ) -> Result<BTreeMap<AssetId, (BTreeSet<Source>, BTreeSet<Kind>)>, StoreError> {
     let mut told: BTreeMap<AssetId, (BTreeSet<Source>, BTreeSet<Kind>)> = BTreeMap::new();
-    let list = on.dialect().placeholders(1, ids.len());
-    let text = format!("select distinct asset_id, source from record where asset_id in {list}");
-    for row in &bound(text, ids).all(on.again()).await? {
+    let text = "select distinct asset_id, source from record where asset_id {in rows}";
+    for row in &query(DOING, text).each(ids).all(on.again()).await? {
         told.entry(id(row, "asset_id")?).or_default().0.insert(row.word("source")?);
     }
-    let text = format!(
-        "select distinct record.asset_id, record_identifier.kind from record
-         join record_identifier on record_identifier.record_id = record.id where record.asset_id in {list}"
-    );
-    for row in &bound(text, ids).all(on).await? {
+    let text = "select distinct record.asset_id, record_identifier.kind from record
+                join record_identifier on record_identifier.record_id = record.id where record.asset_id {in rows}";
+    for row in &query(DOING, text).each(ids).all(on).await? {
         told.entry(id(row, "asset_id")?).or_default().1.insert(row.word("kind")?);
     }
     Ok(told)
 }
 
 /// The first and the latest try that nothing answered.
-async fn tried(mut on: On<'_>, ids: &[AssetId]) -> Result<BTreeMap<AssetId, (Timestamp, Timestamp)>, StoreError> {
-    let list = on.dialect().placeholders(1, ids.len());
-    let text = format!("select id, unanswered_first_at, unanswered_at from asset where id in {list}");
+async fn tried(on: On<'_>, ids: &[AssetId]) -> Result<BTreeMap<AssetId, (Timestamp, Timestamp)>, StoreError> {
+    let text = "select id, unanswered_first_at, unanswered_at from asset where id {in rows}";
     let mut tried = BTreeMap::new();
-    for row in &bound(text, ids).all(on.again()).await? {
+    for row in &query(DOING, text).each(ids).all(on).await? {
         if let Some(times) = row.instant_opt("unanswered_first_at")?.zip(row.instant_opt("unanswered_at")?) {
             tried.insert(id(row, "id")?, times);
         }
     }
     Ok(tried)
-}
-
-fn bound(text: String, ids: &[AssetId]) -> Query {
-    ids.iter().fold(query_built(DOING, text), |query, id| query.bind(*id))
 }
 
 fn id(row: &Row, column: &str) -> Result<AssetId, StoreError> {

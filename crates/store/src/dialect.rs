@@ -25,6 +25,8 @@ impl Dialect {
     /// - `{by key}`, behind the columns of a table: rows lie by its key, where the engine can do that;
     /// - `{by asset t}`, behind those of the table `t`: the same, and PostgreSQL spreads the rows over partitions, so that neither
     ///   an index nor a vacuum ever has all of them before it;
+    /// - `{room t}`, as a statement: new pages of the table `t` have room for its rows to change in. PostgreSQL then leaves its
+    ///   indexes as they are where nothing that they hold has changed;
     /// - `{lock}`, `{skip locked}`: row locks, which an engine with one writer does not need.
     pub(crate) fn render(self, text: Cow<'static, str>) -> Cow<'static, str> {
         if !text.contains('{') {
@@ -53,6 +55,7 @@ impl Dialect {
                 ("{in numbers ", "in (select cast(item.value as bigint) from json_each(", ") as item)"),
                 ("{list ", "json_array(", ")"),
                 ("{all ", "json_group_array(", ")"),
+                ("{room ", "select '", "'"),
             ],
             Self::Postgres => [
                 ("{texts ", "jsonb_array_elements_text(", "::jsonb) as item(value)"),
@@ -60,6 +63,7 @@ impl Dialect {
                 ("{in numbers ", "= any (array(select jsonb_array_elements_text(", "::jsonb)::bigint))"),
                 ("{list ", "json_build_array(", ")"),
                 ("{all ", "coalesce(json_agg(", "), '[]')::text"),
+                ("{room ", "alter table ", " set (fillfactor = 60)"),
             ],
         };
         Cow::Owned(words.into_iter().fold(text, |text, (word, before, after)| surround(text, word, before, after)))
@@ -160,19 +164,40 @@ impl Dialect {
         }
     }
 
-    /// One more parameter behind those of [`Dialect::placeholders`].
-    pub(crate) fn placeholder(self, number: usize) -> String {
+    /// Fills in the rows that a statement with so many other parameters is given ([`Query::rows`](crate::sql::Query::rows)):
+    ///
+    /// - `{in rows}`, behind a column: that it is one of them, where they have one column;
+    /// - `{rows t}`, in a list of tables: the rows as the table `t`, with the columns `column1`, `column2` …;
+    /// - `{rows}`, where a query may stand: all of them.
+    ///
+    /// PostgreSQL gets an array for each column: it takes long to read thousands of parameters, and where it is told how many rows
+    /// there are it reads whole tables to save looking each of them up. SQLite gets each value in front of the other parameters,
+    /// without a number: it looks every numbered one up by its name among all others.
+    pub(crate) fn put_rows(self, text: &str, types: &[&str], count: usize, parameters: usize) -> String {
         match self {
-            Self::Sqlite => "?".to_owned(),
-            Self::Postgres => format!("${number}"),
+            Self::Sqlite => {
+                let text = shifted(text, count * types.len());
+                let values = format!("values {}", tuples(count, types.len()));
+                let text = text.replace("{in rows}", &format!("in ({values})")).replace("{rows}", &values);
+                surround(text, "{rows ", &format!("({values}) as "), "")
+            }
+            Self::Postgres => {
+                let array = |(number, kind): (usize, &&str)| format!("${number}::{kind}[]");
+                let arrays: Vec<String> = (parameters + 1..).zip(types).map(array).collect();
+                let names: Vec<String> = (1..=types.len()).map(|number| format!("column{number}")).collect();
+                let (arrays, names) = (arrays.join(", "), names.join(", "));
+                let text = text.replace("{in rows}", &format!("= any ({arrays})"));
+                let text = text.replace("{rows}", &format!("select * from unnest({arrays}) as given"));
+                surround(text, "{rows ", &format!("unnest({arrays}) as "), &format!(" ({names})"))
+            }
         }
     }
 
-    /// Rows of a table by pairs of its key, in as many parameters: what stands in front of the statement, and where its rows come
-    /// from. Each is looked up: PostgreSQL would read all rows of the table where it takes it to be small, and has not looked at
-    /// it since it grew.
-    pub(crate) fn by_pairs(self, table: &str, [first, second]: [&str; 2], count: usize) -> (String, String) {
-        let wanted = format!("with wanted ({first}, {second}) as (values {})", self.placeholders(count, 2));
+    /// Rows of a table by pairs of its key, the rows of the statement: what stands in front of it, and where its rows come from.
+    /// Each is looked up: PostgreSQL would read all rows of the table where it takes it to be small, and has not looked at it
+    /// since it grew.
+    pub(crate) fn by_pairs(self, table: &str, [first, second]: [&str; 2]) -> (String, String) {
+        let wanted = format!("with wanted ({first}, {second}) as ({{rows}})");
         let is = |row: &str| format!("{row}.{first} = wanted.{first} and {row}.{second} = wanted.{second}");
         let rows = match self {
             Self::Sqlite => format!("wanted join {table} on {}", is(table)),
@@ -183,26 +208,25 @@ impl Dialect {
         };
         (wanted, rows)
     }
+}
 
-    /// The parameters of many rows, in order. SQLite looks every numbered one up by its name among all others, so there
-    /// they have none.
-    pub(crate) fn placeholders(self, rows: usize, columns: usize) -> String {
-        let mut text = String::with_capacity(rows * columns * 6);
-        let mut number = 0;
-        for row in 0..rows {
-            text.push_str(if row == 0 { "(" } else { ", (" });
-            for column in 0..columns {
-                number += 1;
-                text.push_str(if column == 0 { "" } else { ", " });
-                match self {
-                    Self::Sqlite => text.push('?'),
-                    Self::Postgres => text.push_str(&format!("${number}")),
-                }
-            }
-            text.push(')');
-        }
-        text
+/// The parameters of many rows, in order.
+fn tuples(rows: usize, columns: usize) -> String {
+    let row = format!("({})", vec!["?"; columns].join(", "));
+    vec![row; rows].join(", ")
+}
+
+/// Text with every `$n` behind so many other parameters.
+fn shifted(text: &str, by: usize) -> String {
+    let mut parts = text.split('$');
+    let mut shifted = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.find(|character: char| !character.is_ascii_digit()).unwrap_or(part.len());
+        let (number, rest) = part.split_at(digits);
+        let number = number.parse::<usize>().map_or_else(|_| number.to_owned(), |number| (number + by).to_string());
+        shifted.extend(["$", &number, rest]);
     }
+    shifted
 }
 
 /// Puts `before` and `after` in the place of a word in braces, around what stands behind it: the innermost first.
@@ -219,9 +243,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn placeholders_count_through_the_rows() {
-        assert_eq!(Dialect::Postgres.placeholders(2, 3), "($1, $2, $3), ($4, $5, $6)");
-        assert_eq!(Dialect::Sqlite.placeholders(2, 3), "(?, ?, ?), (?, ?, ?)");
+    fn rows_are_lists_of_parameters_or_arrays() {
+        let put = |dialect: Dialect, text: &str, parameters| dialect.put_rows(text, &["uuid", "bigint"], 2, parameters);
+        assert_eq!(
+            put(Dialect::Sqlite, "insert into t (a, b) {rows}", 0),
+            "insert into t (a, b) values (?, ?), (?, ?)"
+        );
+        assert_eq!(
+            put(Dialect::Sqlite, "from {rows given} where x = $1", 1),
+            "from (values (?, ?), (?, ?)) as given where x = $5"
+        );
+        assert_eq!(
+            put(Dialect::Postgres, "insert into t (a, b) {rows}", 0),
+            "insert into t (a, b) select * from unnest($1::uuid[], $2::bigint[]) as given"
+        );
+        assert_eq!(
+            put(Dialect::Postgres, "from {rows given} where x = $1", 1),
+            "from unnest($2::uuid[], $3::bigint[]) as given (column1, column2) where x = $1"
+        );
+        assert_eq!(Dialect::Sqlite.put_rows("where a {in rows}", &["text"], 2, 0), "where a in (values (?), (?))");
+        assert_eq!(Dialect::Postgres.put_rows("where a {in rows}", &["text"], 2, 0), "where a = any ($1::text[])");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::db::{On, Tx};
 use crate::error::StoreError;
 use crate::intern;
-use crate::sql::{IDS_MAX, Query, Row, json, query, query_built};
+use crate::sql::{IDS_MAX, Row, Value, json, query, query_built};
 
 mod carry;
 mod evidence;
@@ -37,8 +37,7 @@ use row::{load, select};
 /// Findings that are looked up by asset and defect in one statement.
 const PAIRS_MAX: usize = 2000;
 /// So many are asked for by statements that are kept prepared.
-const PAGES_PREPARED: [usize; 3] = [1, 20, 100];
-const NOWHERE: Position = Position { asset: AssetId::from_uuid(Uuid::nil()), defect: 0 };
+const PAGE_PREPARED: usize = 100;
 
 /// A finding with the match that it rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +89,11 @@ pub struct Position {
 }
 
 impl Position {
+    /// As a row of a statement.
+    fn row(&self) -> Vec<Value> {
+        vec![self.asset.into(), self.defect.into()]
+    }
+
     fn of(row: &Row) -> Result<Self, StoreError> {
         Ok(Self { asset: AssetId::from_uuid(row.uuid("asset_id")?), defect: row.int("defect_id")? })
     }
@@ -130,15 +134,11 @@ pub async fn claimed<'a>(on: impl Into<On<'a>>, before: Timestamp) -> Result<Vec
 pub async fn with_confirmed<'a>(on: impl Into<On<'a>>, assets: &[AssetId]) -> Result<Vec<AssetId>, StoreError> {
     let (mut on, mut found) = (on.into(), Vec::new());
     for chunk in assets.chunks(IDS_MAX) {
-        let text = format!(
-            "select id from asset where id in {} and exists (
-                 select 1 from finding where finding.asset_id = asset.id and state in ('open', 'pending')
-                     and more not like '%\"reported\"%'
-             )",
-            on.dialect().placeholders(1, chunk.len()),
-        );
-        let query = chunk.iter().fold(query_built("look for open findings", text), |query, asset| query.bind(*asset));
-        for row in query.all(on.again()).await? {
+        let text = "select id from asset where id {in rows} and exists (
+                        select 1 from finding where finding.asset_id = asset.id and state in ('open', 'pending')
+                            and more not like '%\"reported\"%'
+                    )";
+        for row in query("look for open findings", text).each(chunk).all(on.again()).await? {
             found.push(AssetId::from_uuid(row.uuid("id")?));
         }
     }
@@ -209,15 +209,11 @@ pub async fn defects_named<'a>(
 async fn at(mut on: On<'_>, positions: &[Position]) -> Result<Vec<StoredFinding>, StoreError> {
     let mut found = Vec::with_capacity(positions.len());
     for chunk in positions.chunks(PAIRS_MAX) {
-        // Planning takes longer than reading a page, so pages of few sizes are kept prepared; nothing is at what fills them up.
-        let room = PAGES_PREPARED.into_iter().find(|room| chunk.len() <= *room);
-        let (wanted, rows) = on.dialect().by_pairs("finding", ["asset_id", "defect_id"], room.unwrap_or(chunk.len()));
+        let (wanted, rows) = on.dialect().by_pairs("finding", ["asset_id", "defect_id"]);
         let text = format!("{wanted} {} {rows} {}", row::COLUMNS, row::JOINS);
-        let bind = |query: Query, position: &Position| query.bind(position.asset).bind(position.defect);
-        let query = query_built("read findings", text);
-        let query = if room.is_some() { query.kept_prepared() } else { query };
-        let filling = std::iter::repeat_n(&NOWHERE, room.map_or(0, |room| room - chunk.len()));
-        let query = chunk.iter().chain(filling).fold(query, bind);
+        let query = query_built("read findings", text).rows(chunk.iter().map(Position::row).collect());
+        // Planning takes longer than reading a page.
+        let query = if chunk.len() <= PAGE_PREPARED { query.kept_prepared() } else { query };
         found.extend(bare(load(on.again(), query).await?));
     }
     Ok(found)
@@ -300,9 +296,7 @@ pub async fn of_assets<'a>(on: impl Into<On<'a>>, assets: &[AssetId]) -> Result<
     let mut on = on.into();
     let mut found = Vec::new();
     for chunk in assets.chunks(IDS_MAX) {
-        let text = format!("{} in {}", select!("where finding.asset_id"), on.dialect().placeholders(1, chunk.len()));
-        let query = query_built("read the findings of assets", text);
-        let query = chunk.iter().fold(query, |query, asset| query.bind(*asset));
+        let query = query("read the findings of assets", select!("where finding.asset_id {in rows}")).each(chunk);
         found.extend(bare(load(on.again(), query).await?));
     }
     Ok(found)

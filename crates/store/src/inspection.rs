@@ -274,9 +274,7 @@ async fn stored(mut on: On<'_>, row: &Row) -> Result<Stored, StoreError> {
     let list = list(row, &parts)?;
     let mut known = Components::default();
     known.read(on, list.as_deref().unwrap_or_default()).await?;
-    let mut stored = assemble(row, &parts, list.as_deref(), &known)?;
-    stored.inventory.components.iter_mut().for_each(|components| components.sort());
-    Ok(stored)
+    assemble(row, &parts, list.as_deref(), &known)
 }
 
 /// Parts of one asset's inspections by their digests.
@@ -289,12 +287,12 @@ fn list(row: &Row, parts: &Parts) -> Result<Option<Vec<i64>>, StoreError> {
     unpacked.ok_or_else(|| row.corrupt("the components cannot be unpacked")).map(Some)
 }
 
-/// An inspection of which all parts were read, and all components, which stay in the order of the list.
+/// An inspection of which all parts were read, and all components.
 fn assemble(row: &Row, parts: &Parts, list: Option<&[i64]>, known: &Components) -> Result<Stored, StoreError> {
     let summary = summary(row)?;
     let mut inventory: Inventory = parse(row, part(row, parts, &row.text("facts")?)?)?;
     if let Some(ids) = list {
-        let listed: Vec<Arc<Component>> = ids.iter().filter_map(|id| known.get(*id).cloned()).collect();
+        let listed = known.listed(ids);
         if listed.len() != ids.len() {
             return Err(row.corrupt(format!("{} of {} components are gone", ids.len() - listed.len(), ids.len())));
         }

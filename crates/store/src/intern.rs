@@ -12,6 +12,8 @@ use domain::finding::Defect;
 use domain::verdict::Match;
 use domain::vulnerability::VulnerabilityId;
 
+use foldhash::fast::FixedState;
+
 use crate::change;
 use crate::db::{Db, On, Tx};
 use crate::error::StoreError;
@@ -30,7 +32,18 @@ const COMPONENTS_MAX: usize = 500_000;
 
 /// Components that were read before, by their numbers: machines of one estate have mostly the same.
 #[derive(Debug, Default)]
-pub struct Components(HashMap<i64, Arc<Component>>);
+pub struct Components {
+    known: HashMap<i64, Ranked, FixedState>,
+    /// All of them in the order of what they are.
+    order: Vec<i64>,
+}
+
+/// A component and its place in the order.
+#[derive(Debug)]
+struct Ranked {
+    rank: u32,
+    component: Arc<Component>,
+}
 
 /// How one table interns: by a text key that stands for all parts.
 struct Table {
@@ -45,28 +58,28 @@ const COMPONENT: Table = Table {
     kind: Kind::Component,
     find: "select id, digest as key from component where digest {in texts $1}",
     head: "insert into component (digest, ecosystem, source, source_version, name, version, arch, path, kernel, module,
-        origin, owner, cpe, layer) values",
+        origin, owner, cpe, layer)",
     tail: "on conflict (digest) do nothing",
 };
 
 const PACKAGE: Table = Table {
     kind: Kind::Package,
     find: "select id, digest as key from package where digest {in texts $1}",
-    head: "insert into package (digest, ecosystem, distribution, release, name, place) values",
+    head: "insert into package (digest, ecosystem, distribution, release, name, place)",
     tail: "on conflict (digest) do nothing",
 };
 
 const VULNERABILITY: Table = Table {
     kind: Kind::Vulnerability,
     find: "select id, public_id as key from vulnerability where public_id {in texts $1}",
-    head: "insert into vulnerability (public_id) values",
+    head: "insert into vulnerability (public_id)",
     tail: "on conflict (public_id) do nothing",
 };
 
 const DEFECT: Table = Table {
     kind: Kind::Defect,
     find: "select id, digest as key from defect where digest {in texts $1}",
-    head: "insert into defect (digest, code, package_id, vulnerability_id) values",
+    head: "insert into defect (digest, code, package_id, vulnerability_id)",
     tail: "on conflict (digest) do nothing",
 };
 
@@ -74,7 +87,7 @@ const MATCH: Table = Table {
     kind: Kind::Match,
     find: "select id, digest as key from match where digest {in texts $1}",
     head: "insert into match (digest, version, source, advisory, status, urgency, fixed_version, restart_needed,
-        confidence, places) values",
+        confidence, places)",
     tail: "on conflict (digest) do nothing",
 };
 
@@ -191,16 +204,24 @@ async fn vulnerabilities(tx: &mut Tx, ids: &[&VulnerabilityId]) -> Result<Vec<i6
 impl Components {
     /// The component behind a number that [`Components::read`] was asked for. `None`: it is gone.
     pub fn get(&self, id: i64) -> Option<&Arc<Component>> {
-        self.0.get(&id)
+        self.known.get(&id).map(|known| &known.component)
+    }
+
+    /// The components behind numbers, in their own order. One that is gone is left out.
+    pub(crate) fn listed(&self, ids: &[i64]) -> Vec<Arc<Component>> {
+        let mut listed: Vec<&Ranked> = ids.iter().filter_map(|id| self.known.get(id)).collect();
+        listed.sort_unstable_by_key(|known| known.rank);
+        listed.into_iter().map(|known| Arc::clone(&known.component)).collect()
     }
 
     /// Reads the components behind numbers, where they were not read before.
     pub async fn read<'a>(&mut self, on: impl Into<On<'a>>, ids: &[i64]) -> Result<(), StoreError> {
         let mut on = on.into();
-        if self.0.len() > COMPONENTS_MAX {
-            self.0.clear();
+        if self.known.len() > COMPONENTS_MAX {
+            *self = Self::default();
         }
-        let missing: Vec<i64> = ids.iter().copied().filter(|id| !self.0.contains_key(id)).collect();
+        let missing: Vec<i64> = ids.iter().copied().filter(|id| !self.known.contains_key(id)).collect();
+        let mut new = Vec::with_capacity(missing.len());
         for chunk in missing.chunks(KEYS_MAX) {
             // A list is read as a component: its fields stand in this order.
             let read: Vec<(i64, Arc<Component>)> = query(
@@ -213,9 +234,34 @@ impl Components {
             .one(on.again())
             .await?
             .json("components")?;
-            self.0.extend(read);
+            new.extend(read);
         }
+        self.take_in(new);
         Ok(())
+    }
+
+    /// Puts new ones in their places. To compare components is most of the work, so those that are in order are not sorted again.
+    fn take_in(&mut self, mut new: Vec<(i64, Arc<Component>)>) {
+        if new.is_empty() {
+            return;
+        }
+        new.sort_by(|(_, a), (_, b)| a.cmp(b));
+        new.dedup_by_key(|(id, _)| *id);
+        let (mut order, mut rest) = (Vec::with_capacity(self.order.len() + new.len()), self.order.as_slice());
+        for (id, component) in &new {
+            let behind = rest.partition_point(|other| self.get(*other).is_some_and(|other| other < component));
+            order.extend_from_slice(&rest[..behind]);
+            order.push(*id);
+            rest = &rest[behind..];
+        }
+        order.extend_from_slice(rest);
+        self.order = order;
+        self.known.extend(new.into_iter().map(|(id, component)| (id, Ranked { rank: 0, component })));
+        for (rank, id) in (0..).zip(&self.order) {
+            if let Some(known) = self.known.get_mut(id) {
+                known.rank = rank;
+            }
+        }
     }
 }
 

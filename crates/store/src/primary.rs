@@ -26,6 +26,8 @@ pub(crate) const CONNECTIONS_MAX: u32 = 16;
 /// that names it itself (`options[lock_timeout]=1min`) decides.
 const LOCK_FOR: &str = "20s";
 const LOCK_TIMEOUT: &str = "lock_timeout";
+/// Statements take milliseconds, and PostgreSQL would compile those for seconds that it takes to be long.
+const JIT_OFF: (&str, &str) = ("jit", "off");
 /// How long one waits for a connection.
 const ACQUIRE_FOR: Duration = Duration::from_secs(10);
 /// How often all hosts are asked which of them takes writes.
@@ -85,7 +87,7 @@ impl Primary {
         let failed = |source| StoreError::Open { place: without_password(url), source };
         let hosts = hosts::each(url).map_err(|wrong| failed(sqlx::Error::Configuration(wrong.into())))?;
         let candidate = |host: hosts::Host| {
-            let mut options = PgConnectOptions::from_str(&host.url).map_err(failed)?;
+            let mut options = PgConnectOptions::from_str(&host.url).map_err(failed)?.options([JIT_OFF]);
             if !host.url.contains(LOCK_TIMEOUT) {
                 options = options.options([(LOCK_TIMEOUT, LOCK_FOR)]);
             }

@@ -141,7 +141,7 @@ pub async fn see(tx: &mut Tx, record: RecordId, seen: &[Seen]) -> Result<(), Sto
     insert_rows(
         tx,
         "note what a record showed",
-        "insert into record_identifier (record_id, kind, scope, value, first_seen_at, last_seen_at) values",
+        "insert into record_identifier (record_id, kind, scope, value, first_seen_at, last_seen_at)",
         "on conflict (record_id, kind, scope, value) do update set
              first_seen_at = case when excluded.first_seen_at < record_identifier.first_seen_at
                  then excluded.first_seen_at else record_identifier.first_seen_at end,
@@ -157,15 +157,12 @@ pub async fn get_all<'a>(
     on: impl Into<On<'a>>,
     ids: impl IntoIterator<Item = RecordId>,
 ) -> Result<Vec<Assigned>, StoreError> {
-    let ids: Vec<RecordId> = ids.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+    let ids: Vec<Uuid> = ids.into_iter().map(RecordId::uuid).collect::<BTreeSet<_>>().into_iter().collect();
     let mut on = on.into();
     let mut found = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(IDS_MAX) {
-        let list = on.dialect().placeholders(1, chunk.len());
-        let text = format!("{SHOWN} where record.id in {list} {IN_ORDER}");
-        let query = chunk.iter().fold(query_built(DOING, text), |query, id| query.bind(id.uuid()));
-        let query = if chunk.len() == 1 { query.kept_prepared() } else { query };
-        found.extend(together(&query.all(on.again()).await?)?);
+        let query = query_built(DOING, format!("{SHOWN} where record.id {{in rows}} {IN_ORDER}"));
+        found.extend(together(&query.each(chunk).all(on.again()).await?)?);
     }
     Ok(found)
 }
@@ -265,7 +262,7 @@ pub async fn set_cases(
     insert_rows(
         tx,
         "note questions about assets",
-        "insert into identity_case (a, b, question, proof, since_at) values",
+        "insert into identity_case (a, b, question, proof, since_at)",
         "on conflict (a, b, question) do nothing",
         cases.iter().map(row).collect(),
     )

@@ -167,7 +167,7 @@ pub async fn save_entries(tx: &mut Tx, asset: AssetId, scope: Uuid, entries: &[R
         tx,
         "keep what was reported",
         "insert into report_entry (asset_id, scope_id, identity, finding, rule, severity, message, path, url, object,
-             line, suppressed, first_at, gone_at) values",
+             line, suppressed, first_at, gone_at)",
         "on conflict (asset_id, scope_id, identity) do update set rule = excluded.rule, severity = excluded.severity,
              message = excluded.message, path = excluded.path, url = excluded.url, object = excluded.object,
              line = excluded.line, suppressed = excluded.suppressed, gone_at = excluded.gone_at",

@@ -11,7 +11,7 @@ use domain::ids::{AssetId, RecordId};
 
 use crate::db::{On, Tx};
 use crate::error::StoreError;
-use crate::sql::{Row, json, query, query_built};
+use crate::sql::{Row, json, query};
 
 /// Different things that are kept of what a record showed at one address: the latest ones.
 const KEPT: usize = 16;
@@ -82,11 +82,8 @@ pub async fn of_asset<'a>(on: impl Into<On<'a>>, asset: AssetId) -> Result<Vec<S
 }
 
 /// The same of these assets: at most as many as are looked up in one statement.
-pub(crate) async fn of_assets(mut on: On<'_>, ids: &[AssetId]) -> Result<BTreeMap<AssetId, Vec<Sighting>>, StoreError> {
-    let list = on.dialect().placeholders(1, ids.len());
-    let text = format!("{}{list}", select!("where record.asset_id in "));
-    let query = ids.iter().fold(query_built("read sightings", text), |query, id| query.bind(*id));
-    latest(&query.all(on.again()).await?)
+pub(crate) async fn of_assets(on: On<'_>, ids: &[AssetId]) -> Result<BTreeMap<AssetId, Vec<Sighting>>, StoreError> {
+    latest(&query("read sightings", select!("where record.asset_id {in rows}")).each(ids).all(on).await?)
 }
 
 /// Everything that is kept of what was seen of an asset, latest first.

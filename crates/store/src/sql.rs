@@ -17,6 +17,7 @@ use crate::db::{Db, Engine, On, Tx, TxEngine};
 use crate::error::StoreError;
 
 mod load;
+mod rows;
 mod value;
 
 pub(crate) use load::load_rows;
@@ -24,7 +25,7 @@ pub(crate) use value::{Value, json, storable, word};
 
 /// Begins a statement. `doing` completes the sentence "could not …".
 pub(crate) const fn query(doing: &'static str, text: &'static str) -> Query {
-    Query { doing, text: Cow::Borrowed(text), values: Vec::new(), prepared: true }
+    Query { doing, text: Cow::Borrowed(text), values: Vec::new(), rows: Vec::new(), prepared: true }
 }
 
 /// One statement with its parameters.
@@ -33,6 +34,8 @@ pub(crate) struct Query {
     doing: &'static str,
     text: Cow<'static, str>,
     values: Vec<Value>,
+    /// Of one length, and in each column of one kind.
+    rows: Vec<Vec<Value>>,
     prepared: bool,
 }
 
@@ -99,6 +102,18 @@ impl Query {
     pub(crate) fn bind(mut self, value: impl Into<Value>) -> Self {
         self.values.push(value.into());
         self
+    }
+
+    /// Gives the statement rows, at least one, for which [`Dialect::put_rows`](crate::dialect::Dialect::put_rows) has words. With
+    /// many it is not kept prepared: PostgreSQL plans it for as many as there are, and the text of SQLite would be another one
+    /// the next time.
+    pub(crate) fn rows(self, rows: Vec<Vec<Value>>) -> Self {
+        Self { prepared: rows.len() <= ROWS_PREPARED, rows, ..self }
+    }
+
+    /// The same with one column.
+    pub(crate) fn each<T: Copy + Into<Value>>(self, values: &[T]) -> Self {
+        self.rows(values.iter().map(|value| vec![(*value).into()]).collect())
     }
 
     /// Not to be kept prepared: PostgreSQL would plan it once for tables that may have been empty then.
@@ -173,22 +188,32 @@ impl Query {
     }
 
     fn render(self, on: &On<'_>) -> Self {
-        Self { text: on.dialect().render(self.text), ..self }
+        let dialect = on.dialect();
+        let text = match self.rows.first() {
+            None => self.text,
+            Some(row) => {
+                let types: Vec<&str> = row.iter().map(Value::sql_type).collect();
+                Cow::Owned(dialect.put_rows(&self.text, &types, self.rows.len(), self.values.len()))
+            }
+        };
+        Self { text: dialect.render(text), ..self }
     }
 
     fn for_sqlite(self) -> sqlx::query::Query<'static, Sqlite, SqliteArguments> {
-        bind_all!(sqlx::query(AssertSqlSafe(self.text)).persistent(self.prepared), self.values)
+        let values = self.rows.into_iter().flatten().chain(self.values);
+        bind_all!(sqlx::query(AssertSqlSafe(self.text)).persistent(self.prepared), values)
     }
 
     fn for_postgres(self) -> sqlx::query::Query<'static, Postgres, PgArguments> {
-        bind_all!(sqlx::query(AssertSqlSafe(self.text)).persistent(self.prepared), self.values)
+        let statement = sqlx::query(AssertSqlSafe(self.text)).persistent(self.prepared);
+        rows::bind_columns(bind_all!(statement, self.values), self.rows)
     }
 }
 
 /// Statements with so few rows are kept prepared: one that is not takes two journeys to the server.
 const ROWS_PREPARED: usize = 4;
 
-/// Writes many rows in few statements: `head` is `insert into t (…) values`, `tail` what follows the rows.
+/// Writes many rows in few statements: `head` is `insert into t (…)`, `tail` what follows the rows.
 pub(crate) async fn insert_rows(
     tx: &mut Tx,
     doing: &'static str,
@@ -200,11 +225,7 @@ pub(crate) async fn insert_rows(
     let chunk = (VALUES_MAX / columns.max(1)).max(1);
     while !rows.is_empty() {
         let rest = rows.split_off(chunk.min(rows.len()));
-        let text = format!("{head} {} {tail}", tx.dialect().placeholders(rows.len(), columns));
-        // With many rows its length changes from call to call: not worth a place among the prepared statements.
-        let prepared = rows.len() <= ROWS_PREPARED;
-        let values = rows.into_iter().flatten().collect();
-        Query { doing, text: Cow::Owned(text), values, prepared }.execute(tx).await?;
+        query_built(doing, format!("{head} {{rows}} {tail}")).rows(rows).execute(tx).await?;
         rows = rest;
     }
     Ok(())
@@ -222,7 +243,7 @@ pub(crate) async fn script(tx: &mut Tx, doing: &'static str, text: String) -> Re
 
 /// A statement made of our own constants at run time.
 pub(crate) fn query_built(doing: &'static str, text: String) -> Query {
-    Query { doing, text: Cow::Owned(text), values: Vec::new(), prepared: false }
+    Query { doing, text: Cow::Owned(text), values: Vec::new(), rows: Vec::new(), prepared: false }
 }
 
 impl Row {

@@ -67,7 +67,7 @@ pub(crate) async fn carry(
     insert_rows(
         tx,
         "note the findings' former identifiers",
-        "insert into finding_alias (id, asset_id, defect_id) values",
+        "insert into finding_alias (id, asset_id, defect_id)",
         "on conflict (id) do update set asset_id = excluded.asset_id, defect_id = excluded.defect_id",
         aliases,
     )

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Position, Recording, more};
 use crate::db::{On, Tx};
 use crate::error::StoreError;
-use crate::sql::{IDS_MAX, Row, Value, json, load_rows, query, query_built, word};
+use crate::sql::{IDS_MAX, Row, Value, json, load_rows, query, word};
 
 /// One piece of evidence on its way to its row.
 pub(super) struct Told<'a> {
@@ -52,14 +52,8 @@ pub(super) async fn record(
 ) -> Result<HashMap<AssetId, i64>, StoreError> {
     let mut numbers: HashMap<AssetId, i64> = reasons.keys().map(|asset| (*asset, 1)).collect();
     for chunk in reasons.keys().copied().collect::<Vec<_>>().chunks(IDS_MAX) {
-        let text = format!(
-            "select asset_id, max(seq) as seq from recording where asset_id in {} group by asset_id",
-            tx.dialect().placeholders(1, chunk.len())
-        );
-        let query = query_built("number the recording", text);
-        let query = if chunk.len() == 1 { query.kept_prepared() } else { query };
-        let query = chunk.iter().fold(query, |query, asset| query.bind(*asset));
-        for row in query.all(&mut *tx).await? {
+        let text = "select asset_id, max(seq) as seq from recording where asset_id {in rows} group by asset_id";
+        for row in query("number the recording", text).each(chunk).all(&mut *tx).await? {
             numbers.insert(more::asset(&row)?, row.int("seq")? + 1);
         }
     }

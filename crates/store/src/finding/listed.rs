@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{PAIRS_MAX, Position, more};
 use crate::db::On;
 use crate::error::StoreError;
-use crate::sql::{IDS_MAX, Query, Row, json, query, query_built};
+use crate::sql::{IDS_MAX, Row, json, query, query_built};
 
 /// What a finding is about and what its match says, as numbers of this database, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct ListedMatch {
     pub urgency: String,
 }
 
+const DOING: &str = "read findings for lists";
+
 /// A finding in its row: defect, match, state, first detection.
 #[derive(Deserialize)]
 struct Cells(i64, i64, String, i64);
@@ -57,22 +59,15 @@ pub async fn listed<'a>(
     let mut on = on.into();
     let mut found = HashMap::with_capacity(assets.len());
     for chunk in assets.chunks(IDS_MAX) {
-        let these = on.dialect().placeholders(1, chunk.len());
-        let bind = |text: String| {
-            chunk.iter().fold(query_built("read findings for lists", text), |query, asset| query.bind(*asset))
-        };
-        let text =
-            format!("select asset_id, defect_id, detected_at from episode where asset_id in {these} order by number");
+        let text = "select asset_id, defect_id, detected_at from episode where asset_id {in rows} order by number";
         // Of the few findings that have had several.
         let mut latest: HashMap<Position, Timestamp> = HashMap::new();
-        for row in bind(text).all(on.again()).await? {
+        for row in query(DOING, text).each(chunk).all(on.again()).await? {
             latest.insert(Position::of(&row)?, row.instant("detected_at")?);
         }
-        let text = format!(
-            "select asset_id, {{all {{list defect_id, match_id, state, detected_at}}}} as findings
-             from finding where asset_id in {these} and match_id is not null group by asset_id"
-        );
-        for row in bind(text).all(on.again()).await? {
+        let text = "select asset_id, {all {list defect_id, match_id, state, detected_at}} as findings
+                    from finding where asset_id {in rows} and match_id is not null group by asset_id";
+        for row in query(DOING, text).each(chunk).all(on.again()).await? {
             let asset = AssetId::from_uuid(row.uuid("asset_id")?);
             let cells: Vec<Cells> = row.json("findings")?;
             let rows = cells.into_iter().map(|cells| cells.read(&row, asset, &latest));
@@ -91,7 +86,7 @@ pub async fn listed_of<'a>(
     let mut found: HashMap<AssetId, Vec<Listed>> = HashMap::new();
     for chunk in wanted.chunks(PAIRS_MAX) {
         // The latest episode, of the few findings that have had several.
-        let (wanted, rows) = on.dialect().by_pairs("finding", ["asset_id", "defect_id"], chunk.len());
+        let (wanted, rows) = on.dialect().by_pairs("finding", ["asset_id", "defect_id"]);
         let text = format!(
             "{wanted} select finding.asset_id, finding.defect_id, finding.match_id, finding.state, finding.detected_at, (
                  select episode.detected_at from episode
@@ -100,9 +95,8 @@ pub async fn listed_of<'a>(
              ) as latest
              from {rows} where finding.match_id is not null"
         );
-        let bind = |query: Query, (asset, defect): &(AssetId, i64)| query.bind(*asset).bind(*defect);
-        let query = chunk.iter().fold(query_built("read findings for lists", text), bind);
-        for row in query.all(on.again()).await? {
+        let pairs = chunk.iter().map(|(asset, defect)| vec![(*asset).into(), (*defect).into()]);
+        for row in query_built(DOING, text).rows(pairs.collect()).all(on.again()).await? {
             let (asset, defect, matched) = (more::asset(&row)?, row.int("defect_id")?, row.int("match_id")?);
             let cells = Cells(defect, matched, row.text("state")?, row.int("detected_at")?);
             let latest = row.instant_opt("latest")?.map(|at| (Position { asset, defect }, at));

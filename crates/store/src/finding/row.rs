@@ -15,7 +15,7 @@ use crate::codec;
 use crate::db::On;
 use crate::error::StoreError;
 use crate::intern::Components;
-use crate::sql::{IDS_MAX, Query, Row, query_built};
+use crate::sql::{IDS_MAX, Query, Row, query};
 
 /// The columns of a finding with its package and vulnerability, up to where the rows come from.
 macro_rules! columns {
@@ -131,13 +131,9 @@ async fn later_episodes(mut on: On<'_>, rows: &[Row]) -> Result<HashMap<Position
     let mut episodes: HashMap<Position, Vec<Episode>> = HashMap::new();
     let assets: BTreeSet<AssetId> = rows.iter().map(more::asset).collect::<Result<_, _>>()?;
     for chunk in assets.into_iter().collect::<Vec<_>>().chunks(IDS_MAX) {
-        let text = format!(
-            "select asset_id, defect_id, number, opened_by, detected_at, confirmed_at, ended_at
-             from episode where asset_id in {} order by number",
-            on.dialect().placeholders(1, chunk.len())
-        );
-        let query = chunk.iter().fold(query_built("read episodes", text), |query, asset| query.bind(*asset));
-        for row in &query.all(on.again()).await? {
+        let text = "select asset_id, defect_id, number, opened_by, detected_at, confirmed_at, ended_at
+                    from episode where asset_id {in rows} order by number";
+        for row in &query("read episodes", text).each(chunk).all(on.again()).await? {
             let position = Position::of(row)?;
             episodes.entry(position).or_default().push(Episode {
                 number: row.number("number")?,

@@ -1,6 +1,6 @@
 //! What stands of an asset's findings, as numbers: enough to see that judging it again changes nothing.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use domain::ids::AssetId;
 use domain::verdict::Match;
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::db::{On, Tx};
 use crate::error::StoreError;
 use crate::intern;
-use crate::sql::{IDS_MAX, query_built};
+use crate::sql::{IDS_MAX, query};
 
 /// A match by its numbers: what it is about, and what it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,19 +21,19 @@ pub struct Numbered {
 /// The findings of an asset that have not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
-    /// Those that rest on a match.
-    matched: BTreeSet<Numbered>,
+    /// Those that rest on a match, sorted.
+    matched: Vec<Numbered>,
     /// Some are not open since the package database showed them: they are pending, stale, back, or reported by another tool.
     others: bool,
     last_moved_at: Timestamp,
 }
 
 impl Standing {
-    /// Whether an asset on which exactly this was found by its package database, at an instant, keeps its findings as they
+    /// Whether an asset on which exactly this, sorted and each once, was found by its package database, at an instant, keeps its findings as they
     /// are. The matches must ask for no restart.
-    pub fn stays(&self, found: &BTreeSet<Numbered>, at: Timestamp) -> bool {
+    pub fn stays(&self, found: &[Numbered], at: Timestamp) -> bool {
         // Older evidence is taken in otherwise: it may be the first of all.
-        !self.others && at >= self.last_moved_at && self.matched == *found
+        !self.others && at >= self.last_moved_at && self.matched == found
     }
 }
 
@@ -42,18 +42,15 @@ pub async fn standing<'a>(on: impl Into<On<'a>>, assets: &[AssetId]) -> Result<H
     let mut on = on.into();
     let mut found = HashMap::with_capacity(assets.len());
     for chunk in assets.chunks(IDS_MAX) {
-        let text = format!(
-            "select asset_id, max(moved_at) as moved_at, {{all {{list defect_id, match_id}}}} as findings,
-                 sum(case when state = 'open' and more = '' and match_id is not null then 0 else 1 end) as others
-             from finding where asset_id in {} and state in ('open', 'pending', 'stale') group by asset_id",
-            on.dialect().placeholders(1, chunk.len()),
-        );
-        let query = chunk.iter().fold(query_built("read what stands", text), |query, asset| query.bind(*asset));
-        for row in query.all(on.again()).await? {
+        let text = "select asset_id, max(moved_at) as moved_at, {all {list defect_id, match_id}} as findings,
+                        sum(case when state = 'open' and more = '' and match_id is not null then 0 else 1 end) as others
+                    from finding where asset_id {in rows} and state in ('open', 'pending', 'stale') group by asset_id";
+        for row in query("read what stands", text).each(chunk).all(on.again()).await? {
             let others = row.int("others")? > 0;
             let pairs: Vec<(i64, Option<i64>)> = row.json("findings")?;
             let numbered = |(defect, matched): (i64, Option<i64>)| matched.map(|matched| Numbered { defect, matched });
-            let matched = pairs.into_iter().filter_map(numbered).collect();
+            let mut matched: Vec<Numbered> = pairs.into_iter().filter_map(numbered).collect();
+            matched.sort_unstable();
             let standing = Standing { matched, others, last_moved_at: row.instant("moved_at")? };
             found.insert(AssetId::from_uuid(row.uuid("asset_id")?), standing);
         }

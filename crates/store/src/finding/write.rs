@@ -77,7 +77,7 @@ pub(super) async fn save_each(tx: &mut Tx, recorded: &[(Save<'_>, Recording<'_>)
         if prior.is_some() { known.push(row) } else { new.push(row) }
     }
     load_rows(tx, "save findings", "finding", COLUMNS, new).await?;
-    insert_rows(tx, "save findings", &format!("insert into finding ({COLUMNS}) values"), TAIL, known).await?;
+    insert_rows(tx, "save findings", &format!("insert into finding ({COLUMNS})"), TAIL, known).await?;
     evidence::insert(tx, evidence).await?;
     save_episodes(tx, saves, &positions).await?;
     let is_first = |position: &Position| !prior.contains_key(position);
@@ -143,18 +143,11 @@ impl Prior {
         for chunk in asked.chunks(IDS_MAX) {
             let defects: BTreeSet<i64> = chunk.iter().flat_map(|(_, defects)| defects).copied().collect();
             // Chosen by asset: the sum is no key, so PostgreSQL does not try each defect on each asset.
-            let which = format!(
-                "where finding.asset_id in {} and finding.defect_id + 0 in (
-                     select cast(item.value as bigint) from {{texts {}}}
-                 )",
-                tx.dialect().placeholders(1, chunk.len()),
-                tx.dialect().placeholder(chunk.len() + 1),
-            );
-            let query = query_built("read what is there", prior("finding", &which));
-            // Each inspection asks this of one asset.
-            let query = if chunk.len() == 1 { query.kept_prepared() } else { query };
-            let query = chunk.iter().fold(query, |query, (asset, _)| query.bind(*asset)).bind(json(&defects));
-            Self::add(tx, query, &mut found).await?;
+            let which = "where finding.asset_id {in rows}
+                         and finding.defect_id + 0 in (select cast(item.value as bigint) from {texts $1})";
+            let assets: Vec<AssetId> = chunk.iter().map(|(asset, _)| *asset).collect();
+            let query = query_built("read what is there", prior("finding", which));
+            Self::add(tx, query.bind(json(&defects)).each(&assets), &mut found).await?;
         }
         Ok(found)
     }
@@ -163,11 +156,9 @@ impl Prior {
     async fn few(tx: &mut Tx, positions: &[Position]) -> Result<HashMap<Position, Self>, StoreError> {
         let mut found = HashMap::new();
         for chunk in positions.chunks(PAIRS_MAX) {
-            let (wanted, rows) = tx.dialect().by_pairs("finding", ["asset_id", "defect_id"], chunk.len());
-            let text = format!("{wanted} {}", prior(&rows, ""));
-            let bind = |query: Query, position: &Position| query.bind(position.asset).bind(position.defect);
-            let query = chunk.iter().fold(query_built("read what is there", text), bind);
-            Self::add(tx, query, &mut found).await?;
+            let (wanted, rows) = tx.dialect().by_pairs("finding", ["asset_id", "defect_id"]);
+            let query = query_built("read what is there", format!("{wanted} {}", prior(&rows, "")));
+            Self::add(tx, query.rows(chunk.iter().map(Position::row).collect()), &mut found).await?;
         }
         Ok(found)
     }
@@ -241,7 +232,7 @@ async fn save_episodes(tx: &mut Tx, saves: &[Save<'_>], positions: &[Position]) 
     insert_rows(
         tx,
         "save episodes",
-        "insert into episode (asset_id, defect_id, number, opened_by, detected_at, confirmed_at, ended_at) values",
+        "insert into episode (asset_id, defect_id, number, opened_by, detected_at, confirmed_at, ended_at)",
         "on conflict (asset_id, defect_id, number) do update set opened_by = excluded.opened_by,
              detected_at = excluded.detected_at, confirmed_at = excluded.confirmed_at, ended_at = excluded.ended_at",
         rows.collect(),

@@ -12,7 +12,7 @@ use crate::codec;
 use crate::db::{On, Tx};
 use crate::error::StoreError;
 use crate::intern::Components;
-use crate::sql::{IDS_MAX, Query, Row, Value, insert_rows, json, query, query_built};
+use crate::sql::{IDS_MAX, Row, Value, insert_rows, json, query, query_built};
 
 /// What an asset's latest inspection found, by the numbers of components.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ macro_rules! latest_row {
              inspection.way, inspection.complete, inspection.knowledge, inspection.components, inspection.facts,
              inspection.undecided, inspection.undecided_count",
             "",
-            "asset.id in "
+            "asset.id {in rows})"
         )
     };
 }
@@ -113,14 +113,14 @@ pub async fn component_lists_of<'a>(
         "inspection.asset_id, inspection.components, part.bytes",
         "left join inspection_part part
              on part.asset_id = inspection.asset_id and part.digest = inspection.components",
-        "asset.id in "
+        "asset.id {in rows})"
     );
     selected(on.into(), "list the components of assets", text, assets, component_list).await
 }
 
 /// The digests of these lists, without the lists.
 pub async fn list_digests<'a>(on: impl Into<On<'a>>, assets: &[AssetId]) -> Result<HashMap<AssetId, u128>, StoreError> {
-    let text = latest!("inspection.asset_id, inspection.components", "", "asset.id in ");
+    let text = latest!("inspection.asset_id, inspection.components", "", "asset.id {in rows})");
     let one = |row: &Row| Ok((AssetId::from_uuid(row.uuid("asset_id")?), list_digest(row)?));
     Ok(selected(on.into(), "look for changed inventories", text, assets, one).await?.into_iter().collect())
 }
@@ -130,7 +130,7 @@ pub async fn undecided_counts<'a>(
     on: impl Into<On<'a>>,
     assets: &[AssetId],
 ) -> Result<HashMap<AssetId, u64>, StoreError> {
-    let text = latest!("inspection.asset_id, inspection.undecided_count", "", "asset.id in ");
+    let text = latest!("inspection.asset_id, inspection.undecided_count", "", "asset.id {in rows})");
     let one = |row: &Row| Ok((AssetId::from_uuid(row.uuid("asset_id")?), row.number("undecided_count")?));
     Ok(selected(on.into(), "count what is undecided", text, assets, one).await?.into_iter().collect())
 }
@@ -154,14 +154,8 @@ pub async fn latest_of_these<'a>(
     }
     let wanted: Vec<i64> = wanted.into_iter().collect();
     known.read(on, &wanted).await?;
-    // Comparing components is most of the work, so it is done once for all.
-    let ranks = ranks(&wanted, known);
     let mut all = Vec::with_capacity(rows.len());
     for (row, parts, list) in lists {
-        let list = list.map(|mut list| {
-            list.sort_unstable_by_key(|id| ranks.get(id));
-            list
-        });
         all.push(assemble(row, parts, list.as_deref(), known)?);
     }
     all.sort_by_key(|stored| stored.summary.asset);
@@ -199,15 +193,10 @@ pub async fn set_knowledge(
     knowledge: &str,
 ) -> Result<(), StoreError> {
     for chunk in inspections.chunks(ROWS_MAX) {
-        let text = format!(
-            "update inspection set knowledge = given.column3 from (values {}) as given
-             where inspection.asset_id = given.column1 and inspection.id = given.column2",
-            tx.dialect().placeholders(chunk.len(), 3)
-        );
-        let query = chunk.iter().fold(query_built("note the knowledge", text), |query, (asset, id)| {
-            query.bind(*asset).bind(*id).bind(knowledge)
-        });
-        query.execute(tx).await?;
+        let text = "update inspection set knowledge = $1 from {rows given}
+                    where inspection.asset_id = given.column1 and inspection.id = given.column2";
+        let rows = chunk.iter().map(|(asset, id)| vec![(*asset).into(), (*id).into()]);
+        query("note the knowledge", text).bind(knowledge).rows(rows.collect()).execute(tx).await?;
     }
     Ok(())
 }
@@ -257,19 +246,13 @@ pub async fn set_undecided(tx: &mut Tx, rejudged: &[Rejudged<'_>], knowledge: &s
                 parts.push(part(*asset, digest, text.as_bytes())?);
                 tx.touched.asset_alone(*asset);
             }
-            rows.push((*asset, *id, digest, undecided.len()));
+            rows.push(vec![(*asset).into(), (*id).into(), digest.as_str().into(), undecided.len().into()]);
         }
         keep_parts(tx, parts).await?;
-        let text = format!(
-            "update inspection set undecided = given.column3, undecided_count = given.column4, knowledge = given.column5
-             from (values {}) as given where inspection.asset_id = given.column1 and inspection.id = given.column2",
-            tx.dialect().placeholders(rows.len(), 5)
-        );
-        let query = rows.into_iter().fold(query_built("note what is undecided", text), |query, row| {
-            let (asset, id, digest, count) = row;
-            query.bind(asset).bind(id).bind(digest.as_str()).bind(count).bind(knowledge)
-        });
-        query.execute(tx).await?;
+        let text = "update inspection
+                    set undecided = given.column3, undecided_count = given.column4, knowledge = $1
+                    from {rows given} where inspection.asset_id = given.column1 and inspection.id = given.column2";
+        query("note what is undecided", text).bind(knowledge).rows(rows).execute(tx).await?;
     }
     Ok(())
 }
@@ -278,7 +261,7 @@ const KEEPING: &str = "keep parts of inspections";
 
 /// Keeps each part once for its asset.
 pub(super) async fn keep_parts(tx: &mut Tx, parts: Vec<Vec<Value>>) -> Result<(), StoreError> {
-    let head = "insert into inspection_part (asset_id, digest, bytes) values";
+    let head = "insert into inspection_part (asset_id, digest, bytes)";
     insert_rows(tx, KEEPING, head, "on conflict (asset_id, digest) do nothing", parts).await
 }
 
@@ -296,20 +279,10 @@ pub(super) fn part(asset: AssetId, digest: &str, bytes: &[u8]) -> Result<Vec<Val
 
 /// The digests of what was undecided of each inspection.
 async fn undecided_before(tx: &mut Tx, chunk: &[Rejudged<'_>]) -> Result<HashMap<(Uuid, Uuid), String>, StoreError> {
-    let text = format!(
-        "select asset_id, id, undecided from inspection where (asset_id, id) in (values {})",
-        tx.dialect().placeholders(chunk.len(), 2)
-    );
-    let query = query_built("read what was undecided", text);
-    let rows = chunk.iter().fold(query, |query, one| query.bind(one.asset).bind(one.id)).all(tx).await?;
+    let text = "select asset_id, id, undecided from inspection where (asset_id, id) in ({rows})";
+    let given = chunk.iter().map(|one| vec![one.asset.into(), one.id.into()]);
+    let rows = query("read what was undecided", text).rows(given.collect()).all(tx).await?;
     rows.iter().map(|row| Ok(((row.uuid("asset_id")?, row.uuid("id")?), row.text("undecided")?))).collect()
-}
-
-/// The place of each number in the order of the components behind them.
-fn ranks(ids: &[i64], known: &Components) -> HashMap<i64, usize> {
-    let mut sorted: Vec<i64> = ids.to_vec();
-    sorted.sort_by(|a, b| known.get(*a).cmp(&known.get(*b)));
-    sorted.into_iter().enumerate().map(|(rank, id)| (id, rank)).collect()
 }
 
 fn component_list(row: &Row) -> Result<ComponentList, StoreError> {
@@ -336,7 +309,7 @@ async fn selected<T>(
     selected_rows(on, doing, text, assets).await?.iter().map(one).collect()
 }
 
-/// Rows of these assets: the list of their ids ends the statement.
+/// Rows of these assets.
 async fn selected_rows(
     mut on: On<'_>,
     doing: &'static str,
@@ -345,9 +318,7 @@ async fn selected_rows(
 ) -> Result<Vec<Row>, StoreError> {
     let mut rows = Vec::with_capacity(assets.len());
     for chunk in assets.chunks(IDS_MAX) {
-        let query = query_built(doing, format!("{text}{})", on.dialect().placeholders(1, chunk.len())));
-        let query = chunk.iter().fold(query, |query: Query, asset| query.bind(*asset));
-        rows.extend(query.all(on.again()).await?);
+        rows.extend(query(doing, text).each(chunk).all(on.again()).await?);
     }
     Ok(rows)
 }
@@ -367,13 +338,9 @@ async fn parts(on: On<'_>, rows: &[Row]) -> Result<HashMap<Uuid, Parts>, StoreEr
 async fn read_parts(mut on: On<'_>, wanted: &[(Uuid, String)]) -> Result<HashMap<Uuid, Parts>, StoreError> {
     let mut parts: HashMap<Uuid, Parts> = HashMap::with_capacity(wanted.len());
     for chunk in wanted.chunks(ROWS_MAX) {
-        let text = format!(
-            "select asset_id, digest, bytes from inspection_part where (asset_id, digest) in (values {})",
-            on.dialect().placeholders(chunk.len(), 2)
-        );
-        let query = query_built("read the parts of inspections", text);
-        let query = chunk.iter().fold(query, |query, (asset, digest)| query.bind(*asset).bind(digest.as_str()));
-        for row in &query.all(on.again()).await? {
+        let text = "select asset_id, digest, bytes from inspection_part where (asset_id, digest) in ({rows})";
+        let pairs = chunk.iter().map(|(asset, digest)| vec![(*asset).into(), digest.as_str().into()]);
+        for row in &query("read the parts of inspections", text).rows(pairs.collect()).all(on.again()).await? {
             let packed: Vec<u8> = row.get("bytes")?;
             let bytes = codec::decompress(&packed).map_err(|error| row.corrupt(error.to_string()))?;
             parts.entry(row.uuid("asset_id")?).or_default().insert(row.text("digest")?, bytes);

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use foldhash::fast::FixedState;
+
 use crate::error::StoreError;
 
 /// Numbers that are remembered of each table; with more than this, all of them are forgotten.
@@ -37,7 +39,8 @@ pub(crate) struct Memory(Mutex<Inner>);
 struct Inner {
     /// Epoch of the change log. `None`: nothing was committed yet.
     epoch: Option<String>,
-    ids: [HashMap<u128, i64>; KINDS],
+    /// The keys are digests.
+    ids: [HashMap<u128, i64, FixedState>; KINDS],
 }
 
 impl Memory {

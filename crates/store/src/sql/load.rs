@@ -39,7 +39,7 @@ pub(crate) async fn load_rows(
         given_up.not();
         return copied;
     }
-    insert_rows(tx, doing, &format!("insert into {table} ({columns}) values"), "", rows).await
+    insert_rows(tx, doing, &format!("insert into {table} ({columns})"), "", rows).await
 }
 
 /// Says that something was given up, unless it came to its end.

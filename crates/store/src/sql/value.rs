@@ -18,6 +18,19 @@ pub(crate) enum Value {
     Bool(Option<bool>),
 }
 
+impl Value {
+    /// What PostgreSQL calls its kind.
+    pub(super) const fn sql_type(&self) -> &'static str {
+        match self {
+            Self::Int(_) => "bigint",
+            Self::Text(_) => "text",
+            Self::Bytes(_) => "bytea",
+            Self::Uuid(_) => "uuid",
+            Self::Bool(_) => "boolean",
+        }
+    }
+}
+
 /// JSON as a parameter.
 pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).expect("domain types have text keys and serialise without failing")

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use anyhow::Context as _;
 use domain::ids::AssetId;
 use domain::verdict::Match;
+use foldhash::fast::FixedState;
 use knowledge::{Matcher, Matches, Verdict};
 use store::Tx;
 use store::finding::Numbered;
@@ -26,7 +27,7 @@ pub(super) struct Known {
 
 /// Numbers of the matches in verdicts, by the verdict's address: it is held, so that no other one gets that.
 #[derive(Default)]
-struct Numbers(HashMap<usize, (Arc<Verdict>, Option<Vec<Numbered>>)>);
+struct Numbers(HashMap<usize, (Arc<Verdict>, Option<Vec<Numbered>>), FixedState>);
 
 /// Verdicts of which the numbers are remembered; with more than this, all are forgotten.
 const NUMBERS_MAX: usize = 400_000;
@@ -137,12 +138,14 @@ impl Numbers {
         Ok(())
     }
 
-    /// What was found. `None`: some of it never was before, or asks for a restart.
-    fn of(&self, matches: &Matches) -> Option<BTreeSet<Numbered>> {
-        let mut found = BTreeSet::new();
+    /// What was found, sorted and each once. `None`: some of it never was before, or asks for a restart.
+    fn of(&self, matches: &Matches) -> Option<Vec<Numbered>> {
+        let mut found = Vec::new();
         for verdict in matches.packages.iter().filter(|verdict| !verdict.matched.is_empty()) {
             found.extend(self.0.get(&address(verdict))?.1.as_ref()?);
         }
+        found.sort_unstable();
+        found.dedup();
         Some(found)
     }
 }
