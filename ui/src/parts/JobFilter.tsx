@@ -41,7 +41,13 @@ export function JobFilter({ overview }: { overview: Wire<"JobOverview"> | undefi
             onClick={() => choose(state)}
           >
             <span className={css.name}>{name}</span>
-            <span className={css.count}>{count == null ? <Unknown /> : texts.count(count)}</span>
+            {count == null ? (
+              <span className={css.unread}>
+                <Unknown />
+              </span>
+            ) : (
+              <span className={css.count}>{texts.count(count)}</span>
+            )}
           </button>
         ))}
         <button type="button" className={css.state} aria-pressed={chosen === ENDED} onClick={() => choose(ENDED)}>

@@ -2,7 +2,7 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 
 import type { Wire } from "../api/client";
-import { far, showAttempts, showBetween, showFar, showJob, showKind } from "../format/job";
+import { actsOn, far, showAttempts, showBetween, showFar, showJob, showKind } from "../format/job";
 import page from "../pages/page.module.css";
 import { texts } from "../texts";
 import css from "./Jobs.module.css";
@@ -14,21 +14,23 @@ import { Word } from "./Word";
 type Job = Wire<"Job">;
 
 const t = texts.jobs;
-/** A longer error is shown from its beginning, and opened whole. */
+/** A longer text is shown from its beginning, and opened whole. */
 const SHORT = 180;
 
 /** Jobs, one a row. `at` is the server's present, `acts` what may be done to each. */
 export function JobTable(props: { caption: string; jobs: readonly Job[]; at: string; acts: (job: Job) => ReactNode }) {
+  const head = [t.job, t.far, t.when, t.node, t.tried];
+  const acted = props.jobs.some((job) => actsOn(job).length > 0);
   return (
     <Table
       caption={props.caption}
-      head={[t.job, t.far, t.when, t.node, t.tried, t.do]}
-      rows={props.jobs.map((job) => row(job, props.at, props.acts))}
+      head={acted ? [...head, t.do] : head}
+      rows={props.jobs.map((job) => row(job, props.at, acted ? [props.acts(job)] : []))}
     />
   );
 }
 
-function row(job: Job, at: string, acts: (job: Job) => ReactNode): Row {
+function row(job: Job, at: string, acts: ReactNode[]): Row {
   return {
     key: job.id,
     cells: [
@@ -44,11 +46,13 @@ function row(job: Job, at: string, acts: (job: Job) => ReactNode): Row {
       <div key="when" className={css.when}>
         {when(job, at)}
       </div>,
-      holder(job),
+      <div key="node" className={css.node}>
+        {holder(job)}
+      </div>,
       <span key="tried" className={page.short}>
         {showAttempts(job)}
       </span>,
-      acts(job),
+      ...acts,
     ],
   };
 }
@@ -81,20 +85,20 @@ function outcome(job: Job): ReactNode {
       return job.last_error ? (
         <>
           <div className={page.small}>{t.again}</div>
-          <Failed text={job.last_error} />
+          <Long text={job.last_error} look={page.quiet} />
         </>
       ) : (
         <span className={page.quiet}>{t.waits}</span>
       );
     case "dead":
-      return job.last_error ? <Failed text={job.last_error} loud /> : <Unknown text={t.noReason} />;
+      return job.last_error ? <Long text={job.last_error} look={css.reason} /> : <Unknown text={t.noReason} />;
     case "done":
-      return <bdi>{job.progress.text || t.states.done}</bdi>;
+      return <Long text={job.progress.text || t.states.done || job.state} />;
     default:
       return (
         <>
           <div>{t.states[job.state] ?? job.state}</div>
-          {job.last_error ? <Failed text={job.last_error} /> : null}
+          {job.last_error ? <Long text={job.last_error} look={page.quiet} /> : null}
         </>
       );
   }
@@ -117,8 +121,7 @@ function Running({ job }: { job: Job }) {
   );
 }
 
-function Failed({ text, loud = false }: { text: string; loud?: boolean }) {
-  const look = loud ? css.reason : page.quiet;
+function Long({ text, look }: { text: string; look?: string | undefined }) {
   if (text.length <= SHORT) return <bdi className={look}>{text}</bdi>;
   return (
     <details className={css.long}>
@@ -167,6 +170,6 @@ function isBefore(a: string, b: string): boolean {
 
 /** Who has it or had it last; of what waits, who may take it. */
 function holder(job: Job): ReactNode {
-  if (job.state === "ready") return <bdi key="node">{job.scope == null ? t.aServer : t.aNodeOf(job.scope)}</bdi>;
-  return job.holder == null ? <span key="node">{texts.none}</span> : <Word key="node" text={job.holder} />;
+  if (job.state === "ready") return <bdi>{job.scope == null ? t.aServer : t.aNodeOf(job.scope)}</bdi>;
+  return job.holder == null ? <span>{texts.none}</span> : <bdi>{job.holder}</bdi>;
 }
