@@ -1,7 +1,7 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 
-import { assetQuery, assetsQuery, findingsQuery, sessionQuery, statusQuery, vulnerabilityQuery } from "./api/queries";
+import { assetQuery, assetsQuery, findingsQuery, jobOverviewQuery, nodesQuery, sessionQuery, statusQuery, vulnerabilityQuery } from "./api/queries";
 import { BrokenPage, NotFound } from "./parts/States";
 import { Shell } from "./parts/Shell";
 
@@ -16,6 +16,13 @@ export interface PrioritiesSearch {
 }
 
 const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({ notFoundComponent: NotFound });
+
+/** What the address of the jobs carries. */
+export interface JobsSearch {
+  /** One or more states as the API names them, with commas. */
+  state?: string;
+  kind?: string;
+}
 
 // Loaders only start the requests: a page draws its own waiting and its own failures.
 const shell = createRoute({
@@ -59,6 +66,22 @@ const vulnerability = createRoute({
   component: lazyRouteComponent(() => import("./pages/Vulnerability"), "Vulnerability"),
 });
 
+const jobs = createRoute({
+  getParentRoute: () => shell,
+  path: "/jobs",
+  validateSearch: (search): JobsSearch => texts(search, ["state", "kind"]),
+  loaderDeps: ({ search: { kind } }) => ({ kind }),
+  loader: ({ context, deps }) => void context.queryClient.prefetchQuery(jobOverviewQuery(deps.kind)),
+  component: lazyRouteComponent(() => import("./pages/Jobs"), "Jobs"),
+});
+
+const nodes = createRoute({
+  getParentRoute: () => shell,
+  path: "/nodes",
+  loader: ({ context }) => void context.queryClient.prefetchQuery(nodesQuery),
+  component: lazyRouteComponent(() => import("./pages/Nodes"), "Nodes"),
+});
+
 const signIn = createRoute({
   getParentRoute: () => root,
   path: "/sign-in",
@@ -72,7 +95,7 @@ const setup = createRoute({
   component: lazyRouteComponent(() => import("./pages/Setup"), "Setup"),
 });
 
-const routeTree = root.addChildren([shell.addChildren([priorities, assets, asset, vulnerability]), signIn, setup]);
+const routeTree = root.addChildren([shell.addChildren([priorities, assets, asset, vulnerability, jobs, nodes]), signIn, setup]);
 
 /** Makes the router over all pages. */
 export function makeRouter(queryClient: QueryClient) {

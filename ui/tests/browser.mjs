@@ -1,9 +1,11 @@
 // Walks the page in a real browser against a running server, and fails on the first promise that does not hold.
 //
 //   node tests/browser.mjs --base http://127.0.0.1:8787 --user admin --password … [--setup-token …] [--screenshots DIR]
+//     [--node-token …]
 //
 // With a set-up token it creates the administrator through the one-time link, else it signs in. The rest of what it
-// expects it asks the API: the page has to show that, and never a zero for what is not known.
+// expects it asks the API: the page has to show that, and never a zero for what is not known. With a node's token it works as
+// that scanner node, so that something runs, and is cancelled on the page.
 
 import assert from "node:assert/strict";
 import { mkdir, readFile } from "node:fs/promises";
@@ -13,6 +15,8 @@ import { parseArgs } from "node:util";
 
 import { chromium } from "playwright-core";
 
+import { work } from "./work.mjs";
+
 const { values: args } = parseArgs({
   options: {
     base: { type: "string" },
@@ -20,6 +24,7 @@ const { values: args } = parseArgs({
     password: { type: "string" },
     "setup-token": { type: "string" },
     screenshots: { type: "string" },
+    "node-token": { type: "string" },
     chromium: { type: "string", default: "/usr/bin/chromium" },
   },
 });
@@ -58,6 +63,8 @@ try {
   await step("an asset", asset);
   await step("the list of assets", assets);
   await step("a vulnerability", vulnerability);
+  const tools = { page, base, token: args["node-token"], complaints, api, open, heading, banner, visible, shots, accessible };
+  for (const [name, run] of work(tools)) await step(name, run);
   await step("addresses that name nothing", nothing);
   await step("signing out", signOut);
   console.log("browser: all steps passed");
@@ -210,6 +217,14 @@ async function banner() {
   if (gone > 0) assert.match(text, new RegExp(`${gone} feeds? not fresh`), "feeds that are not fresh");
   if (status.asset_unknown_count > 0) {
     assert.match(text, new RegExp(`${status.asset_unknown_count.toLocaleString("en-GB")} assets? not inspected`), "assets that are not known");
+  }
+  if (status.dead_job_count > 0) {
+    const link = aside.getByRole("link", { name: new RegExp(`${status.dead_job_count} jobs? failed for good`) });
+    assert.equal(await link.getAttribute("href"), "/jobs?state=dead", "dead jobs are one link away");
+  }
+  if (status.silent_node_count > 0) {
+    const link = aside.getByRole("link", { name: new RegExp(`${status.silent_node_count} scanner nodes? silent`) });
+    assert.equal(await link.getAttribute("href"), "/nodes", "silent nodes are one link away");
   }
   if (status.unknown_count == null) assert.match(text, /nothing inspected yet/, "no inspection at all");
   else if (status.unknown_count > 0) assert.match(text, /undecided/, "undecided things");

@@ -50,6 +50,24 @@ pub struct JobProgress {
     pub text: String,
 }
 
+/// The queue at a glance: a few jobs of each sort, the lists of each state have the others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JobOverview {
+    /// By the server's clock
+    pub at: String,
+    pub running_count: u64,
+    pub waiting_count: u64,
+    pub dead_count: u64,
+    /// The newest first, at most 50
+    pub running: Vec<Job>,
+    /// What is begun next first, at most 10
+    pub waiting: Vec<Job>,
+    /// The newest first, at most 10
+    pub dead: Vec<Job>,
+    /// What was done, cancelled or superseded, the newest first, at most 10
+    pub ended: Vec<Job>,
+}
+
 /// One page of jobs, the newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JobPage {

@@ -20,6 +20,7 @@ pub mod event;
 pub mod webhook;
 pub mod view;
 pub mod node;
+pub mod scanner;
 pub mod session;
 pub mod status;
 pub mod convert;

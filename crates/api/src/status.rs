@@ -21,6 +21,10 @@ pub struct Status {
     pub counts: Option<TierCounts>,
     /// Undecided things over all assets. `null`: no asset was ever inspected.
     pub unknown_count: Option<u64>,
+    /// Jobs that failed for good, until somebody retries or cancels them
+    pub dead_job_count: u64,
+    /// Scanner nodes that have said nothing for more than 15 minutes
+    pub silent_node_count: u64,
 }
 
 /// An error, as RFC 9457 problem details.

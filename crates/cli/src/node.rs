@@ -6,7 +6,6 @@ mod server;
 use domain::ids::NodeId;
 use domain::node::Node as Record;
 use engine::Engine;
-use serde_json::json;
 
 use crate::args::{Common, Format, Node, NodeCommand};
 use crate::context;
@@ -51,6 +50,7 @@ async fn add(engine: &Engine, name: &str, scope: &str) -> anyhow::Result<()> {
         name: name.to_owned(),
         scope: scope.id,
         public_key: None,
+        version: None,
         created_at: engine.now(),
         last_seen_at: None,
         removed_at: None,
@@ -64,22 +64,19 @@ async fn add(engine: &Engine, name: &str, scope: &str) -> anyhow::Result<()> {
 }
 
 async fn list(engine: &Engine, format: Format) -> anyhow::Result<()> {
-    let nodes = store::node::list(&engine.db).await?;
-    let scopes = store::scope::list(&engine.db).await?;
-    let scope = |node: &Record| {
-        scopes.iter().find(|scope| scope.id == node.scope).map_or_else(String::new, |scope| scope.name.clone())
-    };
+    let mut views = engine.nodes().await?;
+    views.retain(|view| view.node.removed_at.is_none());
+    let nodes: Vec<_> = views.iter().map(::server::wire::scanner_node).collect();
     if format == Format::Json {
-        let nodes = nodes.iter().map(|node| {
-            json!({ "id": node.id, "name": node.name, "scope": scope(node), "created_at": node.created_at,
-                "last_seen_at": node.last_seen_at, "public_key": node.public_key })
-        });
-        return output::json(&nodes.collect::<Vec<_>>());
+        return output::json(&nodes);
     }
-    let mut table = output::table(&["Node", "Scope", "Last seen", "Key"]);
-    for node in &nodes {
-        let seen = node.last_seen_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
-        table.add_row(vec![node.name.clone(), scope(node), seen, output::or_dash(node.public_key.as_deref())]);
+    output::warnings(&engine::views::silence_warnings(&views))?;
+    let mut table = output::table(&["Node", "Scope", "Last seen", "Version", "Key"]);
+    for node in nodes {
+        let seen = node.last_seen_at.unwrap_or_else(|| "never".to_owned());
+        let seen = if node.silent_since.is_some() { format!("{seen} (silent)") } else { seen };
+        let (version, key) = (output::or_dash(node.version.as_deref()), output::or_dash(node.public_key.as_deref()));
+        table.add_row(vec![node.name, node.scope, seen, version, key]);
     }
     output::line(table)?;
     Ok(())

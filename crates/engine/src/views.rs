@@ -9,6 +9,7 @@ mod world;
 mod components;
 mod history;
 mod inventory;
+mod nodes;
 mod saved;
 
 use std::collections::BTreeSet;
@@ -38,6 +39,7 @@ pub use history::Explained;
 pub use inventory::PastInventory;
 pub(crate) use lists::About;
 pub use lists::{AssetPage, Facets, GroupCount, Groups, Page, Query, active};
+pub use nodes::{NodeView, silence_warnings};
 pub use saved::{NewView, asked};
 
 use store::finding::StoredFinding;
@@ -102,6 +104,10 @@ pub struct StatusView {
     /// `None`: no asset was ever inspected.
     pub counts: Option<[u64; 5]>,
     pub undecided_count: Option<u64>,
+    /// Jobs that failed for good.
+    pub dead_job_count: u64,
+    /// Scanner nodes that say nothing.
+    pub silent_node_count: u64,
 }
 
 impl Engine {

@@ -27,7 +27,7 @@ use tracing::{debug, error, info, warn};
 pub use ask::{Asked, Waited};
 pub use remote::{Errand, Hop, NotHeld};
 pub use report::Report;
-pub use shown::JobView;
+pub use shown::{JobView, JobsView};
 pub use verb::Verb;
 
 use crate::Engine;

@@ -23,7 +23,8 @@ use crate::error::ApiError;
 /// Name of the session's cookie.
 pub(crate) const COOKIE: &str = "vigie_session";
 
-/// When a node was last seen is noted in steps, so that not every request writes.
+/// When a node was last seen is noted in steps, so that not every request writes. An instant that lies ahead was noted
+/// while a clock was ahead.
 const NODE_SEEN_STEP: SignedDuration = SignedDuration::from_mins(1);
 
 /// Somebody who has passed the gate.
@@ -104,7 +105,7 @@ pub(crate) async fn check_node(
     let token = bearer(request.headers()).ok_or_else(ApiError::unknown_node)?;
     let node = store::node::find_by_token(&engine.db, &token).await?.ok_or_else(ApiError::unknown_node)?;
     let now = engine.now();
-    if node.last_seen_at.is_none_or(|seen| now.duration_since(seen) >= NODE_SEEN_STEP) {
+    if node.last_seen_at.is_none_or(|seen| now.duration_since(seen).abs() >= NODE_SEEN_STEP) {
         let mut tx = engine.db.begin().await?;
         store::node::seen(&mut tx, node.id, now).await?;
         tx.commit().await?;

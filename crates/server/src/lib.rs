@@ -33,6 +33,7 @@ mod api {
     pub(crate) mod webhook;
     pub(crate) mod view;
     pub(crate) mod node;
+    pub(crate) mod scanner;
 }
 
 use std::net::SocketAddr;

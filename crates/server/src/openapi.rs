@@ -29,7 +29,7 @@ use crate::router::{closed, nodes, open, slow};
         (name = "assets", description = "What is protected"),
         (name = "vulnerabilities", description = "Flaws, and where they are"),
         (name = "components", description = "Who has what"),
-        (name = "scopes", description = "Selected assets and their rules"),
+        (name = "scopes", description = "Selected assets and their rules, and the scanner nodes that inspect them"),
         (name = "credentials", description = "Secrets go in and never come out"),
         (name = "feeds", description = "Where knowledge comes from"),
         (name = "events", description = "What happens, as it happens, and who is told of it"),

@@ -7,6 +7,7 @@ mod import;
 mod inventory;
 mod job;
 mod knowledge;
+mod scanner;
 mod view;
 mod webhook;
 mod written;
@@ -48,7 +49,8 @@ pub use identity::{identity_cases, identity_change, records};
 pub use import::imports;
 pub(crate) use import::reported_by;
 pub use inventory::inventory;
-pub use job::job;
+pub use job::{job, job_overview};
+pub use scanner::scanner_node;
 pub use view::view;
 pub use webhook::webhook;
 pub use written::{check_credential, scope_record};
@@ -261,6 +263,8 @@ pub fn status(view: &StatusView, version: &str, now: Timestamp) -> Status {
         asset_unknown_count: view.asset_unknown_count,
         counts: view.counts.map(counts),
         unknown_count: view.undecided_count,
+        dead_job_count: view.dead_job_count,
+        silent_node_count: view.silent_node_count,
     }
 }
 

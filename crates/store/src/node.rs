@@ -15,7 +15,10 @@ use crate::sql::{Row, json, query};
 
 macro_rules! select {
     ($tail:literal) => {
-        concat!("select id, name, scope_id, public_key, created_at, last_seen_at, removed_at from node ", $tail)
+        concat!(
+            "select id, name, scope_id, public_key, version, created_at, last_seen_at, removed_at from node ",
+            $tail
+        )
     };
 }
 
@@ -42,10 +45,12 @@ pub async fn find_by_token<'a>(on: impl Into<On<'a>>, token: &SecretString) -> R
 
 /// The nodes that were not removed, by name.
 pub async fn list<'a>(on: impl Into<On<'a>>) -> Result<Vec<Node>, StoreError> {
-    let rows = query("list nodes", select!("where removed_at is null")).all(on).await?;
-    let mut nodes: Vec<Node> = rows.iter().map(from_row).collect::<Result<_, _>>()?;
-    nodes.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(nodes)
+    by_name(&query("list nodes", select!("where removed_at is null")).all(on).await?)
+}
+
+/// All nodes, also those that were removed, by name.
+pub async fn list_all<'a>(on: impl Into<On<'a>>) -> Result<Vec<Node>, StoreError> {
+    by_name(&query("list nodes", select!("")).all(on).await?)
 }
 
 /// Notes the key that secrets are sealed for, at the node's first word. Refuses another one later: whoever has stolen a
@@ -57,6 +62,12 @@ pub async fn bind_key(tx: &mut Tx, id: NodeId, public_key: &str) -> Result<(), S
         0 => Err(StoreError::refused(DOING, "it has another one: remove the node and add it again")),
         _ => Ok(()),
     }
+}
+
+/// Notes which version of Vigie the node said it is.
+pub async fn note_version(tx: &mut Tx, id: NodeId, version: &str) -> Result<(), StoreError> {
+    let text = "update node set version = $1 where id = $2";
+    query("note the node's version", text).bind(version).bind(id).execute(tx).await.map(drop)
 }
 
 pub async fn seen(tx: &mut Tx, id: NodeId, at: Timestamp) -> Result<(), StoreError> {
@@ -89,12 +100,19 @@ pub fn segment(scope: ScopeId) -> String {
     scope.to_string()
 }
 
+fn by_name(rows: &[Row]) -> Result<Vec<Node>, StoreError> {
+    let mut nodes: Vec<Node> = rows.iter().map(from_row).collect::<Result<_, _>>()?;
+    nodes.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
+    Ok(nodes)
+}
+
 fn from_row(row: &Row) -> Result<Node, StoreError> {
     Ok(Node {
         id: NodeId::from_uuid(row.uuid("id")?),
         name: row.text("name")?,
         scope: ScopeId::from_uuid(row.uuid("scope_id")?),
         public_key: row.get("public_key")?,
+        version: row.get("version")?,
         created_at: row.instant("created_at")?,
         last_seen_at: row.instant_opt("last_seen_at")?,
         removed_at: row.instant_opt("removed_at")?,

@@ -19,7 +19,7 @@ use crate::sql::{Row, json, query};
 use abandoned::{note_buried, take_back};
 pub(crate) use clock::CLOCKS_APART;
 use clock::lease_end_max;
-pub use people::{Job, Listing, cancel, count, get, list, retry};
+pub use people::{Counts, Job, Listing, cancel, count, counts, get, list, next, retry};
 
 /// Work to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]

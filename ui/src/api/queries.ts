@@ -15,6 +15,10 @@ export interface Filter {
 const PAGE_ROWS = 50;
 const ASSET_PAGE_ROWS = 500;
 const STATUS_EVERY_MS = 60_000;
+/** How often the queue is looked at while something runs, and while nothing does. */
+const RUNNING_EVERY_MS = 2_000;
+const IDLE_EVERY_MS = 10_000;
+const NODES_EVERY_MS = 30_000;
 
 /** The installation's state, asked again while a page is open. */
 export const statusQuery = queryOptions({
@@ -58,6 +62,41 @@ export const assetsQuery = queryOptions({
     } while (cursor);
     return assets;
   },
+});
+
+/** The queue at a glance, followed while the page is open. */
+export const jobOverviewQuery = (kind: string | undefined) =>
+  queryOptions({
+    queryKey: ["jobs", "overview", kind ?? ""],
+    queryFn: ({ signal }) =>
+      answer(client.GET("/api/v1/jobs/overview", { params: { query: kind ? { kind } : {} }, signal })),
+    refetchInterval: ({ state }) => (state.data && state.data.running_count > 0 ? RUNNING_EVERY_MS : IDLE_EVERY_MS),
+  });
+
+/** Jobs of some states, the newest first, by keyset pages. The more of them are open, the less often all are read again. */
+export const jobsQuery = (filter: { state: string; kind?: string }) =>
+  infiniteQueryOptions({
+    queryKey: ["jobs", filter],
+    queryFn: ({ pageParam, signal }) =>
+      answer(
+        client.GET("/api/v1/jobs", {
+          params: { query: { ...filter, limit: PAGE_ROWS, ...(pageParam ? { cursor: pageParam } : {}) } },
+          signal,
+        }),
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.next_cursor ?? null,
+    refetchInterval: ({ state: { data } }) => {
+      const runs = data?.pages.some((page) => page.jobs.some((job) => job.state === "leased"));
+      return (data?.pages.length ?? 1) * (runs ? RUNNING_EVERY_MS : IDLE_EVERY_MS);
+    },
+  });
+
+/** Every scanner node, also those that were removed. */
+export const nodesQuery = queryOptions({
+  queryKey: ["nodes"],
+  queryFn: ({ signal }) => answer(client.GET("/api/v1/nodes", { signal })),
+  refetchInterval: NODES_EVERY_MS,
 });
 
 /** The views that this reader may use. */

@@ -12,6 +12,8 @@ const sure = {
   asset_unknown_count: 0,
   counts: { p0: 0, p1: 0, p2: 0, p3: 0, p4: 0 },
   unknown_count: 0,
+  dead_job_count: 0,
+  silent_node_count: 0,
 };
 
 test("only fresh feeds and decided assets make a zero a zero", () => {

@@ -82,6 +82,14 @@ function gaps(status: Status): ReactNode[] {
   }
   if (status.unknown_count == null) chips.push(texts.banner.nothingInspected);
   else if (status.unknown_count > 0) chips.push(<Link to="/assets">{texts.banner.undecided(status.unknown_count)}</Link>);
+  if (status.dead_job_count > 0) {
+    chips.push(
+      <Link to="/jobs" search={{ state: "dead" }}>
+        {texts.banner.deadJobs(status.dead_job_count)}
+      </Link>,
+    );
+  }
+  if (status.silent_node_count > 0) chips.push(<Link to="/nodes">{texts.banner.silentNodes(status.silent_node_count)}</Link>);
   return chips;
 }
 

@@ -31,6 +31,12 @@ export function Shell() {
             <Link to="/assets" activeOptions={{ includeSearch: false }} className={css.link}>
               {texts.nav.assets}
             </Link>
+            <Link to="/jobs" activeOptions={{ includeSearch: false }} className={css.link}>
+              {texts.nav.jobs}
+            </Link>
+            <Link to="/nodes" className={css.link}>
+              {texts.nav.nodes}
+            </Link>
           </nav>
           <Account />
         </div>

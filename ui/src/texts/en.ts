@@ -1,5 +1,5 @@
-const count = (n: number) => n.toLocaleString("en-GB");
-const plural = (n: number, one: string, many: string) => `${count(n)} ${n === 1 ? one : many}`;
+import { count, plural } from "./count";
+import { work } from "./work";
 
 /** English. */
 export const en = {
@@ -19,6 +19,8 @@ export const en = {
     home: "Vigie, to the priorities",
     priorities: "Priorities",
     assets: "Assets",
+    jobs: "Jobs",
+    nodes: "Nodes",
     signOut: "Sign out",
     account: (name: string) => `Account: ${name}`,
     scheme: "Colours",
@@ -61,6 +63,8 @@ export const en = {
     assets: (n: number) => `${plural(n, "asset", "assets")} not inspected, or not successfully`,
     undecided: (n: number) => `${plural(n, "thing", "things")} undecided`,
     nothingInspected: "nothing inspected yet",
+    deadJobs: (n: number) => `${plural(n, "job", "jobs")} failed for good`,
+    silentNodes: (n: number) => `${plural(n, "scanner node", "scanner nodes")} silent`,
     details: "Details",
     feedTable: "Feeds",
     feed: "Feed",
@@ -360,6 +364,8 @@ export const en = {
     onPage: "On this page",
     lead: (n: number) => plural(n, "finding", "findings"),
   },
+
+  ...work,
 
   vulnerability: {
     rejected: "Rejected: its publisher has withdrawn this identifier",

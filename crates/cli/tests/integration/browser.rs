@@ -10,6 +10,7 @@ use testkit::mirror::TestMirror;
 use crate::vigie::{BINARY, Vigie, finished};
 
 const AT: &str = "2024-01-13T08:00:00Z";
+const HOURS_BEFORE: &str = "2024-01-13T05:30:00Z";
 const PASSWORD: &str = "correct horse battery";
 
 #[test]
@@ -22,6 +23,7 @@ fn the_page_shows_what_the_api_says() {
     let mirror = mirror.to_str().unwrap();
     vigie.expect(0, AT, &["feeds", "sync", "--mirror", mirror]);
     know(&lab, &vigie);
+    let node = know_nodes(&lab, &vigie);
 
     let mut command = lab.command(BINARY);
     vigie.prepare(&mut command, AT, &["serve", "--listen", "127.0.0.1:0", "--mirror", mirror]);
@@ -30,6 +32,7 @@ fn the_page_shows_what_the_api_says() {
         .command("node")
         .arg(ui.join("tests/browser.mjs"))
         .args(["--base", &server.base, "--setup-token", &server.token, "--user", "anna", "--password", PASSWORD])
+        .args(["--node-token", &node])
         .arg("--screenshots")
         .arg(ui.join("../target/screenshots"))
         .output()
@@ -85,6 +88,36 @@ fn know(lab: &Lab, vigie: &Vigie) {
     inside(0, &["discover", "net", &format!("{}/32", seen.address), "--ports", "22,443"]);
     // Something of the test mirror is undecided, so the exit code says unknown.
     inside(2, &["inspect", "web01"]);
+}
+
+/// Makes known: a node whose scope has an asset that nothing answers for, one that has never come, one that was removed, and
+/// an asset that the server cannot reach. Returns the first one's token.
+fn know_nodes(lab: &Lab, vigie: &Vigie) -> String {
+    let key = lab.key();
+    let credential = ["credential", "add", "branch", "--user", USER, "--identity", key.to_str().unwrap()];
+    let destinations = ["--destination", "198.51.100.0/24", "--destination", "127.0.0.1"];
+    vigie.expect(0, AT, &[&credential[..], &destinations].concat());
+    let add = |name: &str, scope: &str| {
+        let printed = vigie.expect(0, HOURS_BEFORE, &["node", "add", name, "--scope", scope]);
+        printed.lines().last().expect("a token").trim().to_owned()
+    };
+    for (scope, network) in [("branch", "198.51.100.0/25"), ("depot", "198.51.100.128/25")] {
+        vigie.expect(0, AT, &["scope", "add", scope, "--cidr", network]);
+    }
+    let token = add("branch1", "branch");
+    add("depot1", "depot");
+    add("depot0", "depot");
+    vigie.expect(0, AT, &["node", "remove", "depot0"]);
+    for (name, host) in [("till", "198.51.100.7"), ("closed", "127.0.0.1:1")] {
+        let url = format!("ssh://{USER}@{host}");
+        vigie.expect(0, AT, &["asset", "add", &url, "--name", name, "--credential", "branch"]);
+    }
+    let listed = vigie.expect(0, AT, &["node", "list"]);
+    assert!(
+        listed.contains("! The scanner node depot1 was added at 2024-01-13T05:30:00Z and has never come"),
+        "{listed}"
+    );
+    token
 }
 
 /// A running server, stopped when dropped.

@@ -16,6 +16,7 @@ use index::{Count, Cursor, Group, GroupBy, QueryError, Snapshot, Sort, Visible};
 use jiff::civil::Date;
 use jiff::tz::Offset;
 use store::finding::StoredFinding;
+use store::queue::JobState;
 
 use super::assets::AssetCursor;
 use super::{AssetSummary, PAGE_ROWS_MAX, Row, StatusView};
@@ -253,6 +254,8 @@ impl Engine {
             // What other tools report counts without any inspection.
             counts: Some(counts).filter(|counts| inspected || *counts != [0; 5]),
             undecided_count: inspected.then_some(undecided),
+            dead_job_count: store::queue::count(&self.db, JobState::Dead).await?,
+            silent_node_count: self.silent_nodes(self.now()).await?.len() as u64,
             feeds: crate::ingest::known(self.knowledge()?.as_deref()),
         })
     }

@@ -13,6 +13,7 @@ use knowledge::{Knowledge, Matches};
 use store::finding::StoredFinding;
 use store::queue::JobState;
 
+use super::nodes::silence_warnings;
 use super::{AssetSummary, Row};
 use crate::Engine;
 use crate::assign::context_of;
@@ -139,10 +140,15 @@ impl Engine {
         warnings.extend(feed_warnings(&feeds, now));
         match store::queue::count(&self.db, JobState::Dead).await? {
             0 => {}
+            1 => warnings.push(
+                "A job failed for good: `vigie jobs list --state dead` says why, `vigie jobs retry` tries again."
+                    .to_owned(),
+            ),
             dead => warnings.push(format!(
                 "{dead} jobs failed for good: `vigie jobs list --state dead` says why, `vigie jobs retry` tries again."
             )),
         }
+        warnings.extend(silence_warnings(&self.silent_nodes(now).await?));
         if let [one, others @ ..] = self.differing().await?.as_slice() {
             let more = if others.is_empty() { String::new() } else { format!(" and of {} other assets", others.len()) };
             warnings.push(format!(

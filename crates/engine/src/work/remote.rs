@@ -51,6 +51,8 @@ pub struct NotHeld;
 const UNFIT_MAX: usize = 20;
 /// Longer reasons are cut.
 const REASON_CHARS_MAX: usize = 1000;
+/// Longer versions are cut: they are shown in tables.
+const VERSION_CHARS_MAX: usize = 60;
 /// Hosts on one way; more than a connector would go through.
 const HOPS_MAX: usize = 8;
 
@@ -65,11 +67,15 @@ pub(super) fn segment_of(asset: &Asset, scopes: &[Scope], nodes: &[Node]) -> Str
 }
 
 impl Engine {
-    /// Notes that a node is there, and what its secrets are sealed for.
-    pub async fn greet(&self, node: &Node, public_key: &str) -> anyhow::Result<()> {
+    /// Notes that a node is there, what its secrets are sealed for, and which version it is.
+    pub async fn greet(&self, node: &Node, public_key: &str, version: &str) -> anyhow::Result<()> {
         let key: NodePublicKey = public_key.parse().map_err(|error| Invalid(format!("public_key: {error}")))?;
+        let version: String = version.chars().filter(|c| !c.is_control()).take(VERSION_CHARS_MAX).collect();
         let mut tx = self.db.begin().await?;
         store::node::bind_key(&mut tx, node.id, &key.to_string()).await?;
+        if !version.is_empty() {
+            store::node::note_version(&mut tx, node.id, &version).await?;
+        }
         store::node::seen(&mut tx, node.id, self.now()).await?;
         Ok(tx.commit().await?)
     }

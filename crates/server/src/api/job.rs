@@ -8,7 +8,7 @@ use serde::Deserialize;
 use store::StoreError;
 use store::queue::{self, JobState, Listing};
 use utoipa::IntoParams;
-use wire_types::job::{Job, JobPage};
+use wire_types::job::{Job, JobOverview, JobPage};
 use wire_types::status::Problem;
 
 use crate::error::ApiError;
@@ -21,9 +21,9 @@ use crate::{State, cursor, wire};
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Params {
-    /// `ready`, `leased`, `done`, `dead`, `cancelled` or `superseded`; default: all
+    /// `ready`, `leased`, `done`, `dead`, `cancelled`, `superseded`, or several of them with commas; default: all
     state: Option<String>,
-    /// `sync`, `rematch`, `clock`, `retire`, `forget`, `inspect`, `deliver`; default: all
+    /// `sync`, `rematch`, `clock`, `retire`, `forget`, `check`, `inspect`, `deliver`; default: all
     kind: Option<String>,
     /// Jobs on this page, 1 to 500
     limit: Option<usize>,
@@ -41,16 +41,32 @@ pub(crate) async fn list_jobs(
 ) -> Result<Json<JobPage>, ApiError> {
     let limit = cursor::limit(params.limit)?;
     let before = params.cursor.as_deref().map(cursor::read::<JobId>).transpose()?.map(|(id, _)| id);
-    let asked = params.state.as_deref().map(|text| {
-        JobState::parse(text)
-            .ok_or_else(|| ApiError::bad_request("state: one of ready, leased, done, dead, cancelled, superseded"))
-    });
-    let states = asked.transpose()?.map_or_else(|| JobState::ALL.to_vec(), |state| vec![state]);
+    let states = params.state.as_deref().map_or_else(|| Ok(JobState::ALL.to_vec()), read_states)?;
     let listing = Listing { states: &states, kind: params.kind.as_deref(), before, limit: limit + 1 };
     let jobs = state.engine().jobs(listing).await?;
     let next =
         jobs.get(limit).and_then(|_| jobs.get(limit - 1)).map(|last| cursor::write(&last.job.id.to_string(), ""));
     Ok(Json(JobPage { jobs: jobs.iter().take(limit).map(wire::job).collect(), next_cursor: next }))
+}
+
+/// Of which kind.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OverviewParams {
+    /// As in the list; default: all
+    kind: Option<String>,
+}
+
+/// The queue at a glance: how many jobs run, wait and are dead, and a few of each.
+#[utoipa::path(get, path = "/api/v1/jobs/overview", params(OverviewParams), tag = "jobs",
+    responses((status = 200, body = JobOverview)))]
+pub(crate) async fn show_overview(
+    Shared(state): Shared<State>,
+    _: Principal,
+    Query(params): Query<OverviewParams>,
+) -> Result<Json<JobOverview>, ApiError> {
+    Ok(Json(wire::job_overview(&state.engine().jobs_at_a_glance(params.kind.as_deref()).await?)))
 }
 
 /// One job.
@@ -101,6 +117,15 @@ fn refused(error: StoreError) -> ApiError {
         StoreError::Refused { reason, .. } => ApiError::conflict(reason),
         error => error.into(),
     }
+}
+
+fn read_states(text: &str) -> Result<Vec<JobState>, ApiError> {
+    let state = |word| {
+        JobState::parse(word).ok_or_else(|| {
+            ApiError::bad_request("state: ready, leased, done, dead, cancelled, superseded; with commas")
+        })
+    };
+    text.split(',').map(state).collect()
 }
 
 fn read_id(id: &str) -> Result<JobId, ApiError> {

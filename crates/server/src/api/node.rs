@@ -27,7 +27,7 @@ pub(crate) async fn hello(
     Json(hello): Json<Hello>,
 ) -> Result<Json<Welcome>, ApiError> {
     let engine = state.engine();
-    engine.greet(&node, &hello.public_key).await.map_err(refused)?;
+    engine.greet(&node, &hello.public_key, &hello.version).await.map_err(refused)?;
     tracing::info!(node = node.name, version = hello.version, "a scanner node is there");
     Ok(Json(Welcome {
         name: node.name,

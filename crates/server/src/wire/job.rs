@@ -1,8 +1,23 @@
 //! Jobs on the wire.
 
-use engine::work::JobView;
+use engine::work::{JobView, JobsView};
 use wire_types::finding::AssetRef;
-use wire_types::job::{Job, JobProgress};
+use wire_types::job::{Job, JobOverview, JobProgress};
+
+/// The queue at a glance.
+pub fn job_overview(view: &JobsView) -> JobOverview {
+    let jobs = |views: &[JobView]| views.iter().map(job).collect();
+    JobOverview {
+        at: view.at.to_string(),
+        running_count: view.counts.leased,
+        waiting_count: view.counts.ready,
+        dead_count: view.counts.dead,
+        running: jobs(&view.running),
+        waiting: jobs(&view.waiting),
+        dead: jobs(&view.dead),
+        ended: jobs(&view.ended),
+    }
+}
 
 /// A job with the names of what it is about.
 pub fn job(view: &JobView) -> Job {

@@ -59,7 +59,64 @@ async fn jobs_are_listed_in_pages() {
     assert_eq!(seen, ["0", "1", "2", "3", "4"]);
     let other = app.get("/api/v1/jobs?kind=sync", &cookie).await.json();
     assert_eq!(other, json!({ "jobs": [], "next_cursor": null }));
-    app.get("/api/v1/jobs?state=lost", &cookie).await.problem(StatusCode::BAD_REQUEST);
+    let several = app.get("/api/v1/jobs?state=done,ready&kind=nobody's", &cookie).await.json();
+    assert_eq!(several["jobs"].as_array().unwrap().len(), 5, "{several}");
+    for wrong in ["lost", "ready,lost", ""] {
+        let path = format!("/api/v1/jobs?state={wrong}");
+        app.get(&path, &cookie).await.problem(StatusCode::BAD_REQUEST);
+    }
+}
+
+#[tokio::test]
+async fn the_queue_at_a_glance_has_a_few_of_each_sort() {
+    let (app, cookie) = App::start_signed_in().await;
+    let glance = async |kind: &str| app.get(&format!("/api/v1/jobs/overview{kind}"), &cookie).await.json();
+    dead(&app).await;
+    let cancelled = waiting(&app, "cancelled").await;
+    app.post(&format!("/api/v1/jobs/{cancelled}/cancel"), &cookie, json!({})).await;
+    let leased = waiting(&app, "runs").await;
+    let kinds = ["nobody's"];
+    let lease = jiff::SignedDuration::from_mins(1);
+    let claim = Claim { kinds: &kinds, segment: "", priority_max: PERSON_PRIORITY, holder: "test", lease };
+    let lease = queue::claim(&app.engine.db, &claim, app.engine.now()).await.unwrap().unwrap();
+    assert_eq!(lease.id, leased);
+    let mut tx = app.engine.db.begin().await.unwrap();
+    let progress = queue::Progress { done: 3, total: None, text: "read".to_owned() };
+    queue::heartbeat(&mut tx, &lease, &progress, app.engine.now(), jiff::SignedDuration::from_mins(1)).await.unwrap();
+    // The later it is due the later it comes, however urgent it is then; of what is due the most urgent is first.
+    let later = jiff::SignedDuration::from_mins(5);
+    for (key, priority, run_at) in [
+        ("scheduled", 10, app.engine.now()),
+        ("later and urgent", 0, app.engine.now() + later),
+        ("urgent", 0, app.engine.now()),
+        ("much later", 0, app.engine.now() + later * 2),
+    ] {
+        let job = NewJob { priority, run_at, ..NewJob::scheduled("nobody's", key, 1, app.engine.now()) };
+        queue::enqueue(&mut tx, &job, app.engine.now()).await.unwrap().unwrap();
+    }
+    tx.commit().await.unwrap();
+
+    let seen = glance("?kind=nobody's").await;
+    let keys = |sort: &str| -> Vec<String> {
+        let jobs = seen[sort].as_array().unwrap();
+        jobs.iter().map(|job| job["key"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(keys("running"), ["runs"]);
+    assert_eq!(seen["running"][0]["progress"], json!({ "done": 3, "total": null, "text": "read" }));
+    assert_eq!(keys("waiting"), ["urgent", "scheduled", "later and urgent", "much later"]);
+    assert_eq!((keys("dead"), keys("ended")), (vec!["dies".to_owned()], vec!["cancelled".to_owned()]));
+    let counts = ["running_count", "waiting_count", "dead_count"].map(|field| seen[field].as_u64().unwrap());
+    assert_eq!(counts, [1, 4, 1]);
+    assert_eq!(seen["at"], json!(app.engine.now().to_string()));
+    assert_eq!(app.get("/api/v1/status", &cookie).await.json()["dead_job_count"], 1);
+
+    let none = glance("?kind=no+such").await;
+    assert_eq!((&none["running"], &none["dead_count"]), (&json!([]), &json!(0)));
+    for number in 0..12 {
+        waiting(&app, &format!("more {number}")).await;
+    }
+    let many = glance("?kind=nobody's").await;
+    assert_eq!((many["waiting"].as_array().unwrap().len(), &many["waiting_count"]), (10, &json!(16)));
 }
 
 #[tokio::test]

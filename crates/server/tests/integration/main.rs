@@ -13,6 +13,7 @@ mod openapi;
 mod pages;
 mod queue;
 mod refusals;
+mod scanners;
 mod served;
 mod session;
 mod views;

@@ -43,6 +43,7 @@ impl Branch {
             name: "branch 1".to_owned(),
             scope: scope.id,
             public_key: None,
+            version: None,
             created_at: app.engine.now(),
             last_seen_at: None,
             removed_at: None,

@@ -341,6 +341,7 @@ pub(super) const TABLES: &[Table] = &[
             ("created_at", Int),
             ("last_seen_at", Int),
             ("removed_at", Int),
+            ("version", Text),
         ],
         key: "id",
         identity: None,

@@ -45,6 +45,15 @@ pub struct Listing<'a> {
     pub limit: usize,
 }
 
+/// How many jobs are in the states that somebody has to do something about. What has ended is not counted: it is the most,
+/// and forgotten after a while.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub ready: u64,
+    pub leased: u64,
+    pub dead: u64,
+}
+
 macro_rules! select {
     ($tail:literal) => {
         concat!(
@@ -78,6 +87,40 @@ pub async fn list<'a>(on: impl Into<On<'a>>, listing: Listing<'_>) -> Result<Vec
 pub async fn get<'a>(on: impl Into<On<'a>>, id: JobId) -> Result<Option<Job>, StoreError> {
     let found = query("read the job", select!("where id = $1")).bind(id).optional(on).await?;
     found.as_ref().map(from_row).transpose()
+}
+
+/// The jobs that wait, those first that are claimed next: what is due by urgency, then what is due later.
+pub async fn next<'a>(
+    on: impl Into<On<'a>>,
+    kind: Option<&str>,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<Job>, StoreError> {
+    let text = select!(
+        "where state = 'ready' and ($1 = '' or kind = $1)
+         order by case when run_at <= $2 then 0 else 1 end, case when run_at <= $2 then priority else 0 end, run_at, id
+         limit $3"
+    );
+    let rows = query("list waiting jobs", text).bind(kind.unwrap_or_default()).bind(now).bind(limit).all(on).await?;
+    rows.iter().map(from_row).collect()
+}
+
+/// How many jobs of a kind, or of all, wait, run, and are dead.
+pub async fn counts<'a>(on: impl Into<On<'a>>, kind: Option<&str>) -> Result<Counts, StoreError> {
+    let text = "select state, count(*) as jobs from job
+                where state in ('ready', 'leased', 'dead') and ($1 = '' or kind = $1) group by state";
+    let rows = query("count jobs", text).bind(kind.unwrap_or_default()).all(on).await?;
+    let mut counts = Counts::default();
+    for row in &rows {
+        let jobs = row.number("jobs")?;
+        match JobState::parse(&row.text("state")?) {
+            Some(JobState::Ready) => counts.ready = jobs,
+            Some(JobState::Leased) => counts.leased = jobs,
+            Some(JobState::Dead) => counts.dead = jobs,
+            Some(JobState::Done | JobState::Cancelled | JobState::Superseded) | None => {}
+        }
+    }
+    Ok(counts)
 }
 
 /// How many jobs are in a state.
