@@ -27,8 +27,8 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0012_pending_findings.sql"),
     include_str!("../migrations/0013_observations.sql"),
     include_str!("../migrations/0014_views.sql"),
-    include_str!("../migrations/0016_room.sql"),
     include_str!("../migrations/0015_node_version.sql"),
+    include_str!("../migrations/0016_room.sql"),
 ];
 
 /// The schema that this program writes.

@@ -54,7 +54,7 @@ async fn a_backup_is_made_before_the_schema_is_changed() {
         let told_now = std::mem::take(&mut *told.lock().unwrap());
         assert_eq!(told_now[0], "backup 0");
         let steps: Vec<&str> = told_now[1..].iter().map(String::as_str).collect();
-        assert!(steps.starts_with(&["1/13", "2/13"]) && steps.ends_with(&["13/13", "done"]), "{steps:?}");
+        assert!(steps.starts_with(&["1/14", "2/14"]) && steps.ends_with(&["14/14", "done"]), "{steps:?}");
 
         let made = backups(&folder);
         assert_eq!(made.len(), 1, "{made:?}");

@@ -25,9 +25,12 @@ pub(super) struct Known {
     numbers: Numbers,
 }
 
-/// Numbers of the matches in verdicts, by the verdict's address: it is held, so that no other one gets that.
+/// Numbers of the matches in verdicts, by the verdict's address.
 #[derive(Default)]
-struct Numbers(HashMap<usize, (Arc<Verdict>, Option<Vec<Numbered>>), FixedState>);
+struct Numbers(HashMap<usize, Of, FixedState>);
+
+/// A verdict, which is held so that no other one gets its address, and its numbers. `None`: some are not there.
+type Of = (Arc<Verdict>, Option<Vec<Numbered>>);
 
 /// Verdicts of which the numbers are remembered; with more than this, all are forgotten.
 const NUMBERS_MAX: usize = 400_000;
