@@ -141,7 +141,7 @@ impl Server {
             Box::pin(async move {
                 match timeline_of(connection).await? {
                     Some(found) if found >= timeline => Ok(()),
-                    _ => Err(sqlx::Error::Protocol("it does not take writes any more".to_owned())),
+                    _ => Err(gone("it does not take writes any more")),
                 }
             })
         });
@@ -170,7 +170,10 @@ impl Server {
 }
 
 fn moved() -> sqlx::Error {
-    let text = "the database has moved to another server meanwhile; what was not committed is to be done again";
+    gone("the database has moved to another server meanwhile; what was not committed is to be done again")
+}
+
+fn gone(text: &'static str) -> sqlx::Error {
     sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::ConnectionAborted, text))
 }
 
