@@ -124,7 +124,10 @@ async fn kill_all(
             Kind::Server => running.kill(site, random.below(SERVERS)),
             Kind::Node => running.kill(site, SERVERS + random.below(NODES)),
             Kind::Crash => site.postgres().0.crash(),
-            Kind::Promotion => promote(site, db, load, &mut random).await,
+            Kind::Promotion => {
+                let is_cut_off = counts.get(&kind).is_none_or(|count| count % 2 == 0);
+                promote(site, db, load, &mut random, is_cut_off).await;
+            }
         }
         if matches!(kind, Kind::Crash | Kind::Promotion) {
             assert_eq!(running.ids(), before, "the same processes go on");
@@ -142,30 +145,38 @@ async fn kill_all(
 }
 
 /// Kills the primary while many commits are on their way, and promotes the other one: what was acknowledged until then is there.
-async fn promote(site: &Site, db: &Db, load: &Load, random: &mut Random) {
+async fn promote(site: &Site, db: &Db, load: &Load, random: &mut Random, is_cut_off: bool) {
     let (old, new) = site.postgres();
     until("the other one follows", async || old.is_followed()).await;
     load.hurry(true);
-    // Nothing is acknowledged that the other one does not have.
-    let receiver = new.take_nothing();
-    let written = || load.acknowledged().written.len();
-    until("commits wait for it, and nobody is told that they are kept", async || {
-        let before = written();
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        old.waiting_commits() >= WRITERS / 2 && written() == before
-    })
-    .await;
-    let before = written();
-    Postgres::take_again(receiver);
-    until("commits go on", async || written() >= before + WRITERS).await;
-
     random.pause().await;
     let head = store::audit::head(db).await.unwrap();
     let done = jobs(db, &[JobState::Done], Some("inspect")).await;
-    until("commits are on their way", async || load.committing() >= WRITERS / 2).await;
-    site.promote();
-    // Whoever was answered may note it a moment later: what is noted now was acknowledged by one of the two.
+    let receiver = new.take_nothing();
+    let written = || load.acknowledged().written.len();
+    until("commits wait for the other one, and nobody is told that they are kept", async || {
+        let before = written();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        old.waiting_commits() >= WRITERS / 2 && written() == before
+    })
+    .await;
+    let in_doubt = load.acknowledged().in_doubt;
+    if is_cut_off {
+        // What waits now was told to nobody, and is there or not.
+        old.kill();
+        Postgres::take_again(receiver);
+    } else {
+        // Some are told in the moment before the kill.
+        let before = written();
+        Postgres::take_again(receiver);
+        until("commits go on", async || written() >= before + WRITERS).await;
+        random.pause().await;
+        until("commits are on their way", async || load.committing() >= WRITERS / 2).await;
+        old.kill();
+    }
     let noted = load.acknowledged();
+    new.promote();
+    site.changed_places();
     load.hurry(false);
     expect_kept(db, &noted).await;
     let after = jobs(db, &[JobState::Done], Some("inspect")).await;
@@ -173,6 +184,8 @@ async fn promote(site: &Site, db: &Db, load: &Load, random: &mut Random) {
     assert_eq!(store::audit::verify(db, head.as_ref()).await.unwrap().broken, []);
     let reports = load.acknowledged().reports;
     until("a report is taken again", async || load.acknowledged().reports > reports).await;
+    let cut_off = load.acknowledged().in_doubt - in_doubt;
+    assert!(!is_cut_off || cut_off >= WRITERS / 2, "only {cut_off} commits were on their way");
     // The old primary follows the new one, for the next time.
     old.follow(new);
 }

@@ -162,7 +162,7 @@ async fn keep_asking(load: Arc<Load>, assets: Vec<Asset>) {
             };
             // A database that is just starting is asked again in the next round.
             if let Ok(job) = asking.await {
-                load.note(|noted| drop(noted.asked.insert(job)));
+                load.note(|noted| _ = noted.asked.insert(job));
             }
         }
         pause(250).await;
@@ -214,7 +214,7 @@ async fn finish(load: &Load, kind: &str) -> anyhow::Result<()> {
     let mut tx = load.engine.db.begin().await?;
     queue::finish(&mut tx, &lease, "", now).await?;
     load.commit(tx).await?;
-    load.note(|noted| drop(noted.finished.insert(lease.id, lease.attempt)));
+    load.note(|noted| _ = noted.finished.insert(lease.id, lease.attempt));
     Ok(())
 }
 

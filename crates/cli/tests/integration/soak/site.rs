@@ -79,11 +79,8 @@ impl Site {
         (&self.postgres[primary], &self.postgres[1 - primary])
     }
 
-    /// The primary dies, and the one that follows it is promoted.
-    pub(super) fn promote(&self) {
-        let (old, new) = self.postgres();
-        old.kill();
-        new.promote();
+    /// The one that followed takes writes from now on.
+    pub(super) fn changed_places(&self) {
         self.primary.fetch_xor(1, Ordering::Relaxed);
     }
 
