@@ -157,7 +157,8 @@ async fn promote(site: &Site, db: &Db, load: &Load, random: &mut Random, is_cut_
     until("commits wait for the other one, and nobody is told that they are kept", async || {
         let before = written();
         tokio::time::sleep(Duration::from_millis(300)).await;
-        old.waiting_commits() >= WRITERS / 2 && written() == before
+        let waiting = old.waiting_commits().min(load.committing());
+        waiting >= WRITERS / 2 && written() == before
     })
     .await;
     let in_doubt = load.acknowledged().in_doubt;

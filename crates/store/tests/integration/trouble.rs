@@ -180,3 +180,23 @@ async fn of_two_that_wait_for_each_other_one_gives_way() {
     assert!(matches!(error, StoreError::Conflict { .. }) && error.is_passing(), "{error:?}");
     assert!(error.to_string().contains("other work on the same rows came first"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_whose_beginning_is_given_up_is_not_left_to_the_next() {
+    let Some(server) = Postgres::start() else { return };
+    let open = || server.sql("select count(*) from pg_stat_activity where state like 'idle in transaction%'");
+    for rounds in 0..20 {
+        let db = Db::open(&server.place()).await.unwrap();
+        tokio::select! {
+            biased;
+            begun = db.begin() => drop(begun.unwrap()),
+            () = async { for _ in 0..rounds { tokio::task::yield_now().await } } => {}
+        }
+        // Reads on the same connection, and begins nothing.
+        store::asset::list(&db, None, 10).await.unwrap();
+        // What was begun for nobody is taken back by itself, a moment later.
+        let is_taken_back = (0..100).any(|_| open() == "0");
+        assert!(is_taken_back, "given up after {rounds} rounds");
+        db.close().await;
+    }
+}

@@ -13,7 +13,7 @@ use outside::NeverTouch;
 use serde_json::{Value, json};
 use store::audit::Note;
 use store::queue::{self, Claim, NewJob};
-use store::{Db, Tx};
+use store::{Db, StoreError, Tx};
 use tokio::task::JoinHandle;
 
 use super::site::Site;
@@ -122,14 +122,19 @@ impl Load {
         acknowledged(&mut self.noted.lock().unwrap());
     }
 
-    async fn commit(&self, tx: Tx) -> anyhow::Result<()> {
+    async fn commit(&self, tx: Tx) -> Result<(), StoreError> {
+        self.counted(tx.commit()).await
+    }
+
+    /// Waits for something that is committed.
+    async fn counted<T>(&self, commit: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         self.committing.fetch_add(1, Ordering::Relaxed);
-        let committed = tx.commit().await;
+        let committed = commit.await;
         self.committing.fetch_sub(1, Ordering::Relaxed);
         if committed.is_err() {
             self.note(|noted| noted.in_doubt += 1);
         }
-        Ok(committed?)
+        committed
     }
 
     /// What a server answers is what was asked for, or that it cannot answer now, and why.
@@ -210,7 +215,8 @@ async fn finish(load: &Load, kind: &str) -> anyhow::Result<()> {
     let (kinds, lease) = (&[kind][..], SignedDuration::from_secs(3));
     let claim = Claim { kinds, segment: "", priority_max: i64::MAX, holder: kind, lease };
     let now = load.engine.now();
-    let Some(lease) = queue::claim(&load.engine.db, &claim, now).await? else { return Ok(()) };
+    let claimed = load.counted(queue::claim(&load.engine.db, &claim, now)).await?;
+    let Some(lease) = claimed else { return Ok(()) };
     let mut tx = load.engine.db.begin().await?;
     queue::finish(&mut tx, &lease, "", now).await?;
     load.commit(tx).await?;
