@@ -131,7 +131,7 @@ fn is_postgres(error: &dyn DatabaseError, codes: &[&str]) -> bool {
 /// Whether nobody answers who could keep something.
 fn is_away(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
         sqlx::Error::Database(error) => is_postgres(&**error, &AWAY),
         _ => false,
     }

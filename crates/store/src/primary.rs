@@ -159,7 +159,11 @@ impl Server {
             return Err(moved());
         }
         tokio::select! {
-            answer = answer => answer,
+            // The connections to one that was left are closed, which says nothing to whoever waits.
+            answer = answer => answer.map_err(|error| match error {
+                sqlx::Error::PoolClosed if self.is_left() => moved(),
+                error => error,
+            }),
             _ = left.wait_for(|left| *left) => Err(moved()),
         }
     }

@@ -233,10 +233,8 @@ async fn a_node_whose_inventory_is_not_taken_says_so_and_goes_on() {
     let done = inspection(&db, "done", |job| job.state == JobState::Done).await;
     assert_eq!((done.id, done.attempts), (failed.id, 2));
     assert!(node.0.try_wait().unwrap().is_none());
-    let ends = ends.lock().unwrap();
-    let hows: Vec<bool> = ends.iter().map(|how| how.get("inventory").is_some()).collect();
+    let hows: Vec<bool> = ends.lock().unwrap().iter().map(|how| how.get("inventory").is_some()).collect();
     assert_eq!(hows, [true, false, true], "read, said why, read again");
-    drop(ends);
     db.close().await;
 }
 

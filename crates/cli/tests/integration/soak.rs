@@ -94,13 +94,13 @@ async fn killed_at_random_under_load_nothing_is_lost_and_nothing_doubled() {
     if kills == Kind::ALL.len() {
         assert_eq!(counts, Kind::ALL.map(|kind| (kind, 1)).into());
     }
-    all_work(&db, &running.ids(), now()).await;
+    all_work(&db, &running.ids(&site), now()).await;
     load.end();
     for task in tasks {
         task.await.unwrap();
     }
     let said = expect_all(&site, (&db, &from), &load, &assets).await;
-    running.ids();
+    running.ids(&site);
     drop(running);
     let reports = load.acknowledged().reports;
     assert_eq!(findings(&db, &names(&assets)).await, at_one_look(&site, &assets, reports).await);
@@ -119,7 +119,7 @@ async fn kill_all(
     let (mut random, mut counts) = (Random(1), BTreeMap::new());
     for kill in 0..kills {
         random.pause().await;
-        let (kind, before) = (Kind::of(kill), running.ids());
+        let (kind, before) = (Kind::of(kill), running.ids(site));
         match kind {
             Kind::Server => running.kill(site, random.below(SERVERS)),
             Kind::Node => running.kill(site, SERVERS + random.below(NODES)),
@@ -130,7 +130,7 @@ async fn kill_all(
             }
         }
         if matches!(kind, Kind::Crash | Kind::Promotion) {
-            assert_eq!(running.ids(), before, "the same processes go on");
+            assert_eq!(running.ids(site), before, "the same processes go on");
         }
         *counts.entry(kind).or_default() += 1;
         if kill == kills / 2 {

@@ -357,29 +357,6 @@ async fn what_is_given_back_has_not_been_tried(db: &Db) {
         queue::give_back(&mut tx, &lease).await.unwrap();
         tx.commit().await.unwrap();
     }
-    // What the database itself was in the way of waits, as what failed does, and is not dead.
-    let lease = claim(db, 0).await.unwrap();
-    let mut tx = db.begin().await.unwrap();
-    let run_at = queue::postpone(&mut tx, &lease, "the disk is full", at(0)).await.unwrap();
-    tx.commit().await.unwrap();
-    assert!(run_at > at(0));
-    assert_eq!(claim(db, 0).await, None, "not before then");
-    let job = queue::get(db, lease.id).await.unwrap().unwrap();
-    assert_eq!((job.state, job.run_at, job.last_error.as_deref()), (JobState::Ready, run_at, Some("the disk is full")));
-    let mut tx = db.begin().await.unwrap();
-    assert!(
-        matches!(queue::postpone(&mut tx, &lease, "", at(0)).await, Err(StoreError::Refused { .. })),
-        "it was lost"
-    );
-    drop(tx);
-    let again = claim(db, 1).await.unwrap();
-    assert_eq!((again.id, again.attempt, again.attempts_max), (lease.id, 5, 5));
-    // One that a person cancelled meanwhile has ended.
-    let mut tx = db.begin().await.unwrap();
-    queue::cancel(&mut tx, again.id, at(1)).await.unwrap();
-    queue::postpone(&mut tx, &again, "", at(1)).await.unwrap();
-    tx.commit().await.unwrap();
-    assert_eq!(queue::get(db, again.id).await.unwrap().unwrap().state, JobState::Cancelled);
 }
 
 async fn old_jobs_are_forgotten_and_the_dead_are_not(db: &Db) {

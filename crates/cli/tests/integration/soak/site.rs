@@ -177,9 +177,14 @@ impl Running {
     }
 
     /// The numbers of the processes, all of which run.
-    pub(super) fn ids(&mut self) -> Vec<u32> {
-        let running = |child: &mut Child| child.try_wait().unwrap().is_none();
-        assert!(self.0.iter_mut().all(running), "one has ended by itself: {:?}", self.0);
+    pub(super) fn ids(&mut self, site: &Site) -> Vec<u32> {
+        for (number, child) in self.0.iter_mut().enumerate() {
+            if let Some(status) = child.try_wait().unwrap() {
+                let log = std::fs::read_to_string(site.log(number)).unwrap();
+                let last: Vec<&str> = log.lines().rev().take(20).collect();
+                panic!("process {number} has ended by itself, {status}; the latest first:\n{}", last.join("\n"));
+            }
+        }
         self.0.iter().map(Child::id).collect()
     }
 }
