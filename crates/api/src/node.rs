@@ -1,4 +1,8 @@
 //! What a scanner node and a server say to each other.
+//!
+//! Nodes and servers are upgraded one after the other, in any order, so each leaves aside what the other says beyond what it knows:
+//! a new field may only add to what is said, never change what the others mean. That is why nothing here refuses unknown fields, as
+//! what people send to the API does. What must not be left aside is a new [`How`], which an older server refuses.
 
 use domain::inventory::Inventory;
 use serde::{Deserialize, Serialize};
@@ -6,7 +10,6 @@ use utoipa::ToSchema;
 
 /// A node's first word.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Hello {
     /// What secrets are to be sealed for: an X25519 public key in hex. It stays the node's for ever.
     pub public_key: String,
@@ -51,7 +54,6 @@ pub struct Hop {
 
 /// "I am at it."
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Beat {
     pub attempt: u32,
     pub text: String,
@@ -66,7 +68,6 @@ pub struct Heard {
 
 /// The key of a host that was seen for the first time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct SeenHostKey {
     pub attempt: u32,
     /// `host:port`, one of the job's hops
@@ -82,7 +83,6 @@ pub struct ReadInventory(pub Inventory);
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Ended {
     pub attempt: u32,
     pub how: How,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use domain::asset::{Asset, Way};
@@ -16,7 +16,7 @@ use outside::Source;
 use store::StoreError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::args::{Common, Serve};
 use crate::context;
@@ -26,18 +26,21 @@ use crate::output::{self, findings};
 /// How often the queue is looked at for what other nodes put there.
 const QUEUE_EVERY: Duration = Duration::from_secs(1);
 
+/// How long a start waits for a database that goes away in the middle of it.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(60);
+
 /// How long publishers may take to answer before the bundled sample is used.
 const PUBLISHERS_PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(common: &Common, args: Serve) -> anyhow::Result<Exit> {
-    let mut engine = context::engine(common).await?;
+    let mut engine = steadily(async || context::engine(common).await).await?;
     if args.inspect_local {
         local_asset(&engine).await?;
     }
     // What goes on from here is nobody's request.
     engine.db = engine.db.acting_by_itself();
     let engine = Arc::new(engine);
-    engine.recover().await?;
+    steadily(async || engine.recover().await).await?;
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("listen on {}: is another Vigie running? choose another --listen", args.listen))?;
@@ -47,7 +50,8 @@ pub(crate) async fn run(common: &Common, args: Serve) -> anyhow::Result<Exit> {
         _ => None,
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
-    if let Some(token) = server::create_setup_token(&engine.db, engine.now()).await? {
+    let set_up = async || Ok(server::create_setup_token(&engine.db, engine.now()).await?);
+    if let Some(token) = steadily(set_up).await? {
         output::line(format_args!("First start: make the administrator at {scheme}://{address}/setup#token={token}"))?;
         output::line("The link works once, for one hour; a restart prints a new one.")?;
     }
@@ -56,7 +60,7 @@ pub(crate) async fn run(common: &Common, args: Serve) -> anyhow::Result<Exit> {
     let state = server::State::new(Arc::clone(&engine), args.host_name.clone(), address, lease(&args));
     let serving = tokio::spawn(server::serve(listener, tls, state, wait_for(stopped.clone())));
     if !args.no_work {
-        engine.set_schedules().await?;
+        steadily(async || Ok(engine.set_schedules().await?)).await?;
     }
     let keeper = Arc::clone(&engine);
     let listing = tokio::spawn({
@@ -90,6 +94,20 @@ pub(crate) async fn run(common: &Common, args: Serve) -> anyhow::Result<Exit> {
         .context("work")?
         .context("stop working: the database was upgraded by a newer Vigie while this one was running")?;
     answered.map(|()| Exit::Clean)
+}
+
+/// Does a step of the start, again where the database goes away in the middle of it.
+async fn steadily<T>(step: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let end = Instant::now() + DATABASE_PATIENCE;
+    loop {
+        match step().await {
+            Err(error) if matches!(error.downcast_ref(), Some(StoreError::Away { .. })) && Instant::now() < end => {
+                warn!("{}; trying again", engine::with_causes(&error));
+                tokio::time::sleep(QUEUE_EVERY).await;
+            }
+            done => return done,
+        }
+    }
 }
 
 /// Works until somebody stops it, or waits for that where others do the work.

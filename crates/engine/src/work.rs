@@ -228,10 +228,17 @@ impl Engine {
         Ok(heard)
     }
 
-    /// Notes a failed attempt. A failed inspection leaves its asset unknown, which is noted with it.
+    /// Notes a failed attempt. A failed inspection leaves its asset unknown, which is noted with it. Where it was the database
+    /// that failed, it says nothing of the work, and the attempt does not count.
     pub async fn fail(&self, verb: Verb, lease: &Lease, error: &anyhow::Error) -> anyhow::Result<()> {
         let reason = crate::with_causes(error);
         let mut tx = self.db.begin().await?;
+        if error.downcast_ref().is_some_and(StoreError::is_passing) {
+            let run_at = queue::postpone(&mut tx, lease, &reason, self.now()).await?;
+            tx.commit().await?;
+            warn!(kind = lease.kind, key = lease.key, %run_at, "not done, and done later: {reason}");
+            return Ok(());
+        }
         if verb == Verb::Inspect
             && let Ok(asset) = lease.key.parse::<AssetId>()
             && let Some(asset) = store::asset::get(&mut tx, asset).await?

@@ -91,9 +91,12 @@ impl From<anyhow::Error> for ApiError {
         if let Some(StoreError::Taken { .. }) = error.downcast_ref::<StoreError>() {
             return Self::conflict("the name is taken");
         }
-        let stopped = error.downcast_ref().is_some_and(StoreError::is_passing);
+        let stored = error.downcast_ref::<StoreError>();
         tracing::error!("a request failed: {}", engine::with_causes(&error));
-        if stopped {
+        if matches!(stored, Some(StoreError::Away { .. })) {
+            return Self::busy("the database cannot be reached now; the log says why. Try again later");
+        }
+        if stored.is_some_and(StoreError::is_passing) {
             return Self::busy(
                 "nothing can be kept now, since the database takes no writes; the log says why. Try again later",
             );

@@ -325,10 +325,15 @@ async fn connect_sqlite_writer(options: &SqliteConnectOptions) -> Result<SqliteP
 }
 
 /// Begins where the database is: when it moves meanwhile, there.
+///
+/// In a task of its own, which ends also where nobody waits for it any more. The driver leaves the transaction open on the
+/// connection where it is given up on its way, and whoever got that one next would work in it, with its isolation and snapshot.
 async fn begin_postgres(primary: &Primary, text: &'static str) -> Result<TxEngine, sqlx::Error> {
     loop {
         let server = primary.current();
-        match server.unless_left(server.pool.begin_with(text)).await {
+        let pool = server.pool.clone();
+        let begun = tokio::spawn(async move { pool.begin_with(text).await });
+        match server.unless_left(async { begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed)) }).await {
             Ok(tx) => return Ok(TxEngine::Postgres(tx, server)),
             Err(_) if server.is_left() => {}
             Err(error) => return Err(error),

@@ -50,6 +50,9 @@ pub enum StoreError {
          done again ({source})"
     )]
     Locked { doing: &'static str, source: sqlx::Error },
+    /// Its server has ended, is starting, or takes no writes any more since another one was promoted.
+    #[error("could not {doing}: the database cannot be reached now; what was to be kept is done again ({source})")]
+    Away { doing: &'static str, source: sqlx::Error },
     /// One of several transactions had to give way.
     #[error(
         "could not {doing}: other work on the same rows came first; nothing of this was kept, try again ({source})"
@@ -84,13 +87,18 @@ impl StoreError {
             Some(error) if is_postgres(error, &[LOCK_NOT_AVAILABLE]) => Self::Locked { doing, source },
             Some(error) if is_postgres(error, &[DEADLOCK, NOT_SERIALIZABLE]) => Self::Conflict { doing, source },
             _ if is_busy(&source) => Self::Busy { doing, source },
+            _ if is_away(&source) => Self::Away { doing, source },
             _ => Self::Query { doing, source },
         }
     }
 
-    /// Whether the same may succeed later without anybody changing what was asked: the disk, or other work, was in the way.
+    /// Whether the same may succeed later without anybody changing what was asked: the disk, or other work, was in the way, or
+    /// the database was away.
     pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Full { .. } | Self::Busy { .. } | Self::Locked { .. } | Self::Conflict { .. })
+        matches!(
+            self,
+            Self::Full { .. } | Self::Busy { .. } | Self::Locked { .. } | Self::Conflict { .. } | Self::Away { .. }
+        )
     }
 
     pub(crate) fn corrupt(doing: &'static str, detail: impl Into<String>) -> Self {
@@ -111,11 +119,22 @@ const DISK_FULL: &str = "53100";
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 const DEADLOCK: &str = "40P01";
 const NOT_SERIALIZABLE: &str = "40001";
+/// A server that ends, was taken down by a crash, or starts; that has no room for a connection; that follows another.
+const AWAY: [&str; 5] = ["57P01", "57P02", "57P03", "53300", "25006"];
 
 /// Whether PostgreSQL says any of these.
 fn is_postgres(error: &dyn DatabaseError, codes: &[&str]) -> bool {
     let is_sqlite = error.try_downcast_ref::<SqliteError>().is_some();
     !is_sqlite && error.code().is_some_and(|code| codes.contains(&&*code))
+}
+
+/// Whether nobody answers who could keep something.
+fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Database(error) => is_postgres(&**error, &AWAY),
+        _ => false,
+    }
 }
 
 /// Whether a disk has no room left.

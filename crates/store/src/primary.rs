@@ -143,7 +143,7 @@ impl Server {
             Box::pin(async move {
                 match timeline_of(connection).await? {
                     Some(found) if found >= timeline => Ok(()),
-                    _ => Err(sqlx::Error::Protocol("it does not take writes any more".to_owned())),
+                    _ => Err(gone("it does not take writes any more")),
                 }
             })
         });
@@ -161,7 +161,11 @@ impl Server {
             return Err(moved());
         }
         tokio::select! {
-            answer = answer => answer,
+            // The connections to one that was left are closed, which says nothing to whoever waits.
+            answer = answer => answer.map_err(|error| match error {
+                sqlx::Error::PoolClosed if self.is_left() => moved(),
+                error => error,
+            }),
             _ = left.wait_for(|left| *left) => Err(moved()),
         }
     }
@@ -172,7 +176,10 @@ impl Server {
 }
 
 fn moved() -> sqlx::Error {
-    let text = "the database has moved to another server meanwhile; what was not committed is to be done again";
+    gone("the database has moved to another server meanwhile; what was not committed is to be done again")
+}
+
+fn gone(text: &'static str) -> sqlx::Error {
     sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::ConnectionAborted, text))
 }
 

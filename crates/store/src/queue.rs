@@ -5,6 +5,7 @@
 
 mod abandoned;
 mod clock;
+mod given_back;
 mod people;
 
 use domain::event::EventKind;
@@ -19,6 +20,7 @@ use crate::sql::{Row, json, query};
 use abandoned::{note_buried, take_back};
 pub(crate) use clock::CLOCKS_APART;
 use clock::lease_end_max;
+pub use given_back::{give_back, move_to, postpone};
 pub use people::{Counts, Job, Listing, cancel, count, counts, get, list, next, retry};
 
 /// Work to be done.
@@ -305,26 +307,6 @@ pub async fn stop(tx: &mut Tx, lease: &Lease, now: Timestamp) -> Result<(), Stor
     let text = "update job set state = 'cancelled', ended_at = $1, lease_until = null
                 where id = $2 and state = 'leased' and attempts = $3";
     match query("stop the job", text).bind(now).bind(lease.id).bind(lease.attempt).execute(tx).await? {
-        0 => Err(lost(lease)),
-        _ => Ok(()),
-    }
-}
-
-/// Gives a job back that was not done, because its holder stops: the attempt does not count.
-pub async fn give_back(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
-    let text = "update job set state = 'ready', attempts_max = attempts_max + 1, lease_until = null
-                where id = $1 and state = 'leased' and attempts = $2";
-    match query("give the job back", text).bind(lease.id).bind(lease.attempt).execute(tx).await? {
-        0 => Err(lost(lease)),
-        _ => Ok(()),
-    }
-}
-
-/// Gives a job that was not begun to others: whoever claimed it is not who does such work any more.
-pub async fn move_to(tx: &mut Tx, lease: &Lease, segment: &str) -> Result<(), StoreError> {
-    let text = "update job set state = 'ready', attempts_max = attempts_max + 1, lease_until = null, segment = $3
-                where id = $1 and state = 'leased' and attempts = $2";
-    match query("give the job to others", text).bind(lease.id).bind(lease.attempt).bind(segment).execute(tx).await? {
         0 => Err(lost(lease)),
         _ => Ok(()),
     }

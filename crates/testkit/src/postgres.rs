@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::db::{as_owner, owner, programs, run};
@@ -56,13 +57,42 @@ impl Postgres {
         if let Some((uid, gid)) = owner() {
             std::os::unix::fs::chown(standby.dir.path(), Some(uid), Some(gid)).expect("root gives folders away");
         }
-        let mut copy = self.program("pg_basebackup");
-        copy.args(["-U", "postgres", "-R", "-X", "stream", "-c", "fast", "--no-sync", "-h"]).arg(self.dir.path());
-        run(copy.arg("-D").arg(standby.data()));
-        standby.go_on();
-        self.sql("alter system set synchronous_standby_names = '*'");
-        self.sql("select pg_reload_conf()");
+        standby.follow(self);
         standby
+    }
+
+    /// Starts a server that is not running, anew: it follows another one, whose commits wait for it from now on.
+    pub fn follow(&self, primary: &Self) {
+        // A new server has no data.
+        let _: Result<(), _> = fs::remove_dir_all(self.data());
+        let mut copy = self.program("pg_basebackup");
+        copy.args(["-U", "postgres", "-R", "-X", "stream", "-c", "fast", "--no-sync", "-h"]).arg(primary.dir.path());
+        run(copy.arg("-D").arg(self.data()));
+        self.go_on();
+        primary.sql("alter system set synchronous_standby_names = '*'");
+        primary.sql("select pg_reload_conf()");
+    }
+
+    /// Whether commits wait for the server that follows this one, which has all of them.
+    pub fn is_followed(&self) -> bool {
+        self.sql("select count(*) from pg_stat_replication where sync_state = 'sync'") == "1"
+    }
+
+    /// Commits that wait for the server that follows this one.
+    pub fn waiting_commits(&self) -> usize {
+        self.sql("select count(*) from pg_stat_activity where wait_event = 'SyncRep'").parse().expect("a count")
+    }
+
+    /// Stops taking what another server writes, without ending, until [`Postgres::take_again`].
+    pub fn take_nothing(&self) -> Pid {
+        let receiver = self.sql("select pid from pg_stat_wal_receiver").parse().expect("a process number");
+        let receiver = Pid::from_raw(receiver).expect("a process number");
+        kill_process(receiver, Signal::STOP).expect("the server runs");
+        receiver
+    }
+
+    pub fn take_again(receiver: Pid) {
+        kill_process(receiver, Signal::CONT).expect("the server runs");
     }
 
     /// Makes the primary of a server that follows another.

@@ -61,6 +61,8 @@ async fn the_server_follows_the_primary() {
 
     old.kill();
     assert!(!server.answers("/readyz"), "nobody takes writes");
+    let answer = server.ask("GET", "/api/v1/findings", "");
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("the database cannot be reached now"), "{answer}");
     new.promote();
     // The session is there too.
     until("it answers again", async || server.answers("/readyz") && server.answers("/api/v1/status")).await;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod vigie;
+mod https;
 mod contract;
 mod honesty;
 mod whole_loop;

@@ -5,6 +5,8 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use store::Db;
@@ -13,6 +15,7 @@ use testkit::lab::{Lab, USER};
 use testkit::mirror::TestMirror;
 use testkit::tls::{SelfMade, self_made};
 
+use crate::https::{Instead, stand_before};
 use crate::vigie::{BINARY, Vigie};
 
 const DAY_0: &str = "2024-01-13T08:00:00Z";
@@ -65,18 +68,30 @@ impl Site {
 
     /// Starts a server, by the real clock; returns its address.
     fn serve(&self) -> (Running, String) {
+        let tls = [&"--tls-certificate".into(), &self.tls.certificate, &"--tls-key".into(), &self.tls.key];
+        let (child, address) = self.serve_with(&tls);
+        let port = address.strip_prefix("https://127.0.0.1:").expect("it speaks TLS");
+        (child, format!("https://localhost:{port}"))
+    }
+
+    /// Starts one behind a proxy that speaks TLS, and may answer in its place; returns the proxy's address.
+    fn serve_behind(&self, instead: Arc<Instead>) -> (Running, String) {
+        let (child, address) = self.serve_with(&[]);
+        let port = address.strip_prefix("http://127.0.0.1:").expect("it does not speak TLS").parse().unwrap();
+        let port = self.lab.inside(|| stand_before(port, &self.tls, instead));
+        (child, format!("https://localhost:{port}"))
+    }
+
+    fn serve_with(&self, more: &[&PathBuf]) -> (Running, String) {
         let mut command = self.lab.command(BINARY);
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--lease-seconds", "10", "--mirror"])
             .arg(self.path("mirror"));
-        command.arg("--tls-certificate").arg(&self.tls.certificate).arg("--tls-key").arg(&self.tls.key);
-        command.arg("--data-dir").arg(self.vigie.data_dir());
+        command.args(more).arg("--data-dir").arg(self.vigie.data_dir());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let said = lines.map(Result::unwrap).find(|line| line.starts_with("Vigie is at "));
-        let address = said.unwrap().trim_start_matches("Vigie is at ").trim_end_matches('/').to_owned();
-        let port = address.strip_prefix("https://127.0.0.1:").expect("it speaks TLS").to_owned();
-        (Running(child), format!("https://localhost:{port}"))
+        (Running(child), said.unwrap().trim_start_matches("Vigie is at ").trim_end_matches('/').to_owned())
     }
 
     /// Registers a node; returns the file with its token.
@@ -162,6 +177,64 @@ async fn a_node_inspects_and_a_killed_one_loses_nothing() {
     site.vigie.expect(0, DAY_0, &["node", "remove", "branch1"]);
     assert_eq!(node.0.wait().unwrap().code(), Some(70));
     assert_eq!(site.vigie.json(0, DAY_0, &["node", "list"]), serde_json::json!([]));
+    db.close().await;
+}
+
+#[tokio::test]
+async fn a_node_keeps_what_it_read_while_the_server_fails() {
+    let Some(site) = Site::start() else { return };
+    let token = site.register("branch1");
+    // Each of these is not answered well until it was asked so often.
+    let failing = [("/hello", 1), ("/claim", 1), ("/heartbeat", 1), ("/end", 3)];
+    let asked = Arc::new(failing.map(|_| AtomicUsize::default()));
+    let counted = Arc::clone(&asked);
+    let instead = move |path: &str, _: &str| {
+        let index = failing.iter().position(|(end, _)| path.ends_with(end))?;
+        let before = counted[index].fetch_add(1, Ordering::Relaxed);
+        (before < failing[index].1).then(|| [503, 500, 502][before])
+    };
+    let (_server, address) = site.serve_behind(Arc::new(instead));
+    let _node = Running(site.node(&address, &token).spawn().unwrap());
+    let db = site.db().await;
+    let done = inspection(&db, "done", |job| job.state == JobState::Done).await;
+    assert_eq!(done.attempts, 1, "it was read once: {done:?}");
+    let asset = store::asset::list(&db, None, 10).await.unwrap().remove(0);
+    assert_eq!(store::finding::of_asset(&db, asset.id).await.unwrap().len(), 10);
+    assert_eq!(store::inspection::history(&db, asset.id, 10).await.unwrap().len(), 1);
+    let asked: Vec<usize> = asked.iter().map(|count| count.load(Ordering::Relaxed)).collect();
+    assert!(asked[0] == 2 && asked[1] >= 2 && asked[3] == 4, "asked again, and no more than that: {asked:?}");
+    db.close().await;
+}
+
+#[tokio::test]
+async fn a_node_whose_inventory_is_not_taken_says_so_and_goes_on() {
+    let Some(site) = Site::start() else { return };
+    let token = site.register("branch1");
+    let ends = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&ends);
+    let instead = move |path: &str, body: &str| {
+        let is_end = path.ends_with("/end");
+        let mut ends = noted.lock().unwrap();
+        ends.extend(is_end.then(|| serde_json::from_str::<serde_json::Value>(body).unwrap()["how"].clone()));
+        (is_end && ends.len() == 1).then_some(400)
+    };
+    let (_server, address) = site.serve_behind(Arc::new(instead));
+    let mut node = Running(site.node(&address, &token).spawn().unwrap());
+    let db = site.db().await;
+    let failed = inspection(&db, "failed", |job| job.last_error.is_some()).await;
+    let said = "what was read is not taken: the server does not take it (400): said by the proxy";
+    assert!(failed.last_error.as_ref().unwrap().ends_with(said), "{failed:?}");
+    assert_eq!((failed.state, failed.attempts), (JobState::Ready, 1), "given back, and not left to run out");
+    let asset = store::asset::list(&db, None, 10).await.unwrap().remove(0);
+    assert!(asset.last_error.unwrap().ends_with(said), "it is unknown, not clean");
+    assert_eq!(store::finding::of_asset(&db, asset.id).await.unwrap(), []);
+
+    // The next attempt is this node's again.
+    let done = inspection(&db, "done", |job| job.state == JobState::Done).await;
+    assert_eq!((done.id, done.attempts), (failed.id, 2));
+    assert!(node.0.try_wait().unwrap().is_none());
+    let hows: Vec<bool> = ends.lock().unwrap().iter().map(|how| how.get("inventory").is_some()).collect();
+    assert_eq!(hows, [true, false, true], "read, said why, read again");
     db.close().await;
 }
 

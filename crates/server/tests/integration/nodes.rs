@@ -194,7 +194,92 @@ async fn what_a_node_sends_is_bounded() {
         let (path, body) = ended(&errand, how);
         branch.post(&path, body).await.problem(StatusCode::BAD_REQUEST);
     }
-    assert_eq!(branch.job().await.state, JobState::Leased, "it is still the node's");
+    // What cannot be read says nothing that can be believed, so the job is still the node's, whose turn it is to say why.
+    assert_eq!(branch.job().await.state, JobState::Leased);
+    let (path, body) = ended(&errand, json!({ "failed": "what was read is not taken: a text is too long" }));
+    assert_eq!(branch.post(&path, body).await.status, StatusCode::NO_CONTENT);
+    let job = branch.job().await;
+    assert_eq!((job.state, job.attempts), (JobState::Ready, 1), "tried again later");
+    assert!(job.last_error.unwrap().ends_with("what was read is not taken: a text is too long"));
+    let asset = store::asset::find_by_name(&branch.app.engine.db, "till").await.unwrap().unwrap();
+    assert!(asset.last_error.unwrap().ends_with("a text is too long"), "whoever looks at the asset sees it too");
+}
+
+#[tokio::test]
+async fn what_a_newer_node_says_beyond_what_is_known_here_is_left_aside() {
+    let branch = Branch::start().await;
+    let hello = json!({ "public_key": branch.key.public().to_string(), "version": "99", "connectors": ["winrm"] });
+    assert_eq!(branch.post("hello", hello).await.status, StatusCode::OK);
+    branch.app.engine.enqueue_due().await.unwrap();
+    let errand = branch.claim().await;
+    let job = errand["job"].as_str().unwrap();
+    let beat = json!({ "attempt": 1, "text": "reading", "bytes": 12 });
+    assert_eq!(branch.post(&format!("jobs/{job}/heartbeat"), beat).await.status, StatusCode::OK);
+    let seen =
+        json!({ "attempt": 1, "destination": format!("{HOST}:2222"), "key": "ssh-ed25519 SHA256:x", "banner": "" });
+    assert_eq!(branch.post(&format!("jobs/{job}/host-key"), seen).await.status, StatusCode::NO_CONTENT);
+
+    // How it ended is not left aside: what is not understood is no end.
+    let (path, body) = ended(&errand, json!({ "postponed": "an hour" }));
+    branch.post(&path, body).await.problem(StatusCode::BAD_REQUEST);
+    assert_eq!(branch.job().await.state, JobState::Leased);
+    let mut inventory = serde_json::to_value(inventory()).unwrap();
+    inventory["containers"] = json!([{ "name": "web" }]);
+    let (path, mut body) = ended(&errand, json!({ "inventory": inventory }));
+    body["seconds"] = json!(3);
+    assert_eq!(branch.post(&path, body).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(branch.job().await.state, JobState::Done);
+}
+
+#[tokio::test]
+async fn the_job_of_an_asset_that_has_left_a_scope_goes_to_whoever_is_responsible_now() {
+    let branch = Branch::start().await;
+    branch.hello().await;
+    let db = &branch.app.engine.db;
+    let now = branch.app.engine.now();
+    branch.app.engine.enqueue_due().await.unwrap();
+    assert_eq!(branch.job().await.segment, branch.node.scope.to_string());
+
+    // The asset moves to another scope that has a node, while its inspection waits for the first one's.
+    let scope = json!({ "name": "annex", "cidrs": ["192.0.2.0/24"] });
+    assert_eq!(branch.app.post("/api/v1/scopes", &branch.cookie, scope).await.status, StatusCode::OK);
+    let mut scope = store::scope::get(db, branch.node.scope).await.unwrap().unwrap();
+    scope.selector.cidrs = vec!["198.51.100.0/24".parse().unwrap()];
+    let annex = store::scope::find_by_name(db, "annex").await.unwrap().unwrap();
+    let id = NodeId::from_uuid(store::new_id(now));
+    let other = Node { id, name: "annex 1".to_owned(), scope: annex.id, ..branch.node.clone() };
+    let token = "ef".repeat(32);
+    let mut tx = db.begin().await.unwrap();
+    store::scope::update(&mut tx, &scope, now).await.unwrap();
+    store::node::add(&mut tx, &other, &SecretString::from(token.clone())).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(branch.post("claim", json!(null)).await.status, StatusCode::NO_CONTENT, "no secret of it goes out");
+    let job = branch.job().await;
+    assert_eq!((job.state, &job.segment), (JobState::Ready, &annex.id.to_string()));
+
+    let key = NodeKey::load_or_create(&branch.app.data.path().join("annex.key")).unwrap();
+    let hello = json!({ "public_key": key.public().to_string(), "version": "1" });
+    assert_eq!(branch.post_as(&token, "hello", hello).await.status, StatusCode::OK);
+    let errand = branch.post_as(&token, "claim", json!(null)).await.json();
+    assert_eq!((&errand["job"], &errand["hops"][0]["host"]), (&json!(job.id.to_string()), &json!(HOST)));
+    let (path, body) = ended(&errand, json!({ "inventory": inventory() }));
+    branch.post(&path, body.clone()).await.problem(StatusCode::CONFLICT);
+    assert_eq!(branch.post_as(&token, &path, body).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(branch.job().await.state, JobState::Done);
+
+    // Where no scope with a node holds it any more, the servers do it, by themselves.
+    branch.app.pass(SignedDuration::from_hours(48));
+    branch.app.engine.enqueue_due().await.unwrap();
+    assert_eq!(branch.job().await.segment, annex.id.to_string());
+    let mut tx = db.begin().await.unwrap();
+    let selector = domain::scope::Selector::default();
+    store::scope::update(&mut tx, &domain::scope::Scope { selector, ..annex }, now).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(branch.post_as(&token, "claim", json!(null)).await.status, StatusCode::NO_CONTENT);
+    while branch.job().await.holder.as_deref() != Some("test") {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(branch.job().await.segment, "");
 }
 
 #[tokio::test]

@@ -202,6 +202,7 @@ macro_rules! undo_records {
             alter table asset drop column unreachable_since;
             alter table asset drop column unanswered_first_at;
             alter table asset drop column unanswered_at;
+            alter table node drop column version;
             drop table saved_view;
             drop table webhook;
             drop table event;

@@ -2,7 +2,7 @@
 
 use domain::ids::JobId;
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
-use store::queue::{self, JobState, Listing};
+use store::queue::{self, JobState, Listing, NewJob};
 use store::{Db, StoreError, backup};
 
 use crate::disk::SmallDisk;
@@ -179,4 +179,52 @@ async fn of_two_that_wait_for_each_other_one_gives_way() {
     };
     assert!(matches!(error, StoreError::Conflict { .. }) && error.is_passing(), "{error:?}");
     assert!(error.to_string().contains("other work on the same rows came first"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_whose_beginning_is_given_up_is_not_left_to_the_next() {
+    let Some(server) = Postgres::start() else { return };
+    let open = || server.sql("select count(*) from pg_stat_activity where state like 'idle in transaction%'");
+    for rounds in 0..20 {
+        let db = Db::open(&server.place()).await.unwrap();
+        tokio::select! {
+            biased;
+            begun = db.begin() => drop(begun.unwrap()),
+            () = async { for _ in 0..rounds { tokio::task::yield_now().await } } => {}
+        }
+        // Reads on the same connection, and begins nothing.
+        store::asset::list(&db, None, 10).await.unwrap();
+        // What was begun for nobody is taken back by itself, a moment later.
+        let is_taken_back = (0..100).any(|_| open() == "0");
+        assert!(is_taken_back, "given up after {rounds} rounds");
+        db.close().await;
+    }
+}
+
+contract!(what_the_database_is_in_the_way_of_is_postponed);
+
+/// It waits, as what failed does, and is not dead.
+async fn what_the_database_is_in_the_way_of_is_postponed(db: &Db) {
+    enqueue(db, &NewJob { attempts_max: 1, ..job("web01") }).await;
+    let lease = queue::claim(db, &ANY, at(0)).await.unwrap().unwrap();
+    let mut tx = db.begin().await.unwrap();
+    let run_at = queue::postpone(&mut tx, &lease, "the disk is full", at(0)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(run_at > at(0) && queue::claim(db, &ANY, at(0)).await.unwrap().is_none(), "not before {run_at}");
+    let job = queue::get(db, lease.id).await.unwrap().unwrap();
+    assert_eq!((job.state, job.run_at, job.last_error.as_deref()), (JobState::Ready, run_at, Some("the disk is full")));
+    let mut tx = db.begin().await.unwrap();
+    assert!(
+        matches!(queue::postpone(&mut tx, &lease, "", at(0)).await, Err(StoreError::Refused { .. })),
+        "it was lost"
+    );
+    drop(tx);
+    let again = queue::claim(db, &ANY, at(1)).await.unwrap().unwrap();
+    assert_eq!((again.id, again.attempt, again.attempts_max), (lease.id, 2, 2));
+    // One that a person cancelled meanwhile has ended.
+    let mut tx = db.begin().await.unwrap();
+    queue::cancel(&mut tx, again.id, at(1)).await.unwrap();
+    queue::postpone(&mut tx, &again, "", at(1)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(queue::get(db, again.id).await.unwrap().unwrap().state, JobState::Cancelled);
 }
