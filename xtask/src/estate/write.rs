@@ -97,10 +97,14 @@ mod tests {
     use super::*;
 
     fn estate(seed: u64) -> Estate {
+        estate_of(100, seed)
+    }
+
+    fn estate_of(hosts: u32, seed: u64) -> Estate {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
         let index = Index::read_small(&root.join(INDEX)).expect("the small index can be read");
         let fixes = index::fixes(&root.join(TRACKER)).expect("the sample can be read");
-        Estate::draw(&index, &fixes, 100, seed)
+        Estate::draw(&index, &fixes, hosts, seed)
     }
 
     fn digest(estate: &Estate) -> String {
@@ -114,6 +118,16 @@ mod tests {
     fn the_same_seed_gives_the_same_bytes() {
         assert_eq!(digest(&estate(7)), "85a25b3c2a60da91");
         assert_ne!(digest(&estate(8)), digest(&estate(7)));
+    }
+
+    /// What tests elsewhere read was written by this: `cargo xtask estate --hosts 24 --out DIR`.
+    #[test]
+    fn the_machines_in_the_fixtures_are_those_that_are_drawn() {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/estate/machines.zst");
+        let kept = zstd::decode_all(File::open(path).expect("it is there")).expect("it is whole");
+        let mut drawn = Vec::new();
+        lines(&estate_of(24, 7), &mut drawn).expect("writing to memory does not fail");
+        assert!(kept == drawn, "write fixtures/estate/machines.zst anew");
     }
 
     #[test]

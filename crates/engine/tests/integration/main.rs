@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod world;
+mod estate;
 mod import;
 mod import_order;
 mod ingest;
