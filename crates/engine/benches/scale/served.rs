@@ -116,7 +116,7 @@ fn paths(server: &Server) -> anyhow::Result<Vec<String>> {
     {
         paths.push(format!("/api/v1/{path}"));
     }
-    for path in ["status", "feeds", "jobs", "runs", "webhooks", "credentials", "session"] {
+    for path in ["status", "feeds", "jobs", "jobs/overview", "nodes", "runs", "webhooks", "credentials", "session"] {
         paths.push(format!("/api/v1/{path}"));
     }
     paths.push(format!("/api/v1/findings/{id}"));
