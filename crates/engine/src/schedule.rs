@@ -149,5 +149,28 @@ fn due_at(asset: &Asset, scopes: &[Scope], tried_at: Option<Timestamp>, now: Tim
     let cadence = SignedDuration::from_secs(i64::from(cadence_seconds(asset, scopes)));
     let Some(tried_at) = tried_at else { return Some(asset.first_seen_at.min(now)) };
     let wait = if asset.last_error.is_some() { cadence.min(RETRY) } else { cadence };
-    tried_at.checked_add(wait).ok()
+    tried_at.checked_add(spread(asset.id, wait)).ok()
+}
+
+/// Up to a tenth earlier, by a share that the asset fixes: those that became known together are not due together for ever.
+fn spread(asset: AssetId, wait: SignedDuration) -> SignedDuration {
+    let share = i64::from(asset.tail().to_le_bytes()[0]);
+    wait - SignedDuration::from_millis(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX) / 2560 * share)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn what_became_known_together_is_due_apart_and_never_late() {
+        let day = SignedDuration::from_hours(24);
+        let waits: Vec<SignedDuration> =
+            (0..1000_u128).map(|number| spread(AssetId::from_uuid(Uuid::from_u128(number)), day)).collect();
+        assert!(waits.iter().all(|wait| *wait <= day && *wait > day * 9 / 10));
+        let early = waits.iter().filter(|wait| **wait < day * 95 / 100).count();
+        assert!((400..600).contains(&early), "{early} of 1000 in the earlier half");
+    }
 }
