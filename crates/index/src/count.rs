@@ -15,6 +15,7 @@ use crate::list::{QueryError, UnknownWord};
 use crate::numbers::{AssetNo, PackageNo, VulnerabilityNo};
 use crate::scan::{Part, keep_all, scan};
 use crate::segment::ZONE_WORDS;
+use crate::segment::column::{Number as _, with_rows};
 use crate::snapshot::Snapshot;
 use crate::tables::sets::Sets;
 use crate::visible::Visible;
@@ -205,8 +206,10 @@ impl Snapshot {
         scan(self, plan, |part, mask| {
             plan.keep_tiers_and_states(part, mask);
             let column = if of_packages { &part.segment.package } else { &part.segment.vulnerability };
-            let rows = &column.rows()[part.base()..];
-            bits::for_each(mask, |row| counts[rows[row] as usize] += 1);
+            with_rows!(column, all => {
+                let rows = &all[part.base()..];
+                bits::for_each(mask, |row| counts[rows[row].number() as usize] += 1);
+            });
         });
         let group = |number| {
             if of_packages { Group::Package(PackageNo(number)) } else { Group::Vulnerability(VulnerabilityNo(number)) }
@@ -292,7 +295,6 @@ impl ByVulnerability {
     }
 
     fn add(&mut self, part: &Part<'_>, mask: &[u64], asset: u32, rows: Range<usize>, count: u32) {
-        let numbers = &part.segment.vulnerability.rows()[part.base()..];
         let mut last = self.last.filter(|(of, _)| *of == asset).map_or(u32::MAX, |(_, number)| number);
         let assets = &mut self.assets;
         let mut add = |number: u32| {
@@ -301,11 +303,14 @@ impl ByVulnerability {
                 last = number;
             }
         };
-        if count as usize == rows.len() {
-            numbers[rows].iter().for_each(|number| add(*number));
-        } else {
-            bits::for_each_within(mask, rows, |row| add(numbers[row]));
-        }
+        with_rows!(&part.segment.vulnerability, all => {
+            let numbers = &all[part.base()..];
+            if count as usize == rows.len() {
+                numbers[rows].iter().for_each(|number| add(number.number()));
+            } else {
+                bits::for_each_within(mask, rows, |row| add(numbers[row].number()));
+            }
+        });
         self.last = Some((asset, last));
     }
 

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use crate::bits::{Bits, fill, trim};
 use crate::compile::Plan;
+use crate::segment::column::Number;
 use crate::segment::{Segment, ZONE_ROWS, ZONE_WORDS};
 use crate::snapshot::Snapshot;
 
@@ -16,6 +17,9 @@ pub(crate) mod top;
 mod keep;
 
 pub(crate) use keep::keep_all;
+
+/// Up to so many rows of a word, they are looked at one by one.
+const FEW_ROWS: u32 = 6;
 
 /// Up to 4096 rows of one zone, from a multiple of 64 on.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +56,11 @@ impl Part<'_> {
             }
         }
     }
+}
+
+/// The rows of a part and those behind it, 64 at a time.
+fn words<'a, N: Number>(all: &'a [N], part: &Part<'_>) -> &'a [[N; 64]] {
+    &all.as_chunks().0[part.first_word..]
 }
 
 /// Visits every part that may hold matching rows, in order. The mask has the rows that pass [`Plan::tests`].

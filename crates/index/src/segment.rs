@@ -18,7 +18,7 @@ pub(crate) mod draft;
 pub(crate) mod insert;
 pub(crate) mod list;
 
-use column::{Code, Column, WideColumn};
+use column::{Code, Column, Number as _, NumberColumn, with_rows};
 use draft::Draft;
 
 /// Rows of a segment at most, unless one asset alone has more.
@@ -32,8 +32,8 @@ pub(crate) struct Segment {
     /// Id of the first asset.
     pub(crate) first: AssetId,
     pub(crate) directory: Arc<Directory>,
-    pub(crate) vulnerability: WideColumn,
-    pub(crate) package: WideColumn,
+    pub(crate) vulnerability: NumberColumn,
+    pub(crate) package: NumberColumn,
     pub(crate) priority: Column<u16>,
     pub(crate) score: Column<u8>,
     pub(crate) due: Column<u16>,
@@ -143,8 +143,8 @@ impl Segment {
         let words = self.word_count();
         let (mut probabilities, mut scores) = (Vec::with_capacity(words * 64), Vec::with_capacity(words * 64));
         let (mut listed, mut unknown) = (vec![0; words], vec![0; words]);
-        for (row, number) in self.vulnerability.rows()[..rows].iter().enumerate() {
-            let Signals { epss: probability, cvss, kev } = vulnerabilities.get(*number).signals;
+        let mut copy = |row: usize, number: u32| {
+            let Signals { epss: probability, cvss, kev } = vulnerabilities.get(number).signals;
             probabilities.push(epss(probability));
             scores.push(score(cvss));
             match kev {
@@ -152,7 +152,8 @@ impl Segment {
                 Some(false) => {}
                 None => unknown[row / 64] |= 1 << (row % 64),
             }
-        }
+        };
+        with_rows!(&self.vulnerability, all => (0..rows).for_each(|row| copy(row, all[row].number())));
         self.epss = Column::of(probabilities);
         self.cvss = Column::of(scores);
         self.kev_listed = Arc::new(listed);
@@ -161,7 +162,7 @@ impl Segment {
 
     /// Whether a row is about one of some vulnerabilities.
     pub(crate) fn is_about(&self, wanted: impl Fn(u32) -> bool) -> bool {
-        self.vulnerability.rows()[..self.row_count()].iter().any(|number| wanted(*number))
+        with_rows!(&self.vulnerability, all => all[..self.row_count()].iter().any(|number| wanted(number.number())))
     }
 
     /// Bytes of heap that belong to this segment.
@@ -196,8 +197,8 @@ pub(crate) fn seal(draft: &Draft, first: AssetId, vulnerabilities: &Vulnerabilit
     let mut segment = Segment {
         first,
         directory: Arc::new(directory),
-        vulnerability: WideColumn::of(rows.iter().map(|row| row.vulnerability)),
-        package: WideColumn::of(rows.iter().map(|row| row.package)),
+        vulnerability: NumberColumn::of(rows.iter().map(|row| row.vulnerability)),
+        package: NumberColumn::of(rows.iter().map(|row| row.package)),
         priority: column(rows, |row| row.priority),
         score: column(rows, |row| row.score),
         due: column(rows, |row| row.due),

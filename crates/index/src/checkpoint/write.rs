@@ -97,7 +97,7 @@ fn segment(to: &mut Vec<u8>, segment: &Segment) {
     starts.windows(2).for_each(|pair| put_u32(to, pair[1] - pair[0]));
     let rows = segment.row_count();
     for column in [&segment.vulnerability, &segment.package] {
-        to.extend(column.rows()[..rows].iter().flat_map(|number| number.to_le_bytes()));
+        to.extend((0..rows).flat_map(|row| column.get(row).to_le_bytes()));
     }
     for column in [&segment.priority, &segment.due, &segment.first_seen, &segment.detected, &segment.words] {
         to.extend(column.words().as_flattened()[..rows].iter().flat_map(|value| value.to_le_bytes()));

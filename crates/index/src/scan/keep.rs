@@ -1,14 +1,11 @@
 //! What a filter asks of rows, answered for a mask: bits of rows that do not pass are cleared.
 
-use super::Part;
 use super::lanes::{between, equal};
+use super::{FEW_ROWS, Part, words};
 use crate::bits::{Bits, fill, for_each_in};
 use crate::compile::{Bounds, Ranged, RowTest};
-use crate::segment::column::{Code, Column, WideColumn};
+use crate::segment::column::{Code, Column, Number, with_rows};
 use crate::segment::{RowSet, ZONE_WORDS};
-
-/// Below so many rows of a word, they are looked at one by one.
-const FEW_ROWS: u32 = 6;
 
 /// Keeps the rows that pass all tests.
 pub(crate) fn keep_all(tests: &[RowTest], part: &Part<'_>, mask: &mut [u64]) {
@@ -41,13 +38,12 @@ fn keep(test: &RowTest, part: &Part<'_>, mask: &mut [u64]) {
             and(mask, &rows);
         }
         RowTest::FewVulnerabilities(few) => {
-            let words = &segment.vulnerability.words()[part.first_word..];
-            for (word, values) in mask.iter_mut().zip(words).filter(|(word, _)| **word != 0) {
-                *word &= few.iter().fold(0, |found, wanted| found | equal(values, *wanted));
-            }
+            with_rows!(&segment.vulnerability, all => keep_equal(words(all, part), few, mask));
         }
-        RowTest::Vulnerabilities(set) => keep_members(&segment.vulnerability, set, part, mask),
-        RowTest::Packages(set) => keep_members(&segment.package, set, part, mask),
+        RowTest::Vulnerabilities(set) => {
+            with_rows!(&segment.vulnerability, all => keep_members(words(all, part), set, mask));
+        }
+        RowTest::Packages(set) => with_rows!(&segment.package, all => keep_members(words(all, part), set, mask)),
         RowTest::All(tests) => keep_all(tests, part, mask),
         RowTest::Any(tests) => {
             let mut found = [0; ZONE_WORDS];
@@ -141,11 +137,19 @@ fn keep_between<T: Code>(column: &Column<T>, bounds: Bounds, part: &Part<'_>, ma
     }
 }
 
+/// Keeps the rows with any of few numbers.
+fn keep_equal<N: Number>(words: &[[N; 64]], few: &[u32], mask: &mut [u64]) {
+    for (word, values) in mask.iter_mut().zip(words).filter(|(word, _)| **word != 0) {
+        let wanted = few.iter().filter_map(|number| N::try_from(*number).ok());
+        *word &= wanted.fold(0, |found, wanted| found | equal(values, wanted));
+    }
+}
+
 /// Keeps the rows whose number is in a set.
-fn keep_members(column: &WideColumn, set: &Bits, part: &Part<'_>, mask: &mut [u64]) {
-    for (word, values) in mask.iter_mut().zip(&column.words()[part.first_word..]) {
+fn keep_members<N: Number>(words: &[[N; 64]], set: &Bits, mask: &mut [u64]) {
+    for (word, values) in mask.iter_mut().zip(words) {
         let mut found = 0;
-        for_each_in(*word, 0, |lane| found |= u64::from(set.contains(values[lane])) << lane);
+        for_each_in(*word, 0, |lane| found |= u64::from(set.contains(values[lane].number())) << lane);
         *word = found;
     }
 }

@@ -2,10 +2,10 @@
 
 use super::lanes::{between, equal, turned_between};
 use super::top::{Hit, Top};
-use super::{Part, ZONE_WORDS};
+use super::{FEW_ROWS, Part, ZONE_WORDS, words};
 use crate::bits::{fill, for_each_in, for_each_within};
 use crate::numbers::next;
-use crate::segment::column::{Code, Column, WideColumn};
+use crate::segment::column::{Code, Column, Number, with_rows};
 
 /// The key of a list.
 #[derive(Debug, Clone, Copy)]
@@ -94,9 +94,11 @@ impl Keys<'_> {
             },
             Self::Places(Placed::Asset, places) => assets(places, part, mask, low, top),
             Self::Places(Placed::Vulnerability, places) => {
-                gathered(&segment.vulnerability, places, part, mask, low, top);
+                with_rows!(&segment.vulnerability, all => gathered(words(all, part), places, part, mask, low, top));
             }
-            Self::Places(Placed::Package, places) => gathered(&segment.package, places, part, mask, low, top),
+            Self::Places(Placed::Package, places) => {
+                with_rows!(&segment.package, all => gathered(words(all, part), places, part, mask, low, top));
+            }
         }
     }
 }
@@ -195,17 +197,19 @@ fn assets(places: Places<'_>, part: &Part<'_>, mask: &[u64], low: u32, top: &mut
     }
 }
 
-/// Looks the place of every row up, unless so few places can still win that their numbers are faster compared with.
-fn gathered(column: &WideColumn, places: Places<'_>, part: &Part<'_>, mask: &[u64], low: u32, top: &mut Top) {
+/// Looks the place of every row up, unless there are many and so few places can still win that their numbers are faster compared with.
+fn gathered<N: Number>(words: &[[N; 64]], places: Places<'_>, part: &Part<'_>, mask: &[u64], low: u32, top: &mut Top) {
     let mut window = Window::default();
-    for (place, (word, numbers)) in mask.iter().zip(&column.words()[part.first_word..]).enumerate() {
+    for (place, (word, numbers)) in mask.iter().zip(words).enumerate() {
         if *word == 0 {
             continue;
         }
         window.narrow(places, low, top.bar());
-        let found = window.few.as_ref().map_or(!0, |few| few.iter().fold(0, |all, one| all | equal(numbers, *one)));
+        let few = window.few.as_ref().filter(|_| word.count_ones() > FEW_ROWS);
+        let few = few.map(|few| few.iter().filter_map(|number| N::try_from(*number).ok()));
+        let found = few.map_or(!0, |few| few.fold(0, |all, one| all | equal(numbers, one)));
         for_each_in(word & found, 0, |lane| {
-            let key = places.key(numbers[lane]);
+            let key = places.key(numbers[lane].number());
             if key >= low && key < top.bar() {
                 top.offer(hit(part, part.base() + place * 64 + lane, key));
             }

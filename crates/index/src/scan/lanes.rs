@@ -1,6 +1,6 @@
 //! 64 values at a time, written so that the compiler makes vector instructions of them.
 
-use crate::segment::column::Code;
+use crate::segment::column::{Code, Number};
 
 /// Which of 64 values lie between two, both of them in.
 #[inline]
@@ -25,7 +25,7 @@ pub(crate) fn turned_between<T: Code>(values: &[T; 64], low: T, high: T) -> u64 
 
 /// Which of 64 values are this one.
 #[inline]
-pub(crate) fn equal(values: &[u32; 64], wanted: u32) -> u64 {
+pub(crate) fn equal<N: Number>(values: &[N; 64], wanted: N) -> u64 {
     let mut flags = [0; 64];
     for (flag, value) in flags.iter_mut().zip(values) {
         *flag = u8::from(*value == wanted);

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::ZONE_ROWS;
+use super::insert::{Added, spliced};
+use crate::row::Packed;
 
 /// A packed value. The largest one stands for unknown.
 pub(crate) trait Code: Copy + Ord + Default + Into<u16> {
@@ -112,37 +114,88 @@ impl<T: Code> Zone<T> {
     }
 }
 
-/// Numbers of vulnerabilities or packages.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct WideColumn(Arc<Vec<u32>>);
+/// Numbers of vulnerabilities or packages, in two bytes each where none of them needs more: what is read of memory is most of
+/// what a scan takes.
+#[derive(Debug, Clone)]
+pub(crate) enum NumberColumn {
+    Narrow(Arc<Vec<u16>>),
+    Wide(Arc<Vec<u32>>),
+}
 
-impl WideColumn {
+/// A number as a column has it.
+pub(crate) trait Number: Copy + Eq + Default + TryFrom<u32> {
+    fn number(self) -> u32;
+}
+
+impl Number for u16 {
+    #[inline]
+    fn number(self) -> u32 {
+        self.into()
+    }
+}
+
+impl Number for u32 {
+    #[inline]
+    fn number(self) -> u32 {
+        self
+    }
+}
+
+/// Does the same with a column's rows, and what pads them, in whichever form they are.
+macro_rules! with_rows {
+    ($column:expr, $rows:ident => $body:expr) => {
+        match $column {
+            $crate::segment::column::NumberColumn::Narrow($rows) => $body,
+            $crate::segment::column::NumberColumn::Wide($rows) => $body,
+        }
+    };
+}
+pub(crate) use with_rows;
+
+impl NumberColumn {
     pub(crate) fn of(values: impl ExactSizeIterator<Item = u32>) -> Self {
-        let padded = values.len().next_multiple_of(64);
-        let mut all = Vec::with_capacity(padded);
-        all.extend(values);
-        all.resize(padded, 0);
-        Self(Arc::new(all))
+        let values: Vec<u32> = values.collect();
+        match values.iter().map(|value| u16::try_from(*value)).collect::<Result<Vec<u16>, _>>() {
+            Ok(narrow) => Self::Narrow(padded(narrow)),
+            Err(_) => Self::Wide(padded(values)),
+        }
     }
 
     #[inline]
     pub(crate) fn get(&self, row: usize) -> u32 {
-        self.0[row]
+        match self {
+            Self::Narrow(rows) => rows[row].into(),
+            Self::Wide(rows) => rows[row],
+        }
     }
 
-    /// All rows, and what pads them.
-    pub(crate) fn rows(&self) -> &[u32] {
-        &self.0
-    }
-
-    /// 64 rows at a time.
-    pub(crate) fn words(&self) -> &[[u32; 64]] {
-        self.0.as_chunks().0
+    /// The first rows with more of them.
+    pub(crate) fn with(&self, rows: usize, added: &[Added], part: impl Fn(&Packed) -> u32) -> Self {
+        let narrow = |row: &Packed| u16::try_from(part(row)).ok();
+        match self {
+            Self::Narrow(old) if added.iter().all(|added| narrow(&added.row).is_some()) => {
+                Self::Narrow(padded(spliced(&old[..rows], added, |row| narrow(row).unwrap_or_default())))
+            }
+            Self::Narrow(old) => {
+                let old: Vec<u32> = old[..rows].iter().copied().map(u32::from).collect();
+                Self::Wide(padded(spliced(&old, added, part)))
+            }
+            Self::Wide(old) => Self::Wide(padded(spliced(&old[..rows], added, part))),
+        }
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.0.capacity() * 4
+        match self {
+            Self::Narrow(rows) => rows.capacity() * 2,
+            Self::Wide(rows) => rows.capacity() * 4,
+        }
     }
+}
+
+fn padded<N: Number>(mut rows: Vec<N>) -> Arc<Vec<N>> {
+    rows.resize(rows.len().next_multiple_of(64), N::default());
+    rows.shrink_to_fit();
+    Arc::new(rows)
 }
 
 #[cfg(test)]
@@ -156,6 +209,33 @@ mod tests {
         assert_eq!(codes, [254, 3, 0, u8::MAX]);
         assert_eq!((5_u16).turned().turned(), 5);
         assert_eq!(u16::UNKNOWN.turned(), u16::UNKNOWN);
+    }
+
+    #[test]
+    fn numbers_take_two_bytes_until_one_needs_more() {
+        let row = |package| Packed {
+            vulnerability: 0,
+            package,
+            priority: 0,
+            due: 0,
+            first_seen: 0,
+            detected: 0,
+            words: 0,
+            score: 0,
+            state: 0,
+        };
+        let added = |before, package| Added { place: 0, before, row: row(package) };
+        let all = |column: &NumberColumn, count: usize| (0..count).map(|row| column.get(row)).collect::<Vec<_>>();
+        let narrow = NumberColumn::of([7, 65_535].into_iter());
+        assert!(matches!(narrow, NumberColumn::Narrow(_)));
+        let still = narrow.with(2, &[added(1, 8)], |row| row.package);
+        assert!(matches!(still, NumberColumn::Narrow(_)));
+        assert_eq!(all(&still, 3), [7, 8, 65_535]);
+        let wide = still.with(3, &[added(0, 1), added(3, 65_536)], |row| row.package);
+        assert!(matches!(wide, NumberColumn::Wide(_)));
+        assert_eq!(all(&wide, 5), [1, 7, 8, 65_535, 65_536]);
+        assert_eq!(all(&wide.with(5, &[added(5, 2)], |row| row.package), 6), [1, 7, 8, 65_535, 65_536, 2]);
+        assert!(matches!(NumberColumn::of([65_536].into_iter()), NumberColumn::Wide(_)));
     }
 
     #[test]

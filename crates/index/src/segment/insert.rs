@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::column::{Code, Column, WideColumn};
+use super::column::{Code, Column};
 use super::{Directory, RowSet, Segment, tier};
 use crate::row::{Packed, TIER_UNKNOWN, epss, score};
 use crate::tables::vulnerabilities::Vulnerabilities;
@@ -22,9 +22,6 @@ impl Segment {
     pub(crate) fn with(&self, added: &[Added], vulnerabilities: &Vulnerabilities) -> Self {
         let rows = self.row_count();
         let signals = |row: &Packed| vulnerabilities.get(row.vulnerability).signals;
-        let wide = |column: &WideColumn, part: fn(&Packed) -> u32| {
-            WideColumn::of(spliced(&column.rows()[..rows], added, part).into_iter())
-        };
         let set = |set: &RowSet, is: &dyn Fn(&Packed) -> bool| {
             let mut bits = Runs::with_room_for(rows + added.len());
             let mut from = 0;
@@ -42,8 +39,8 @@ impl Segment {
         Self {
             first: self.first,
             directory: Arc::new(self.directory.with(added)),
-            vulnerability: wide(&self.vulnerability, |row| row.vulnerability),
-            package: wide(&self.package, |row| row.package),
+            vulnerability: self.vulnerability.with(rows, added, |row| row.vulnerability),
+            package: self.package.with(rows, added, |row| row.package),
             priority: self.priority.with(rows, added, |row| row.priority),
             score: self.score.with(rows, added, |row| row.score),
             due: self.due.with(rows, added, |row| row.due),
@@ -80,7 +77,8 @@ impl<T: Code> Column<T> {
     }
 }
 
-fn spliced<T: Copy>(old: &[T], added: &[Added], part: impl Fn(&Packed) -> T) -> Vec<T> {
+/// Old values with those of added rows between them.
+pub(super) fn spliced<T: Copy>(old: &[T], added: &[Added], part: impl Fn(&Packed) -> T) -> Vec<T> {
     let mut values = Vec::with_capacity((old.len() + added.len()).next_multiple_of(64));
     let mut from = 0;
     for Added { before, row, .. } in added {
