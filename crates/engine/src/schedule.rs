@@ -154,8 +154,7 @@ fn due_at(asset: &Asset, scopes: &[Scope], tried_at: Option<Timestamp>, now: Tim
 
 /// Up to a tenth earlier, by a share that the asset fixes: those that became known together are not due together for ever.
 fn spread(asset: AssetId, wait: SignedDuration) -> SignedDuration {
-    let share = i64::from(asset.tail().to_le_bytes()[0]);
-    wait - SignedDuration::from_millis(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX) / 2560 * share)
+    SignedDuration::from_secs(store::schedule::sooner(wait.as_secs(), asset.tail().to_le_bytes()[0]))
 }
 
 #[cfg(test)]

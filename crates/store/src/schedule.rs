@@ -85,11 +85,14 @@ pub async fn enqueue_due(tx: &mut Tx, now: Timestamp) -> Result<usize, StoreErro
     Ok(enqueued)
 }
 
-/// The interval, up to a tenth shorter by a share that the name fixes: many schedules of one interval spread.
+/// The interval, a little shorter by a share that the name fixes.
 fn next_after_seconds(schedule: &Schedule) -> i64 {
-    let every = i64::from(schedule.every_seconds.max(1));
-    let share = i64::from(Sha256::digest(schedule.name.as_bytes())[0]);
-    every - every * share / 2560
+    sooner(i64::from(schedule.every_seconds.max(1)), Sha256::digest(schedule.name.as_bytes())[0])
+}
+
+/// Up to a tenth less than an interval, by a share: what has the same interval and began together spreads.
+pub fn sooner(seconds: i64, share: u8) -> i64 {
+    seconds - seconds * i64::from(share) / 2560
 }
 
 fn from_row(row: &Row) -> Result<Schedule, StoreError> {

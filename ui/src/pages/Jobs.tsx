@@ -1,4 +1,3 @@
-import { Button } from "@mantine/core";
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useEffect, type ReactNode } from "react";
@@ -11,6 +10,7 @@ import { DEAD, ENDED, JobFilter, RUNNING, WAITING } from "../parts/JobFilter";
 import parts from "../parts/Jobs.module.css";
 import { JobTable } from "../parts/JobTable";
 import { Moment } from "../parts/Moment";
+import { More } from "../parts/More";
 import { PageTitle } from "../parts/PageTitle";
 import { Section } from "../parts/Section";
 import { Empty, Failure, Loading } from "../parts/States";
@@ -111,13 +111,7 @@ function List(props: { state: string; kind: string | undefined; at: string; butt
         </Empty>
       ) : null}
       {jobs.length > 0 ? <JobTable caption={title} jobs={jobs} at={props.at} acts={props.buttons} /> : null}
-      {pages.hasNextPage ? (
-        <div className={css.more}>
-          <Button variant="default" loading={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
-            {t.more}
-          </Button>
-        </div>
-      ) : null}
+      <More pages={pages} label={t.more} />
     </Section>
   );
 }

@@ -1,4 +1,3 @@
-import { Button } from "@mantine/core";
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 
@@ -8,6 +7,7 @@ import { mayMissFindings } from "../format/gaps";
 import { QUEUE } from "../parts/FindingColumns";
 import { FindingFilters } from "../parts/FindingFilters";
 import { FindingTable } from "../parts/FindingTable";
+import { More } from "../parts/More";
 import { Notes } from "../parts/Notes";
 import { PageTitle } from "../parts/PageTitle";
 import { SavedViews } from "../parts/SavedViews";
@@ -47,13 +47,7 @@ export function Priorities() {
           <FindingTable caption={t.title} columns={QUEUE} findings={findings} />
         </div>
       ) : null}
-      {pages.hasNextPage ? (
-        <div className={css.more}>
-          <Button variant="default" loading={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
-            {t.more}
-          </Button>
-        </div>
-      ) : null}
+      <More pages={pages} label={t.more} />
     </>
   );
 }

@@ -11,10 +11,7 @@ use crate::sql::query;
 pub async fn give_back(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
     let text = "update job set state = 'ready', attempts_max = attempts_max + 1, lease_until = null
                 where id = $1 and state = 'leased' and attempts = $2";
-    match query("give the job back", text).bind(lease.id).bind(lease.attempt).execute(tx).await? {
-        0 => Err(lost(lease)),
-        _ => Ok(()),
-    }
+    still_held(query("give the job back", text).bind(lease.id).bind(lease.attempt).execute(tx).await?, lease)
 }
 
 /// Gives a job back that could not be done because of the database itself: the attempt does not count, and the next one comes
@@ -27,18 +24,19 @@ pub async fn postpone(tx: &mut Tx, lease: &Lease, error: &str, now: Timestamp) -
                     attempts_max = attempts_max + 1, last_error = $3, lease_until = null
                 where id = $4 and state = 'leased' and attempts = $5";
     let postponed = query("postpone the job", text).bind(run_at).bind(now).bind(clip(error, ERROR_CHARS_MAX));
-    match postponed.bind(lease.id).bind(lease.attempt).execute(tx).await? {
-        0 => Err(lost(lease)),
-        _ => Ok(run_at),
-    }
+    still_held(postponed.bind(lease.id).bind(lease.attempt).execute(tx).await?, lease)?;
+    Ok(run_at)
 }
 
 /// Gives a job that was not begun to others: whoever claimed it is not who does such work any more.
 pub async fn move_to(tx: &mut Tx, lease: &Lease, segment: &str) -> Result<(), StoreError> {
     let text = "update job set state = 'ready', attempts_max = attempts_max + 1, lease_until = null, segment = $3
                 where id = $1 and state = 'leased' and attempts = $2";
-    match query("give the job to others", text).bind(lease.id).bind(lease.attempt).bind(segment).execute(tx).await? {
-        0 => Err(lost(lease)),
-        _ => Ok(()),
-    }
+    let moved = query("give the job to others", text).bind(lease.id).bind(lease.attempt).bind(segment);
+    still_held(moved.execute(tx).await?, lease)
+}
+
+/// Where nothing was changed, the job was not the holder's any more.
+fn still_held(changed: u64, lease: &Lease) -> Result<(), StoreError> {
+    if changed == 0 { Err(lost(lease)) } else { Ok(()) }
 }
