@@ -23,6 +23,10 @@ impl Bits {
         bits
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
     pub(crate) fn insert(&mut self, number: u32) {
         self.0[number as usize / 64] |= 1 << (number % 64);
     }
@@ -67,13 +71,26 @@ impl Bits {
         trim(&mut self.0, count);
     }
 
-    /// The numbers, where they are few: up to `max` of them.
-    pub(crate) fn few(&self, max: usize) -> Option<Vec<u32>> {
-        let count: u32 = self.0.iter().map(|word| word.count_ones()).sum();
-        (count as usize <= max).then(|| {
-            let mut numbers = Vec::with_capacity(max);
-            for_each(&self.0, |number| numbers.push(u32::try_from(number).expect("numbers of tables fit")));
-            numbers
+    /// First and last of each run of neighbouring numbers, where they are few: up to `max` of them.
+    pub(crate) fn runs(&self, max: usize) -> Option<Vec<(u32, u32)>> {
+        let mut runs: Vec<(u32, u32)> = Vec::with_capacity(max);
+        for number in self.numbers() {
+            if let Some((_, last)) = runs.last_mut().filter(|(_, last)| *last + 1 == number) {
+                *last = number;
+            } else if runs.len() < max {
+                runs.push((number, number));
+            } else {
+                return None;
+            }
+        }
+        Some(runs)
+    }
+
+    fn numbers(&self) -> impl Iterator<Item = u32> {
+        let rest = |word: u64| (word != 0).then_some(word);
+        self.0.iter().zip((0..).step_by(64)).flat_map(move |(word, base)| {
+            std::iter::successors(rest(*word), move |word| rest(word & (word - 1)))
+                .map(move |word| base + word.trailing_zeros())
         })
     }
 }
@@ -182,8 +199,11 @@ mod tests {
         let mut bits = Bits::of(&RoaringBitmap::from_iter([3, 64, 129, 500]), 130);
         assert!(bits.contains(129) && !bits.contains(500) && !bits.contains(4));
         assert!(bits.has_any(4, 64) && !bits.has_any(4, 63) && bits.has_any(129, 900) && !bits.has_any(130, 900));
-        assert_eq!(bits.few(3), Some(vec![3, 64, 129]));
-        assert_eq!(bits.few(2), None);
+        assert_eq!(bits.runs(3), Some(vec![(3, 3), (64, 64), (129, 129)]));
+        assert_eq!(bits.runs(2), None);
+        assert_eq!(Bits::with_room_for(9).runs(0), Some(Vec::new()));
+        (60..=70).for_each(|number| bits.insert(number));
+        assert_eq!(bits.runs(3), Some(vec![(3, 3), (60, 70), (129, 129)]));
         bits.negate(130);
         assert!(!bits.contains(129) && bits.contains(4) && !bits.contains(130));
     }

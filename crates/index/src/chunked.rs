@@ -39,6 +39,13 @@ impl<T: Clone> Chunked<T> {
         &mut Arc::make_mut(&mut self.chunks[number as usize / CHUNK])[number as usize % CHUNK]
     }
 
+    /// The entries of some numbers, in their order.
+    pub(crate) fn picked(&self, numbers: &[u32]) -> Self {
+        let mut picked = Self::default();
+        numbers.iter().for_each(|number| picked.push(self.get(*number).clone()));
+        picked
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.chunks.iter().flat_map(|chunk| chunk.iter())
     }

@@ -72,10 +72,8 @@ pub(crate) struct Plan {
 pub(crate) enum RowTest {
     Nothing,
     Assets(Bits),
-    Vulnerabilities(Bits),
-    /// Few enough to be compared one by one.
-    FewVulnerabilities(Vec<u32>),
-    Packages(Bits),
+    Vulnerabilities(Numbers),
+    Packages(Numbers),
     States(u8),
     Tiers(u8),
     Kev(u8),
@@ -83,6 +81,27 @@ pub(crate) enum RowTest {
     All(Vec<RowTest>),
     Any(Vec<RowTest>),
     Not(Box<RowTest>),
+}
+
+/// A set of numbers of one table.
+#[derive(Debug)]
+pub(crate) enum Numbers {
+    /// First and last of each run of neighbouring numbers, where they are few.
+    Runs(Vec<(u32, u32)>),
+    Set(Bits),
+}
+
+impl Numbers {
+    fn of(set: Bits) -> Self {
+        set.runs(FEW_RUNS).map_or(Self::Set(set), Self::Runs)
+    }
+
+    fn cost(&self) -> u32 {
+        match self {
+            Self::Runs(runs) => 3 + u32::try_from(runs.len()).unwrap_or(u32::MAX),
+            Self::Set(_) => 20,
+        }
+    }
 }
 
 impl Plan {
@@ -152,19 +171,18 @@ fn is_only(filter: &Filter, field: Field) -> bool {
     }
 }
 
+/// Up to so many runs of neighbouring numbers are compared with one by one.
+pub(crate) const FEW_RUNS: usize = 8;
+
 /// `None`: it holds always.
 fn flatten(snapshot: &Snapshot, node: Node) -> Option<RowTest> {
-    const FEW: usize = 3;
     let inner = |nodes: Vec<Node>| nodes.into_iter().map(|node| flatten(snapshot, node));
     Some(match node {
         Node::Everything => return None,
         Node::Nothing => RowTest::Nothing,
         Node::Assets(set) => RowTest::Assets(Bits::of(&set, snapshot.assets.numbers())),
-        Node::Vulnerabilities(set) => match set.few(FEW) {
-            Some(few) => RowTest::FewVulnerabilities(few),
-            None => RowTest::Vulnerabilities(set),
-        },
-        Node::Packages(set) => RowTest::Packages(set),
+        Node::Vulnerabilities(set) => RowTest::Vulnerabilities(Numbers::of(set)),
+        Node::Packages(set) => RowTest::Packages(Numbers::of(set)),
         Node::States(states) => RowTest::States(states),
         Node::Tiers(tiers) => RowTest::Tiers(tiers),
         Node::Kev(answers) => RowTest::Kev(answers),
@@ -191,8 +209,7 @@ impl RowTest {
             Self::States(_) | Self::Kev(_) => 1,
             Self::Tiers(_) | Self::Assets(_) => 2,
             Self::Range(..) => 3,
-            Self::FewVulnerabilities(few) => 4 + u32::try_from(few.len()).unwrap_or(u32::MAX),
-            Self::Vulnerabilities(_) | Self::Packages(_) => 20,
+            Self::Vulnerabilities(numbers) | Self::Packages(numbers) => numbers.cost(),
             Self::Not(test) => 1 + test.cost(),
             Self::All(tests) | Self::Any(tests) => 2 + tests.iter().map(Self::cost).sum::<u32>(),
         }

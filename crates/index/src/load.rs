@@ -55,7 +55,7 @@ impl Loader {
         Self { working, draft: Draft::default(), last: None }
     }
 
-    /// The number of a vulnerability. What the feeds say must be known before rows refer to it.
+    /// The number of a vulnerability until all is loaded. What the feeds say must be known before rows refer to it.
     pub fn vulnerability(&mut self, id: &VulnerabilityId, signals: Signals) -> VulnerabilityNo {
         let table = &mut self.working.snapshot.vulnerabilities;
         let number = self.working.vulnerability_names.intern(table, id);
@@ -63,6 +63,7 @@ impl Loader {
         number
     }
 
+    /// The number of a package until all is loaded.
     pub fn package(&mut self, package: &Package) -> PackageNo {
         self.working.package_names.intern(&mut self.working.snapshot.packages, package)
     }
@@ -92,12 +93,21 @@ impl Loader {
     /// The index, as of a position of the change log.
     pub fn finish(mut self, log: u64) -> Index {
         self.seal();
-        let snapshot = &mut self.working.snapshot;
-        snapshot.assets.sort();
-        snapshot.vulnerabilities.sort();
-        snapshot.packages.sort();
-        snapshot.log = log;
+        self.working.snapshot.assets.sort();
+        self.settle();
+        self.working.snapshot.log = log;
         Index::of(self.working)
+    }
+
+    /// Numbers vulnerabilities and packages by name: a filter by how names begin then asks for few runs of numbers.
+    fn settle(&mut self) {
+        let Working { snapshot, vulnerability_names, package_names, .. } = &mut self.working;
+        let (vulnerabilities, packages) = (snapshot.vulnerabilities.settle(), snapshot.packages.settle());
+        vulnerability_names.renumber(vulnerabilities.rank());
+        package_names.renumber(packages.rank());
+        for at in snapshot.segments.places_backwards() {
+            snapshot.segments.get_mut(at).renumber(&vulnerabilities, &packages);
+        }
     }
 
     fn seal(&mut self) {

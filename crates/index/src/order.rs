@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use crate::numbers::next;
 use crate::scan::keys::{Direction, Places};
 
 /// Numbers in order, and each number's place. Cheap to copy.
@@ -41,6 +42,24 @@ impl Order {
         }
         self.sorted = Arc::new(sorted);
         self.rank = Arc::new(rank);
+    }
+
+    /// Of so many numbers that stand in order.
+    fn natural(len: usize) -> Self {
+        let numbers: Arc<Vec<u32>> = Arc::new((0..next(len)).collect());
+        Self { sorted: Arc::clone(&numbers), rank: numbers }
+    }
+
+    /// Whether every number stands at the place that it names.
+    pub(crate) fn is_natural(&self) -> bool {
+        self.sorted.iter().zip(0..).all(|(number, place)| *number == place)
+    }
+
+    /// Makes every place the number of what stands there. Gives how it stood before: what was at each place, and where each
+    /// number went.
+    pub(crate) fn settle(&mut self) -> Self {
+        let settled = Self::natural(self.sorted.len());
+        std::mem::replace(self, settled)
     }
 
     pub(crate) fn sorted(&self) -> &[u32] {

@@ -18,9 +18,6 @@ mod keep;
 
 pub(crate) use keep::keep_all;
 
-/// Up to so many rows of a word, they are looked at one by one.
-const FEW_ROWS: u32 = 6;
-
 /// Up to 4096 rows of one zone, from a multiple of 64 on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Part<'a> {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use domain::finding::State;
 use domain::ids::AssetId;
 
+use crate::order::Order;
 use crate::row::{Packed, Signals, TIER_UNKNOWN, epss, score, tier};
 use crate::tables::vulnerabilities::Vulnerabilities;
 
@@ -158,6 +159,17 @@ impl Segment {
         self.cvss = Column::of(scores);
         self.kev_listed = Arc::new(listed);
         self.kev_unknown = Arc::new(unknown);
+    }
+
+    /// Follows tables whose numbers have changed.
+    pub(crate) fn renumber(&mut self, vulnerabilities: &Order, packages: &Order) {
+        let rows = self.row_count();
+        if !vulnerabilities.is_natural() {
+            self.vulnerability = self.vulnerability.renumbered(rows, vulnerabilities.rank());
+        }
+        if !packages.is_natural() {
+            self.package = self.package.renumbered(rows, packages.rank());
+        }
     }
 
     /// Whether a row is about one of some vulnerabilities.

@@ -124,7 +124,7 @@ fn is_empty(node: &Node) -> bool {
     match node {
         Node::Nothing | Node::States(0) | Node::Tiers(0) | Node::Kev(0) => true,
         Node::Assets(set) => set.is_empty(),
-        Node::Vulnerabilities(set) | Node::Packages(set) => set.few(0).is_some(),
+        Node::Vulnerabilities(set) | Node::Packages(set) => set.is_empty(),
         _ => false,
     }
 }

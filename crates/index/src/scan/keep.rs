@@ -1,9 +1,9 @@
 //! What a filter asks of rows, answered for a mask: bits of rows that do not pass are cleared.
 
-use super::lanes::{between, equal};
-use super::{FEW_ROWS, Part, words};
-use crate::bits::{Bits, fill, for_each_in};
-use crate::compile::{Bounds, Ranged, RowTest};
+use super::lanes::{Lane, Span, keep_within};
+use super::{Part, words};
+use crate::bits::{fill, for_each_in};
+use crate::compile::{Bounds, FEW_RUNS, Numbers, Ranged, RowTest};
 use crate::segment::column::{Code, Column, Number, with_rows};
 use crate::segment::{RowSet, ZONE_WORDS};
 
@@ -37,13 +37,12 @@ fn keep(test: &RowTest, part: &Part<'_>, mask: &mut [u64]) {
             });
             and(mask, &rows);
         }
-        RowTest::FewVulnerabilities(few) => {
-            with_rows!(&segment.vulnerability, all => keep_equal(words(all, part), few, mask));
+        RowTest::Vulnerabilities(numbers) => {
+            with_rows!(&segment.vulnerability, all => keep_members(words(all, part), numbers, mask));
         }
-        RowTest::Vulnerabilities(set) => {
-            with_rows!(&segment.vulnerability, all => keep_members(words(all, part), set, mask));
+        RowTest::Packages(numbers) => {
+            with_rows!(&segment.package, all => keep_members(words(all, part), numbers, mask));
         }
-        RowTest::Packages(set) => with_rows!(&segment.package, all => keep_members(words(all, part), set, mask)),
         RowTest::All(tests) => keep_all(tests, part, mask),
         RowTest::Any(tests) => {
             let mut found = [0; ZONE_WORDS];
@@ -113,7 +112,7 @@ fn drop_in<'a>(sets: impl Iterator<Item = &'a RowSet>, part: &Part<'_>, mask: &m
     }
 }
 
-fn keep_between<T: Code>(column: &Column<T>, bounds: Bounds, part: &Part<'_>, mask: &mut [u64]) {
+fn keep_between<T: Code + Lane>(column: &Column<T>, bounds: Bounds, part: &Part<'_>, mask: &mut [u64]) {
     let (low, high) = (T::at_most(bounds.low.into()), T::at_most(bounds.high.into()));
     let zone = column.zone(part.zone());
     if zone.min > high || (low != T::UNKNOWN && zone.max < low) || (low == T::UNKNOWN && !zone.has_unknown) {
@@ -122,34 +121,27 @@ fn keep_between<T: Code>(column: &Column<T>, bounds: Bounds, part: &Part<'_>, ma
     if zone.min >= low && zone.max <= high && (!zone.has_unknown || high == T::UNKNOWN) {
         return;
     }
-    for (word, values) in mask.iter_mut().zip(&column.words()[part.first_word..]) {
-        if *word == 0 {
-            continue;
-        }
-        if word.count_ones() <= FEW_ROWS {
-            for_each_in(*word, 0, |lane| {
-                let passes = values[lane] >= low && values[lane] <= high;
-                *word &= !(u64::from(!passes) << lane);
-            });
-        } else {
-            *word &= between(values, low, high);
-        }
-    }
-}
-
-/// Keeps the rows with any of few numbers.
-fn keep_equal<N: Number>(words: &[[N; 64]], few: &[u32], mask: &mut [u64]) {
-    for (word, values) in mask.iter_mut().zip(words).filter(|(word, _)| **word != 0) {
-        let wanted = few.iter().filter_map(|number| N::try_from(*number).ok());
-        *word &= wanted.fold(0, |found, wanted| found | equal(values, wanted));
-    }
+    keep_within(&column.words()[part.first_word..], Span::between(low, high).as_slice(), mask);
 }
 
 /// Keeps the rows whose number is in a set.
-fn keep_members<N: Number>(words: &[[N; 64]], set: &Bits, mask: &mut [u64]) {
-    for (word, values) in mask.iter_mut().zip(words) {
-        let mut found = 0;
-        for_each_in(*word, 0, |lane| found |= u64::from(set.contains(values[lane].number())) << lane);
-        *word = found;
+fn keep_members<N: Number>(words: &[[N; 64]], numbers: &Numbers, mask: &mut [u64]) {
+    match numbers {
+        Numbers::Runs(runs) => {
+            let mut spans = [Span::one(N::default()); FEW_RUNS];
+            let mut count = 0;
+            for span in runs.iter().filter_map(|(first, last)| N::span(*first, *last)) {
+                spans[count] = span;
+                count += 1;
+            }
+            keep_within(words, &spans[..count], mask);
+        }
+        Numbers::Set(set) => {
+            for (word, values) in mask.iter_mut().zip(words) {
+                let mut found = 0;
+                for_each_in(*word, 0, |lane| found |= u64::from(set.contains(values[lane].number())) << lane);
+                *word = found;
+            }
+        }
     }
 }

@@ -1,11 +1,17 @@
 //! What rows are sorted by: offering the rows of a part whose keys can still win.
 
-use super::lanes::{between, equal, turned_between};
+use super::lanes::{Lane, Span, keep_within};
 use super::top::{Hit, Top};
-use super::{FEW_ROWS, Part, ZONE_WORDS, words};
-use crate::bits::{fill, for_each_in, for_each_within};
+use super::{Part, ZONE_WORDS, words};
+use crate::bits::{count, fill, for_each, for_each_within};
 use crate::numbers::next;
 use crate::segment::column::{Code, Column, Number, with_rows};
+
+/// Up to so many places are compared with one by one.
+const FEW_PLACES: usize = 4;
+
+/// Up to so many rows of a word on average, places are looked up whatever they are.
+const FEW_ROWS: u64 = 4;
 
 /// The key of a list.
 #[derive(Debug, Clone, Copy)]
@@ -111,25 +117,6 @@ fn key<T: Code>(code: T, direction: Direction) -> u32 {
     code.into()
 }
 
-/// The numbers that can still win, where they are few.
-#[derive(Default)]
-struct Window {
-    bar: u32,
-    few: Option<Vec<u32>>,
-}
-
-impl Window {
-    /// Follows the bar.
-    fn narrow(&mut self, places: Places<'_>, low: u32, bar: u32) {
-        const FEW: u32 = 4;
-        if self.bar != bar {
-            self.bar = bar;
-            self.few =
-                (bar.saturating_sub(low) <= FEW).then(|| (low..bar).filter_map(|key| places.number(key)).collect());
-        }
-    }
-}
-
 impl Places<'_> {
     /// What stands at a place that is counted from the end that stands first. `None`: nothing does any more.
     fn number(self, key: u32) -> Option<u32> {
@@ -161,22 +148,25 @@ fn values<T: Code>(column: &Column<T>, direction: Direction, part: &Part<'_>, ma
     if u32::from(best) >= top.bar() || low > u32::from(last) {
         return;
     }
-    let floor = T::at_most(low);
-    for (place, (word, values)) in mask.iter().zip(&column.words()[part.first_word..]).enumerate() {
-        if *word == 0 {
-            continue;
-        }
-        // The bar falls while rows are offered, so it is asked again for each word.
-        let Some(ceiling) = top.bar().checked_sub(1) else { return };
-        let ceiling = T::at_most(ceiling);
-        let found = match direction {
-            Direction::Up => between(values, floor, ceiling),
-            Direction::Down => turned_between(values, floor, ceiling),
-        };
-        for_each_in(word & found, 0, |lane| {
-            top.offer(hit(part, part.base() + place * 64 + lane, key(values[lane], direction)));
-        });
-    }
+    let (floor, ceiling) = (T::at_most(low), T::at_most(top.bar() - 1));
+    let span = match direction {
+        Direction::Up => Span::between(floor, ceiling),
+        Direction::Down => Span::turned_between(floor, ceiling),
+    };
+    let words = &column.words()[part.first_word..];
+    for_each_kept(words, span.as_slice(), mask, |row| {
+        let key = key(words[row / 64][row % 64], direction);
+        top.offer(hit(part, part.base() + row, key));
+    });
+}
+
+/// Visits the rows of the mask whose value lies in any of the spans.
+fn for_each_kept<T: Lane>(words: &[[T; 64]], spans: &[Span<T>], mask: &[u64], visit: impl FnMut(usize)) {
+    let mut kept = [0; ZONE_WORDS];
+    let kept = &mut kept[..mask.len()];
+    kept.copy_from_slice(mask);
+    keep_within(words, spans, kept);
+    for_each(kept, visit);
 }
 
 fn assets(places: Places<'_>, part: &Part<'_>, mask: &[u64], low: u32, top: &mut Top) {
@@ -197,24 +187,25 @@ fn assets(places: Places<'_>, part: &Part<'_>, mask: &[u64], low: u32, top: &mut
     }
 }
 
-/// Looks the place of every row up, unless there are many and so few places can still win that their numbers are faster compared with.
+/// Looks the place of every row up, unless so few places can still win that comparing with their numbers is faster.
 fn gathered<N: Number>(words: &[[N; 64]], places: Places<'_>, part: &Part<'_>, mask: &[u64], low: u32, top: &mut Top) {
-    let mut window = Window::default();
-    for (place, (word, numbers)) in mask.iter().zip(words).enumerate() {
-        if *word == 0 {
-            continue;
+    let keys = low..top.bar();
+    let mut offer = |row: usize| {
+        let key = places.key(words[row / 64][row % 64].number());
+        if key >= low && key < top.bar() {
+            top.offer(hit(part, part.base() + row, key));
         }
-        window.narrow(places, low, top.bar());
-        let few = window.few.as_ref().filter(|_| word.count_ones() > FEW_ROWS);
-        let few = few.map(|few| few.iter().filter_map(|number| N::try_from(*number).ok()));
-        let found = few.map_or(!0, |few| few.fold(0, |all, one| all | equal(numbers, one)));
-        for_each_in(word & found, 0, |lane| {
-            let key = places.key(numbers[lane].number());
-            if key >= low && key < top.bar() {
-                top.offer(hit(part, part.base() + place * 64 + lane, key));
-            }
-        });
+    };
+    if keys.len() > FEW_PLACES || count(mask) <= FEW_ROWS * mask.len() as u64 {
+        return for_each(mask, offer);
     }
+    let mut spans = [Span::one(N::default()); FEW_PLACES];
+    let mut few = 0;
+    for span in keys.filter_map(|key| places.number(key)).filter_map(|number| N::span(number, number)) {
+        spans[few] = span;
+        few += 1;
+    }
+    for_each_kept(words, &spans[..few], mask, &mut offer);
 }
 
 fn hit(part: &Part<'_>, row: usize, key: u32) -> Hit {

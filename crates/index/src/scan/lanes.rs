@@ -1,63 +1,138 @@
-//! 64 values at a time, written so that the compiler makes vector instructions of them.
+//! 64 values at a time, with the widest vector instructions of the machine.
 
-use crate::segment::column::{Code, Number};
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, Simd, dispatch, u8x64, u16x32, u32x16};
 
-/// Which of 64 values lie between two, both of them in.
-#[inline]
-pub(crate) fn between<T: Code>(values: &[T; 64], low: T, high: T) -> u64 {
-    let mut flags = [0; 64];
-    for (flag, value) in flags.iter_mut().zip(values) {
-        *flag = u8::from(*value >= low) & u8::from(*value <= high);
-    }
-    pack(&flags)
+use crate::segment::column::Code;
+
+/// Neighbouring values: those that are at most `width` once `shift` is added to them, which may wrap around.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span<T> {
+    shift: T,
+    width: T,
 }
 
-/// The same for values turned around.
-#[inline]
-pub(crate) fn turned_between<T: Code>(values: &[T; 64], low: T, high: T) -> u64 {
-    let mut flags = [0; 64];
-    for (flag, value) in flags.iter_mut().zip(values) {
-        let turned = value.turned();
-        *flag = u8::from(turned >= low) & u8::from(turned <= high);
+impl<T: Lane> Span<T> {
+    /// One value.
+    pub(crate) fn one(value: T) -> Self {
+        Self { shift: value.negated(), width: T::default() }
     }
-    pack(&flags)
+
+    /// From one value to another, both of them in. `None`: there are none.
+    pub(crate) fn between(low: T, high: T) -> Option<Self> {
+        (low <= high).then(|| Self { shift: low.negated(), width: high.plus(low.negated()) })
+    }
 }
 
-/// Which of 64 values are this one.
-#[inline]
-pub(crate) fn equal<N: Number>(values: &[N; 64], wanted: N) -> u64 {
-    let mut flags = [0; 64];
-    for (flag, value) in flags.iter_mut().zip(values) {
-        *flag = u8::from(*value == wanted);
+impl<T: Code> Span<T> {
+    /// The values that lie there once they are turned.
+    pub(crate) fn turned_between(low: T, high: T) -> Option<Self> {
+        // Turning takes a value from the last known code, modulo the number of codes: it is its own inverse, and runs of values
+        // stay runs of values, though maybe around the end.
+        (low <= high).then(|| Self { shift: high.turned().negated(), width: high.plus(low.negated()) })
     }
-    pack(&flags)
 }
 
-/// One bit for each flag, which is 0 or 1: the product brings the lowest bits of eight bytes together in the highest byte.
-#[inline]
-fn pack(flags: &[u8; 64]) -> u64 {
-    let mut word = 0;
-    for (place, eight) in flags.as_chunks::<8>().0.iter().enumerate() {
-        let bits = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        word |= bits << (place * 8);
+/// A value of a column: an unsigned number that wraps around.
+pub(crate) trait Lane: Copy + Default + Ord {
+    fn negated(self) -> Self;
+
+    fn plus(self, other: Self) -> Self;
+
+    /// Which of 64 values lie in a span.
+    fn within<S: Simd>(simd: S, values: &[Self; 64], span: Span<Self>) -> u64;
+}
+
+macro_rules! lane {
+    ($number:ty, $vector:ident, $lanes:literal) => {
+        impl Lane for $number {
+            #[inline]
+            fn negated(self) -> Self {
+                self.wrapping_neg()
+            }
+
+            #[inline]
+            fn plus(self, other: Self) -> Self {
+                self.wrapping_add(other)
+            }
+
+            #[inline(always)]
+            fn within<S: Simd>(simd: S, values: &[Self; 64], span: Span<Self>) -> u64 {
+                let mut word = 0;
+                for (place, some) in values.as_chunks::<$lanes>().0.iter().enumerate() {
+                    let shifted = $vector::simd_from(simd, *some) + span.shift;
+                    word |= shifted.simd_le(span.width).to_bitmask() << (place * $lanes);
+                }
+                word
+            }
+        }
+    };
+}
+
+lane!(u8, u8x64, 64);
+lane!(u16, u16x32, 32);
+lane!(u32, u32x16, 16);
+
+/// Keeps the rows whose value lies in any of the spans.
+pub(crate) fn keep_within<T: Lane>(words: &[[T; 64]], spans: &[Span<T>], mask: &mut [u64]) {
+    dispatch!(Level::new(), simd => keep(simd, words, spans, mask));
+}
+
+#[inline(always)]
+fn keep<S: Simd, T: Lane>(simd: S, words: &[[T; 64]], spans: &[Span<T>], mask: &mut [u64]) {
+    for (word, values) in mask.iter_mut().zip(words).filter(|(word, _)| **word != 0) {
+        *word &= spans.iter().fold(0, |found, span| found | T::within(simd, values, *span));
     }
-    word
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The same by all instructions that this machine has.
+    fn kept<T: Lane>(values: &[T; 64], spans: &[Span<T>]) -> u64 {
+        let words = [*values];
+        let mut mask = [!0];
+        keep_within(&words, spans, &mut mask);
+        #[cfg(target_arch = "x86_64")]
+        {
+            let level = Level::new();
+            let mut others = [[!0]; 3];
+            level.as_sse2().into_iter().for_each(|simd| keep(simd, &words, spans, &mut others[0]));
+            level.as_sse4_2().into_iter().for_each(|simd| keep(simd, &words, spans, &mut others[1]));
+            level.as_avx2().into_iter().for_each(|simd| keep(simd, &words, spans, &mut others[2]));
+            let is_there = [level.as_sse2().is_some(), level.as_sse4_2().is_some(), level.as_avx2().is_some()];
+            for (other, _) in others.iter().zip(is_there).filter(|(_, is)| *is) {
+                assert_eq!(*other, mask);
+            }
+        }
+        mask[0]
+    }
+
     #[test]
     fn every_lane_has_its_bit() {
         let bytes: [u8; 64] = std::array::from_fn(|lane| u8::try_from(lane * 4).expect("below 256"));
-        assert_eq!(between(&bytes, 0, u8::MAX), !0);
+        assert_eq!(kept(&bytes, Span::between(0, u8::MAX).as_slice()), !0);
+        assert_eq!(kept(&bytes, &[]), 0);
         for lane in 0..64 {
-            assert_eq!(between(&bytes, bytes[lane], bytes[lane]), 1 << lane);
-            assert_eq!(turned_between(&bytes, bytes[lane].turned(), bytes[lane].turned()), 1 << lane);
+            assert_eq!(kept(&bytes, &[Span::one(bytes[lane])]), 1 << lane);
         }
         let wide: [u32; 64] = std::array::from_fn(|lane| u32::try_from(lane % 3).expect("small"));
-        assert_eq!(equal(&wide, 0).count_ones(), 22);
-        assert_eq!(equal(&wide, 1) & 0b111, 0b010);
+        assert_eq!(kept(&wide, &[Span::one(0)]).count_ones(), 22);
+        assert_eq!(kept(&wide, &[Span::one(1), Span::one(0)]) & 0b111, 0b011);
+    }
+
+    #[test]
+    fn spans_hold_what_lies_between() {
+        let ends = [0_u8, 1, 3, 100, 252, 253, 254, 255];
+        let values: [u8; 64] = std::array::from_fn(|lane| ends[lane % 8]);
+        for (low, high) in ends.iter().flat_map(|low| ends.map(|high| (*low, high))) {
+            let up = kept(&values, Span::between(low, high).as_slice());
+            let down = kept(&values, Span::turned_between(low, high).as_slice());
+            for (lane, value) in values.iter().enumerate() {
+                assert_eq!(up >> lane & 1 == 1, (low..=high).contains(value), "{value} in {low}..={high}");
+                assert_eq!(down >> lane & 1 == 1, (low..=high).contains(&value.turned()), "{value} in {low}..={high}");
+            }
+        }
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::ZONE_ROWS;
 use super::insert::{Added, spliced};
 use crate::row::Packed;
+use crate::scan::lanes::{Lane, Span};
 
 /// A packed value. The largest one stands for unknown.
-pub(crate) trait Code: Copy + Ord + Default + Into<u16> {
+pub(crate) trait Code: Lane + Into<u16> {
     const UNKNOWN: Self;
 
     /// The largest code that is not above a number.
@@ -123,8 +124,11 @@ pub(crate) enum NumberColumn {
 }
 
 /// A number as a column has it.
-pub(crate) trait Number: Copy + Eq + Default + TryFrom<u32> {
+pub(crate) trait Number: Lane + TryFrom<u32> {
     fn number(self) -> u32;
+
+    /// From one number to another, as far as a column has them. `None`: it has none of them.
+    fn span(first: u32, last: u32) -> Option<Span<Self>>;
 }
 
 impl Number for u16 {
@@ -132,12 +136,20 @@ impl Number for u16 {
     fn number(self) -> u32 {
         self.into()
     }
+
+    fn span(first: u32, last: u32) -> Option<Span<Self>> {
+        Span::between(Self::try_from(first).ok()?, Self::try_from(last).unwrap_or(Self::MAX))
+    }
 }
 
 impl Number for u32 {
     #[inline]
     fn number(self) -> u32 {
         self
+    }
+
+    fn span(first: u32, last: u32) -> Option<Span<Self>> {
+        Span::between(first, last)
     }
 }
 
@@ -166,6 +178,14 @@ impl NumberColumn {
         match self {
             Self::Narrow(rows) => rows[row].into(),
             Self::Wide(rows) => rows[row],
+        }
+    }
+
+    /// The same rows by other numbers: each by the one that stands in its place.
+    pub(crate) fn renumbered(&self, rows: usize, new: &[u32]) -> Self {
+        match self {
+            Self::Narrow(old) => Self::of(old[..rows].iter().map(|number| new[usize::from(*number)])),
+            Self::Wide(old) => Self::of(old[..rows].iter().map(|number| new[*number as usize])),
         }
     }
 

@@ -73,6 +73,15 @@ impl Packages {
         order.change(&[], new, |a, b| self.compare(a, b));
         self.order = order;
     }
+
+    /// Numbers all by their places, so that names that begin alike have neighbouring numbers. Gives how they stood before.
+    pub(crate) fn settle(&mut self) -> Order {
+        self.sort();
+        let before = self.order.settle();
+        self.entries = self.entries.picked(before.sorted());
+        self.folded = self.folded.picked(before.sorted());
+        before
+    }
 }
 
 /// Numbers by package, for whoever writes.
@@ -80,6 +89,10 @@ impl Packages {
 pub(crate) struct Names(HashMap<Arc<Package>, u32>);
 
 impl Names {
+    pub(crate) fn renumber(&mut self, new: &[u32]) {
+        self.0.values_mut().for_each(|number| *number = new[*number as usize]);
+    }
+
     pub(crate) fn intern(&mut self, table: &mut Packages, package: &Package) -> PackageNo {
         if let Some(number) = self.0.get(package) {
             return PackageNo(*number);

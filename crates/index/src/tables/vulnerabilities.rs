@@ -94,6 +94,16 @@ impl Vulnerabilities {
         order.change(&[], new, |a, b| self.compare(a, b));
         self.order = order;
     }
+
+    /// Numbers all by their places, so that those of one year have neighbouring numbers. Gives how they stood before.
+    pub(crate) fn settle(&mut self) -> Order {
+        self.sort();
+        let before = self.order.settle();
+        self.entries = self.entries.picked(before.sorted());
+        self.places = self.places.picked(before.sorted());
+        self.folded = self.folded.picked(before.sorted());
+        before
+    }
 }
 
 impl Place {
@@ -121,6 +131,10 @@ impl Place {
 pub(crate) struct Names(HashMap<VulnerabilityId, u32>);
 
 impl Names {
+    pub(crate) fn renumber(&mut self, new: &[u32]) {
+        self.0.values_mut().for_each(|number| *number = new[*number as usize]);
+    }
+
     pub(crate) fn intern(&mut self, table: &mut Vulnerabilities, id: &VulnerabilityId) -> VulnerabilityNo {
         if let Some(number) = self.0.get(id) {
             return VulnerabilityNo(*number);
