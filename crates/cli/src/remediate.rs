@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-use std::sync::Arc;
 
-use domain::asset::Asset;
+use domain::filter::{Condition, Filter};
 use domain::ids::AssetId;
-use engine::Engine;
-use engine::mobilize::{Group, Planned, Proof, groups};
+use domain::pattern::Pattern;
+use engine::mobilize::{Extent, Planned, Proof, Upgrade, Upgrades};
+use engine::{Engine, Visible};
 use serde_json::{Value, json};
 
 use crate::args::{Common, Format, Remediate};
@@ -23,27 +23,27 @@ pub(crate) async fn run(common: &Common, args: Remediate) -> anyhow::Result<Exit
             run.id
         ))?;
     }
-    let groups = chosen(&engine, &args).await?;
+    let chosen = chosen(&engine, &args).await?;
     if args.list {
-        list(common.format, &groups)?;
+        list(common.format, &chosen)?;
         engine.db.close().await;
         return Ok(Exit::Clean);
     }
-    let packages: BTreeSet<String> = groups.iter().map(|group| group.package.clone()).collect();
-    let assets = assets(&groups);
+    let packages: BTreeSet<String> = chosen.upgrades.iter().map(|upgrade| upgrade.package.clone()).collect();
+    let assets = assets(&chosen.upgrades);
     if assets.is_empty() {
         output::line("No open finding here can be closed by an upgrade.")?;
     }
     let mut answers = Vec::new();
     let mut failed = false;
-    for asset in assets {
-        match one(&engine, &asset, &packages, common.format, &args).await {
+    for (asset, name) in assets {
+        match one(&engine, (asset, &name), &packages, common.format, &args).await {
             Ok(answer) => answers.push(answer),
             Err(error) => {
                 failed = true;
-                answers.push(json!({ "asset": asset.name, "error": engine::with_causes(&error) }));
+                answers.push(json!({ "asset": name, "error": engine::with_causes(&error) }));
                 if common.format != Format::Json {
-                    output::line(format_args!("{}: FAILED: {}", asset.name, engine::with_causes(&error)))?;
+                    output::line(format_args!("{}: FAILED: {}", name, engine::with_causes(&error)))?;
                 }
             }
         }
@@ -55,65 +55,74 @@ pub(crate) async fn run(common: &Common, args: Remediate) -> anyhow::Result<Exit
     Ok(if failed { Exit::Failed } else { Exit::Clean })
 }
 
-/// The actions, narrowed to what was asked for.
-async fn chosen(engine: &Engine, args: &Remediate) -> anyhow::Result<Vec<Group>> {
-    let mut wanted = BTreeSet::new();
-    for name in &args.asset {
-        wanted.insert(context::asset(engine, name).await?.id);
+/// The upgrades, narrowed to what was asked for.
+async fn chosen(engine: &Engine, args: &Remediate) -> anyhow::Result<Upgrades> {
+    let mut parts = Vec::new();
+    if !args.asset.is_empty() {
+        let mut wanted = Vec::new();
+        for name in &args.asset {
+            wanted.push(context::asset(engine, name).await?.id);
+        }
+        parts.push(Filter::Where(Condition::AssetId(wanted)));
     }
-    let rows = engine.all_rows().await?;
-    let rows: Vec<_> = rows
-        .into_iter()
-        .filter(|row| wanted.is_empty() || wanted.contains(&row.asset.id))
-        .filter(|row| args.package.is_empty() || args.package.contains(&row.judged.matched.package.name))
-        .collect();
-    Ok(groups(&rows))
+    if !args.package.is_empty() {
+        parts.push(Filter::Where(Condition::Package(args.package.iter().map(Pattern::new).collect())));
+    }
+    let extent = Extent { upgrades: usize::MAX, assets: if args.list { server::wire::NAMED_MAX } else { usize::MAX } };
+    let mut chosen = engine.upgrades(&Visible::All, &Filter::all(parts), extent).await?;
+    chosen.upgrades.retain(|upgrade| args.package.is_empty() || args.package.contains(&upgrade.package));
+    Ok(chosen)
 }
 
-fn list(format: Format, groups: &[Group]) -> anyhow::Result<()> {
+fn list(format: Format, chosen: &Upgrades) -> anyhow::Result<()> {
     if format == Format::Json {
-        return output::json(&groups.iter().map(server::wire::action).collect::<Vec<_>>());
+        return output::json(&server::wire::actions(chosen));
     }
-    if groups.is_empty() {
+    output::warnings(&chosen.warnings)?;
+    if chosen.upgrades.is_empty() {
         output::line("No open finding can be closed by an upgrade.")?;
         return Ok(());
     }
-    let mut table = output::table(&["Priority", "Action", "Assets", "Closes"]);
-    for group in groups {
-        let names: Vec<&str> = group.assets.iter().take(4).map(|asset| asset.name.as_str()).collect();
-        let more = if group.assets.len() > 4 { format!(" and {} more", group.assets.len() - 4) } else { String::new() };
+    let mut table = output::table(&["Priority", "Action", "Release", "Assets", "Closes"]);
+    for upgrade in &chosen.upgrades {
+        let names: Vec<&str> = upgrade.assets.iter().take(4).map(|(_, name)| name.as_str()).collect();
+        let more = upgrade.asset_count - names.len() as u64;
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let release = if upgrade.release.is_none() { String::new() } else { upgrade.release.to_string() };
         table.add_row(vec![
-            group.tier.as_str().to_owned(),
-            format!("upgrade {} to {}", group.package, group.fixed_version),
+            upgrade.tier.as_str().to_owned(),
+            format!("upgrade {} to {}", upgrade.package, upgrade.fixed_version),
+            release,
             format!("{}{more}", names.join(", ")),
-            format!("{} findings", group.findings.len()),
+            format!("{} findings", upgrade.finding_count),
         ]);
     }
     output::line(table)?;
     Ok(())
 }
 
-fn assets(groups: &[Group]) -> Vec<Arc<Asset>> {
+/// Id and name of every asset that something is to be upgraded on.
+fn assets(upgrades: &[Upgrade]) -> Vec<(AssetId, String)> {
     let mut seen: BTreeSet<AssetId> = BTreeSet::new();
-    groups.iter().flat_map(|group| &group.assets).filter(|asset| seen.insert(asset.id)).cloned().collect()
+    upgrades.iter().flat_map(|upgrade| &upgrade.assets).filter(|(id, _)| seen.insert(*id)).cloned().collect()
 }
 
 /// Plans, asks, applies and proves on one asset.
 async fn one(
     engine: &Engine,
-    asset: &Asset,
+    (asset, name): (AssetId, &str),
     packages: &BTreeSet<String>,
     format: Format,
     args: &Remediate,
 ) -> anyhow::Result<Value> {
-    let Some(planned) = engine.plan(asset.id, packages).await? else {
-        return Ok(json!({ "asset": asset.name, "plan": null }));
+    let Some(planned) = engine.plan(asset, packages).await? else {
+        return Ok(json!({ "asset": name, "plan": null }));
     };
     if format != Format::Json {
         show(&planned)?;
     }
     let mut answer = json!({
-        "asset": asset.name,
+        "asset": name,
         "run": planned.run.id,
         "plan": planned.run.plan.steps.iter().map(server::wire::plan_step).collect::<Vec<_>>(),
         "closes": planned.run.action.closes.len(),
@@ -124,7 +133,7 @@ async fn one(
     }
     let proof = engine.apply(&planned.run).await?;
     if format != Format::Json {
-        output::line(proven(&asset.name, &proof))?;
+        output::line(proven(name, &proof))?;
     }
     answer["proof"] = json!({
         "fixed": proof.fixed,

@@ -1,6 +1,6 @@
 //! Mobilize: findings become actions, actions become plans, plans run once, and the next inspection proves what they did.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::sync::Arc;
 
@@ -10,10 +10,8 @@ use domain::cause::Cause;
 use domain::command::{Command, Output};
 use domain::component::Ecosystem;
 use domain::finding::{Detection, Evidence, Fact};
-use domain::ids::{AssetId, FindingId, RunId};
-use domain::priority::Tier;
+use domain::ids::{AssetId, RunId};
 use domain::remediation::{Action, Plan, PlanRefusal, Run, RunState};
-use domain::vulnerability::VulnerabilityId;
 use integrations::patching::apt::{self, Selection, Selections};
 use jiff::{SignedDuration, Timestamp};
 
@@ -23,21 +21,12 @@ use crate::Engine;
 use crate::inspect::Access;
 use crate::views::Row;
 
+mod upgrades;
+
+pub use upgrades::{Extent, Upgrade, Upgrades};
+
 /// Who applies runs: the processes that share one data folder, one at a time.
 const NODE: &str = "local";
-
-/// What an operator would do once: upgrade this source package on these assets.
-#[derive(Debug, Clone)]
-pub struct Group {
-    pub package: String,
-    /// The version that closes every finding that a version closes.
-    pub fixed_version: String,
-    pub assets: Vec<Arc<Asset>>,
-    pub findings: Vec<FindingId>,
-    /// The most urgent tier among the findings.
-    pub tier: Tier,
-    pub vulnerabilities: Vec<VulnerabilityId>,
-}
 
 /// A plan that waits for confirmation.
 #[derive(Debug, Clone)]
@@ -58,19 +47,6 @@ pub struct Proof {
     /// The longest time that one of the fixed findings was exposed.
     pub exposure: SignedDuration,
     pub restart_needed: Option<bool>,
-}
-
-/// Groups findings that an upgrade closes into actions, those that close the most urgent findings first.
-pub fn groups(rows: &[Row]) -> Vec<Group> {
-    let mut groups: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| is_upgradable(row)) {
-        groups.entry(&row.judged.matched.package.name).or_default().push(row);
-    }
-    let mut groups: Vec<Group> = groups.into_iter().filter_map(|(package, rows)| group(package, &rows)).collect();
-    groups.sort_by(|a, b| {
-        a.tier.cmp(&b.tier).then(b.findings.len().cmp(&a.findings.len())).then_with(|| a.package.cmp(&b.package))
-    });
-    groups
 }
 
 impl Engine {
@@ -233,28 +209,6 @@ fn is_upgradable(row: &Row) -> bool {
     // Which binaries are concerned, another tool does not say in our words; and nobody reaches what has expired.
     let known = !matched.vendor_status.is_report() && row.asset.retired_at.is_none();
     row.finding.detection.is_active() && matched.fixed_version.is_some() && !matched.restart_needed && known
-}
-
-fn group(package: &str, rows: &[&Row]) -> Option<Group> {
-    let fixed_version = rows
-        .iter()
-        .filter_map(|row| Some((row.judged.matched.package.ecosystem, row.judged.matched.fixed_version.as_deref()?)))
-        .reduce(|a, b| match ecosystems::compare(a.0, a.1, b.1) {
-            Ok(std::cmp::Ordering::Less) => b,
-            _ => a,
-        })?
-        .1
-        .to_owned();
-    let assets: BTreeMap<AssetId, &Arc<Asset>> = rows.iter().map(|row| (row.asset.id, &row.asset)).collect();
-    let vulnerabilities: BTreeSet<&VulnerabilityId> = rows.iter().map(|row| &row.finding.key.vulnerability).collect();
-    Some(Group {
-        package: package.to_owned(),
-        fixed_version,
-        assets: assets.into_values().cloned().collect(),
-        findings: rows.iter().map(|row| row.finding.key.id()).collect(),
-        tier: rows.iter().map(|row| row.judged.priority.tier).min()?,
-        vulnerabilities: vulnerabilities.into_iter().cloned().collect(),
-    })
 }
 
 /// Whether the plan brings every affected binary of the finding to its fixed version.

@@ -24,7 +24,7 @@ use tokio::time::timeout;
 
 #[cfg(test)]
 pub(crate) use model::is_unknown;
-pub(crate) use model::{Estate, Known, Model};
+pub(crate) use model::{Estate, Fixes, Known, Model};
 
 use crate::Engine;
 use holders::Held;

@@ -37,7 +37,7 @@ pub use assets::{AssetCursor, AssetQuery, AssetSort, AssetSortBy};
 pub use components::{ComponentView, VERSIONS_MAX, VersionView};
 pub use history::Explained;
 pub use inventory::PastInventory;
-pub(crate) use lists::About;
+pub(crate) use lists::{About, scan};
 pub use lists::{AssetPage, Facets, GroupCount, Groups, Page, Query, active};
 pub use nodes::{NodeView, silence_warnings};
 pub use saved::{NewView, asked};
@@ -111,14 +111,6 @@ pub struct StatusView {
 }
 
 impl Engine {
-    /// Every active finding, best first: for grouping into actions, not for lists.
-    pub async fn all_rows(&self) -> anyhow::Result<Vec<Row>> {
-        let world = self.world().await?;
-        let mut rows = world.rows(self.active().await?, self.now());
-        sort(&mut rows);
-        Ok(rows)
-    }
-
     /// Every asset, by name: for going through them, not for lists.
     pub async fn all_assets(&self) -> anyhow::Result<Vec<Arc<Asset>>> {
         let mut assets: Vec<_> = self.world().await?.assets.into_values().collect();

@@ -178,7 +178,7 @@ fn finding(dice: &mut Dice, flaws: &[VulnerabilityNo], packages: &[PackageNo], s
         }),
         first_seen,
         detected: first_seen,
-        words: dice.below(20) as u16,
+        words: dice.below(20) as u32,
     }
 }
 

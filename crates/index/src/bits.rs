@@ -31,6 +31,15 @@ impl Bits {
         self.0[number as usize / 64] |= 1 << (number % 64);
     }
 
+    /// Inserts one that may lie beyond its end.
+    pub(crate) fn put(&mut self, number: u32) {
+        let needed = number as usize / 64 + 1;
+        if self.0.len() < needed {
+            self.0.resize(needed.next_power_of_two(), 0);
+        }
+        self.insert(number);
+    }
+
     #[inline]
     pub(crate) fn contains(&self, number: u32) -> bool {
         self.0.get(number as usize / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
@@ -86,7 +95,8 @@ impl Bits {
         Some(runs)
     }
 
-    fn numbers(&self) -> impl Iterator<Item = u32> {
+    /// In ascending order.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u32> {
         let rest = |word: u64| (word != 0).then_some(word);
         self.0.iter().zip((0..).step_by(64)).flat_map(move |(word, base)| {
             std::iter::successors(rest(*word), move |word| rest(word & (word - 1)))

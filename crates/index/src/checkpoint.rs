@@ -20,7 +20,7 @@ pub use frame::seal_frames;
 const HEADER_BYTES: usize = 24;
 pub(crate) const MAGIC: &[u8; 8] = b"VIGIEIDX";
 /// Raised with every change of what is written: other versions are refused.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// Why a checkpoint cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -74,6 +74,7 @@ pub(crate) enum RowTest {
     Assets(Bits),
     Vulnerabilities(Numbers),
     Packages(Numbers),
+    Words(Numbers),
     States(u8),
     Tiers(u8),
     Kev(u8),
@@ -92,7 +93,7 @@ pub(crate) enum Numbers {
 }
 
 impl Numbers {
-    fn of(set: Bits) -> Self {
+    pub(crate) fn of(set: Bits) -> Self {
         set.runs(FEW_RUNS).map_or(Self::Set(set), Self::Runs)
     }
 
@@ -209,7 +210,7 @@ impl RowTest {
             Self::States(_) | Self::Kev(_) => 1,
             Self::Tiers(_) | Self::Assets(_) => 2,
             Self::Range(..) => 3,
-            Self::Vulnerabilities(numbers) | Self::Packages(numbers) => numbers.cost(),
+            Self::Vulnerabilities(numbers) | Self::Packages(numbers) | Self::Words(numbers) => numbers.cost(),
             Self::Not(test) => 1 + test.cost(),
             Self::All(tests) | Self::Any(tests) => 2 + tests.iter().map(Self::cost).sum::<u32>(),
         }

@@ -18,7 +18,7 @@ impl Index {
         &self,
         mut changed: impl FnMut(&VulnerabilityId) -> bool,
         mut signals: impl FnMut(&VulnerabilityId) -> Signals,
-        mut judge: impl FnMut(AssetNo, VulnerabilityNo, u16) -> Option<Judged>,
+        mut judge: impl FnMut(AssetNo, VulnerabilityNo, u32) -> Option<Judged>,
     ) -> Self {
         let mut working = self.working.lock().expect("an earlier batch panicked: load the index again").clone();
         let snapshot = &mut working.snapshot;
@@ -45,7 +45,7 @@ impl Index {
 }
 
 impl Segment {
-    fn judge(&mut self, concerned: &Bits, judge: &mut impl FnMut(AssetNo, VulnerabilityNo, u16) -> Option<Judged>) {
+    fn judge(&mut self, concerned: &Bits, judge: &mut impl FnMut(AssetNo, VulnerabilityNo, u32) -> Option<Judged>) {
         let rows = self.row_count();
         let padded = rows.next_multiple_of(64);
         let (mut priorities, mut dues) = (Vec::with_capacity(padded), Vec::with_capacity(padded));

@@ -21,6 +21,7 @@ mod compile;
 mod scan;
 mod list;
 mod count;
+mod by_package;
 mod write;
 mod judge;
 mod load;
@@ -29,6 +30,7 @@ mod holders;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+pub use by_package::{InCommon, OfPackage, Saying};
 pub use checkpoint::{CheckpointError, seal_frames};
 pub use count::{Count, Facets, Group, GroupBy, VALUES_MAX};
 pub use holders::{Has, Holders, HoldersLoader, ListDigest};

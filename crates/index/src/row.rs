@@ -19,8 +19,8 @@ pub struct Row {
     pub first_seen: Date,
     /// When the latest episode began: from then on the days that the policy gives count.
     pub detected: Date,
-    /// What the verdict depends on in the match, as a number of whoever judges.
-    pub words: u16,
+    /// What the match says, as far as lists depend on it, as a number of whoever judges.
+    pub words: u32,
 }
 
 /// The part of a priority that lists are sorted, filtered and counted by.
@@ -55,11 +55,11 @@ impl Signals {
 pub(crate) struct Packed {
     pub(crate) vulnerability: u32,
     pub(crate) package: u32,
+    pub(crate) words: u32,
     pub(crate) priority: u16,
     pub(crate) due: u16,
     pub(crate) first_seen: u16,
     pub(crate) detected: u16,
-    pub(crate) words: u16,
     pub(crate) score: u8,
     pub(crate) state: u8,
 }

@@ -40,7 +40,7 @@ pub(crate) struct Segment {
     pub(crate) due: Column<u16>,
     pub(crate) first_seen: Column<u16>,
     pub(crate) detected: Column<u16>,
-    pub(crate) words: Column<u16>,
+    pub(crate) words: NumberColumn,
     /// Copied down from the vulnerability, as are the sets of KEV.
     pub(crate) epss: Column<u16>,
     pub(crate) cvss: Column<u8>,
@@ -182,9 +182,9 @@ impl Segment {
         let directory = (self.directory.assets.capacity() + self.directory.starts.capacity()) * 4;
         let words: usize = self.states.iter().chain(&self.tiers).map(|set| set.capacity()).sum();
         let kev = self.kev_listed.capacity() + self.kev_unknown.capacity();
-        let wide = self.vulnerability.bytes() + self.package.bytes();
+        let wide = self.vulnerability.bytes() + self.package.bytes() + self.words.bytes();
         let dates = self.due.bytes() + self.first_seen.bytes() + self.detected.bytes();
-        let narrow = self.priority.bytes() + self.words.bytes() + self.epss.bytes() + dates;
+        let narrow = self.priority.bytes() + self.epss.bytes() + dates;
         size_of::<Self>() + directory + (words + kev) * 8 + wide + narrow + self.score.bytes() + self.cvss.bytes()
     }
 }
@@ -216,7 +216,7 @@ pub(crate) fn seal(draft: &Draft, first: AssetId, vulnerabilities: &Vulnerabilit
         due: column(rows, |row| row.due),
         first_seen: column(rows, |row| row.first_seen),
         detected: column(rows, |row| row.detected),
-        words: column(rows, |row| row.words),
+        words: NumberColumn::of(rows.iter().map(|row| row.words)),
         epss: Column::default(),
         cvss: Column::default(),
         states: states.map(Arc::new),

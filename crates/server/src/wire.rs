@@ -24,7 +24,7 @@ use domain::ids::AssetId;
 use domain::remediation::{Run as RunRecord, RunState};
 use domain::scope::{Requirement, Scope as ScopeRecord};
 use domain::vulnerability::{Exploitation, Vulnerability, VulnerabilityId};
-use engine::mobilize::Group;
+use engine::mobilize::{Upgrade, Upgrades};
 use engine::views::{
     AssetSummary, AssetView, Explained, Facets, GroupCount, Groups, Page, Row, StatusView, VulnerabilityView,
 };
@@ -38,7 +38,7 @@ use wire_types::finding::{
     AdvisoryRef, AssetCount, AssetRef, Event, Finding, FindingDetail, FindingFacets, FindingGroup, FindingGroups,
     FindingPage, StateCounts,
 };
-use wire_types::remediation::{Action, PlanStep, Run};
+use wire_types::remediation::{Action, ActionList, PlanStep, Run};
 use wire_types::scope::Scope;
 use wire_types::status::Status;
 use wire_types::vulnerability::{Epss, Kev, ScoredVector, Ssvc, VulnerabilityDetail};
@@ -268,16 +268,33 @@ pub fn status(view: &StatusView, version: &str, now: Timestamp) -> Status {
     }
 }
 
+/// Assets and vulnerabilities that are named of an action.
+pub const NAMED_MAX: usize = 100;
+
 /// An action over several assets.
-pub fn action(group: &Group) -> Action {
+pub fn action(upgrade: &Upgrade) -> Action {
+    let asset = |(id, name): &(AssetId, String)| AssetRef { id: id.to_string(), name: name.clone() };
+    let release = Some(&upgrade.release).filter(|release| !release.is_none());
     Action {
         kind: "upgrade".to_owned(),
-        package: group.package.clone(),
-        fixed_version: group.fixed_version.clone(),
-        assets: group.assets.iter().map(|asset| asset_ref(asset)).collect(),
-        finding_count: group.findings.len() as u64,
-        priority: group.tier.as_str().to_owned(),
-        vulnerabilities: group.vulnerabilities.iter().map(ToString::to_string).collect(),
+        package: upgrade.package.clone(),
+        ecosystem: upgrade.ecosystem.as_str().to_owned(),
+        release: release.map(ToString::to_string),
+        fixed_version: upgrade.fixed_version.clone(),
+        asset_count: upgrade.asset_count,
+        assets: upgrade.assets.iter().take(NAMED_MAX).map(asset).collect(),
+        finding_count: upgrade.finding_count,
+        priority: upgrade.tier.as_str().to_owned(),
+        vulnerability_count: upgrade.vulnerabilities.len() as u64,
+        vulnerabilities: upgrade.vulnerabilities.iter().take(NAMED_MAX).map(ToString::to_string).collect(),
+    }
+}
+
+pub fn actions(upgrades: &Upgrades) -> ActionList {
+    ActionList {
+        actions: upgrades.upgrades.iter().map(action).collect(),
+        total: upgrades.total,
+        warnings: upgrades.warnings.clone(),
     }
 }
 

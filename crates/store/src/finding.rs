@@ -11,7 +11,6 @@ use domain::finding::{Change, Detection, Evidence, Finding, FindingKey};
 use domain::ids::{AssetId, FindingId, RecordId};
 use domain::verdict::Match;
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use crate::db::{On, Tx};
 use crate::error::StoreError;
@@ -217,23 +216,6 @@ async fn at(mut on: On<'_>, positions: &[Position]) -> Result<Vec<StoredFinding>
         found.extend(bare(load(on.again(), query).await?));
     }
     Ok(found)
-}
-
-/// One page of the open, pending and stale findings of all assets, and where the next one begins. `None`: nowhere.
-pub async fn active<'a>(
-    on: impl Into<On<'a>>,
-    after: Option<Position>,
-    limit: usize,
-) -> Result<(Vec<StoredFinding>, Option<Position>), StoreError> {
-    let after = after.unwrap_or(Position { asset: AssetId::from_uuid(Uuid::nil()), defect: 0 });
-    let text = select!(
-        "where finding.state in ('open', 'pending', 'stale') and (finding.asset_id, finding.defect_id) > ($1, $2)
-         order by finding.asset_id, finding.defect_id limit $3"
-    );
-    let query = query("read active findings", text).bind(after.asset).bind(after.defect).bind(limit);
-    let found = load(on.into(), query).await?;
-    let next = if found.len() < limit { None } else { found.last().map(|(position, _)| *position) };
-    Ok((bare(found), next))
 }
 
 /// How many findings are open, pending or stale.

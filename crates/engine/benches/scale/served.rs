@@ -94,7 +94,7 @@ fn body(answer: &str) -> anyhow::Result<Value> {
     Ok(serde_json::from_str(body)?)
 }
 
-/// Every list and page of the interface that a browser or a script reads, but for the one that is said to be slow.
+/// Every list and page of the interface that a browser or a script reads.
 fn paths(server: &Server) -> anyhow::Result<Vec<String>> {
     let first = body(&timed(server, FIRST_PAGE)?.1)?["findings"][0].clone();
     let text = |value: &Value| value.as_str().map(str::to_owned).context("a finding lacks what names it");
@@ -111,17 +111,26 @@ fn paths(server: &Server) -> anyhow::Result<Vec<String>> {
     for by in ["tier", "state", "os", "scope", "tag", "asset", "vulnerability", "package"] {
         paths.push(format!("/api/v1/findings/groups?by={by}&limit=100"));
     }
-    for path in
-        ["findings/facets", "priorities", "assets?limit=100", "asset-cases", "components?name=openssl", "scopes"]
-    {
+    for path in [
+        "findings/facets",
+        "priorities",
+        "assets?limit=100",
+        "asset-cases",
+        "components?name=openssl",
+        "scopes",
+        "actions?limit=100",
+    ] {
         paths.push(format!("/api/v1/{path}"));
     }
-    for path in ["status", "feeds", "jobs", "jobs/overview", "nodes", "runs", "webhooks", "credentials", "session"] {
+    for path in
+        ["status", "feeds", "jobs", "jobs/overview", "nodes", "runs", "webhooks", "credentials", "views", "session"]
+    {
         paths.push(format!("/api/v1/{path}"));
     }
     paths.push(format!("/api/v1/findings/{id}"));
     paths.push(format!("/api/v1/vulnerabilities/{vulnerability}"));
-    paths.extend([format!("/api/v1/assets/{asset}"), format!("/api/v1/assets/{asset}/records"), "/".to_owned()]);
+    paths.push("/".to_owned());
+    paths.extend(["", "/inventory", "/records"].map(|part| format!("/api/v1/assets/{asset}{part}")));
     Ok(paths)
 }
 

@@ -216,6 +216,7 @@ impl Model {
         working: &mut Working,
         change: impl FnOnce(&mut Publishing<'_>, &mut Batch<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
+        self.learn_fixes(&working.words);
         let judge = Judge::new(self.knowledge.as_deref(), self.at);
         let position = working.position;
         let mut publishing = Publishing { working, judge };

@@ -30,8 +30,14 @@ pub(crate) struct Model {
     /// What everything in it was judged by, and as of when. Rows that are shown are judged by the same.
     pub(crate) knowledge: Option<Arc<Knowledge>>,
     pub(crate) at: Timestamp,
+    /// Has as many words as rows of the index refer to, or more.
+    fixes: RwLock<Fixes>,
     pub(super) working: Mutex<Working>,
 }
+
+/// The versions that upgrades bring, by the number of the words that say so. `None`: no upgrade ends the finding.
+#[derive(Clone, Default)]
+pub(crate) struct Fixes(Vec<Option<Arc<str>>>);
 
 /// What all verdicts depend on: where it is the same, they are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,8 +94,21 @@ impl Model {
         working: Working,
     ) -> Self {
         let (basis, knowledge, at) = judged;
-        let (estate, working) = (RwLock::new(estate), Mutex::new(working));
-        Self { index, estate, basis, epoch, knowledge, at, working }
+        let fixes = Fixes(working.words.fixes_from(0).collect());
+        let (estate, fixes, working) = (RwLock::new(estate), RwLock::new(fixes), Mutex::new(working));
+        Self { index, estate, basis, epoch, knowledge, at, fixes, working }
+    }
+
+    /// As of now. Ask a snapshot that was taken before.
+    pub(crate) fn fixes(&self) -> Fixes {
+        self.fixes.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes over what new words say, before rows refer to them.
+    pub(super) fn learn_fixes(&self, words: &AllWords) {
+        let mut fixes = self.fixes.write().unwrap_or_else(PoisonError::into_inner);
+        let known = fixes.0.len();
+        fixes.0.extend(words.fixes_from(known));
     }
 
     pub(crate) fn estate(&self) -> RwLockReadGuard<'_, Estate> {
@@ -103,6 +122,17 @@ impl Model {
     /// The findings as of now.
     pub(crate) fn snapshot(&self) -> Arc<index::Snapshot> {
         self.index.snapshot()
+    }
+}
+
+impl Fixes {
+    /// Of the words by which an upgrade ends a finding.
+    pub(crate) fn numbers(&self) -> Vec<u32> {
+        (0..).zip(&self.0).filter(|(_, fix)| fix.is_some()).map(|(number, _)| number).collect()
+    }
+
+    pub(crate) fn get(&self, number: u32) -> Option<&str> {
+        self.0.get(number as usize)?.as_deref()
     }
 }
 

@@ -73,7 +73,7 @@ struct Verdicts<'a> {
     estate: &'a Estate,
     words: &'a AllWords,
     judge: &'a Judge<'a>,
-    made: HashMap<(VulnerabilityNo, u16, u32), Judged, FixedState>,
+    made: HashMap<(VulnerabilityNo, u32, u32), Judged, FixedState>,
     flaws: HashMap<VulnerabilityNo, Vulnerability, FixedState>,
     contexts: HashMap<Arc<Context>, u32>,
     /// Rows come asset by asset.
@@ -87,7 +87,7 @@ impl<'a> Verdicts<'a> {
         Self { snapshot, estate, words, judge, made, flaws, contexts, current: None, is_lost: false }
     }
 
-    fn of(&mut self, asset: AssetNo, vulnerability: VulnerabilityNo, said: u16) -> Option<Judged> {
+    fn of(&mut self, asset: AssetNo, vulnerability: VulnerabilityNo, said: u32) -> Option<Judged> {
         if self.current.as_ref().is_none_or(|(current, _, _)| *current != asset) {
             let known = self.estate.assets.get(&self.snapshot.asset(asset).id)?;
             let next = u32::try_from(self.contexts.len()).unwrap_or(u32::MAX);

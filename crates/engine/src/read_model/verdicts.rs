@@ -22,7 +22,7 @@ use crate::prioritize::{Judge, Words};
 pub(super) struct Texts {
     defects: HashMap<i64, ListedDefect>,
     /// Numbers of words, by those of matches.
-    said: HashMap<i64, u16>,
+    said: HashMap<i64, u32>,
 }
 
 /// What matches say that verdicts depend on, by the numbers that rows of the index have for it.
@@ -30,14 +30,14 @@ pub(super) struct Texts {
 #[serde(from = "Vec<ListedMatch>", into = "Vec<ListedMatch>")]
 pub(super) struct AllWords {
     all: Vec<ListedMatch>,
-    numbers: HashMap<ListedMatch, u16>,
+    numbers: HashMap<ListedMatch, u32>,
 }
 
 /// Verdicts that were made.
 #[derive(Default)]
 pub(super) struct Verdicts {
     /// By vulnerability, words and context.
-    made: HashMap<(i64, u16, u32), Verdict>,
+    made: HashMap<(i64, u32, u32), Verdict>,
     contexts: HashMap<Arc<Context>, u32>,
 }
 
@@ -105,19 +105,26 @@ impl Texts {
 }
 
 impl AllWords {
-    fn number(&mut self, said: ListedMatch) -> anyhow::Result<u16> {
+    fn number(&mut self, said: ListedMatch) -> anyhow::Result<u32> {
         if let Some(number) = self.numbers.get(&said) {
             return Ok(*number);
         }
-        let too_many = || anyhow::anyhow!("advisories say more than {} different things", u16::MAX);
-        let number = u16::try_from(self.all.len()).map_err(|_| too_many())?;
+        let too_many = || anyhow::anyhow!("advisories say more than {} different things", u32::MAX);
+        let number = u32::try_from(self.all.len()).map_err(|_| too_many())?;
         self.all.push(said.clone());
         self.numbers.insert(said, number);
         Ok(number)
     }
 
-    pub(super) fn get(&self, number: u16) -> Option<Words<'_>> {
-        let ListedMatch { source, vendor_status, urgency } = self.all.get(usize::from(number))?;
+    /// What upgrades bring by the words from one on.
+    pub(super) fn fixes_from(&self, number: usize) -> impl Iterator<Item = Option<Arc<str>>> {
+        let said = self.all.get(number..).unwrap_or_default();
+        // Which binaries are concerned, another tool does not say in our words.
+        said.iter().map(|said| said.fixed_version.clone().filter(|_| !said.vendor_status.is_report()))
+    }
+
+    pub(super) fn get(&self, number: u32) -> Option<Words<'_>> {
+        let ListedMatch { source, vendor_status, urgency, .. } = self.all.get(number as usize)?;
         Some(Words { source, vendor_status: *vendor_status, urgency })
     }
 }

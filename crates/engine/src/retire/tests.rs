@@ -3,6 +3,7 @@
 use collect::discovery::net::{Options, Summary};
 use domain::cause::Cause;
 use domain::event::EventKind;
+use domain::filter::Filter;
 use domain::finding::{Detection, OpenedBy};
 use domain::identity::Source;
 use store::queue::Claim;
@@ -12,6 +13,7 @@ use super::*;
 use crate::Visible;
 use crate::discover::Phantom;
 use crate::identify::tests::{KEY, World, identity};
+use crate::mobilize::{Extent, Upgrade};
 use crate::views::Query;
 
 testkit::contract!(
@@ -32,6 +34,11 @@ const RANGE: &str = "10.0.0.0/24";
 impl World {
     async fn retire(&self) -> Retirements {
         self.engine.retire(&Policy::default(), &Report::default()).await.unwrap()
+    }
+
+    async fn upgrades(&self) -> Vec<Upgrade> {
+        let extent = Extent { upgrades: 10, assets: 10 };
+        self.engine.upgrades(&Visible::All, &Filter::Everything, extent).await.unwrap().upgrades
     }
 
     async fn retired_by_person(&self, id: AssetId, because: Option<&str>) -> anyhow::Result<Asset> {
@@ -262,6 +269,7 @@ async fn what_has_expired_is_not_fixed(db: &Db) {
     world.inspected(&host, who(), "1-1").await;
     let first = world.engine.now();
     assert_eq!(world.said_of_expired().await, None);
+    assert_eq!(world.upgrades().await.len(), 1);
     for _ in 0..2 {
         world.wait(91 * DAY);
         world.silence(&host).await;
@@ -278,7 +286,7 @@ async fn what_has_expired_is_not_fixed(db: &Db) {
     assert_eq!(world.counted(host.id).await, Some(1));
     assert_eq!(world.found("retired:yes state:active").await, 1);
     assert!(world.said_of_expired().await.unwrap().starts_with("1 findings are on expired assets"));
-    assert!(crate::mobilize::groups(&world.engine.all_rows().await.unwrap()).is_empty(), "nobody reaches it");
+    assert!(world.upgrades().await.is_empty(), "nobody reaches it");
     world.wait(100 * DAY);
     world.engine.note_unseen().await.unwrap();
     assert_eq!(world.retire().await, Retirements::default());

@@ -287,11 +287,11 @@ impl Engine {
         Ok(ids.iter().filter_map(summary).collect())
     }
 
-    pub(super) fn today(&self) -> Date {
+    pub(crate) fn today(&self) -> Date {
         Offset::UTC.to_datetime(self.now()).date()
     }
 
-    async fn warnings_beside(&self, current: &Current, visible: &Visible) -> anyhow::Result<Vec<String>> {
+    pub(crate) async fn warnings_beside(&self, current: &Current, visible: &Visible) -> anyhow::Result<Vec<String>> {
         let (unknown, some, all, any_expired) = {
             let estate = current.model.estate();
             let name = |id: &AssetId| estate.assets.get(id).map(|known| known.asset.name.clone());
@@ -343,7 +343,7 @@ fn rows(model: &Model, stored: Vec<StoredFinding>) -> Vec<Row> {
 }
 
 /// Asks the findings something that may take a while, beside what else is going on.
-pub(super) async fn scan<T: Send + 'static>(
+pub(crate) async fn scan<T: Send + 'static>(
     model: &Arc<Model>,
     ask: impl FnOnce(&Snapshot) -> Result<T, QueryError> + Send + 'static,
 ) -> anyhow::Result<T> {

@@ -94,19 +94,6 @@ impl Engine {
         Ok(World { assets, scopes: store::scope::list(&self.db).await?, knowledge, feeds })
     }
 
-    /// Every active finding, read page by page.
-    pub(super) async fn active(&self) -> anyhow::Result<Vec<StoredFinding>> {
-        let (mut all, mut after) = (Vec::new(), None);
-        loop {
-            let (mut page, next) = store::finding::active(&self.db, after, READ_ROWS).await?;
-            all.append(&mut page);
-            if next.is_none() {
-                return Ok(all);
-            }
-            after = next;
-        }
-    }
-
     /// What is undecided about one asset now: the last inventory against the knowledge in use.
     pub(super) async fn undecided_of(
         &self,

@@ -136,9 +136,9 @@ fn segment(bytes: &mut Bytes<'_>, assets: Vec<Asset>, loader: &mut Loader) -> Re
     let counts: Vec<u32> = bytes.u32s(assets.len())?.collect();
     let total: u64 = counts.iter().map(|count| u64::from(*count)).sum();
     let rows = usize::try_from(total).map_err(|_| "a count is too large")?;
-    let (vulnerabilities, packages) = (bytes.u32s(rows)?, bytes.u32s(rows)?);
+    let (vulnerabilities, packages, words) = (bytes.u32s(rows)?, bytes.u32s(rows)?, bytes.u32s(rows)?);
     let (priorities, due) = (bytes.u16s(rows)?, bytes.u16s(rows)?);
-    let (first_seen, detected, words) = (bytes.u16s(rows)?, bytes.u16s(rows)?, bytes.u16s(rows)?);
+    let (first_seen, detected) = (bytes.u16s(rows)?, bytes.u16s(rows)?);
     let (scores, states) = (bytes.take(rows)?, bytes.take(rows)?);
     let tables = (loader.working.snapshot.vulnerabilities.len(), loader.working.snapshot.packages.len());
     let wide = vulnerabilities.zip(packages);

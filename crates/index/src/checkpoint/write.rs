@@ -96,10 +96,10 @@ fn segment(to: &mut Vec<u8>, segment: &Segment) {
     let starts = &segment.directory.starts;
     starts.windows(2).for_each(|pair| put_u32(to, pair[1] - pair[0]));
     let rows = segment.row_count();
-    for column in [&segment.vulnerability, &segment.package] {
+    for column in [&segment.vulnerability, &segment.package, &segment.words] {
         to.extend((0..rows).flat_map(|row| column.get(row).to_le_bytes()));
     }
-    for column in [&segment.priority, &segment.due, &segment.first_seen, &segment.detected, &segment.words] {
+    for column in [&segment.priority, &segment.due, &segment.first_seen, &segment.detected] {
         to.extend(column.words().as_flattened()[..rows].iter().flat_map(|value| value.to_le_bytes()));
     }
     to.extend_from_slice(&segment.score.words().as_flattened()[..rows]);

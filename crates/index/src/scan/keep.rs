@@ -43,6 +43,9 @@ fn keep(test: &RowTest, part: &Part<'_>, mask: &mut [u64]) {
         RowTest::Packages(numbers) => {
             with_rows!(&segment.package, all => keep_members(words(all, part), numbers, mask));
         }
+        RowTest::Words(numbers) => {
+            with_rows!(&segment.words, all => keep_members(words(all, part), numbers, mask));
+        }
         RowTest::All(tests) => keep_all(tests, part, mask),
         RowTest::Any(tests) => {
             let mut found = [0; ZONE_WORDS];

@@ -115,7 +115,7 @@ impl<T: Code> Zone<T> {
     }
 }
 
-/// Numbers of vulnerabilities or packages, in two bytes each where none of them needs more: what is read of memory is most of
+/// Numbers of vulnerabilities, packages or words, in two bytes each where none of them needs more: what is read of memory is most of
 /// what a scan takes.
 #[derive(Debug, Clone)]
 pub(crate) enum NumberColumn {
@@ -189,6 +189,22 @@ impl NumberColumn {
         }
     }
 
+    pub(crate) fn set(&mut self, row: usize, value: u32) {
+        if self.get(row) == value {
+            return;
+        }
+        match (self, u16::try_from(value)) {
+            (Self::Wide(rows), _) => Arc::make_mut(rows)[row] = value,
+            (Self::Narrow(rows), Ok(value)) => Arc::make_mut(rows)[row] = value,
+            (column, Err(_)) => {
+                let Self::Narrow(rows) = &*column else { return };
+                let mut rows: Vec<u32> = rows.iter().copied().map(u32::from).collect();
+                rows[row] = value;
+                *column = Self::Wide(Arc::new(rows));
+            }
+        }
+    }
+
     /// The first rows with more of them.
     pub(crate) fn with(&self, rows: usize, added: &[Added], part: impl Fn(&Packed) -> u32) -> Self {
         let narrow = |row: &Packed| u16::try_from(part(row)).ok();
@@ -254,6 +270,14 @@ mod tests {
         let wide = still.with(3, &[added(0, 1), added(3, 65_536)], |row| row.package);
         assert!(matches!(wide, NumberColumn::Wide(_)));
         assert_eq!(all(&wide, 5), [1, 7, 8, 65_535, 65_536]);
+        let (mut set, mut widened) = (still.clone(), still.clone());
+        set.set(1, 9);
+        widened.set(2, 70_000);
+        assert!(matches!((&set, &widened), (NumberColumn::Narrow(_), NumberColumn::Wide(_))));
+        assert_eq!(
+            (all(&set, 3), all(&widened, 3), all(&still, 3)),
+            (vec![7, 9, 65_535], vec![7, 8, 70_000], vec![7, 8, 65_535])
+        );
         assert_eq!(all(&wide.with(5, &[added(5, 2)], |row| row.package), 6), [1, 7, 8, 65_535, 65_536, 2]);
         assert!(matches!(NumberColumn::of([65_536].into_iter()), NumberColumn::Wide(_)));
     }

@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::component::Package;
 use domain::filter::{Field, Filter};
 use domain::finding::State;
 use domain::priority::Tier;
-use index::{Group, GroupBy};
+use domain::vulnerability::VulnerabilityId;
+use index::{Group, GroupBy, InCommon, OfPackage, Saying};
 use proptest::prelude::*;
 
 use crate::answers::Question;
-use crate::dice::{Dice, TODAY};
-use crate::model::{Model, Whole, holds};
+use crate::dice::{Dice, TODAY, WORDS};
+use crate::model::{Model, Whole, by_identifier, by_package, holds};
 
 /// The filter without the parts that ask for one field alone.
 fn without(filter: &Filter, field: Field) -> Filter {
@@ -50,12 +52,75 @@ fn by_names<'a>(rows: &[Whole<'a>], names: impl Fn(&Whole<'a>) -> Vec<String>) -
     ranked(counts)
 }
 
+/// Tiers in their order; what nothing has judged is last.
+fn urgency(row: &Whole<'_>) -> usize {
+    row.plain.judged.map_or(Tier::ALL.len(), |judged| judged.tier as usize)
+}
+
+/// The identifiers of rows, the most urgent ones first.
+fn by_urgency<'a>(rows: &[&Whole<'a>]) -> Vec<&'a VulnerabilityId> {
+    let mut best: BTreeMap<&VulnerabilityId, usize> = BTreeMap::new();
+    for row in rows {
+        let best = best.entry(&row.key.0).or_insert(usize::MAX);
+        *best = (*best).min(urgency(row));
+    }
+    let mut ids: Vec<_> = best.into_iter().collect();
+    ids.sort_by(|a, b| a.1.cmp(&b.1).then_with(|| by_identifier(a.0, b.0)));
+    ids.into_iter().map(|(id, _)| id).collect()
+}
+
 fn os(row: &Whole<'_>) -> Vec<String> {
     row.asset.os.iter().map(ToString::to_string).collect()
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn what_packages_have_in_common_equals_plain_rows(
+        seed: u64,
+        assets in 0_u64..14,
+        rows in 0_u64..20,
+        segment_rows in 1_usize..60,
+    ) {
+        const NAMED: usize = 2;
+        let mut dice = Dice(seed);
+        let model = Model::random(&mut dice, assets, rows, 12);
+        let snapshot = model.index(segment_rows).snapshot();
+        let Question { reader, visible, filter, .. } = Question::random(&mut dice, &model, &snapshot, 1);
+        let words: Vec<u32> = WORDS.into_iter().filter(|_| dice.chance(60)).collect();
+        let saying = Saying { visible: &visible, filter: &filter, words: &words, today: TODAY };
+        let all = model.visible(reader.as_ref()).filter(|row| holds(&filter, row));
+        let all: Vec<Whole<'_>> = all.filter(|row| words.contains(&row.plain.words)).collect();
+        let of = |packages: &[&Package]| all.iter().filter(|row| packages.contains(&&row.key.1)).collect::<Vec<_>>();
+        let mut packages: Vec<&Package> = all.iter().map(|row| &row.key.1).collect();
+        packages.sort_by(|a, b| by_package(a, b));
+        packages.dedup();
+
+        let found = snapshot.by_package(&saying).expect("a legal question");
+        prop_assert_eq!(found.iter().map(|of| snapshot.package(of.package)).collect::<Vec<_>>(), packages.clone());
+        for OfPackage { package, count, tier } in &found {
+            let rows = of(&[snapshot.package(*package)]);
+            prop_assert_eq!(*count, rows.len() as u64);
+            let best = rows.iter().map(|row| urgency(row)).min().expect("there are some");
+            prop_assert_eq!(*tier, Tier::ALL.get(best).copied());
+        }
+
+        let groups: Vec<Vec<_>> = found.chunks(2).map(|pair| pair.iter().map(|of| of.package).collect()).collect();
+        let together = snapshot.in_common(&saying, &groups, NAMED).expect("a legal question");
+        prop_assert_eq!(together.len(), groups.len());
+        for (InCommon { asset_count, assets, vulnerabilities, words }, packages) in together.iter().zip(packages.chunks(2)) {
+            let rows = of(packages);
+            let ids: BTreeSet<_> = rows.iter().map(|row| row.asset.id).collect();
+            prop_assert_eq!(*asset_count, ids.len() as u64);
+            let named: Vec<_> = assets.iter().map(|asset| snapshot.asset(*asset).id).collect();
+            prop_assert_eq!(named, ids.into_iter().take(NAMED).collect::<Vec<_>>());
+            let flaws: Vec<_> = vulnerabilities.iter().map(|flaw| &snapshot.vulnerability(*flaw).id).collect();
+            prop_assert_eq!(flaws, by_urgency(&rows));
+            let said: BTreeSet<u32> = rows.iter().map(|row| row.plain.words).collect();
+            prop_assert_eq!(words.clone(), said.into_iter().collect::<Vec<_>>());
+        }
+    }
 
     #[test]
     fn facets_equal_plain_rows(seed: u64, assets in 0_u64..14, rows in 0_u64..20, segment_rows in 1_usize..60) {

@@ -15,6 +15,8 @@ use uuid::Uuid;
 
 use crate::model::Plain;
 
+/// Numbers of words, of which one needs more than two bytes.
+pub(crate) const WORDS: [u32; 4] = [0, 1, 2, 70_000];
 pub(crate) const TODAY: Date = date(2026, 3, 1);
 
 /// SplitMix64.
@@ -129,7 +131,7 @@ impl Dice {
             judged,
             first_seen: self.day(),
             detected: TODAY.saturating_sub(Span::new().days(i64::try_from(self.below(100)).expect("small"))),
-            words: u16::try_from(self.below(4)).expect("small"),
+            words: self.pick(&WORDS),
         }
     }
 

@@ -21,7 +21,7 @@ pub(crate) struct Plain {
     pub(crate) state: State,
     pub(crate) judged: Option<Judged>,
     pub(crate) detected: Date,
-    pub(crate) words: u16,
+    pub(crate) words: u32,
     pub(crate) first_seen: Date,
 }
 
@@ -150,7 +150,7 @@ fn natural(a: &Whole<'_>, b: &Whole<'_>) -> Ordering {
 }
 
 /// CVEs by year and number, then the others.
-fn by_identifier(a: &VulnerabilityId, b: &VulnerabilityId) -> Ordering {
+pub(crate) fn by_identifier(a: &VulnerabilityId, b: &VulnerabilityId) -> Ordering {
     let parts = |id: &VulnerabilityId| {
         let (year, number) = id.as_str().strip_prefix("CVE-")?.split_once('-')?;
         Some((year.parse::<u64>().ok()?, number.parse::<u64>().ok()?))
@@ -163,7 +163,7 @@ fn by_identifier(a: &VulnerabilityId, b: &VulnerabilityId) -> Ordering {
     }
 }
 
-fn by_package(a: &Package, b: &Package) -> Ordering {
+pub(crate) fn by_package(a: &Package, b: &Package) -> Ordering {
     (&a.name, a.ecosystem, &a.release, &a.place).cmp(&(&b.name, b.ecosystem, &b.release, &b.place))
 }
 

@@ -215,7 +215,7 @@ proptest! {
         // Segments that were changed, and numbers of what is gone.
         update(&mut dice, &mut model, &index, &BTreeSet::new(), 50);
         let before = (index.snapshot(), model.clone());
-        let verdict = |asset: &AssetId, id: &VulnerabilityId, words: u16| {
+        let verdict = |asset: &AssetId, id: &VulnerabilityId, words: u32| {
             let mut hasher = DefaultHasher::new();
             (seed, asset, id, words).hash(&mut hasher);
             Dice(hasher.finish()).plain().judged

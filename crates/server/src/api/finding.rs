@@ -157,7 +157,7 @@ async fn page(
 }
 
 /// A filter as it was written.
-fn written(text: Option<&str>) -> Result<Filter, ApiError> {
+pub(super) fn written(text: Option<&str>) -> Result<Filter, ApiError> {
     text.unwrap_or_default().parse().map_err(|error| ApiError::bad_request(format!("filter: {error}")))
 }
 

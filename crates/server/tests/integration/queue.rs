@@ -226,11 +226,19 @@ async fn actions_close_what_they_say() {
     let (app, cookie) = App::start_signed_in().await;
     let asset = inspected(&app, &cookie).await;
     let actions = app.get("/api/v1/actions", &cookie).await.json();
-    let first = &actions[0];
+    let first = &actions["actions"][0];
     assert_eq!((&first["package"], &first["fixed_version"]), (&json!("vigie-demo-web"), &json!("1.0-2")));
-    assert_eq!(first["finding_count"], 2);
+    assert_eq!((&first["ecosystem"], &first["release"]), (&json!("deb"), &json!("debian bookworm")));
+    assert_eq!(
+        (&first["finding_count"], &first["vulnerability_count"], &first["asset_count"]),
+        (&json!(2), &json!(2), &json!(1))
+    );
     assert_eq!(first["assets"][0]["id"], asset);
-    assert_eq!(app.get("/api/v1/actions?limit=1", &cookie).await.json().as_array().unwrap().len(), 1);
+    let one = app.get("/api/v1/actions?limit=1", &cookie).await.json();
+    assert_eq!((one["actions"].as_array().unwrap().len(), &one["total"]), (1, &actions["total"]));
+    let none = app.get("/api/v1/actions?filter=package:vigie-demo-web%20tier:P4", &cookie).await.json();
+    assert_eq!((&none["actions"], &none["total"]), (&json!([]), &json!(0)));
+    app.get("/api/v1/actions?filter=nonsense:x", &cookie).await.problem(StatusCode::BAD_REQUEST);
     for path in ["/api/v1/actions?limit=0", "/api/v1/runs?limit=501", "/api/v1/runs?sort=x"] {
         app.get(path, &cookie).await.problem(StatusCode::BAD_REQUEST);
     }

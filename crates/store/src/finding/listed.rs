@@ -1,6 +1,7 @@
 //! Findings as lists keep them: millions of them, each with as little as lists need.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use domain::advisory::VendorStatus;
 use domain::component::{Package, Release};
@@ -35,13 +36,15 @@ pub struct ListedDefect {
     pub flaw: i64,
 }
 
-/// What the priority of a finding depends on in its match.
+/// What lists depend on in the match of a finding: its priority, and what would end it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ListedMatch {
     /// Feed id of the advisory that matched.
     pub source: String,
     pub vendor_status: VendorStatus,
     pub urgency: String,
+    /// The version to upgrade to. `None`: there is none, or it is installed and waits for a restart.
+    pub fixed_version: Option<Arc<str>>,
 }
 
 const DOING: &str = "read findings for lists";
@@ -154,13 +157,15 @@ pub async fn matches<'a>(on: impl Into<On<'a>>, ids: &[i64]) -> Result<HashMap<i
     let mut on = on.into();
     let mut found = HashMap::with_capacity(ids.len());
     for chunk in ids.chunks(IDS_MAX) {
-        let rows = query("read matches", "select id, source, status, urgency from match where id {in numbers $1}")
+        let rows = query("read matches", "select id, source, status, urgency, case when restart_needed then null else fixed_version end as fixed_version
+             from match where id {in numbers $1}")
             .bind(json(chunk))
             .all(on.again())
             .await?;
         for row in &rows {
             let (source, urgency) = (row.text("source")?, row.text("urgency")?);
-            let said = ListedMatch { source, vendor_status: row.word("status")?, urgency };
+            let fixed_version = row.get::<Option<String>>("fixed_version")?.map(Arc::from);
+            let said = ListedMatch { source, vendor_status: row.word("status")?, urgency, fixed_version };
             found.insert(row.int("id")?, said);
         }
     }

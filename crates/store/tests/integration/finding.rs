@@ -13,7 +13,7 @@ contract!(
     a_match_stays_until_the_next_one,
     events_tell_the_whole_story,
     findings_are_found_by_id,
-    active_findings_come_in_pages,
+    active_findings_are_counted,
     many_findings_are_saved_at_once,
     rows_that_evidence_does_not_explain_are_found,
 );
@@ -109,8 +109,7 @@ async fn findings_are_found_by_id(db: &Db) {
     assert_eq!(finding::get(db, wanted.id()).await.unwrap().unwrap().finding.key, wanted);
 }
 
-async fn active_findings_come_in_pages(db: &Db) {
-    let mut expected = Vec::new();
+async fn active_findings_are_counted(db: &Db) {
     for number in 1..=2 {
         let asset = insert_asset(db, number).await;
         for flaw in 1..=4 {
@@ -118,24 +117,9 @@ async fn active_findings_come_in_pages(db: &Db) {
             learn(db, &key, detected(0, "3.0.11-1"), None).await;
             if flaw == 2 {
                 learn(db, &key, upgraded(1, "3.0.11-9"), None).await;
-            } else {
-                expected.push(key);
             }
         }
     }
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let (page, next) = finding::active(db, after, 4).await.unwrap();
-        assert!(page.len() <= 4);
-        found.extend(page.into_iter().map(|stored| stored.finding.key));
-        after = next;
-        if after.is_none() {
-            break;
-        }
-    }
-    found.sort();
-    expected.sort();
-    assert_eq!(found, expected);
     assert_eq!(finding::active_count(db).await.unwrap(), 6);
 }
 

@@ -77,7 +77,8 @@ pub(crate) async fn expect_all_same(a: &Db, b: &Db, master: &MasterKey) {
     assert_eq!(session::find(a, &token, at(1)).await.unwrap(), session::find(b, &token, at(1)).await.unwrap());
     let opened = credential::open(b, master, crate::credential::sample().id, "10.1.2.3").await.unwrap();
     assert_eq!(opened.secret.expose_secret(), "-----BEGIN");
-    for stored in finding::active(a, None, 100).await.unwrap().0 {
+    let ids: Vec<AssetId> = store::asset::list(a, None, 100).await.unwrap().iter().map(|asset| asset.id).collect();
+    for stored in finding::of_assets(a, &ids).await.unwrap() {
         let id = stored.finding.key.id();
         assert_eq!(finding::events(a, id).await.unwrap(), finding::events(b, id).await.unwrap());
     }
