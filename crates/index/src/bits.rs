@@ -16,10 +16,13 @@ impl Bits {
 
     /// The numbers below `count` of a compressed set.
     pub(crate) fn of(set: &RoaringBitmap, count: usize) -> Self {
+        Self::from(set.iter().take_while(|number| (*number as usize) < count), count)
+    }
+
+    /// Numbers that are below `count`.
+    pub(crate) fn from(numbers: impl Iterator<Item = u32>, count: usize) -> Self {
         let mut bits = Self::with_room_for(count);
-        for number in set.iter().take_while(|number| (*number as usize) < count) {
-            bits.insert(number);
-        }
+        numbers.for_each(|number| bits.insert(number));
         bits
     }
 

@@ -279,8 +279,9 @@ impl Compiler<'_> {
             Condition::Ecosystem(ecosystems) => self.packages(|package, _| ecosystems.contains(&package.ecosystem)),
             Condition::Text(text) => {
                 let text = text.to_lowercase();
-                let vulnerabilities = self.vulnerabilities(|id| id.contains(&text));
-                let packages = self.packages(|_, name| name.contains(&text));
+                let (flaws, packages) = (&self.snapshot.vulnerabilities, &self.snapshot.packages);
+                let vulnerabilities = Node::Vulnerabilities(Bits::from(flaws.folded().with_part(&text), flaws.len()));
+                let packages = Node::Packages(Bits::from(packages.folded().with_part(&text), packages.len()));
                 any(vec![Node::Assets(assets.with_part(&text)), vulnerabilities, packages])
             }
         }
@@ -294,7 +295,7 @@ impl Compiler<'_> {
     fn vulnerabilities(&self, fits: impl Fn(&str) -> bool) -> Node {
         let table = &self.snapshot.vulnerabilities;
         let mut set = Bits::with_room_for(table.len());
-        table.folded().zip(0..).filter(|(id, _)| fits(id)).for_each(|(_, number)| set.insert(number));
+        table.folded().iter().zip(0..).filter(|(id, _)| fits(id)).for_each(|(_, number)| set.insert(number));
         Node::Vulnerabilities(set)
     }
 
@@ -302,7 +303,7 @@ impl Compiler<'_> {
     fn packages(&self, fits: impl Fn(&domain::component::Package, &str) -> bool) -> Node {
         let table = &self.snapshot.packages;
         let mut set = Bits::with_room_for(table.len());
-        let entries = table.iter().zip(table.folded()).zip(0..);
+        let entries = table.iter().zip(table.folded().iter()).zip(0..);
         entries.filter(|((entry, name), _)| fits(entry, name)).for_each(|(_, number)| set.insert(number));
         Node::Packages(set)
     }

@@ -1,4 +1,4 @@
-//! The one routine that every question goes through: rows in order, 4096 at a time, as masks of 64 rows a word.
+//! The one routine that every question goes through: rows in order, 16,384 at a time, as masks of 64 rows a word.
 //!
 //! Under a tenth of the assets, only their rows are visited. Otherwise all segments are walked, with a mask of the rows that
 //! the reader may see.
@@ -18,7 +18,7 @@ mod keep;
 
 pub(crate) use keep::keep_all;
 
-/// Up to 4096 rows of one zone, from a multiple of 64 on.
+/// Up to 16,384 rows of one zone, from a multiple of 64 on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Part<'a> {
     pub(crate) segment: &'a Segment,

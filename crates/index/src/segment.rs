@@ -24,8 +24,9 @@ use draft::Draft;
 
 /// Rows of a segment at most, unless one asset alone has more.
 pub const ROWS_MAX: usize = 1 << 16;
-/// Rows that are looked at together.
-pub(crate) const ZONE_ROWS: usize = 4096;
+/// Rows that are looked at together. Between two columns the processor waits until masks are written: with fewer rows it waits more
+/// often, with more of them their bounds leave less out.
+pub(crate) const ZONE_ROWS: usize = 16384;
 pub(crate) const ZONE_WORDS: usize = ZONE_ROWS / 64;
 
 #[derive(Debug, Clone)]

@@ -1,17 +1,20 @@
 //! What rows are sorted by: offering the rows of a part whose keys can still win.
 
+use std::ops::Range;
+
 use super::lanes::{Lane, Span, keep_within};
 use super::top::{Hit, Top};
 use super::{Part, ZONE_WORDS, words};
 use crate::bits::{count, fill, for_each, for_each_within};
+use crate::compile::FEW_RUNS;
 use crate::numbers::next;
 use crate::segment::column::{Code, Column, Number, with_rows};
 
-/// Up to so many places are compared with one by one.
-const FEW_PLACES: usize = 4;
+/// Up to so many places are compared with, as runs of neighbouring numbers.
+const FEW_PLACES: usize = 256;
 
-/// Up to so many rows of a word on average, places are looked up whatever they are.
-const FEW_ROWS: u64 = 4;
+/// Up to one row in so many words on average, places are looked up whatever they are.
+const FEW_ROWS: u64 = 2;
 
 /// The key of a list.
 #[derive(Debug, Clone, Copy)]
@@ -127,6 +130,26 @@ impl Places<'_> {
         self.sorted.get(place as usize).copied()
     }
 
+    /// What stands at some places, as runs of neighbouring numbers. `None`: they are many.
+    fn runs(self, keys: Range<u32>) -> Option<[Option<(u32, u32)>; FEW_RUNS]> {
+        let mut runs = [None; FEW_RUNS];
+        let mut count = 0;
+        if keys.len() > FEW_PLACES {
+            return None;
+        }
+        for number in keys.filter_map(|key| self.number(key)) {
+            match runs[..count].last_mut() {
+                Some(Some((_, last))) if *last + 1 == number => *last = number,
+                Some(Some((first, _))) if number + 1 == *first => *first = number,
+                _ => {
+                    *runs.get_mut(count)? = Some((number, number));
+                    count += 1;
+                }
+            }
+        }
+        Some(runs)
+    }
+
     /// The number's place, counted from the end that stands first.
     #[inline]
     fn key(self, number: u32) -> u32 {
@@ -196,12 +219,13 @@ fn gathered<N: Number>(words: &[[N; 64]], places: Places<'_>, part: &Part<'_>, m
             top.offer(hit(part, part.base() + row, key));
         }
     };
-    if keys.len() > FEW_PLACES || count(mask) <= FEW_ROWS * mask.len() as u64 {
+    if count(mask) * FEW_ROWS <= mask.len() as u64 {
         return for_each(mask, offer);
     }
-    let mut spans = [Span::one(N::default()); FEW_PLACES];
+    let Some(runs) = places.runs(keys) else { return for_each(mask, offer) };
+    let mut spans = [Span::one(N::default()); FEW_RUNS];
     let mut few = 0;
-    for span in keys.filter_map(|key| places.number(key)).filter_map(|number| N::span(number, number)) {
+    for span in runs.into_iter().flatten().filter_map(|(first, last)| N::span(first, last)) {
         spans[few] = span;
         few += 1;
     }

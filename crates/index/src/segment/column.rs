@@ -51,7 +51,7 @@ pub(crate) struct Column<T> {
     zones: Arc<Vec<Zone<T>>>,
 }
 
-/// Bounds of 4096 rows: what lies outside of them is never looked at.
+/// Bounds of some thousand rows: what lies outside of them is never looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Zone<T> {
     /// Lowest value; unknown if none is known.
@@ -284,13 +284,13 @@ mod tests {
 
     #[test]
     fn zones_follow_changes() {
-        let mut column = Column::of((0..5000_u16).collect());
-        assert_eq!(column.zone(1), Zone { min: 4096, max: 4999, has_unknown: false });
+        let mut column = Column::of((0..20_000_u16).collect());
+        assert_eq!(column.zone(1), Zone { min: 16_384, max: 19_999, has_unknown: false });
         let before = column.clone();
-        column.set(4096, 7);
-        column.set(4999, u16::UNKNOWN);
-        assert_eq!(column.zone(1), Zone { min: 7, max: 4998, has_unknown: true });
-        assert_eq!(before.get(4096), 4096);
+        column.set(16_384, 7);
+        column.set(19_999, u16::UNKNOWN);
+        assert_eq!(column.zone(1), Zone { min: 7, max: 19_998, has_unknown: true });
+        assert_eq!(before.get(16_384), 16_384);
         assert_eq!(Zone::of(&[u8::UNKNOWN]), Zone { min: u8::UNKNOWN, max: 0, has_unknown: true });
     }
 }

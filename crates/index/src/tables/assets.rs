@@ -8,6 +8,7 @@ use domain::ids::AssetId;
 use domain::pattern::Pattern;
 use roaring::RoaringBitmap;
 
+use super::folded::Folded;
 use super::sets::Sets;
 use crate::chunked::Chunked;
 use crate::numbers::next;
@@ -27,16 +28,11 @@ pub struct Asset {
     pub unreachable: bool,
 }
 
-#[derive(Debug, Clone)]
-struct Entry {
-    asset: Asset,
-    /// The name in lower case, by which it is sorted and searched.
-    folded: Box<str>,
-}
-
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Assets {
-    entries: Chunked<Arc<Entry>>,
+    entries: Chunked<Arc<Asset>>,
+    /// Names in lower case, by which assets are sorted and searched.
+    folded: Folded,
     order: Order,
     pub(crate) present: Arc<RoaringBitmap>,
     pub(crate) retired: Arc<RoaringBitmap>,
@@ -55,7 +51,7 @@ impl Assets {
     }
 
     pub(crate) fn get(&self, number: u32) -> &Asset {
-        &self.entries.get(number).asset
+        self.entries.get(number)
     }
 
     pub(crate) const fn order(&self) -> &Order {
@@ -63,16 +59,14 @@ impl Assets {
     }
 
     pub(crate) fn compare(&self, a: u32, b: u32) -> Ordering {
-        let (a, b) = (self.entries.get(a), self.entries.get(b));
-        a.folded.cmp(&b.folded).then_with(|| a.asset.id.cmp(&b.asset.id))
+        self.folded.get(a).cmp(self.folded.get(b)).then_with(|| self.get(a).id.cmp(&self.get(b).id))
     }
 
     /// How many assets stand before one of this name, and whether it is there.
     pub(crate) fn find(&self, name: &str, id: AssetId) -> Result<usize, usize> {
         let folded = name.to_lowercase();
         self.order.sorted().binary_search_by(|number| {
-            let entry = self.entries.get(*number);
-            (*entry.folded).cmp(folded.as_str()).then_with(|| entry.asset.id.cmp(&id))
+            self.folded.get(*number).cmp(folded.as_str()).then_with(|| self.get(*number).id.cmp(&id))
         })
     }
 
@@ -80,7 +74,7 @@ impl Assets {
     pub(crate) fn named(&self, pattern: &Pattern) -> RoaringBitmap {
         let sorted = self.order.sorted();
         let prefix = pattern.prefix();
-        let folded = |number: &u32| &*self.entries.get(*number).folded;
+        let folded = |number: &u32| self.folded.get(*number);
         let start = sorted.partition_point(|number| folded(number) < prefix);
         let length = sorted[start..].partition_point(|number| folded(number).starts_with(prefix));
         let range = &sorted[start..start + length];
@@ -95,20 +89,24 @@ impl Assets {
 
     /// The assets with this part in their name, in lower case.
     pub(crate) fn with_part(&self, part: &str) -> RoaringBitmap {
-        self.present.iter().filter(|number| self.entries.get(*number).folded.contains(part)).collect()
+        self.folded.with_part(part).filter(|number| self.present.contains(*number)).collect()
     }
 
     pub(crate) fn push(&mut self, asset: Asset) -> u32 {
         let number = next(self.entries.len());
         self.enter(number, &asset);
-        self.entries.push(Arc::new(Entry::of(asset)));
+        self.folded.push(&asset.name);
+        self.entries.push(Arc::new(asset));
         number
     }
 
     pub(crate) fn set(&mut self, number: u32, asset: Asset) {
         self.leave(number);
         self.enter(number, &asset);
-        *self.entries.get_mut(number) = Arc::new(Entry::of(asset));
+        if asset.name != self.get(number).name {
+            self.folded.set(number, &asset.name);
+        }
+        *self.entries.get_mut(number) = Arc::new(asset);
     }
 
     /// Takes the asset out of everything. Its number is not given again.
@@ -145,8 +143,7 @@ impl Assets {
     }
 
     fn leave(&mut self, number: u32) {
-        let entry = Arc::clone(self.entries.get(number));
-        let asset = &entry.asset;
+        let asset = Arc::clone(self.entries.get(number));
         Arc::make_mut(&mut self.present).remove(number);
         if asset.retired {
             Arc::make_mut(&mut self.retired).remove(number);
@@ -164,12 +161,5 @@ impl Asset {
     /// The operating system in one text, by which findings are counted.
     fn os_name(&self) -> Option<String> {
         self.os.as_ref().map(Release::to_string)
-    }
-}
-
-impl Entry {
-    fn of(asset: Asset) -> Self {
-        let folded = asset.name.to_lowercase().into_boxed_str();
-        Self { asset, folded }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use domain::component::Package;
 
+use super::folded::Folded;
 use crate::chunked::Chunked;
 use crate::numbers::{PackageNo, next};
 use crate::order::Order;
@@ -14,7 +15,7 @@ use crate::order::Order;
 pub(crate) struct Packages {
     entries: Chunked<Arc<Package>>,
     /// Names in lower case, by which they are searched.
-    folded: Chunked<Box<str>>,
+    folded: Folded,
     order: Order,
 }
 
@@ -41,8 +42,8 @@ impl Packages {
     }
 
     /// Names in lower case, by number.
-    pub(crate) fn folded(&self) -> impl Iterator<Item = &str> {
-        self.folded.iter().map(|name| &**name)
+    pub(crate) const fn folded(&self) -> &Folded {
+        &self.folded
     }
 
     pub(crate) const fn order(&self) -> &Order {
@@ -61,7 +62,7 @@ impl Packages {
 
     /// Adds one; its order is set by [`Packages::sort`].
     pub(crate) fn push(&mut self, package: Arc<Package>) -> u32 {
-        self.folded.push(package.name.to_lowercase().into_boxed_str());
+        self.folded.push(&package.name);
         self.entries.push(package);
         next(self.len() - 1)
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use domain::vulnerability::VulnerabilityId;
 
+use super::folded::Folded;
 use crate::chunked::Chunked;
 use crate::numbers::{VulnerabilityNo, next};
 use crate::order::Order;
@@ -27,7 +28,7 @@ pub(crate) struct Vulnerabilities {
     entries: Chunked<Arc<Vulnerability>>,
     places: Chunked<Place>,
     /// Identifiers in lower case, by which they are searched.
-    folded: Chunked<Box<str>>,
+    folded: Folded,
     order: Order,
 }
 
@@ -45,8 +46,8 @@ impl Vulnerabilities {
     }
 
     /// Identifiers in lower case, by number.
-    pub(crate) fn folded(&self) -> impl Iterator<Item = &str> {
-        self.folded.iter().map(|id| &**id)
+    pub(crate) const fn folded(&self) -> &Folded {
+        &self.folded
     }
 
     pub(crate) const fn order(&self) -> &Order {
@@ -77,7 +78,7 @@ impl Vulnerabilities {
     /// Adds one; its order is set by [`Vulnerabilities::sort`].
     pub(crate) fn push(&mut self, id: VulnerabilityId, signals: Signals) -> u32 {
         let place = Place::of(&id);
-        self.folded.push(id.as_str().to_lowercase().into_boxed_str());
+        self.folded.push(id.as_str());
         self.entries.push(Arc::new(Vulnerability { id, signals }));
         self.places.push(place);
         next(self.len() - 1)
