@@ -68,7 +68,7 @@ pub(crate) async fn run(common: &Common, args: Serve) -> anyhow::Result<Exit> {
         async move { keeper.keep_lists(stopped).await }
     });
     let worker = (!args.no_work).then(|| worker(&engine, &args));
-    let mut working = tokio::spawn(work(worker, stopped));
+    let mut working = tokio::spawn(work(Arc::clone(&engine), worker, stopped));
     let mut worked = None;
     let answered = tokio::select! {
         answered = first(&engine, &args) => answered,
@@ -110,14 +110,16 @@ async fn steadily<T>(step: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Resul
     }
 }
 
-/// Works until somebody stops it, or waits for that where others do the work.
-async fn work(worker: Option<Arc<Worker>>, stopped: watch::Receiver<bool>) -> Result<(), StoreError> {
+/// Works until somebody stops it, or waits for that where others do the work. Either ends in an error where a newer program has
+/// upgraded the database.
+async fn work(
+    engine: Arc<Engine>,
+    worker: Option<Arc<Worker>>,
+    stopped: watch::Receiver<bool>,
+) -> Result<(), StoreError> {
     match worker {
         Some(worker) => worker.run(stopped).await,
-        None => {
-            wait_for(stopped).await;
-            Ok(())
-        }
+        None => engine.answer_only(QUEUE_EVERY, stopped).await,
     }
 }
 

@@ -215,6 +215,28 @@ pub async fn keep_alive(engine: &Engine, lease: &Lease, report: &Report, extensi
 }
 
 impl Engine {
+    /// Waits until it is told to stop, where this process works on nothing and answers only. An error means what it means to
+    /// [`Worker::run`]: a newer program has upgraded the database, and answers by the rules of this one are not true any more.
+    pub async fn answer_only(
+        &self,
+        look_every: Duration,
+        mut stopped: watch::Receiver<bool>,
+    ) -> Result<(), StoreError> {
+        loop {
+            match self.db.expect_known_schema().await {
+                Err(error @ StoreError::NewerSchema { .. }) => return Err(error),
+                // Whoever asks for an answer is told of it.
+                Err(error) => debug!("the schema could not be looked at: {error}"),
+                Ok(()) => {}
+            }
+            tokio::select! {
+                // An error means that the sender is gone, which is a reason to stop too.
+                _ = stopped.wait_for(|stop| *stop) => return Ok(()),
+                () = tokio::time::sleep(look_every) => {}
+            }
+        }
+    }
+
     /// Says that a job is being worked on, and how far it is.
     pub async fn heartbeat(
         &self,

@@ -96,6 +96,9 @@ impl From<anyhow::Error> for ApiError {
         if matches!(stored, Some(StoreError::Away { .. })) {
             return Self::busy("the database cannot be reached now; the log says why. Try again later");
         }
+        if let Some(StoreError::NewerSchema { .. }) = stored {
+            return Self::busy("a newer Vigie has upgraded the database, and this one ends: start the newer one here");
+        }
         if stored.is_some_and(StoreError::is_passing) {
             return Self::busy(
                 "nothing can be kept now, since the database takes no writes; the log says why. Try again later",

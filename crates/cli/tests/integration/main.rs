@@ -11,6 +11,7 @@ mod killed;
 mod nodes;
 mod soak;
 mod failover;
+mod upgrade;
 mod statements;
 mod providers;
 mod browser;

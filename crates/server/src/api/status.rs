@@ -17,9 +17,9 @@ pub(crate) async fn get_status(Shared(state): Shared<State>, principal: Principa
     Ok(Json(wire::status(&view, env!("CARGO_PKG_VERSION"), engine.now())))
 }
 
-/// Whether the store answers, and the worker can work on it.
+/// Whether the store answers and has a schema that this program knows, and the worker can work on it.
 pub(crate) async fn ready(Shared(state): Shared<State>) -> Result<&'static str, ApiError> {
-    store::user::count(&state.engine().db).await?;
+    state.engine().db.expect_known_schema().await?;
     match state.engine().trouble() {
         // Whoever asks this need not have signed in: the log says what it is.
         Some(_) => Err(ApiError::busy("no work can be done on the database now; the log says why")),

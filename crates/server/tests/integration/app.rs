@@ -82,6 +82,11 @@ impl App {
     pub(crate) async fn start() -> Self {
         let data = tempfile::tempdir().unwrap();
         let db = Db::open(&format!("sqlite:{}", data.path().join("vigie.db").display())).await.unwrap();
+        Self::over(db, data)
+    }
+
+    /// Over a database of the test's own.
+    pub(crate) fn over(db: Db, data: TempDir) -> Self {
         let now: Timestamp = NOW.parse().unwrap();
         let seconds = Arc::new(AtomicI64::new(0));
         let passed = Arc::clone(&seconds);

@@ -58,6 +58,19 @@ async fn what_breaks_inside_stays_inside() {
 }
 
 #[tokio::test]
+async fn a_database_that_a_newer_program_upgraded_is_not_answered_from_for_long() {
+    let Some(test) = testkit::db::postgres().await else { return };
+    let app = App::over(test.db.clone(), tempfile::tempdir().unwrap());
+    assert_eq!(app.send(Method::GET, "/readyz", None, None).await.text, "ok");
+    test.run_sql("insert into schema_version (version, digest) values (999, '')");
+    let answer = app.send(Method::GET, "/readyz", None, None).await;
+    let problem = answer.problem(StatusCode::SERVICE_UNAVAILABLE);
+    assert!(problem["detail"].as_str().unwrap().contains("a newer Vigie has upgraded the database"), "{problem}");
+    assert!(answer.headers.contains_key(header::RETRY_AFTER));
+    assert_eq!(app.send(Method::GET, "/healthz", None, None).await.text, "ok", "it ends by itself");
+}
+
+#[tokio::test]
 async fn every_answer_carries_the_strict_headers_and_an_id_of_ours() {
     let (app, cookie) = App::start_signed_in().await;
     for (path, cookie) in [("/", None), ("/api/v1/status", None), ("/api/v1/status", Some(&cookie)), ("/api/x", None)] {
