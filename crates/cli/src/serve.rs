@@ -96,12 +96,15 @@ pub(crate) async fn run(common: &Common, args: Serve) -> anyhow::Result<Exit> {
     answered.map(|()| Exit::Clean)
 }
 
-/// Does a step of the start, again where the database goes away in the middle of it.
+/// Does a step of the start, again where the database goes away or is upgraded in the middle of it.
 async fn steadily<T>(step: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
     let end = Instant::now() + DATABASE_PATIENCE;
     loop {
         match step().await {
-            Err(error) if matches!(error.downcast_ref(), Some(StoreError::Away { .. })) && Instant::now() < end => {
+            Err(error)
+                if matches!(error.downcast_ref(), Some(StoreError::Away { .. } | StoreError::Upgrading))
+                    && Instant::now() < end =>
+            {
                 warn!("{}; trying again", engine::with_causes(&error));
                 tokio::time::sleep(QUEUE_EVERY).await;
             }

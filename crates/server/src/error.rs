@@ -96,6 +96,9 @@ impl From<anyhow::Error> for ApiError {
         if matches!(stored, Some(StoreError::Away { .. })) {
             return Self::busy("the database cannot be reached now; the log says why. Try again later");
         }
+        if let Some(StoreError::Upgrading) = stored {
+            return Self::busy("the database is being upgraded now: nothing of this was kept. Try again later");
+        }
         if let Some(StoreError::NewerSchema { .. }) = stored {
             return Self::busy("a newer Vigie has upgraded the database, and this one ends: start the newer one here");
         }

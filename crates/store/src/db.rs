@@ -213,14 +213,14 @@ impl Tx {
     }
 
     /// Makes everything that was written here true, at once. Refuses where a newer program has changed the schema since the
-    /// database was opened: the rules of this one are not those of the rows any more.
+    /// database was opened, or is at it: the rules of this one are not those of the rows any more.
     pub async fn commit(mut self) -> Result<(), StoreError> {
         let (actor, notes) = (self.actor().to_owned(), std::mem::take(&mut self.notes));
         audit::append(&mut self, &actor, notes).await?;
         // Last, since others who commit wait for it.
         let (touched, events) = (std::mem::take(&mut self.touched), std::mem::take(&mut self.events));
         let epoch = change::append(&mut self, touched, events).await?;
-        migrate::expect_known(&mut self).await?;
+        migrate::expect_settled(&mut self).await?;
         match self.engine {
             TxEngine::Sqlite(tx) => tx.commit().await,
             TxEngine::Postgres(tx, server) => server.unless_left(tx.commit()).await,

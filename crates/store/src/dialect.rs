@@ -99,6 +99,27 @@ impl Dialect {
         }
     }
 
+    /// Keeps commits out while the schema changes, and waits for those that are at it. SQLite has its one writer for that.
+    pub(crate) const fn change_lock(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("select pg_advisory_xact_lock(8620319)"),
+        }
+    }
+
+    /// Reads the newest schema for a commit, and before that whether it stays so until the transaction ends. Two statements in one
+    /// journey to the server: one alone would read what was true before it had the lock. It never waits, since whoever changes
+    /// the schema may be waiting for rows of this transaction. `None`: nobody can change it beside a writer.
+    pub(crate) const fn settled_schema(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some(
+                "select pg_try_advisory_xact_lock_shared(8620319) as settled; \
+                 select coalesce(max(version), 0) as version from schema_version",
+            ),
+        }
+    }
+
     /// Lets a transaction wait for others as long as they take, since whoever changes the schema takes long.
     pub(crate) const fn wait_for_ever(self) -> Option<&'static str> {
         match self {
@@ -123,11 +144,12 @@ impl Dialect {
         }
     }
 
-    /// Begins a transaction that writes. SQLite takes its write lock at once, so that no read has to be repeated.
+    /// Begins a transaction that writes. SQLite takes its write lock at once, so that no read has to be repeated. In PostgreSQL
+    /// each statement sees what was committed before it, whatever the database's own default is.
     pub(crate) const fn begin_write(self) -> &'static str {
         match self {
             Self::Sqlite => "begin immediate",
-            Self::Postgres => "begin",
+            Self::Postgres => "begin isolation level read committed",
         }
     }
 

@@ -53,6 +53,9 @@ pub enum StoreError {
     /// Its server has ended, is starting, or takes no writes any more since another one was promoted.
     #[error("could not {doing}: the database cannot be reached now; what was to be kept is done again ({source})")]
     Away { doing: &'static str, source: sqlx::Error },
+    /// Whoever changes the schema waits for nobody who has not begun to commit.
+    #[error("the database is being upgraded now: nothing of this was kept, and what was to be kept is done again")]
+    Upgrading,
     /// One of several transactions had to give way.
     #[error(
         "could not {doing}: other work on the same rows came first; nothing of this was kept, try again ({source})"
@@ -93,11 +96,16 @@ impl StoreError {
     }
 
     /// Whether the same may succeed later without anybody changing what was asked: the disk, or other work, was in the way, or
-    /// the database was away.
+    /// the database was away or was being upgraded.
     pub const fn is_passing(&self) -> bool {
         matches!(
             self,
-            Self::Full { .. } | Self::Busy { .. } | Self::Locked { .. } | Self::Conflict { .. } | Self::Away { .. }
+            Self::Full { .. }
+                | Self::Busy { .. }
+                | Self::Locked { .. }
+                | Self::Conflict { .. }
+                | Self::Away { .. }
+                | Self::Upgrading
         )
     }
 

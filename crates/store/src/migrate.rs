@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::db::{Db, On, Tx};
 use crate::error::StoreError;
-use crate::sql::{Row, query, script};
+use crate::sql::{Row, query, script, script_rows};
 use crate::{audit, backup, record};
 
 /// Every step, oldest first: its number is its place in the list. A step that was released is never edited: each database keeps
@@ -87,13 +87,34 @@ pub(crate) async fn up(db: &Db, upgrade: Option<&Upgrade<'_>>) -> Result<(), Sto
 /// Refuses a schema that a newer program has made since the database was opened.
 pub(crate) async fn expect_known<'a>(on: impl Into<On<'a>>) -> Result<(), StoreError> {
     let text = "select coalesce(max(version), 0) as version from schema_version";
-    let found = query("look at the schema", text).one(on).await?.int("version")?;
+    known(&query("look at the schema", text).one(on).await?)
+}
+
+/// The same for a commit, as its last statement: nobody changes the schema any more until the transaction has ended.
+pub(crate) async fn expect_settled(tx: &mut Tx) -> Result<(), StoreError> {
+    let Some(text) = tx.dialect().settled_schema() else { return expect_known(tx).await };
+    let rows = script_rows(tx, "look at the schema", text).await?;
+    let [settled, newest] = &rows[..] else {
+        return Err(StoreError::corrupt("look at the schema", format!("{} rows for two statements", rows.len())));
+    };
+    if !settled.get::<bool>("settled")? {
+        return Err(StoreError::Upgrading);
+    }
+    known(newest)
+}
+
+fn known(newest: &Row) -> Result<(), StoreError> {
+    let found = newest.int("version")?;
     if found > VERSION { Err(StoreError::NewerSchema { found, known: VERSION }) } else { Ok(()) }
 }
 
-/// Applies the steps after one schema up to another.
+/// Applies the steps after one schema up to another. From before the first of them until the transaction has ended nobody else
+/// commits anything: what old rules wrote is there before the steps, and they change it, or it never is.
 pub(crate) async fn steps(tx: &mut Tx, from: i64, to: i64, upgrade: Option<&Upgrade<'_>>) -> Result<(), StoreError> {
     let (from, to) = (usize::try_from(from).unwrap_or(0), usize::try_from(to).unwrap_or(0));
+    if let Some(lock) = tx.dialect().change_lock().filter(|_| from < to) {
+        query("wait for what is being committed", lock).execute(&mut *tx).await?;
+    }
     for (index, text) in MIGRATIONS.iter().enumerate().take(to).skip(from) {
         if let Some(upgrade) = upgrade {
             (upgrade.tell)(UpgradeStep::Migrating { number: index + 1 - from, of: to - from });

@@ -241,6 +241,22 @@ pub(crate) async fn script(tx: &mut Tx, doing: &'static str, text: String) -> Re
     .map_err(|source| StoreError::query(doing, source))
 }
 
+/// Runs several statements without parameters in one journey to the server; the rows of all of them, in order.
+pub(crate) async fn script_rows(tx: &mut Tx, doing: &'static str, text: &'static str) -> Result<Vec<Row>, StoreError> {
+    let row = |row| Row { doing, row };
+    match &mut tx.engine {
+        TxEngine::Sqlite(tx) => {
+            let rows = sqlx::raw_sql(text).fetch_all(&mut **tx).await;
+            rows.map(|rows| rows.into_iter().map(EngineRow::Sqlite).map(row).collect())
+        }
+        TxEngine::Postgres(tx, server) => {
+            let rows = server.unless_left(sqlx::raw_sql(text).fetch_all(&mut **tx)).await;
+            rows.map(|rows| rows.into_iter().map(EngineRow::Postgres).map(row).collect())
+        }
+    }
+    .map_err(|source| StoreError::query(doing, source))
+}
+
 /// A statement made of our own constants at run time.
 pub(crate) fn query_built(doing: &'static str, text: String) -> Query {
     Query { doing, text: Cow::Owned(text), values: Vec::new(), rows: Vec::new(), prepared: false }

@@ -3,10 +3,14 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use sqlx::{Connection as _, PgConnection};
 use store::backup::{self, BackupError};
 use store::{Db, StoreError, Upgrade, UpgradeStep, audit};
+use tokio::task::JoinHandle;
 
 use crate::audit::{OLD, databases, tamper};
 use crate::db::{self, TestDb};
@@ -177,4 +181,163 @@ async fn what_runs_while_a_newer_program_upgrades_writes_nothing_more() {
         let names: Vec<_> = store::asset::list(&test.db, None, 9).await.unwrap().into_iter().map(|a| a.id).collect();
         assert_eq!(names, [asset(1).id]);
     }
+}
+
+/// Makes the schema that of the step before the last again, which made nothing that would be in the way of making it again. Once
+/// that step is committed, every asset is told from what was written after it, and the schema is one that nobody here knows.
+async fn one_step_older(test: &TestDb) {
+    let text = match test.place.starts_with("sqlite:") {
+        // Nobody commits beside its one writer, so what is written together with the step is what comes last.
+        true => {
+            "delete from schema_version where version = 16;
+             create trigger stepped after insert on schema_version when new.version = 16
+                 begin update asset set name = 'moved ' || name; end;"
+        }
+        // At the very end of the transaction of the step.
+        false => {
+            "delete from schema_version where version = 16;
+             create function stepped() returns trigger language plpgsql as $$ begin
+                 update asset set name = 'moved ' || name;
+                 insert into schema_version (version, digest) values (999, '');
+                 return null;
+             end $$;
+             create constraint trigger stepped after insert on schema_version deferrable initially deferred
+                 for each row when (new.version = 16) execute function stepped();"
+        }
+    };
+    tamper(test, text).await;
+}
+
+/// The names of all assets, once their database was upgraded.
+async fn names(test: &TestDb) -> Vec<String> {
+    let mut names: Vec<String> =
+        store::asset::list(&test.db, None, 9).await.unwrap().into_iter().map(|asset| asset.name).collect();
+    names.sort();
+    names
+}
+
+fn moved(numbers: &[u128]) -> Vec<String> {
+    numbers.iter().map(|number| format!("moved {}", asset(*number).name)).collect()
+}
+
+/// Upgrades in a task of its own; `tell` hears of it in the middle, and the upgrade goes on when it returns.
+fn upgrading(test: &TestDb, tell: impl Fn() + Send + Sync + 'static) -> JoinHandle<Result<Db, StoreError>> {
+    let place = test.place.clone();
+    tokio::spawn(async move {
+        let told = |step: UpgradeStep<'_>| {
+            if matches!(step, UpgradeStep::Migrating { .. }) {
+                tokio::task::block_in_place(&tell);
+            }
+        };
+        Db::open_upgrading(&place, &Upgrade { backups: None, now: at(0), tell: &told }).await
+    })
+}
+
+/// Whether some session of the database waits for the lock that keeps commits out while the schema changes.
+async fn waits_for_commits(connection: &mut PgConnection) -> bool {
+    let text = "select exists (select from pg_locks where locktype = 'advisory' and objid = 8620319 and not granted
+                    and database = (select oid from pg_database where datname = current_database()))";
+    sqlx::query_scalar(text).fetch_one(connection).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_being_committed_is_there_before_the_first_step() {
+    let Some(test) = db::postgres().await else { return };
+    // The commit of one asset does not come to its end as long as another session holds a lock.
+    tamper(
+        &test,
+        "create function held() returns trigger language plpgsql as $$ begin
+             perform pg_advisory_xact_lock(1);
+             return null;
+         end $$;
+         create constraint trigger held after insert on asset deferrable initially deferred
+             for each row execute function held();",
+    )
+    .await;
+    one_step_older(&test).await;
+    let mut other = PgConnection::connect(&test.place).await.unwrap();
+    sqlx::raw_sql("select pg_advisory_lock(1)").execute(&mut other).await.unwrap();
+    let mut tx = test.db.begin().await.unwrap();
+    store::asset::insert(&mut tx, &asset(1)).await.unwrap();
+    let committing = tokio::spawn(tx.commit());
+    let is_held = "select exists (select from pg_locks where locktype = 'advisory' and objid = 1 and not granted)";
+    while !sqlx::query_scalar::<_, bool>(is_held).fetch_one(&mut other).await.unwrap() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+
+    let has_begun = Arc::new(AtomicBool::new(false));
+    let begun = Arc::clone(&has_begun);
+    let upgrade = upgrading(&test, move || begun.store(true, Ordering::Relaxed));
+    while !waits_for_commits(&mut other).await {
+        assert!(!upgrade.is_finished(), "it does not wait");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(!has_begun.load(Ordering::Relaxed), "no step begins before what is being committed is there");
+    // What has not begun to commit is not waited for. (An asset would wait for the other one, for its number in the change log.)
+    let mut late = test.db.begin().await.unwrap();
+    store::meta::set(&mut late, "late", "1").await.unwrap();
+    let refused = late.commit().await.unwrap_err();
+    assert!(matches!(refused, StoreError::Upgrading) && refused.is_passing(), "{refused}");
+
+    sqlx::raw_sql("select pg_advisory_unlock(1)").execute(&mut other).await.unwrap();
+    committing.await.unwrap().unwrap();
+    upgrade.await.unwrap().unwrap();
+    assert_eq!(names(&test).await, moved(&[1]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_written_beside_a_step_is_never_committed() {
+    for test in databases().await {
+        insert_asset(&test.db, 1).await;
+        one_step_older(&test).await;
+        let is_sqlite = test.place.starts_with("sqlite:");
+        // SQLite lets nobody begin a step beside a writer.
+        let begun = match is_sqlite {
+            true => None,
+            false => Some(test.db.begin().await.unwrap()),
+        };
+        let (in_step, stepping) = std::sync::mpsc::channel();
+        let (go_on, wait) = std::sync::mpsc::channel::<()>();
+        let wait = Mutex::new(wait);
+        let upgrade = upgrading(&test, move || {
+            in_step.send(()).unwrap();
+            wait.lock().unwrap().recv().unwrap();
+        });
+        tokio::task::block_in_place(|| stepping.recv().unwrap());
+        let refused = match begun {
+            // Nor to write beside a step.
+            None => test.db.begin().await.map(drop).unwrap_err(),
+            Some(mut tx) => {
+                store::asset::insert(&mut tx, &asset(2)).await.unwrap();
+                tx.commit().await.unwrap_err()
+            }
+        };
+        match is_sqlite {
+            true => assert!(matches!(refused, StoreError::Busy { .. }), "{refused}"),
+            false => assert!(matches!(refused, StoreError::Upgrading), "{refused}"),
+        }
+        assert!(refused.is_passing());
+        go_on.send(()).unwrap();
+        upgrade.await.unwrap().unwrap();
+        assert_eq!(names(&test).await, moved(&[1]));
+        if !is_sqlite {
+            let mut tx = test.db.begin().await.unwrap();
+            store::asset::insert(&mut tx, &asset(2)).await.unwrap();
+            let refused = tx.commit().await.unwrap_err();
+            assert!(matches!(refused, StoreError::NewerSchema { found: 999, .. }), "{refused}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_writer_of_sqlite_ends_before_the_first_step() {
+    let test = db::sqlite().await;
+    one_step_older(&test).await;
+    let mut tx = test.db.begin().await.unwrap();
+    store::asset::insert(&mut tx, &asset(1)).await.unwrap();
+    let refused = upgrading(&test, || panic!("a step beside a writer")).await.unwrap().map(drop).unwrap_err();
+    assert!(matches!(refused, StoreError::Busy { .. }), "{refused}");
+    tx.commit().await.unwrap();
+    upgrading(&test, || ()).await.unwrap().unwrap();
+    assert_eq!(names(&test).await, moved(&[1]));
 }
