@@ -2,7 +2,8 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use domain::asset::{Asset, SshTarget};
@@ -20,6 +21,10 @@ use crate::operator::operator;
 
 /// Where backups before upgrades are, in the data folder.
 const BACKUPS: &str = "backups";
+
+/// While a backup is written, a line is logged after so many rows, and after so much time.
+const LOG_ROWS: u64 = 100_000;
+const LOG_EVERY: Duration = Duration::from_secs(5);
 
 /// The instant to judge for: `--at`, else the clock.
 pub(crate) fn now(common: &Common) -> Timestamp {
@@ -66,13 +71,23 @@ impl Common {
     }
 }
 
-/// Opens the store, migrated, and the engine over it. What is changed through it is noted under the name of whoever runs
-/// this program. The data folder is made at first use.
+/// Opens the store, migrated, and the engine over it.
 pub(crate) async fn engine(common: &Common) -> anyhow::Result<Engine> {
+    engine_telling(common, &|_| ()).await
+}
+
+/// The same, with words for somebody else too about how far an upgrade is. What is changed through it is noted under the name of whoever runs
+/// this program. The data folder is made at first use.
+pub(crate) async fn engine_telling(common: &Common, tell: &(dyn Fn(String) + Send + Sync)) -> anyhow::Result<Engine> {
     make_private(&common.data_dir)?;
     let folder = common.data_dir.join(BACKUPS);
     let backups = Some(folder.as_path()).filter(|_| !common.no_backup_before_upgrade);
-    let upgrade = Upgrade { backups, now: clock(), tell: &tell_upgrade };
+    let logged = Mutex::new(Instant::now());
+    let tell = |step: UpgradeStep<'_>| {
+        log_upgrade(step, &mut logged.lock().unwrap_or_else(PoisonError::into_inner));
+        tell(upgrade_words(step));
+    };
+    let upgrade = Upgrade { backups, now: clock(), tell: &tell };
     let db = Db::open_upgrading(&common.place(), &upgrade).await?.acting_as(&operator());
     let fixed = common.at;
     let clock: Clock = Arc::new(move || fixed.unwrap_or_else(clock));
@@ -81,15 +96,35 @@ pub(crate) async fn engine(common: &Common) -> anyhow::Result<Engine> {
     Ok(engine)
 }
 
-/// Says how far an upgrade is, in the log: a terminal sees it, and so does whoever looks at a service that does not answer.
-fn tell_upgrade(step: UpgradeStep<'_>) {
+/// Says how far an upgrade is, in the log: a terminal sees it, and so does whoever looks at a service that is not ready.
+fn log_upgrade(step: UpgradeStep<'_>, logged: &mut Instant) {
+    let is_start = matches!(step, UpgradeStep::BackingUp { row_count: 0, .. });
+    let is_round = matches!(step, UpgradeStep::BackingUp { row_count, .. } if row_count.is_multiple_of(LOG_ROWS));
     match step {
-        UpgradeStep::BackingUp { path, row_count: 0 } => {
-            info!("backing the store up before its upgrade: {}", path.display())
+        UpgradeStep::BackingUp { path, row_total: None, .. } => {
+            info!("backing the store up before its upgrade: {}", path.display());
         }
-        UpgradeStep::BackingUp { row_count, .. } => info!("backing the store up: {row_count} rows"),
+        UpgradeStep::BackingUp { .. } if is_start || !(is_round || logged.elapsed() > LOG_EVERY) => return,
+        UpgradeStep::BackingUp { row_count, row_total: Some(total), .. } => {
+            info!("backing the store up: {row_count} of {total} rows");
+        }
         UpgradeStep::Migrating { number, of } => info!("upgrading the store: {number} of {of} …"),
         UpgradeStep::Done => info!("the store is upgraded"),
+    }
+    *logged = Instant::now();
+}
+
+/// The same for whoever asks the server, who need not have signed in: without a path.
+fn upgrade_words(step: UpgradeStep<'_>) -> String {
+    match step {
+        UpgradeStep::BackingUp { row_total: None, .. } => {
+            "the store is backed up before its upgrade; its rows are being counted".to_owned()
+        }
+        UpgradeStep::BackingUp { row_count, row_total: Some(total), .. } => {
+            format!("the store is backed up before its upgrade, {row_count} of {total} rows so far")
+        }
+        UpgradeStep::Migrating { number, of } => format!("the store is being upgraded, step {number} of {of}"),
+        UpgradeStep::Done => "the store is upgraded".to_owned(),
     }
 }
 
@@ -161,5 +196,20 @@ pub(crate) async fn stop_signal() {
         Err(_) => {
             let _ = tokio::signal::ctrl_c().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_asks_is_told_how_far_it_is_and_no_path() {
+        let path = Path::new("/var/lib/vigie/backups/before-1");
+        let backup = |row_count, row_total| upgrade_words(UpgradeStep::BackingUp { path, row_count, row_total });
+        assert_eq!(backup(0, None), "the store is backed up before its upgrade; its rows are being counted");
+        assert_eq!(backup(12, Some(20)), "the store is backed up before its upgrade, 12 of 20 rows so far");
+        let step = upgrade_words(UpgradeStep::Migrating { number: 3, of: 14 });
+        assert_eq!(step, "the store is being upgraded, step 3 of 14");
     }
 }

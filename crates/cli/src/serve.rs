@@ -1,5 +1,6 @@
 //! `vigie serve`: page, API, feeds and inspections, unattended.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,9 +14,11 @@ use engine::{Engine, Sort, Visible};
 use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 use outside::Source;
+use server::{Hosts, Starting};
 use store::StoreError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use crate::args::{Common, Serve};
@@ -33,31 +36,20 @@ const DATABASE_PATIENCE: Duration = Duration::from_secs(60);
 const PUBLISHERS_PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(common: &Common, args: Serve) -> anyhow::Result<Exit> {
-    let mut engine = steadily(async || context::engine(common).await).await?;
-    if args.inspect_local {
-        local_asset(&engine).await?;
-    }
-    // What goes on from here is nobody's request.
-    engine.db = engine.db.acting_by_itself();
-    let engine = Arc::new(engine);
-    steadily(async || engine.recover().await).await?;
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .with_context(|| format!("listen on {}: is another Vigie running? choose another --listen", args.listen))?;
-    let address = listener.local_addr()?;
-    let tls = match (&args.tls_certificate, &args.tls_key) {
-        (Some(certificates), Some(key)) => Some(server::Tls::read(certificates, key)?),
-        _ => None,
-    };
-    let scheme = if tls.is_some() { "https" } else { "http" };
+    let door = Door::open(&args).await?;
+    let (address, tls, hosts) = (door.address, door.tls.clone(), door.hosts.clone());
+    let engine = Arc::new(opened(common, &args, &door.starting).await?);
     let set_up = async || Ok(server::create_setup_token(&engine.db, engine.now()).await?);
-    if let Some(token) = steadily(set_up).await? {
+    let token = steadily(set_up).await?;
+    let listener = door.leave().await?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    if let Some(token) = token {
         output::line(format_args!("First start: make the administrator at {scheme}://{address}/setup#token={token}"))?;
         output::line("The link works once, for one hour; a restart prints a new one.")?;
     }
     output::line(format_args!("Vigie is at {scheme}://{address}/"))?;
     let (stop, stopped) = watch::channel(false);
-    let state = server::State::new(Arc::clone(&engine), args.host_name.clone(), address, lease(&args));
+    let state = server::State::new(Arc::clone(&engine), hosts, lease(&args));
     let serving = tokio::spawn(server::serve(listener, tls, state, wait_for(stopped.clone())));
     if !args.no_work {
         steadily(async || Ok(engine.set_schedules().await?)).await?;
@@ -94,6 +86,56 @@ pub(crate) async fn run(common: &Common, args: Serve) -> anyhow::Result<Exit> {
         .context("work")?
         .context("stop working: the database was upgraded by a newer Vigie while this one was running")?;
     answered.map(|()| Exit::Clean)
+}
+
+/// The engine over the open store, as it is left behind by whatever ended before.
+async fn opened(common: &Common, args: &Serve, starting: &Starting) -> anyhow::Result<Engine> {
+    let tell = |text| starting.say(text);
+    let mut engine = steadily(async || context::engine_telling(common, &tell).await).await?;
+    if args.inspect_local {
+        local_asset(&engine).await?;
+    }
+    // What goes on from here is nobody's request.
+    engine.db = engine.db.acting_by_itself();
+    steadily(async || engine.recover().await).await?;
+    Ok(engine)
+}
+
+/// The address listened on, where somebody says that it is being opened as long as it is: an upgrade takes its time, and whoever
+/// looks after the process would take silence for its end.
+struct Door {
+    address: SocketAddr,
+    tls: Option<server::Tls>,
+    hosts: Hosts,
+    starting: Starting,
+    open: watch::Sender<bool>,
+    answering: JoinHandle<TcpListener>,
+}
+
+impl Door {
+    async fn open(args: &Serve) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(args.listen)
+            .await
+            .with_context(|| format!("listen on {}: is another Vigie running? choose another --listen", args.listen))?;
+        let address = listener.local_addr()?;
+        let tls = match (&args.tls_certificate, &args.tls_key) {
+            (Some(certificates), Some(key)) => Some(server::Tls::read(certificates, key)?),
+            _ => None,
+        };
+        info!("listening on {address}; the store is being opened");
+        let (hosts, starting) = (Hosts::new(&args.host_name, address), Starting::default());
+        let (open, is_open) = watch::channel(false);
+        let said = (starting.clone(), hosts.clone());
+        let answering = tokio::spawn(server::serve_starting(listener, tls.clone(), said, wait_for(is_open)));
+        Ok(Self { address, tls, hosts, starting, open, answering })
+    }
+
+    /// Whoever comes from now on waits for whoever takes the listener.
+    async fn leave(self) -> anyhow::Result<TcpListener> {
+        // Nobody hears it where the task has broken, which the next line says.
+        let _ = self.open.send(true);
+        self.answering.await.context("answer during the start")
+    }
 }
 
 /// Does a step of the start, again where the database goes away or is upgraded in the middle of it.

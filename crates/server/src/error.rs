@@ -63,6 +63,12 @@ impl ApiError {
         Self { retry_after: Some(10), ..error }
     }
 
+    /// Nothing else is answered before the store is open.
+    pub(crate) fn starting(detail: impl Into<String>) -> Self {
+        let error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "starting", detail);
+        Self { retry_after: Some(5), ..error }
+    }
+
     pub(crate) fn timed_out() -> Self {
         Self::new(StatusCode::GATEWAY_TIMEOUT, "timed_out", "this took too long and was given up; try again")
     }

@@ -14,6 +14,7 @@ mod extract;
 mod cursor;
 mod error;
 mod host;
+mod starting;
 mod pages;
 mod api {
     //! Handlers, one noun a file.
@@ -36,7 +37,6 @@ mod api {
     pub(crate) mod scanner;
 }
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use engine::Engine;
@@ -44,9 +44,11 @@ use jiff::SignedDuration;
 use tokio::sync::Semaphore;
 
 pub use auth::{create_setup_token, random_token, webhook_secret};
+pub use host::Hosts;
 pub use openapi::openapi;
 pub use router::router;
-pub use serve::serve;
+pub use serve::{serve, serve_starting};
+pub use starting::Starting;
 pub use tls::Tls;
 
 use api::event::Streams;
@@ -58,8 +60,7 @@ pub struct State(Arc<Shared>);
 
 struct Shared {
     engine: Arc<Engine>,
-    /// Names under which the page may be asked for, in lower case, without the port.
-    hosts: Vec<String>,
+    hosts: Hosts,
     /// How long a job stays with a scanner node that says nothing.
     lease: SignedDuration,
     throttle: Throttle,
@@ -72,15 +73,8 @@ struct Shared {
 const HASHING_MAX: usize = 2;
 
 impl State {
-    /// `host_names` are names beside localhost and the address listened on; `lease` is for how long a scanner node has a
-    /// job.
-    pub fn new(engine: Arc<Engine>, host_names: Vec<String>, address: SocketAddr, lease: SignedDuration) -> Self {
-        let mut hosts: Vec<String> = host_names.into_iter().map(|name| name.to_lowercase()).collect();
-        hosts.extend(["localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned()]);
-        hosts.push(match address {
-            SocketAddr::V4(v4) => v4.ip().to_string(),
-            SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
-        });
+    /// `lease` is for how long a scanner node has a job.
+    pub fn new(engine: Arc<Engine>, hosts: Hosts, lease: SignedDuration) -> Self {
         Self(Arc::new(Shared {
             engine,
             hosts,

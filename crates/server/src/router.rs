@@ -53,7 +53,7 @@ pub fn router(state: State) -> Router {
         .route("/readyz", get(api::status::ready).route_layer(middleware::from_fn(in_time)))
         .fallback(pages::page)
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
-        .layer(middleware::from_fn_with_state(state.clone(), host::check));
+        .layer(middleware::from_fn_with_state(state.0.hosts.clone(), host::check));
     passed_by_all(routes).with_state(state)
 }
 
@@ -120,7 +120,7 @@ pub(crate) fn nodes() -> OpenApiRouter<State> {
 }
 
 /// The layers, the innermost first.
-fn passed_by_all(routes: Router<State>) -> Router<State> {
+pub(crate) fn passed_by_all<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
     let csrf = CsrfLayer::new().with_rejection_response(|_: ProtectionError| {
         ApiError::forbidden("the request comes from another site's page").into_response()
     });

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::serve::Listener;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -18,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
-use crate::{State, Tls, router};
+use crate::{Hosts, Starting, State, Tls, router};
 
 /// Connections at once; more wait until one of them ends.
 const CONNECTIONS_MAX: usize = 1024;
@@ -36,7 +37,34 @@ pub async fn serve(
     state: State,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let router = router(state.clone());
+    let connections = answer(&mut listener, tls, router(state.clone()), stop).await;
+    drop(listener);
+    state.streams().stop();
+    end(connections).await;
+    Ok(())
+}
+
+/// Answers for a server that is starting until `stop` ends. The listener then is the server's: whoever connects in that moment
+/// waits for it.
+pub async fn serve_starting(
+    mut listener: TcpListener,
+    tls: Option<Tls>,
+    (starting, hosts): (Starting, Hosts),
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> TcpListener {
+    let connections = answer(&mut listener, tls, starting.router(hosts), stop).await;
+    // Nobody waits for those that take their time.
+    tokio::spawn(end(connections));
+    listener
+}
+
+/// Answers requests until `stop` ends; returns the connections that are still there.
+async fn answer(
+    listener: &mut TcpListener,
+    tls: Option<Tls>,
+    router: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> GracefulShutdown {
     let mut http = Builder::new(TokioExecutor::new()).http1_only();
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
     let connections = GracefulShutdown::new();
@@ -45,11 +73,11 @@ pub async fn serve(
     loop {
         let next = async {
             let seat = Arc::clone(&seats).acquire_owned().await.expect("the semaphore is never closed");
-            (seat, Listener::accept(&mut listener).await)
+            (seat, Listener::accept(listener).await)
         };
         let (seat, (stream, peer)) = tokio::select! {
             next = next => next,
-            () = &mut stop => break,
+            () = &mut stop => return connections,
         };
         // Answers are small: waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
@@ -78,12 +106,13 @@ pub async fn serve(
             drop(seat);
         });
     }
-    drop(listener);
-    state.streams().stop();
+}
+
+/// Lets what is being answered end, for a while.
+async fn end(connections: GracefulShutdown) {
     if tokio::time::timeout(STOP_TIME_MAX, connections.shutdown()).await.is_err() {
         tracing::warn!("some requests were still being answered when Vigie stopped");
     }
-    Ok(())
 }
 
 /// The handshake of TLS, in the time that the head of a request may take.

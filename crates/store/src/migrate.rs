@@ -49,6 +49,8 @@ pub enum UpgradeStep<'a> {
     BackingUp {
         path: &'a Path,
         row_count: u64,
+        /// `None`: they are still being counted.
+        row_total: Option<u64>,
     },
     /// One step after another changes the schema; they become true together.
     Migrating {
@@ -72,7 +74,7 @@ pub(crate) async fn up(db: &Db, upgrade: Option<&Upgrade<'_>>) -> Result<(), Sto
     let upgrade = upgrade.filter(|_| found > 0 && found < VERSION);
     // Whoever opens the database meanwhile waits for the transaction, and then finds nothing to do.
     if let Some(Upgrade { backups: Some(folder), now, tell }) = upgrade {
-        let told = |path: &Path, row_count| tell(UpgradeStep::BackingUp { path, row_count });
+        let told = |path: &Path, row_count, row_total| tell(UpgradeStep::BackingUp { path, row_count, row_total });
         let made = backup::before_upgrade(db, found, folder, *now, &told).await;
         made.map_err(|source| StoreError::NoBackup { source: Box::new(source) })?;
     }

@@ -5,12 +5,12 @@
 //! Unix socket only. Tests of the store include this file by its path, so that they build without the other crates.
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use store::Db;
@@ -74,7 +74,33 @@ pub async fn postgres() -> Option<TestDb> {
     Some(TestDb { db, place, _dir: None })
 }
 
+/// A transaction of PostgreSQL that another program holds; it is taken back when this is dropped.
+pub struct Held(Child);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // What it reads from has ended then, and so does it.
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
 impl TestDb {
+    /// Begins a transaction behind the store's back that has done something, and holds it.
+    pub fn hold(&self, text: &str) -> Held {
+        let name = self.place.split('?').next().and_then(|address| address.rsplit('/').next());
+        let server = Server::share(programs().expect("there is a PostgreSQL, since there is a database"));
+        let mut psql = server.program("psql");
+        psql.arg("-h").arg(&server.dir).args(["-U", "postgres", "-Atq", name.expect("an address ends in a name")]);
+        let mut psql = psql.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("psql starts");
+        let input = psql.stdin.as_mut().expect("its input is written");
+        writeln!(input, "begin; {text}; select 'held';").expect("psql reads");
+        let said = psql.stdout.take().expect("its output is read");
+        let is_held = BufReader::new(said).lines().map_while(Result::ok).any(|line| line == "held");
+        assert!(is_held, "psql could not {text}");
+        Held(psql)
+    }
+
     /// Changes a PostgreSQL database behind the store's back, as no program of ours does.
     pub fn run_sql(&self, text: &str) {
         let name = self.place.split('?').next().and_then(|address| address.rsplit('/').next());

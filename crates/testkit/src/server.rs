@@ -1,6 +1,6 @@
 //! A running `vigie serve`, asked over HTTP as a browser asks it.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -43,6 +43,27 @@ impl Server {
         }
         assert!(!address.is_empty(), "the server ended before it listened");
         (Self { process, address, session: String::new() }, token)
+    }
+
+    /// Starts one that may take its time, and waits until its log says that it listens. Returns the rest of the log.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not start.
+    pub fn begin(mut command: Command) -> (Self, impl Read) {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let process = command.spawn().expect("vigie starts");
+        let mut server = Self { process, address: String::new(), session: String::new() };
+        let mut log = BufReader::new(server.process.stderr.take().expect("its log is read"));
+        let mut said = String::new();
+        loop {
+            let length = log.read_line(&mut said).expect("its log can be read");
+            assert_ne!(length, 0, "the server ended before it listened: {said}");
+            if let Some((_, address)) = said.split_once("listening on ") {
+                address.split(';').next().unwrap_or_default().clone_into(&mut server.address);
+                return (server, log);
+            }
+        }
     }
 
     /// Makes the administrator by the token of the first start, signed in.

@@ -17,6 +17,7 @@ use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use outside::{NeverTouch, Source};
 use serde_json::Value;
+use server::Hosts;
 use store::Db;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -103,7 +104,7 @@ impl App {
             retention: Retention::default(),
         };
         tokio::spawn(Worker::new(Arc::clone(&engine), options, Arc::new(NoSource)).run(stopped));
-        let router = server::router(server::State::new(Arc::clone(&engine), Vec::new(), address, LEASE));
+        let router = server::router(server::State::new(Arc::clone(&engine), Hosts::new(&[], address), LEASE));
         Self { engine, router, data, seconds, _stop: stop }
     }
 

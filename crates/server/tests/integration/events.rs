@@ -33,7 +33,7 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let lease = jiff::SignedDuration::from_mins(1);
-        let state = server::State::new(app.engine.clone(), Vec::new(), address, lease);
+        let state = server::State::new(app.engine.clone(), server::Hosts::new(&[], address), lease);
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(server::serve(listener, None, state, async move {
             let _ = stopped.await;

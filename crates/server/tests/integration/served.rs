@@ -15,12 +15,8 @@ async fn a_server_answers_until_it_is_told_to_stop() {
     let app = App::start().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let state = server::State::new(
-        app.engine.clone(),
-        vec!["Vigie.Example".to_owned()],
-        address,
-        jiff::SignedDuration::from_mins(1),
-    );
+    let hosts = server::Hosts::new(&["Vigie.Example".to_owned()], address);
+    let state = server::State::new(app.engine.clone(), hosts, jiff::SignedDuration::from_mins(1));
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(server::serve(listener, None, state, async move {
         let _ = stopped.await;
@@ -52,7 +48,8 @@ async fn with_a_certificate_it_speaks_tls_and_nothing_else() {
     assert!(Tls::read(&files.key, &files.key).is_err(), "a key is no certificate");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let state = server::State::new(app.engine.clone(), Vec::new(), address, jiff::SignedDuration::from_mins(1));
+    let state =
+        server::State::new(app.engine.clone(), server::Hosts::new(&[], address), jiff::SignedDuration::from_mins(1));
     let (_stop, stopped) = oneshot::channel::<()>();
     tokio::spawn(server::serve(listener, Some(tls), state, async move {
         let _ = stopped.await;

@@ -20,25 +20,31 @@ const KEPT: usize = 3;
 const BEFORE: &str = "before-";
 
 /// Rows between two words about progress.
-const TELL_EVERY: u64 = 100_000;
+const TELL_EVERY: u64 = 1000;
 
-/// Writes a database of an older schema to a new file in a folder, which is made.
+/// Writes a database of an older schema to a new file in a folder, which is made. `tell` hears the file, how many rows are
+/// written, and of how many once they are counted.
 pub(crate) async fn before_upgrade(
     db: &Db,
     schema: i64,
     folder: &Path,
     now: Timestamp,
-    tell: &(dyn Fn(&Path, u64) + Send + Sync),
+    tell: &(dyn Fn(&Path, u64, Option<u64>) + Send + Sync),
 ) -> Result<Summary, BackupError> {
     let failed = |source| BackupError::Write { path: folder.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     let path = free(folder, now);
-    tell(&path, 0);
+    tell(&path, 0, None);
     let mut tx = db.begin_snapshot().await?;
     let shapes = found(&mut tx).await?;
+    let mut total = 0;
+    for shape in &shapes {
+        total += shape.count(&mut tx).await?;
+    }
+    tell(&path, 0, Some(total));
     let often = |rows: u64| {
-        if rows.is_multiple_of(TELL_EVERY) {
-            tell(&path, rows);
+        if rows.is_multiple_of(TELL_EVERY) || rows == total {
+            tell(&path, rows, Some(total));
         }
     };
     let summary = write_whole(&mut tx, &path, (schema, &shapes), &often).await?;

@@ -80,8 +80,7 @@ async fn copy(
     let mut rows_total = 0;
     let shapes = whole();
     for shape in &shapes {
-        let text = format!("select count(*) as rows from {}", shape.table.quoted());
-        rows_total += query_built("count rows", text).one(&mut from).await?.number::<u64>("rows")?;
+        rows_total += shape.count(&mut from).await?;
     }
     let mut meter = Meter { tell, rows_done: 0, rows_total, is_comparing: false };
     let mut read = Vec::with_capacity(shapes.len());

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::tables::{Column, TABLES, Table};
 use crate::db::Tx;
 use crate::error::StoreError;
-use crate::sql::query;
+use crate::sql::{query, query_built};
 
 /// A table as one schema has it: what an older one does not have yet is missing.
 #[derive(Debug, Clone)]
@@ -46,6 +46,12 @@ impl Shape {
     /// Reads all rows in order.
     pub(super) fn select(&self) -> String {
         format!("select {} from {} order by {}", self.column_list(), self.table.quoted(), self.table.key)
+    }
+
+    /// How many rows there are.
+    pub(super) async fn count(&self, tx: &mut Tx) -> Result<u64, StoreError> {
+        let text = format!("select count(*) as row_count from {}", self.table.quoted());
+        query_built("count rows", text).one(tx).await?.number("row_count")
     }
 
     /// The columns as SQL text.

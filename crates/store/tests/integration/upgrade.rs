@@ -48,7 +48,10 @@ async fn a_backup_is_made_before_the_schema_is_changed() {
         let told: Mutex<Vec<String>> = Mutex::default();
         let tell = |step: UpgradeStep<'_>| {
             told.lock().unwrap().push(match step {
-                UpgradeStep::BackingUp { row_count, .. } => format!("backup {row_count}"),
+                UpgradeStep::BackingUp { row_count, row_total: None, .. } => format!("backup {row_count}"),
+                UpgradeStep::BackingUp { row_count, row_total: Some(total), .. } => {
+                    format!("backup {row_count} of {total}")
+                }
                 UpgradeStep::Migrating { number, of } => format!("{number}/{of}"),
                 UpgradeStep::Done => "done".to_owned(),
             });
@@ -57,7 +60,9 @@ async fn a_backup_is_made_before_the_schema_is_changed() {
         let upgraded = Db::open_upgrading(&test.place, &upgrade).await.unwrap();
         let told_now = std::mem::take(&mut *told.lock().unwrap());
         assert_eq!(told_now[0], "backup 0");
-        let steps: Vec<&str> = told_now[1..].iter().map(String::as_str).collect();
+        let (backups_told, steps) =
+            told_now[1..].split_at(told_now.iter().position(|told| told == "1/14").unwrap() - 1);
+        let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
         assert!(steps.starts_with(&["1/14", "2/14"]) && steps.ends_with(&["14/14", "done"]), "{steps:?}");
 
         let made = backups(&folder);
@@ -67,6 +72,8 @@ async fn a_backup_is_made_before_the_schema_is_changed() {
         assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
         let summary = backup::verify(&made[0]).unwrap();
         assert_eq!(summary.schema, 2);
+        let rows = summary.row_count;
+        assert_eq!(backups_told, [format!("backup 0 of {rows}"), format!("backup {rows} of {rows}")]);
 
         for target in targets().await {
             // A database that has today's schema cannot take yesterday's rows.
@@ -255,8 +262,8 @@ async fn what_is_being_committed_is_there_before_the_first_step() {
     )
     .await;
     one_step_older(&test).await;
+    let held = test.hold("select pg_advisory_xact_lock(1)");
     let mut other = PgConnection::connect(&test.place).await.unwrap();
-    sqlx::raw_sql("select pg_advisory_lock(1)").execute(&mut other).await.unwrap();
     let mut tx = test.db.begin().await.unwrap();
     store::asset::insert(&mut tx, &asset(1)).await.unwrap();
     let committing = tokio::spawn(tx.commit());
@@ -279,7 +286,7 @@ async fn what_is_being_committed_is_there_before_the_first_step() {
     let refused = late.commit().await.unwrap_err();
     assert!(matches!(refused, StoreError::Upgrading) && refused.is_passing(), "{refused}");
 
-    sqlx::raw_sql("select pg_advisory_unlock(1)").execute(&mut other).await.unwrap();
+    drop(held);
     committing.await.unwrap().unwrap();
     upgrade.await.unwrap().unwrap();
     assert_eq!(names(&test).await, moved(&[1]));
