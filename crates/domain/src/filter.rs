@@ -1,6 +1,6 @@
 //! Which findings: a typed tree of conditions, and the text that people write it in.
 //!
-//! One grammar for lists, saved views, alerts, scopes and the command line; docs/book/src/filters.md has it in words.
+//! One grammar for lists, counts, saved views, scopes, what webhooks are told, and the command line; docs/book/src/filters.md has it in words.
 //! Nothing here knows how findings are kept: whoever answers compiles the tree for its own columns.
 //!
 //! ```
