@@ -143,7 +143,7 @@ pub struct Life {
 pub struct Episode {
     pub number: u32,
     /// `detected`, `regressed`, `reintroduced`, `range_widened`, `resurrected`, `reinstated`, `reported_again`,
-    /// `rolled_back`, `parted`.
+    /// `rolled_back`, `parted`, `decision_lapsed`.
     pub opened_by: String,
     pub detected_at: String,
     pub ended_at: Option<String>,
@@ -158,16 +158,17 @@ pub struct Event {
     pub fact: String,
     /// State after it.
     pub detection: String,
-    /// What had changed: `new_inventory`, `new_advisory` (or one that says more), `corrected_range`, `withdrawn`, `asset_merged`,
-    /// `asset_split`, `asset_retired`, `asset_returned`, `fix_claimed`, `report`, `time`; `unknown` where what was there before is
-    /// not kept.
+    /// What had changed: `new_inventory`, `new_advisory` (or one that says more), `corrected_range`, `withdrawn`, `new_decision` (the
+    /// operator says that it is not affected), `withdrawn_decision`, `asset_merged`, `asset_split`, `asset_retired`, `asset_returned`,
+    /// `fix_claimed`, `report`, `time`; `unknown` where what was there before is not kept.
     pub why: String,
     /// The same in words, with who or what did it.
     pub because: String,
     /// What brought the evidence, as it is kept: `inspection ID`, `knowledge HASH`, `asset merged by NAME`, `run ID`,
     /// `report of TOOL`, `clock`.
     pub cause: String,
-    /// The advisory that is new, changed or withdrawn: the one that the finding was matched with last.
+    /// The advisory that is new, changed or withdrawn: the one that the finding was matched with last. Of a decision, the
+    /// operator's statement.
     pub advisory: Option<AdvisoryRef>,
 }
 

@@ -109,8 +109,12 @@ pub enum Why {
     NewAdvisory,
     /// An advisory says by now that this version never was affected.
     CorrectedRange,
-    /// The advisory was withdrawn, or the vulnerability rejected.
+    /// The advisory is gone from its feed, or the vulnerability rejected.
     Withdrawn,
+    /// The operator decided that it is not affected.
+    NewDecision,
+    /// The operator took such a decision back.
+    WithdrawnDecision,
     AssetMerged,
     AssetSplit,
     AssetRetired,
@@ -126,11 +130,13 @@ pub enum Why {
 }
 
 impl Why {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::NewInventory,
         Self::NewAdvisory,
         Self::CorrectedRange,
         Self::Withdrawn,
+        Self::NewDecision,
+        Self::WithdrawnDecision,
         Self::AssetMerged,
         Self::AssetSplit,
         Self::AssetRetired,
@@ -155,10 +161,24 @@ impl Why {
             Fact::Absent { cause: FixedCause::NotReported, .. } => Some(Self::Report),
             Fact::FixClaimed => Some(Self::FixClaimed),
             Fact::VerificationTimedOut | Fact::Unseen => Some(Self::Time),
+            // An old decision may be about what is installed only now, or not be about it.
+            Fact::NotAffected { .. } | Fact::Ended { cause: ClosedCause::NotAffected } => {
+                return Self::of_decision(Self::NewDecision, cause, before);
+            }
+            Fact::Detected { cause: OpenedBy::DecisionLapsed, .. } => {
+                return Self::of_decision(Self::WithdrawnDecision, cause, before);
+            }
             Fact::Ended { cause: ClosedCause::Reimaged } => None,
             Fact::Detected { .. } | Fact::Absent { .. } | Fact::RestartNeeded { .. } => None,
         };
         fact.unwrap_or_else(|| Self::of_cause(cause, before))
+    }
+
+    const fn of_decision(decision: Self, cause: &Cause, before: Before) -> Self {
+        match Self::of_cause(cause, before) {
+            Self::NewAdvisory => decision,
+            other => other,
+        }
     }
 
     const fn of_cause(cause: &Cause, before: Before) -> Self {
@@ -178,6 +198,11 @@ impl Why {
         }
     }
 
+    /// Whether it is a matter of what the operator decided.
+    pub const fn is_of_decision(self) -> bool {
+        matches!(self, Self::NewDecision | Self::WithdrawnDecision)
+    }
+
     /// Whether it is a matter of what an advisory says.
     pub const fn is_of_advisory(self) -> bool {
         matches!(self, Self::NewAdvisory | Self::CorrectedRange | Self::Withdrawn)
@@ -189,6 +214,8 @@ impl Why {
             Self::NewAdvisory => "new_advisory",
             Self::CorrectedRange => "corrected_range",
             Self::Withdrawn => "withdrawn",
+            Self::NewDecision => "new_decision",
+            Self::WithdrawnDecision => "withdrawn_decision",
             Self::AssetMerged => "asset_merged",
             Self::AssetSplit => "asset_split",
             Self::AssetRetired => "asset_retired",
@@ -207,6 +234,8 @@ impl Why {
             Self::NewAdvisory => "new or changed advisory",
             Self::CorrectedRange => "corrected range of versions",
             Self::Withdrawn => "withdrawn advisory",
+            Self::NewDecision => "new decision that it is not affected",
+            Self::WithdrawnDecision => "withdrawn decision that it was not affected",
             Self::AssetMerged => "assets joined",
             Self::AssetSplit => "asset split",
             Self::AssetRetired => "asset retired",
@@ -271,6 +300,23 @@ mod tests {
             assert_eq!(Why::of(&inspection, &found(OpenedBy::Detected), before), why, "{before:?}");
         }
         assert_eq!(Why::of(&inspection, &found(OpenedBy::RangeWidened), Before::Other), Why::NewAdvisory);
+    }
+
+    #[test]
+    fn a_decision_is_told_only_where_the_decision_is_new() {
+        let given = Fact::NotAffected { source: "local".to_owned(), statement: "vex.json".to_owned() };
+        let (version, strength) = ("1".to_owned(), Strength::PackageDatabase);
+        let lapsed = Fact::Detected { version, strength, cause: OpenedBy::DecisionLapsed };
+        let (inspection, knowledge) =
+            (Cause::Inspection(InspectionId::from_uuid(Uuid::nil())), Cause::Knowledge("0a".to_owned()));
+        for (fact, why) in [(given, Why::NewDecision), (lapsed, Why::WithdrawnDecision)] {
+            assert_eq!(Why::of(&knowledge, &fact, Before::Unknown), why);
+            assert_eq!(Why::of(&inspection, &fact, Before::Same), why);
+            // What was decided long ago is about another version, or is not any more.
+            assert_eq!(Why::of(&inspection, &fact, Before::Other), Why::NewInventory);
+            assert_eq!(Why::of(&inspection, &fact, Before::Unknown), Why::Unknown);
+            assert_eq!(Why::of(&Cause::Merged { by: "ada".to_owned() }, &fact, Before::Same), Why::AssetMerged);
+        }
     }
 
     #[test]

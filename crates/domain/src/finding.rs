@@ -115,10 +115,12 @@ pub enum ClosedCause {
     AssetRetired,
     Reimaged,
     Merged,
-    /// The advisory was withdrawn or the vulnerability rejected.
+    /// The advisory is gone from its feed, or the vulnerability rejected.
     Withdrawn,
     /// The advisory was corrected; the installed version was never affected.
     RangeCorrected,
+    /// The operator decided that it is not affected.
+    NotAffected,
 }
 
 /// How an episode began.
@@ -143,6 +145,8 @@ pub enum OpenedBy {
     RolledBack,
     /// The asset had been taken for another one and is itself again.
     Parted,
+    /// The operator's word that it is not affected is taken back, or is not about what is installed now.
+    DecisionLapsed,
 }
 
 /// How strong a method is: a finding closes only by one at least as strong as the one that found it.
@@ -214,6 +218,8 @@ pub enum Fact {
     Unseen,
     /// An authoritative event ended the finding without remediation.
     Ended { cause: ClosedCause },
+    /// The operator says that it is not affected, in this statement of this feed.
+    NotAffected { source: String, statement: String },
 }
 
 /// What a piece of evidence did.
@@ -262,6 +268,7 @@ impl ClosedCause {
             Self::Reimaged => OpenedBy::RolledBack,
             Self::Merged => OpenedBy::Parted,
             Self::Withdrawn | Self::RangeCorrected => OpenedBy::Reinstated,
+            Self::NotAffected => OpenedBy::DecisionLapsed,
         }
     }
 }
@@ -342,6 +349,7 @@ impl Finding {
                 Detection::Fixed { .. } | Detection::Stale { .. } | Detection::Closed { .. } => Change::None,
             },
             Fact::Ended { cause } => self.ended(at, *cause),
+            Fact::NotAffected { .. } => self.ended(at, ClosedCause::NotAffected),
         }
     }
 
@@ -523,7 +531,7 @@ mod tests {
     }
 
     /// The events of the model check.
-    fn events() -> [Fact; 11] {
+    fn events() -> [Fact; 12] {
         [
             detected(),
             absent(),
@@ -536,6 +544,7 @@ mod tests {
             Fact::Ended { cause: ClosedCause::Withdrawn },
             Fact::Ended { cause: ClosedCause::Reimaged },
             Fact::Ended { cause: ClosedCause::Merged },
+            Fact::NotAffected { source: "local".to_owned(), statement: "vex.json".to_owned() },
         ]
     }
 
@@ -555,7 +564,7 @@ mod tests {
 
     #[test]
     fn every_sequence_of_six_events_keeps_the_invariants() {
-        fn walk(finding: &Finding, seen: &mut Vec<Evidence>, facts: &[Fact; 11], left: usize) {
+        fn walk(finding: &Finding, seen: &mut Vec<Evidence>, facts: &[Fact; 12], left: usize) {
             if left == 0 {
                 return;
             }
@@ -604,8 +613,8 @@ mod tests {
 
     #[test]
     fn whatever_closed_it_is_undone_by_what_is_seen_later() {
-        use ClosedCause::{AssetRetired, Merged, RangeCorrected, Reimaged, Withdrawn};
-        for cause in [AssetRetired, Reimaged, Merged, Withdrawn, RangeCorrected] {
+        use ClosedCause::{AssetRetired, Merged, NotAffected, RangeCorrected, Reimaged, Withdrawn};
+        for cause in [AssetRetired, Reimaged, Merged, Withdrawn, RangeCorrected, NotAffected] {
             let mut finding = Finding::open(key(), &evidence(0, detected())).unwrap();
             finding.apply(&evidence(5, Fact::Ended { cause }));
             assert_eq!(finding.apply(&evidence(5, detected())), Change::None, "no later than its end");

@@ -31,6 +31,19 @@ pub struct Match {
     pub confidence: Confidence,
 }
 
+/// A vulnerability that the operator says a package does not have, and nobody else says so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acquittal {
+    pub vulnerability: VulnerabilityId,
+    /// Feed id of the operator's statements.
+    pub source: String,
+    /// Name of the statement.
+    pub statement: String,
+    /// By every other word the package would have it, or nobody would know: the statement decides also where another version was
+    /// found. Else it decides of the version that was found, and what is installed instead has an upgrade to thank.
+    pub overrules: bool,
+}
+
 /// How sure a match is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -14,7 +14,7 @@ use domain::finding::{
 };
 use domain::ids::AssetId;
 use domain::inventory::Inventory;
-use domain::verdict::Match;
+use domain::verdict::{Acquittal, Match};
 use domain::vulnerability::VulnerabilityId;
 use jiff::Timestamp;
 use knowledge::Matches;
@@ -32,6 +32,15 @@ pub struct Moved {
     pub is_new: bool,
 }
 
+/// How the advisories stand by which findings were found.
+#[derive(Clone, Copy)]
+pub struct Standing<'a> {
+    /// Whether its publisher rejected a vulnerability.
+    pub is_rejected: &'a dyn Fn(&VulnerabilityId) -> bool,
+    /// Whether the feed that a finding rests on says nothing any more of the vulnerability in what is installed.
+    pub is_gone: &'a dyn Fn(&Finding, &[&Component]) -> bool,
+}
+
 /// Applies one evaluation to the findings of one asset. Only findings that changed, and every matched one, come back. `when`
 /// is when the inventory was read or judged; in the present it counts also if something else is later by a clock that was
 /// ahead, or by a judgement of the inventory before it.
@@ -40,7 +49,7 @@ pub fn detect(
     prior: Vec<Finding>,
     inventory: &Inventory,
     matches: &Matches,
-    rejected: &dyn Fn(&VulnerabilityId) -> bool,
+    standing: Standing<'_>,
     when: When,
 ) -> Vec<Moved> {
     let mut prior: BTreeMap<FindingKey, Finding> = prior.into_iter().map(|f| (f.key.clone(), f)).collect();
@@ -53,7 +62,7 @@ pub fn detect(
     if prior.is_empty() {
         return moved;
     }
-    let absence = Absence::of(inventory, matches, rejected);
+    let absence = Absence::of(inventory, matches, standing);
     for mut finding in prior.into_values() {
         let Some(fact) = absence.of_finding(&finding) else { continue };
         let evidence = Evidence { observed_at: counts_from(&finding, when), fact };
@@ -132,11 +141,13 @@ struct Absence<'a> {
     /// What is installed, by package.
     installed: BTreeMap<Installed<'a>, Vec<&'a Component>>,
     undecided: BTreeSet<(&'a str, &'a VulnerabilityId)>,
-    rejected: &'a dyn Fn(&VulnerabilityId) -> bool,
+    /// By the operator's word alone.
+    acquitted: BTreeMap<(&'a Package, &'a VulnerabilityId), &'a Acquittal>,
+    standing: Standing<'a>,
 }
 
 impl<'a> Absence<'a> {
-    fn of(inventory: &'a Inventory, matches: &'a Matches, rejected: &'a dyn Fn(&VulnerabilityId) -> bool) -> Self {
+    fn of(inventory: &'a Inventory, matches: &'a Matches, standing: Standing<'a>) -> Self {
         let mut installed: BTreeMap<Installed<'_>, Vec<&Component>> = BTreeMap::new();
         for component in inventory.components.iter().flatten() {
             let runs = inventory.running_kernel.as_ref().is_none_or(|running| *running == component.kernel);
@@ -150,7 +161,11 @@ impl<'a> Absence<'a> {
             .undecided()
             .filter_map(|entry| Some((entry.subject.as_str(), entry.vulnerability.as_ref()?)))
             .collect();
-        Self { inventory, decided: matches.decided(), installed, undecided, rejected }
+        let acquitted = matches.packages.iter().flat_map(|verdict| {
+            verdict.acquitted.iter().map(|acquittal| ((&verdict.package, &acquittal.vulnerability), acquittal))
+        });
+        let acquitted = acquitted.collect();
+        Self { inventory, decided: matches.decided(), installed, undecided, acquitted, standing }
     }
 
     /// The negative evidence for one unmatched finding. `None`: nothing is proven.
@@ -188,15 +203,27 @@ impl<'a> Absence<'a> {
         if undecided {
             return None;
         }
-        if (self.rejected)(&finding.key.vulnerability) {
+        if (self.standing.is_rejected)(&finding.key.vulnerability) {
             return Some(Fact::Ended { cause: ClosedCause::Withdrawn });
         }
+        let acquitted = self.acquitted.get(&(&here, &finding.key.vulnerability));
+        let decided = |acquittal: &Acquittal| Fact::NotAffected {
+            source: acquittal.source.clone(),
+            statement: acquittal.statement.clone(),
+        };
         if same() {
-            return Some(Fact::Ended { cause: ClosedCause::RangeCorrected });
+            return Some(match acquitted {
+                Some(acquittal) => decided(acquittal),
+                None if (self.standing.is_gone)(finding, installed) => Fact::Ended { cause: ClosedCause::Withdrawn },
+                None => Fact::Ended { cause: ClosedCause::RangeCorrected },
+            });
         }
         let stale = self.inventory.stale_packages.as_deref().unwrap_or_default();
         if installed.iter().any(|component| stale.contains(&component.name)) {
             return Some(Fact::RestartNeeded { strength });
+        }
+        if let Some(acquittal) = acquitted.filter(|acquittal| acquittal.overrules) {
+            return Some(decided(acquittal));
         }
         let version = installed.first().map(|component| component.source_version.clone());
         Some(Fact::Absent { cause: FixedCause::Upgraded, version, strength })
@@ -301,6 +328,7 @@ mod tests {
             decided: world.decided,
             matched: Vec::new(),
             undecided: Vec::new(),
+            acquitted: Vec::new(),
             unlisted: String::new(),
         };
         for (index, flaw) in FLAWS.iter().enumerate() {
@@ -349,7 +377,7 @@ mod tests {
             prior,
             &inventory(world),
             &matches(world),
-            &|_| world.rejected,
+            Standing { is_rejected: &|_| world.rejected, is_gone: &|_, _| false },
             When::present(at(hour), at(hour)),
         )
     }

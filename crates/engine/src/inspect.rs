@@ -2,11 +2,12 @@
 
 mod access;
 mod image;
+mod moving;
 mod ssh_url;
 mod rematch;
 
 use std::cell::LazyCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,7 +18,6 @@ use domain::asset::Asset;
 use domain::cause::Cause;
 use domain::clock::{When, is_plausible};
 use domain::component::Package;
-use domain::finding::{Change, Evidence, Fact, Finding, FindingKey};
 use domain::identity::{Identifier, Seen, Source, tell};
 use domain::ids::AssetId;
 use domain::inventory::{Area, Inventory, Platform};
@@ -26,22 +26,24 @@ use domain::vulnerability::VulnerabilityId;
 use ecosystems::capture::{FollowUp, Probe, Reading};
 use ecosystems::manifest::Found;
 use ecosystems::tree::{self, Looking, Tree};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use knowledge::{Knowledge, Matches};
 use serde_json::json;
 use store::Tx;
 use store::audit::Note;
-use store::finding::{Recording, Save, StoredFinding};
+use store::finding::Recording;
 use store::inspection::{NewInspection, Rejudged, Stored, Summary};
 use store::queue::Lease;
+
+use moving::{save, take_in};
 
 pub(crate) use access::ToldByNode;
 pub use access::{Access, Keys, Login, answered_at};
 pub use image::image;
+pub(crate) use moving::moves;
 pub use ssh_url::{InvalidSshUrl, parse_ssh};
 
 use crate::Engine;
-use crate::detect::{Moved, detect};
 use crate::discover::blank;
 use crate::identify::{Identified, Statement};
 use crate::prioritize::undecided;
@@ -364,97 +366,6 @@ pub(crate) type Clocks = BTreeMap<(Package, VulnerabilityId), Timestamp>;
 /// How an inspection that a person asked for is noted.
 const INSPECTED: &str = "asset.inspect";
 
-/// Moves the findings of one asset by what an evaluation proves, inside a transaction that holds the asset.
-async fn take_in(
-    tx: &mut Tx,
-    asset: AssetId,
-    inventory: &Inventory,
-    judged: &Judgement<'_>,
-    (when, clocks): (When, &Clocks),
-    recording: Recording<'_>,
-) -> anyhow::Result<Outcome> {
-    let stored = store::finding::of_asset(&mut *tx, asset).await?;
-    let was_active = stored.iter().filter(|stored| stored.finding.detection.is_active()).map(|s| s.finding.key.clone());
-    let mut active: BTreeSet<FindingKey> = was_active.collect();
-    let mut moved = moves(asset, &stored, inventory, (&judged.matches, judged.knowledge), when);
-    if when.is_past() {
-        // It adds to the past, and neither opens nor ends anything in the present.
-        let known: BTreeSet<&FindingKey> = stored.iter().map(|stored| &stored.finding.key).collect();
-        let is_of_past = |moved: &Moved| {
-            !moved.evidence.is_empty() && moved.evidence.iter().all(|(_, change)| *change == Change::Noted)
-        };
-        moved.retain(|moved| known.contains(&moved.finding.key) && is_of_past(moved));
-        moved.iter_mut().for_each(|moved| moved.matched = None);
-    }
-    if !clocks.is_empty() {
-        let prior: BTreeMap<&FindingKey, &Finding> = stored.iter().map(|s| (&s.finding.key, &s.finding)).collect();
-        moved.iter_mut().for_each(|moved| go_on(moved, prior.get(&moved.finding.key).copied(), clocks));
-    }
-    let mut outcome = Outcome { undecided: judged.undecided.clone(), ..Outcome::default() };
-    for moved in &moved {
-        count(&mut outcome, &mut active, moved);
-    }
-    outcome.active = u32::try_from(active.len()).unwrap_or(u32::MAX);
-    store::finding::save_all(tx, &moved.iter().map(save).collect::<Vec<_>>(), recording).await?;
-    Ok(outcome)
-}
-
-/// What an evaluation does to the findings of one asset, of those that it changes.
-pub(crate) fn moves(
-    asset: AssetId,
-    stored: &[StoredFinding],
-    inventory: &Inventory,
-    (matches, knowledge): (&Matches, Option<&Knowledge>),
-    when: When,
-) -> Vec<Moved> {
-    let known: BTreeMap<&FindingKey, &StoredFinding> = stored.iter().map(|s| (&s.finding.key, s)).collect();
-    let prior: Vec<Finding> = stored.iter().map(|stored| stored.finding.clone()).collect();
-    // Withdrawn by its publisher.
-    let rejected = |id: &VulnerabilityId| {
-        knowledge.and_then(|knowledge| knowledge.vulnerability(id.as_str())).is_some_and(|known| known.rejected)
-    };
-    let mut moved = detect(asset, prior, inventory, matches, &rejected, when);
-    moved.retain(|moved| match known.get(&moved.finding.key) {
-        Some(old) => !moved.evidence.is_empty() || old.matched.as_ref() != moved.matched.as_ref(),
-        None => true,
-    });
-    moved
-}
-
-/// Lets what is open from now on be open since its clock says: it was found then, and another record told it.
-fn go_on(moved: &mut Moved, prior: Option<&Finding>, clocks: &Clocks) {
-    let key = moved.finding.key.clone();
-    let Some(clock) = clocks.get(&(key.package.clone(), key.vulnerability.clone())) else { return };
-    let ended_at = prior.map(|prior| prior.episode().ended_at);
-    let since = match ended_at {
-        // It has been open here all the time.
-        Some(None) => return,
-        Some(Some(ended_at)) => (*clock).max(ended_at + SignedDuration::from_millis(1)),
-        None => *clock,
-    };
-    match moved.evidence.first_mut() {
-        Some((Evidence { observed_at, fact: Fact::Detected { .. } }, _)) if since < *observed_at => {
-            *observed_at = since
-        }
-        _ => return,
-    }
-    let mut finding = prior.cloned();
-    for (evidence, change) in &mut moved.evidence {
-        match &mut finding {
-            Some(finding) => *change = finding.apply(evidence),
-            None => finding = Finding::open(key.clone(), evidence),
-        }
-    }
-    if let Some(finding) = finding {
-        moved.finding = finding;
-    }
-}
-
-fn save(moved: &Moved) -> Save<'_> {
-    let Moved { finding, matched, evidence, is_new } = moved;
-    Save { finding, matched: matched.as_ref(), evidence, is_new: *is_new }
-}
-
 /// What the knowledge says of one inventory.
 struct Judgement<'k> {
     knowledge: Option<&'k Knowledge>,
@@ -467,18 +378,6 @@ impl<'k> Judgement<'k> {
         let feeds = crate::ingest::known(knowledge);
         let undecided = undecided(&feeds, inventory, &matches, at);
         Self { knowledge, matches, undecided }
-    }
-}
-
-fn count(outcome: &mut Outcome, active: &mut BTreeSet<FindingKey>, moved: &Moved) {
-    if !moved.evidence.iter().any(|(_, change)| *change == Change::Moved) {
-        return;
-    }
-    let key = moved.finding.key.clone();
-    if moved.finding.detection.is_active() {
-        outcome.opened += u32::from(active.insert(key));
-    } else {
-        outcome.ended += u32::from(active.remove(&key));
     }
 }
 

@@ -3,6 +3,7 @@
 //! A package is judged by whoever knows it best (docs/adr/0010-whose-word-counts.md). The clock plays no part: whether a
 //! feed is too old is for the caller to say.
 
+mod acquittal;
 mod explain;
 mod installed;
 mod kernel;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use domain::component::{Component, Ecosystem, Package, Release};
 use domain::inventory::Inventory;
-use domain::verdict::{Match, Undecided, UndecidedKind};
+use domain::verdict::{Acquittal, Match, Undecided, UndecidedKind};
 use domain::vulnerability::VulnerabilityId;
 
 use crate::error::Damaged;
@@ -49,6 +50,8 @@ pub struct Verdict {
     pub matched: Vec<Match>,
     /// What one version or one statement leaves open; the package's name is the subject.
     pub undecided: Vec<Undecided>,
+    /// What it does not have by the word of the operator alone.
+    pub acquitted: Vec<Acquittal>,
     /// The partial feed that does not list the package, where such packages are counted and not named. Empty: none.
     pub unlisted: String,
 }
@@ -207,6 +210,7 @@ impl<'a> Finder<'a> {
             decided: false,
             matched: Vec::new(),
             undecided: Vec::new(),
+            acquitted: Vec::new(),
             unlisted: String::new(),
         };
         let outcome = match judged.components.first().map(|component| component.origin.as_str()) {
@@ -283,10 +287,7 @@ impl<'a> Finder<'a> {
         claims: &mut Vec<Claim<'a>>,
     ) -> Result<(), Damaged> {
         let image = &self.knowledge.image;
-        let order = |row: &PackageRow| Ok(image.text(row.name)?.cmp(package));
-        let Some(index) = self.knowledge.search(Section::Packages, self.packages, order)? else { return Ok(()) };
-        let package = image.row::<PackageRow>(Section::Packages, index)?;
-        for claim in image.rows::<ClaimRow>(Section::Claims, package.claims)? {
+        for claim in self.claim_rows(package)? {
             let row = image.row::<StatementRow>(Section::Statements, claim.statement.get())?;
             if counts(row) {
                 claims.push(Claim { vulnerability: claim.vulnerability.get(), row, name });
@@ -295,12 +296,23 @@ impl<'a> Finder<'a> {
         Ok(())
     }
 
+    /// Everything that is said under one name, sorted by vulnerability.
+    fn claim_rows(&self, package: &str) -> Result<&'a [ClaimRow], Damaged> {
+        let image = &self.knowledge.image;
+        let order = |row: &PackageRow| Ok(image.text(row.name)?.cmp(package));
+        let Some(index) = self.knowledge.search(Section::Packages, self.packages, order)? else { return Ok(&[]) };
+        let package = image.row::<PackageRow>(Section::Packages, index)?;
+        image.rows::<ClaimRow>(Section::Claims, package.claims)
+    }
+
     /// Judges one package and one vulnerability.
     fn pair(&self, rows: &[Claim<'a>], installed: &mut Installed<'a>, verdict: &mut Verdict) -> Result<(), Damaged> {
         let knowledge = self.knowledge;
         let feed = |row: &StatementRow| knowledge.feed_id(row.feed.get().into());
-        let decision = decide(&self.surroundings, &said(rows, installed), installed, &feed)?;
-        if decision.affected.is_empty() && decision.open.is_none() {
+        let said = said(rows, installed);
+        let decision = decide(&self.surroundings, &said, installed, &feed)?;
+        let is_clean = decision.affected.is_empty() && decision.open.is_none();
+        if is_clean && !Self::is_decided(rows) {
             return Ok(());
         }
         let flaw = knowledge.image.row::<VulnerabilityRow>(Section::Vulnerabilities, rows[0].vulnerability)?;
@@ -308,6 +320,10 @@ impl<'a> Finder<'a> {
             return Ok(());
         }
         let id = knowledge.vulnerability_id(flaw)?;
+        if is_clean {
+            verdict.acquitted.extend(self.acquittal(&said, installed, &id)?);
+            return Ok(());
+        }
         match decision.row {
             Some(row) => verdict.matched.push(self.matched(&verdict.package, id, row, &decision, installed)?),
             None => {

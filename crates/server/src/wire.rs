@@ -138,6 +138,7 @@ pub fn event(explained: &Explained) -> Event {
         Fact::VerificationTimedOut => "nobody verified the claimed fix in time".to_owned(),
         Fact::Unseen => "the asset has not been seen in its window".to_owned(),
         Fact::Ended { cause } => format!("ended without remediation: {cause:?}"),
+        Fact::NotAffected { source, statement } => format!("not affected, by {statement} of {source}"),
     };
     Event {
         observed_at: event.evidence.observed_at.to_string(),

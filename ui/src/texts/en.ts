@@ -227,6 +227,7 @@ export const en = {
       merged: "merged into another asset",
       withdrawn: "advisory withdrawn",
       range_corrected: "affected range corrected",
+      not_affected: "not affected, by your own statement",
     } as Record<string, string>,
     openedBy: {
       detected: "detected",
@@ -238,6 +239,7 @@ export const en = {
       reinstated: "advisory counts again",
       rolled_back: "earlier release is back",
       parted: "parted from another asset",
+      decision_lapsed: "your statement does not hold any more",
     } as Record<string, string>,
     episode: (n: number) => `Episode ${n}`,
     until: "until",

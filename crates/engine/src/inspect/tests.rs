@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::{Arc, Mutex};
 
-use domain::advisory::{Advisory, Statement};
+use domain::advisory::{Advisory, Rank, Statement};
 use domain::component::{Component, Ecosystem, Release};
 use domain::feed::FeedSnapshot;
-use domain::finding::Change;
+use domain::finding::{Change, Finding, FindingKey};
 use domain::inventory::Gap;
 use domain::record::Record;
+use jiff::SignedDuration;
 use knowledge::Builder;
 use outside::NeverTouch;
 use store::Db;
+use store::finding::StoredFinding;
 use tempfile::TempDir;
 
 use super::*;
@@ -44,7 +46,7 @@ enum Reading {
     Failed,
 }
 
-/// What the feed says, by package and flaw.
+/// What the feed says, or the operator, by package and flaw.
 pub(crate) type Said = BTreeMap<(usize, usize), Statement>;
 
 pub(crate) struct World {
@@ -86,11 +88,16 @@ impl World {
 
     /// Puts knowledge to use, as a synchronisation does: the one before is kept.
     pub(crate) fn publish(&self, said: &Said) {
+        self.publish_with(said, &Said::new());
+    }
+
+    /// The same with what the operator says.
+    fn publish_with(&self, said: &Said, decided: &Said) {
         let path = self.data.path().join(KNOWLEDGE_FILE);
         if path.exists() {
             fs::rename(&path, self.data.path().join(PREVIOUS_FILE)).unwrap();
         }
-        fs::write(&path, knowledge(said)).unwrap();
+        fs::write(&path, knowledge(said, decided)).unwrap();
     }
 
     pub(crate) async fn inspect(&self, host: usize, versions: &[Option<u8>; 3]) -> Outcome {
@@ -174,7 +181,7 @@ fn release(number: usize) -> Release {
     Release { distribution: "debian".to_owned(), name: ["bookworm", "trixie"][number].to_owned() }
 }
 
-fn knowledge(said: &Said) -> Vec<u8> {
+fn knowledge(said: &Said, decided: &Said) -> Vec<u8> {
     let mut builder = Builder::new();
     let fetched_at = Some("2099-01-13T00:00:00Z".parse().unwrap());
     // A digest of its own, or the state in the data folder, where nothing was ever fetched, would take its place.
@@ -182,12 +189,16 @@ fn knowledge(said: &Said) -> Vec<u8> {
     builder.feed(FeedSnapshot { fetched_at, sha256, record_count: 10, ..FeedSnapshot::never("debian") });
     for number in [0, 1] {
         builder.record("debian", Record::Release { ecosystem: Ecosystem::Deb, release: release(number) });
-        for ((package, flaw), statement) in said {
-            let id = VulnerabilityId::new(FLAWS[*flaw]).unwrap();
-            let (name, statement) = (PACKAGES[*package], statement.clone());
-            let advisory = Advisory::new("debian", FLAWS[*flaw], Ecosystem::Deb, release(number), name, id, statement);
-            builder.record("debian", Record::Advisory(advisory));
-        }
+        let mut say = |feed: &str, document: &str, rank, said: &Said| {
+            for ((package, flaw), statement) in said {
+                let id = VulnerabilityId::new(FLAWS[*flaw]).unwrap();
+                let (name, statement) = (PACKAGES[*package], statement.clone());
+                let advisory = Advisory::new(feed, document, Ecosystem::Deb, release(number), name, id, statement);
+                builder.record(feed, Record::Advisory(Advisory { rank, ..advisory }));
+            }
+        };
+        say("debian", "tracker", Rank::Vendor, said);
+        say("local", "vex.json", Rank::Operator, decided);
     }
     builder.finish().unwrap()
 }

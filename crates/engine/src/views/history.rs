@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use domain::cause::{Before, Cause, Why};
 use domain::component::{Package, Release};
-use domain::finding::{Change, Strength};
+use domain::finding::{Change, Fact, Strength};
 use domain::ids::{AssetId, InspectionId};
 use domain::inventory::Inventory;
 use store::finding::Event;
@@ -18,7 +18,8 @@ use crate::Engine;
 pub struct Explained {
     pub event: Event,
     pub why: Why,
-    /// Feed and identifier of the advisory, where one is new, changed or withdrawn: the one that the finding was matched with last.
+    /// Feed and identifier of the advisory, where one is new, changed or withdrawn: the one that the finding was matched with last;
+    /// of a decision, the operator's statement.
     pub advisory: Option<(String, String)>,
 }
 
@@ -31,16 +32,23 @@ impl Engine {
         let events = store::finding::events(&self.db, row.finding.key.id()).await?;
         let recent = events.len().saturating_sub(COMPARED_MAX);
         let mut explained = Vec::with_capacity(events.len());
+        let mut decided = None;
         for (index, event) in events.into_iter().enumerate() {
             let before = match &event.cause {
                 Cause::Inspection(id) if index >= recent || index == 0 => self.before(row, *id).await?,
                 _ => Before::Unknown,
             };
             let why = Why::of(&event.cause, &event.evidence.fact, before);
+            if let Fact::NotAffected { source, statement } = &event.evidence.fact {
+                decided = Some((source.clone(), statement.clone()));
+            }
             let matched = &row.judged.matched;
             let by_advisory = why.is_of_advisory() && row.finding.strength > Strength::Reported;
-            let advisory = (by_advisory && event.change != Change::None && !matched.advisory.is_empty())
-                .then(|| (matched.source.clone(), matched.advisory.clone()));
+            let advisory = match why.is_of_decision() {
+                true => decided.clone(),
+                false => (by_advisory && event.change != Change::None && !matched.advisory.is_empty())
+                    .then(|| (matched.source.clone(), matched.advisory.clone())),
+            };
             explained.push(Explained { event, why, advisory });
         }
         Ok(explained)

@@ -37,6 +37,8 @@ pub(super) struct Decision<'a> {
     pub(super) confidence: Confidence,
     /// Why some versions are undecided.
     pub(super) open: Option<String>,
+    /// The versions of which nobody says anything.
+    pub(super) silent: Set,
 }
 
 /// What a statement needs beside versions.
@@ -162,9 +164,15 @@ pub(super) fn decide<'a>(
     installed: &Installed<'_>,
     feed: &dyn Fn(&StatementRow) -> Result<&'a str, Damaged>,
 ) -> Result<Decision<'a>, Damaged> {
-    let mut decision =
-        Decision { affected: Set::default(), row: None, fixed: None, confidence: Confidence::High, open: None };
     let mut left = installed.all();
+    let mut decision = Decision {
+        affected: Set::default(),
+        row: None,
+        fixed: None,
+        confidence: Confidence::High,
+        open: None,
+        silent: left,
+    };
     for tier in 0..RANK_CODES.len() {
         let mut words: Vec<(&'a StatementRow, Word)> = Vec::new();
         for said in said.iter().filter(|said| usize::from(said.row.rank & RANKS) == tier) {
@@ -193,6 +201,7 @@ pub(super) fn decide<'a>(
             break;
         }
     }
+    decision.silent = left;
     Ok(decision)
 }
 

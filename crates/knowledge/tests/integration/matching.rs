@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::advisory::{Advisory, Rank, Statement, Versions};
@@ -5,6 +6,7 @@ use domain::component::Release;
 use domain::feed::FeedSnapshot;
 use domain::record::{Flaw, Record};
 use domain::verdict::Confidence;
+use domain::vulnerability::VulnerabilityId;
 use ecosystems::Pool;
 use knowledge::{Builder, Knowledge, Matcher};
 use proptest::prelude::{any, prop_assert_eq, proptest};
@@ -255,6 +257,61 @@ fn a_statement_about_some_versions_leaves_the_others_to_worse_sources() {
     assert_eq!(found("1.5"), ["CVE-2099-0001"], "only the operator knows");
     assert_eq!(found("1.3"), ["CVE-2099-0001", "CVE-2099-0002"], "what the operator does not name is as before");
     assert_eq!(found("1.6"), ["CVE-2099-0002"]);
+}
+
+#[test]
+fn what_the_operator_decides_against_others_is_told() {
+    let exact = |version: &str| Versions { ranges: Vec::new(), exact: vec![version.to_owned()] };
+    let own = |id: &str, statement: Statement| match advisory("demo", id, statement) {
+        Record::Advisory(advisory) => {
+            let (source, id) = ("local".to_owned(), "vex.json".to_owned());
+            Record::Advisory(Advisory { rank: Rank::Operator, source, id, ..advisory })
+        }
+        other => other,
+    };
+    let mut builder = Builder::new();
+    for record in [
+        covers(bookworm()),
+        // Against the vendor, or where the vendor does not know.
+        advisory("demo", "CVE-2099-0001", Statement::Open),
+        advisory("demo", "CVE-2099-0002", Statement::Undetermined),
+        advisory("demo", "CVE-2099-0003", Statement::Open),
+        // The vendor says so too.
+        advisory("demo", "CVE-2099-0005", fixed("1.4")),
+    ] {
+        builder.record("debian", record);
+    }
+    for record in [
+        own("CVE-2099-0001", Statement::NotAffected),
+        own("CVE-2099-0002", Statement::NotAffectedIn(exact("1.5"))),
+        own("CVE-2099-0003", fixed("1.5")),
+        // Nobody else says anything.
+        own("CVE-2099-0004", Statement::NotAffected),
+        own("CVE-2099-0005", Statement::NotAffected),
+        own("CVE-2099-0006", fixed("1.4")),
+    ] {
+        builder.record("local", record);
+    }
+    builder.feed(snapshot("debian"));
+    let knowledge = Knowledge::from_bytes(builder.finish().unwrap()).unwrap();
+    let matches = knowledge.find(&inventory(&["demo 1.5"]));
+    let [verdict] = &matches.packages[..] else { panic!("one package") };
+    assert!(verdict.matched.is_empty() && verdict.undecided.is_empty(), "{verdict:?}");
+    let acquitted: Vec<(&str, bool)> =
+        verdict.acquitted.iter().map(|one| (one.vulnerability.as_str(), one.overrules)).collect();
+    assert_eq!(
+        acquitted,
+        [("CVE-2099-0001", true), ("CVE-2099-0002", true), ("CVE-2099-0003", false), ("CVE-2099-0004", false)]
+    );
+    assert!(verdict.acquitted.iter().all(|one| (&*one.source, &*one.statement) == ("local", "vex.json")));
+
+    let says = |feed: &str, id: &str| {
+        let id = VulnerabilityId::new(id).unwrap();
+        knowledge.is_spoken_of(feed, &verdict.package, &BTreeSet::from(["demo-bin"]), &id)
+    };
+    assert!(says("debian", "CVE-2099-0003") && says("local", "CVE-2099-0003"));
+    assert!(!says("debian", "CVE-2099-0004") && says("local", "CVE-2099-0004"));
+    assert!(!says("debian", "CVE-2099-0009") && !says("nvd", "CVE-2099-0001"));
 }
 
 #[test]

@@ -307,7 +307,7 @@ fn told_of(finding: &Finding, evidence: &Evidence, is_first: bool, recording: Re
         Fact::RestartNeeded { .. } | Fact::FixClaimed => (EventKind::FindingMoved, State::Pending),
         Fact::Unseen => (EventKind::FindingMoved, State::Stale),
         Fact::Absent { .. } => (EventKind::FindingEnded, State::Fixed),
-        Fact::Ended { .. } => (EventKind::FindingEnded, State::Closed),
+        Fact::Ended { .. } | Fact::NotAffected { .. } => (EventKind::FindingEnded, State::Closed),
     };
     let told =
         Move { state: state.as_str(), observed_at: *observed_at, evidence: fact, because: recording.cause.to_string() };

@@ -16,7 +16,12 @@ fn strength() -> impl Strategy<Value = Strength> {
 }
 
 fn fact() -> impl Strategy<Value = Fact> {
-    let opened_by = prop_oneof![Just(OpenedBy::Regressed), Just(OpenedBy::Reintroduced), Just(OpenedBy::RangeWidened)];
+    let opened_by = prop_oneof![
+        Just(OpenedBy::Regressed),
+        Just(OpenedBy::Reintroduced),
+        Just(OpenedBy::RangeWidened),
+        Just(OpenedBy::DecisionLapsed)
+    ];
     let fixed = prop_oneof![Just(FixedCause::Upgraded), Just(FixedCause::Removed)];
     let closed =
         prop_oneof![Just(ClosedCause::AssetRetired), Just(ClosedCause::Withdrawn), Just(ClosedCause::Reimaged)];
@@ -30,6 +35,7 @@ fn fact() -> impl Strategy<Value = Fact> {
         1 => Just(Fact::VerificationTimedOut),
         1 => Just(Fact::Unseen),
         1 => closed.prop_map(|cause| Fact::Ended { cause }),
+        1 => Just(Fact::NotAffected { source: "local".to_owned(), statement: "vex.json".to_owned() }),
     ]
 }
 

@@ -1,6 +1,8 @@
 //! Step by step or all at once: the same findings, each change with its cause, whatever happens to a small estate.
 
+use domain::advisory::Versions;
 use domain::asset::Retired;
+use domain::finding::{ClosedCause, Detection};
 use domain::retirement::Ending;
 use proptest::collection::vec;
 use proptest::option;
@@ -22,6 +24,13 @@ enum Step {
     },
     /// What the feed says of a package and a flaw changes. `None`: it says nothing more.
     Said {
+        package: usize,
+        flaw: usize,
+        statement: Option<Statement>,
+        matched_at_once: bool,
+    },
+    /// What the operator says of a package and a flaw. `None`: it is taken back.
+    Decided {
         package: usize,
         flaw: usize,
         statement: Option<Statement>,
@@ -64,11 +73,22 @@ fn steps(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Step>> {
     let said = (0..PACKAGES.len(), 0..FLAWS.len(), statement, any::<bool>()).prop_map(
         |(package, flaw, statement, matched_at_once)| Step::Said { package, flaw, statement, matched_at_once },
     );
+    let own = prop_oneof![
+        3 => Just(Some(Statement::NotAffected)),
+        2 => (1_u8..4).prop_map(|version| Some(Statement::NotAffectedIn(exactly(version)))),
+        1 => (1_u8..4).prop_map(|version| Some(Statement::FixedIn { version: format!("{version}-1") })),
+        1 => Just(Some(Statement::Open)),
+        3 => Just(None),
+    ];
+    let decided = (0..PACKAGES.len(), 0..FLAWS.len(), own, any::<bool>()).prop_map(
+        |(package, flaw, statement, matched_at_once)| Step::Decided { package, flaw, statement, matched_at_once },
+    );
     let retired = (0..HOSTS.len(), prop_oneof![Just(Ending::Gone), Just(Ending::Expired)])
         .prop_map(|(host, ending)| Step::Retired { host, ending });
     let step = prop_oneof![
         8 => inspected,
         8 => said,
+        5 => decided,
         1 => Just(Step::Merged),
         1 => Just(Step::Parted),
         1 => retired,
@@ -76,6 +96,10 @@ fn steps(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Restarted),
     ];
     vec(step, count)
+}
+
+fn exactly(version: u8) -> Versions {
+    Versions { ranges: Vec::new(), exact: vec![format!("{version}-1")] }
 }
 
 /// What should be known of one asset.
@@ -102,6 +126,10 @@ impl Known {
 struct Estate {
     world: World,
     said: Said,
+    /// What the operator says.
+    decided: Said,
+    /// Packages and flaws of which the operator ever said anything.
+    ever_decided: BTreeSet<[&'static str; 2]>,
     /// Both hosts are one, which is the first of them.
     merged: bool,
     known: [Known; 2],
@@ -115,7 +143,16 @@ impl Estate {
         let world = World::over(db, tempfile::tempdir().unwrap(), &HOSTS).await;
         let (said, known) = (Said::new(), [Known::default(), Known::default()]);
         world.publish(&said);
-        Self { world, said, merged: false, known, ever: BTreeSet::new(), systems: BTreeMap::new() }
+        Self {
+            world,
+            said,
+            decided: Said::new(),
+            ever_decided: BTreeSet::new(),
+            merged: false,
+            known,
+            ever: BTreeSet::new(),
+            systems: BTreeMap::new(),
+        }
     }
 
     fn place(&self, host: usize) -> usize {
@@ -127,14 +164,13 @@ impl Estate {
         match step {
             Step::Inspected { host, system, reading, delay } => self.inspected(*host, *system, *reading, *delay).await,
             Step::Said { package, flaw, statement, matched_at_once } => {
-                match statement {
-                    Some(statement) => self.said.insert((*package, *flaw), statement.clone()),
-                    None => self.said.remove(&(*package, *flaw)),
-                };
-                self.world.publish(&self.said);
-                if *matched_at_once {
-                    self.rematched().await;
-                }
+                say(&mut self.said, (*package, *flaw), statement.as_ref());
+                self.published(*matched_at_once).await;
+            }
+            Step::Decided { package, flaw, statement, matched_at_once } => {
+                self.ever_decided.insert([PACKAGES[*package], FLAWS[*flaw]]);
+                say(&mut self.decided, (*package, *flaw), statement.as_ref());
+                self.published(*matched_at_once).await;
             }
             Step::Merged if !self.merged => self.merge().await,
             Step::Parted if self.merged => self.part().await,
@@ -174,6 +210,13 @@ impl Estate {
         let order = ahead.map_or(at, |last| last + SignedDuration::from_millis(1));
         known.readings.push((order, if ahead.is_some() { now } else { at }, host, inventory));
         self.systems.insert(host, system);
+    }
+
+    async fn published(&mut self, matched_at_once: bool) {
+        self.world.publish_with(&self.said, &self.decided);
+        if matched_at_once {
+            self.rematched().await;
+        }
     }
 
     async fn rematched(&mut self) {
@@ -249,11 +292,23 @@ impl Estate {
         for (place, known) in self.known.iter().enumerate() {
             let asset = self.world.hosts[place].id;
             prop_assert_eq!(&self.world.active(asset).await, &known.active, "on host {}", place);
+            for StoredFinding { finding, .. } in store::finding::of_asset(&self.world.engine.db, asset).await.unwrap() {
+                let Detection::Closed { cause: ClosedCause::NotAffected, .. } = finding.detection else { continue };
+                let about = [&*finding.key.package.name, finding.key.vulnerability.as_str()];
+                prop_assert!(self.ever_decided.contains(&about), "nobody decided {about:?}");
+            }
             let mismatches = store::finding::replay_check(&self.world.engine.db, asset).await.unwrap();
             prop_assert!(mismatches.is_empty(), "{mismatches:?}");
         }
         Ok(())
     }
+}
+
+fn say(said: &mut Said, about: (usize, usize), statement: Option<&Statement>) {
+    match statement {
+        Some(statement) => said.insert(about, statement.clone()),
+        None => said.remove(&about),
+    };
 }
 
 async fn incremental_is_batch(db: Db, steps: &[Step]) -> Result<(), TestCaseError> {
@@ -267,7 +322,7 @@ async fn incremental_is_batch(db: Db, steps: &[Step]) -> Result<(), TestCaseErro
             // What comes late brings the asset back, and what was read before is judged.
             Step::Inspected { .. } if any_retired => &["inspection", "asset"],
             Step::Inspected { .. } => &["inspection"],
-            Step::Said { .. } => &["knowledge"],
+            Step::Said { .. } | Step::Decided { .. } => &["knowledge"],
             Step::Retired { .. } => &["clock"],
             // What goes with a record is put among what is there.
             Step::Merged | Step::Parted => continue,
@@ -310,8 +365,8 @@ async fn incremental_is_batch(db: Db, steps: &[Step]) -> Result<(), TestCaseErro
     let test = testkit::db::sqlite().await;
     let mut batch = Estate::new(test.db.clone()).await;
     *batch.world.now.lock().unwrap() = begun;
-    batch.said = estate.said.clone();
-    batch.world.publish(&batch.said);
+    (batch.said, batch.decided) = (estate.said.clone(), estate.decided.clone());
+    batch.world.publish_with(&batch.said, &batch.decided);
     for (host, system) in &systems {
         batch.step(&Step::Inspected { host: *host, system: *system, reading: Reading::Whole, delay: 0 }).await;
     }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use domain::advisory::{Advisory, Statement};
+use domain::advisory::{Advisory, Rank, Statement, Versions};
 use domain::component::Ecosystem;
 use domain::feed::FeedSnapshot;
+use domain::finding::{ClosedCause, Detection, FixedCause, OpenedBy};
 use domain::inventory::Identity;
 use domain::record::Record;
 use domain::vulnerability::VulnerabilityId;
@@ -19,25 +20,35 @@ use crate::ingest::{KNOWLEDGE_FILE, PREVIOUS_FILE};
 testkit::contract!(
     new_inventory_and_new_advisories_are_told_apart,
     what_advisories_take_back_is_said,
+    what_the_operator_decides_and_takes_back_is_said,
+    a_decision_is_about_what_was_found,
     what_happens_to_assets_is_no_matter_of_knowledge,
     who_retired_it_is_said,
 );
 
 const FLAW: &str = "CVE-2099-0001";
+const VEX: &str = "https://vex.example/1";
 
 impl World {
     /// Puts knowledge to use that says this of the package, or nothing.
     fn said(&self, statement: Option<Statement>) {
+        self.decided(statement, None);
+    }
+
+    /// The same with what the operator says.
+    fn decided(&self, statement: Option<Statement>, own: Option<Statement>) {
         let mut builder = Builder::new();
         let fetched_at = Some("2099-01-13T00:00:00Z".parse().unwrap());
         let sha256 = "0".repeat(64);
         builder.feed(FeedSnapshot { fetched_at, sha256, record_count: 10, ..FeedSnapshot::never("debian") });
         let release = || Release { distribution: "debian".to_owned(), name: "bookworm".to_owned() };
         builder.record("debian", Record::Release { ecosystem: Ecosystem::Deb, release: release() });
-        if let Some(statement) = statement {
+        let words = [("debian", FLAW, Rank::Vendor, statement), ("local", VEX, Rank::Operator, own)];
+        for (feed, document, rank, statement) in words {
+            let Some(statement) = statement else { continue };
             let id = VulnerabilityId::new(FLAW).unwrap();
-            let advisory = Advisory::new("debian", FLAW, Ecosystem::Deb, release(), "bash", id, statement);
-            builder.record("debian", Record::Advisory(advisory));
+            let advisory = Advisory::new(feed, document, Ecosystem::Deb, release(), "bash", id, statement);
+            builder.record(feed, Record::Advisory(Advisory { rank, ..advisory }));
         }
         let path = self.engine.data_dir.join(KNOWLEDGE_FILE);
         fs::rename(&path, self.engine.data_dir.join(PREVIOUS_FILE)).unwrap();
@@ -93,7 +104,15 @@ async fn what_advisories_take_back_is_said(db: &Db) {
     let asset = world.known("ssh://root@10.0.0.7").await;
     let whom = || identity("web", Some(0), Some(0), "10.0.0.7");
     world.inspected(&asset, whom(), "1-1").await;
-    for (statement, why) in [(None, Why::CorrectedRange), (fixed_in("2-1"), Why::NewAdvisory)] {
+    let (affected, corrected) = (fixed_in("2-1"), fixed_in("1-1"));
+    for (statement, why) in [
+        (None, Why::Withdrawn),
+        (affected.clone(), Why::NewAdvisory),
+        (corrected.clone(), Why::CorrectedRange),
+        (affected.clone(), Why::NewAdvisory),
+        (Some(Statement::NotAffected), Why::CorrectedRange),
+        (affected, Why::NewAdvisory),
+    ] {
         world.wait(1);
         world.said(statement);
         world.engine.rematch().await.unwrap();
@@ -102,10 +121,85 @@ async fn what_advisories_take_back_is_said(db: &Db) {
         assert!(matches!(last.event.cause, Cause::Knowledge(_)));
     }
     // Whoever meets it first.
-    world.said(None);
+    for (statement, why) in
+        [(corrected, Why::CorrectedRange), (fixed_in("2-1"), Why::NewAdvisory), (None, Why::Withdrawn)]
+    {
+        world.wait(1);
+        world.said(statement);
+        world.inspected(&asset, whom(), "1-1").await;
+        let last = world.explained(asset.id).await.pop().unwrap();
+        assert_eq!((last.why, last.advisory), (why, advisory()));
+    }
+}
+
+/// What the last event says: how the finding stands by now, why, and by whose word.
+async fn told(world: &World, asset: AssetId) -> (Detection, Why, Option<(String, String)>) {
+    let (detection, ..) = world.finding(asset).await.unwrap();
+    let last = world.explained(asset).await.pop().unwrap();
+    (detection, last.why, last.advisory)
+}
+
+async fn what_the_operator_decides_and_takes_back_is_said(db: &Db) {
+    let world = World::new(db);
+    let asset = world.known("ssh://root@10.0.0.7").await;
+    let whom = || identity("web", Some(0), Some(0), "10.0.0.7");
     world.inspected(&asset, whom(), "1-1").await;
-    let last = world.explained(asset.id).await.pop().unwrap();
-    assert_eq!((last.why, last.advisory), (Why::CorrectedRange, advisory()));
+    let own = || Some(("local".to_owned(), VEX.to_owned()));
+    let decided = |statement: Option<Statement>| world.decided(fixed_in("2-1"), statement);
+    // Whether stored inventories are matched again, or an inspection meets it first.
+    for is_inspected in [false, true] {
+        for (statement, why) in [(Some(Statement::NotAffected), Why::NewDecision), (None, Why::WithdrawnDecision)] {
+            world.wait(1);
+            let is_given = statement.is_some();
+            decided(statement);
+            match is_inspected {
+                false => assert_eq!(world.engine.rematch().await.unwrap(), 1),
+                true => drop(world.inspected(&asset, whom(), "1-1").await),
+            }
+            let (detection, told, by) = told(&world, asset.id).await;
+            assert_eq!((told, by), (why, own()));
+            match detection {
+                Detection::Closed { cause, .. } => assert_eq!((cause, is_given), (ClosedCause::NotAffected, true)),
+                other => assert_eq!((other, is_given), (Detection::Open, false)),
+            }
+        }
+    }
+    let [only] = &store::finding::of_asset(db, asset.id).await.unwrap()[..] else { panic!("one finding") };
+    let opened: Vec<OpenedBy> = only.finding.episodes.iter().map(|episode| episode.opened_by).collect();
+    assert_eq!(opened, [OpenedBy::Detected, OpenedBy::DecisionLapsed, OpenedBy::DecisionLapsed]);
+    assert_eq!(store::finding::replay_check(db, asset.id).await.unwrap(), []);
+    // Where the vendor says so too, it is the vendor's correction.
+    world.wait(1);
+    world.decided(Some(Statement::NotAffected), Some(Statement::NotAffected));
+    world.engine.rematch().await.unwrap();
+    let (detection, why, by) = told(&world, asset.id).await;
+    assert!(matches!(detection, Detection::Closed { cause: ClosedCause::RangeCorrected, .. }), "{detection:?}");
+    assert_eq!((why, by), (Why::CorrectedRange, advisory()));
+}
+
+/// An upgrade is an upgrade, whatever the operator says of what was there before.
+async fn a_decision_is_about_what_was_found(db: &Db) {
+    let world = World::new(db);
+    let asset = world.known("ssh://root@10.0.0.7").await;
+    let whom = || identity("web", Some(0), Some(0), "10.0.0.7");
+    let only = |version: &str| Versions { ranges: Vec::new(), exact: vec![version.to_owned()] };
+    world.inspected(&asset, whom(), "1-1").await;
+    world.decided(fixed_in("3-1"), Some(Statement::NotAffectedIn(only("2-1"))));
+    world.engine.rematch().await.unwrap();
+    assert_eq!(told(&world, asset.id).await.0, Detection::Open, "it is about another version");
+    // By all other words this one would be affected: no remediation, and no news of the operator's.
+    world.inspected(&asset, whom(), "2-1").await;
+    let (detection, why, by) = told(&world, asset.id).await;
+    assert!(matches!(detection, Detection::Closed { cause: ClosedCause::NotAffected, .. }), "{detection:?}");
+    assert_eq!((why, by), (Why::NewInventory, None));
+    world.inspected(&asset, whom(), "1-1").await;
+    let (detection, why, _) = told(&world, asset.id).await;
+    assert_eq!((detection, why), (Detection::Open, Why::NewInventory), "of this version nothing is decided");
+    world.decided(fixed_in("3-1"), Some(Statement::FixedIn { version: "2-1".to_owned() }));
+    world.inspected(&asset, whom(), "2-1").await;
+    let (detection, why, _) = told(&world, asset.id).await;
+    assert!(matches!(detection, Detection::Fixed { cause: FixedCause::Upgraded, .. }), "{detection:?}");
+    assert_eq!(why, Why::NewInventory);
 }
 
 async fn what_happens_to_assets_is_no_matter_of_knowledge(db: &Db) {
