@@ -33,6 +33,8 @@ pub struct Import {
     pub reopened: u64,
     /// Findings that were known and stay as they are.
     pub untouched: u64,
+    /// Results of a late report that no finding stands for: it opens none.
+    pub ignored: u64,
     /// Of the results, those that are suppressed in the tool.
     pub suppressed: u64,
     /// Results that were in the report more than once.

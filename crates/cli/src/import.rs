@@ -28,13 +28,15 @@ pub(crate) async fn run(common: &Common, args: ImportArgs) -> anyhow::Result<Exi
 }
 
 fn print(imports: &[Import]) -> anyhow::Result<()> {
-    let mut table = output::table(&["asset", "tool", "created", "closed", "reopened", "untouched", "suppressed"]);
+    let mut table =
+        output::table(&["asset", "tool", "created", "closed", "reopened", "untouched", "ignored", "suppressed"]);
     for import in imports {
         let asset =
             if import.asset_created { format!("{} (new)", import.asset_name) } else { import.asset_name.clone() };
         let scope = [&import.scope.tool, &import.scope.category, &import.scope.branch, &import.scope.path];
         let said: Vec<&str> = scope.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
-        let counts = [import.created, import.closed, import.reopened, import.untouched, import.suppressed];
+        let Import { created, closed, reopened, untouched, ignored, suppressed, .. } = *import;
+        let counts = [created, closed, reopened, untouched, ignored, suppressed];
         table.add_row([asset, said.join(" · ")].into_iter().chain(counts.map(|count| count.to_string())));
     }
     output::line(table)?;

@@ -4,7 +4,7 @@
 //! the scope had before and the report has no longer is gone. A finding that several scopes report stays open while the latest
 //! report of one of them has it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Context as _;
 use domain::asset::Asset;
@@ -72,6 +72,8 @@ pub struct Counts {
     pub reopened: u64,
     /// Findings that were known and stay as they are.
     pub untouched: u64,
+    /// Results of a late report that no finding stands for.
+    pub ignored: u64,
     /// Of these results, those that are suppressed in the tool.
     pub suppressed: u64,
     /// Results that were in the report more than once.
@@ -145,7 +147,8 @@ impl Engine {
             ..Counts::default()
         };
         if late {
-            counts.untouched = report.results.len() as u64;
+            counts.untouched = known_results(tx, &asset, &scope, &report).await?;
+            counts.ignored = report.results.len() as u64 - counts.untouched;
         } else {
             store::report::save_scope(tx, asset.id, &scope, now).await?;
             store::asset::record_contact(tx, asset.id, observed_at).await?;
@@ -260,6 +263,19 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// How many results of a late report findings stand for.
+async fn known_results(tx: &mut Tx, asset: &Asset, scope: &StoredScope, report: &Report) -> anyhow::Result<u64> {
+    let entries = store::report::entries(tx, asset.id, scope.id).await?;
+    let stored = store::finding::of_asset(&mut *tx, asset.id).await?;
+    let findings: HashSet<FindingId> = stored.iter().map(|stored| stored.finding.key.id()).collect();
+    let release = asset.platform.as_ref().and_then(|platform| platform.release.as_ref());
+    let is_known = |result: &&Reported| {
+        let by_identity = entries.get(&result.identity).is_some_and(|entry| findings.contains(&entry.finding));
+        by_identity || findings.contains(&result.key(asset.id, &scope.scope, release).id())
+    };
+    Ok(report.results.iter().filter(is_known).count() as u64)
 }
 
 async fn save(

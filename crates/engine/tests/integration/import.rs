@@ -154,6 +154,7 @@ async fn what_was_retired_is_back_when_it_is_reported_again(db: &Db) {
     let old = ImportOptions { observed_at: Some(world.engine.now()), ..ImportOptions::default() };
     let late = world.import_later(&report("lib", &["R1"]), &old).await.remove(0);
     assert!(late.late && shop().await.retired_at.is_some(), "what was seen before says nothing of now");
+    assert_eq!((moved(&late), late.counts.ignored), ([0; 4], 1), "of another folder, so of another finding");
     assert_eq!(world.moved_later(&report("src", &["R1"])).await, [0, 0, 1, 0]);
     let back = shop().await;
     assert_eq!(
@@ -190,9 +191,13 @@ async fn a_run_that_failed_or_is_old_closes_nothing(db: &Db) {
     assert!(failed.partial.is_some());
     assert_eq!(moved(&failed), [0, 0, 0, 1]);
     let old = ImportOptions { observed_at: Some("2098-01-01T00:00:00Z".parse().unwrap()), ..here.clone() };
-    let late = world.import_later(&sarif(true, &["C"]), &old).await.remove(0);
+    let late = world.import_later(&sarif(true, &["A", "C"]), &old).await.remove(0);
     assert!(late.late);
-    assert_eq!(moved(&late), [0, 0, 0, 1]);
+    assert_eq!(
+        (moved(&late), late.counts.ignored),
+        ([0, 0, 0, 1], 1),
+        "of the second nothing is known, and nothing is begun"
+    );
     assert_eq!(world.count("").await, 2, "the past opens nothing and closes nothing in the present");
     assert_eq!(moved(&world.import_later(&sarif(true, &["B"]), &here).await[0]), [0, 1, 0, 1]);
 }

@@ -26,6 +26,7 @@ fn import(imported: Imported) -> Import {
         closed: counts.closed,
         reopened: counts.reopened,
         untouched: counts.untouched,
+        ignored: counts.ignored,
         suppressed: counts.suppressed,
         duplicates: counts.duplicates,
         passed: counts.passed,
