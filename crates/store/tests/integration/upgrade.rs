@@ -190,19 +190,19 @@ async fn what_runs_while_a_newer_program_upgrades_writes_nothing_more() {
     }
 }
 
-/// Makes the schema that of the step before the last again, which made nothing that would be in the way of making it again. Once
-/// that step is committed, every asset is told from what was written after it, and the schema is one that nobody here knows.
+/// Makes the schema that of before step 16 again, which made nothing that would be in the way of making it again. Once
+/// it is committed, every asset is told from what was written after it, and the schema is one that nobody here knows.
 async fn one_step_older(test: &TestDb) {
     let text = match test.place.starts_with("sqlite:") {
         // Nobody commits beside its one writer, so what is written together with the step is what comes last.
         true => {
-            "delete from schema_version where version = 16;
+            "delete from schema_version where version >= 16;
              create trigger stepped after insert on schema_version when new.version = 16
                  begin update asset set name = 'moved ' || name; end;"
         }
         // At the very end of the transaction of the step.
         false => {
-            "delete from schema_version where version = 16;
+            "delete from schema_version where version >= 16;
              create function stepped() returns trigger language plpgsql as $$ begin
                  update asset set name = 'moved ' || name;
                  insert into schema_version (version, digest) values (999, '');
