@@ -168,7 +168,10 @@ impl Why {
             Fact::Detected { cause: OpenedBy::DecisionLapsed, .. } => {
                 return Self::of_decision(Self::WithdrawnDecision, cause, before);
             }
-            Fact::Ended { cause: ClosedCause::Reimaged } => None,
+            // A reading that was not whole may have shown the new system before.
+            Fact::Ended { cause: ClosedCause::Reimaged } => {
+                matches!(cause, Cause::Inspection(_)).then_some(Self::NewInventory)
+            }
             Fact::Detected { .. } | Fact::Absent { .. } | Fact::RestartNeeded { .. } => None,
         };
         fact.unwrap_or_else(|| Self::of_cause(cause, before))

@@ -141,7 +141,7 @@ pub enum OpenedBy {
     Reinstated,
     /// A tool reports again what it had ceased to report.
     ReportedAgain,
-    /// The system is back on the release on which it had been found.
+    /// The system had been installed anew without it, and has it again.
     RolledBack,
     /// The asset had been taken for another one and is itself again.
     Parted,

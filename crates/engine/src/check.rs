@@ -149,7 +149,7 @@ fn computed_otherwise(loaded: &Loaded, latest: &Stored, kept: &[StoredFinding], 
     let active: BTreeSet<&FindingKey> = kept.iter().filter(active).map(|stored| &stored.finding.key).collect();
     let (asset, inventory) = (latest.summary.asset, &latest.inventory);
     let matches = loaded.find(inventory);
-    let moved = moves(asset, kept, inventory, (&matches, Some(&loaded.knowledge)), When::present(now, now));
+    let moved = moves(asset, kept, inventory, (&matches, Some(&loaded.knowledge)), When::present(now, now), false);
     let differs = |moved: &crate::detect::Moved| {
         let key = &moved.finding.key;
         let said = match (active.contains(key), moved.finding.detection.is_active()) {

@@ -32,6 +32,14 @@ pub struct Moved {
     pub is_new: bool,
 }
 
+/// What was read of an asset.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    pub inventory: &'a Inventory,
+    /// The system was installed anew since its packages were last read whole: what is gone was not remediated.
+    pub is_new_installation: bool,
+}
+
 /// How the advisories stand by which findings were found.
 #[derive(Clone, Copy)]
 pub struct Standing<'a> {
@@ -47,7 +55,7 @@ pub struct Standing<'a> {
 pub fn detect(
     asset: AssetId,
     prior: Vec<Finding>,
-    inventory: &Inventory,
+    reading: Reading<'_>,
     matches: &Matches,
     standing: Standing<'_>,
     when: When,
@@ -62,7 +70,7 @@ pub fn detect(
     if prior.is_empty() {
         return moved;
     }
-    let absence = Absence::of(inventory, matches, standing);
+    let absence = Absence::of(reading, matches, standing);
     for mut finding in prior.into_values() {
         let Some(fact) = absence.of_finding(&finding) else { continue };
         let evidence = Evidence { observed_at: counts_from(&finding, when), fact };
@@ -144,10 +152,12 @@ struct Absence<'a> {
     /// By the operator's word alone.
     acquitted: BTreeMap<(&'a Package, &'a VulnerabilityId), &'a Acquittal>,
     standing: Standing<'a>,
+    is_new_installation: bool,
 }
 
 impl<'a> Absence<'a> {
-    fn of(inventory: &'a Inventory, matches: &'a Matches, standing: Standing<'a>) -> Self {
+    fn of(reading: Reading<'a>, matches: &'a Matches, standing: Standing<'a>) -> Self {
+        let Reading { inventory, is_new_installation } = reading;
         let mut installed: BTreeMap<Installed<'_>, Vec<&Component>> = BTreeMap::new();
         for component in inventory.components.iter().flatten() {
             let runs = inventory.running_kernel.as_ref().is_none_or(|running| *running == component.kernel);
@@ -165,7 +175,7 @@ impl<'a> Absence<'a> {
             verdict.acquitted.iter().map(|acquittal| ((&verdict.package, &acquittal.vulnerability), acquittal))
         });
         let acquitted = acquitted.collect();
-        Self { inventory, decided: matches.decided(), installed, undecided, acquitted, standing }
+        Self { inventory, decided: matches.decided(), installed, undecided, acquitted, standing, is_new_installation }
     }
 
     /// The negative evidence for one unmatched finding. `None`: nothing is proven.
@@ -198,7 +208,7 @@ impl<'a> Absence<'a> {
             return Some(Fact::Ended { cause: ClosedCause::Reimaged });
         }
         let Some(installed) = installed else {
-            return Some(Fact::Absent { cause: FixedCause::Removed, version: None, strength });
+            return Some(self.gone(FixedCause::Removed, None));
         };
         if undecided {
             return None;
@@ -226,7 +236,15 @@ impl<'a> Absence<'a> {
             return Some(decided(acquittal));
         }
         let version = installed.first().map(|component| component.source_version.clone());
-        Some(Fact::Absent { cause: FixedCause::Upgraded, version, strength })
+        Some(self.gone(FixedCause::Upgraded, version))
+    }
+
+    /// It is not there any more, by whatever became of the system.
+    fn gone(&self, cause: FixedCause, version: Option<String>) -> Fact {
+        match self.is_new_installation {
+            true => Fact::Ended { cause: ClosedCause::Reimaged },
+            false => Fact::Absent { cause, version, strength: Strength::PackageDatabase },
+        }
     }
 }
 
@@ -263,13 +281,15 @@ mod tests {
         rejected: bool,
         /// Old files are still in use after an upgrade.
         stale: bool,
+        /// The system was installed anew since the inspection before.
+        anew: bool,
     }
 
     fn worlds() -> impl Strategy<Value = Vec<World>> {
         let fixed = || prop_oneof![4 => (0_u8..=4).prop_map(Some), 1 => proptest::strategy::Just(None)];
         let release = prop_oneof![2 => proptest::strategy::Just(0_u8), 1 => 1_u8..3];
-        let world = (release, 0_u8..=4, [fixed(), fixed()], any::<[bool; 3]>(), 0_u8..6).prop_map(
-            |(release, installed, fixed, [whole, decided, stale], rejected)| World {
+        let world = (release, 0_u8..=4, [fixed(), fixed()], any::<[bool; 4]>(), 0_u8..6).prop_map(
+            |(release, installed, fixed, [whole, decided, stale, anew], rejected)| World {
                 release,
                 installed,
                 fixed,
@@ -277,6 +297,7 @@ mod tests {
                 decided,
                 rejected: rejected == 0,
                 stale,
+                anew,
             },
         );
         proptest::collection::vec(world, 1..12)
@@ -375,7 +396,7 @@ mod tests {
         detect(
             asset(),
             prior,
-            &inventory(world),
+            Reading { inventory: &inventory(world), is_new_installation: world.anew },
             &matches(world),
             Standing { is_rejected: &|_| world.rejected, is_gone: &|_, _| false },
             When::present(at(hour), at(hour)),
@@ -390,6 +411,8 @@ mod tests {
             for (hour, world) in worlds.iter().enumerate() {
                 let before = state.clone();
                 for moved in step(&state, world, hour) {
+                    let is_remedied = moved.evidence.iter().any(|(evidence, _)| matches!(evidence.fact, Fact::Absent { .. }));
+                    prop_assert!(!world.anew || !is_remedied, "a new system is no remediation at {hour}");
                     let kept = log.entry(moved.finding.key.clone()).or_default();
                     kept.extend(moved.evidence.iter().map(|(evidence, _)| evidence.clone()));
                     state.insert(moved.finding.key.clone(), moved.finding);
@@ -438,6 +461,7 @@ mod tests {
         decided: true,
         rejected: false,
         stale: false,
+        anew: false,
     };
 
     /// All findings after these inspections, one an hour.
@@ -458,6 +482,20 @@ mod tests {
         let [back] = &after(&[PLAIN, upgraded, PLAIN])[..] else { panic!("one finding") };
         assert_eq!((back.detection, back.episodes.len()), (Detection::Open, 2));
         assert_eq!((back.episode().opened_by, back.first_detected_at()), (OpenedBy::RolledBack, at(0)));
+    }
+
+    #[test]
+    fn what_a_new_installation_of_the_same_release_lacks_was_not_remediated() {
+        for installed in [0, 3] {
+            let anew = World { installed, anew: true, ..PLAIN };
+            let [closed] = &after(&[PLAIN, anew.clone()])[..] else { panic!("one finding") };
+            assert_eq!(closed.detection, Detection::Closed { at: at(1), cause: ClosedCause::Reimaged });
+            let [back] = &after(&[PLAIN, anew, PLAIN])[..] else { panic!("one finding") };
+            assert_eq!((back.detection, back.episode().opened_by), (Detection::Open, OpenedBy::RolledBack));
+        }
+        // What it has as well goes on.
+        let [found] = &after(&[PLAIN, World { anew: true, ..PLAIN }])[..] else { panic!("one finding") };
+        assert_eq!((found.detection, found.episodes.len()), (Detection::Open, 1));
     }
 
     #[test]

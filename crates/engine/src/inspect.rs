@@ -238,6 +238,7 @@ impl Engine {
         let when = if outdated || overtaken { When::past(at) } else { When::present(at, now) };
         let latest_at = store::inspection::latest_at(&mut tx, locked.id).await?;
         let ahead_at = latest_at.filter(|latest_at| when.is_overtaken_by(*latest_at));
+        let observed_at = ahead_at.map_or(at, |ahead_at| when.after(ahead_at));
         let inspection = store::inspection::record(
             &mut tx,
             &NewInspection {
@@ -247,14 +248,16 @@ impl Engine {
                 undecided: &judged.undecided,
                 knowledge: &hash,
                 way: asset.way.as_ref(),
-                observed_at: ahead_at.map_or(at, |ahead_at| when.after(ahead_at)),
+                observed_at,
                 recorded_at: now,
             },
         )
         .await?;
         let cause = Cause::Inspection(inspection);
         let recording = Recording { at, cause: &cause, record: Some(whom.record) };
-        let outcome = take_in(&mut tx, locked.id, inventory, &judged, (when, &Clocks::new()), recording).await?;
+        let read = (inspection, observed_at);
+        let timing = (when, &Clocks::new());
+        let outcome = take_in(&mut tx, locked.id, inventory, &judged, timing, (read, recording)).await?;
         if let Some(reason) = unreadable(inventory) {
             store::asset::record_error(&mut tx, locked.id, &reason, self.now()).await?;
         }
@@ -350,7 +353,8 @@ impl Engine {
         let hash = knowledge.map(Knowledge::hash).unwrap_or_default();
         let at = judged_at(observed_at, now);
         let recording = Recording { at, cause, record };
-        take_in(tx, asset, &stored.inventory, &judged, (When::present(at, now), clocks), recording).await?;
+        let timing = (When::present(at, now), clocks);
+        take_in(tx, asset, &stored.inventory, &judged, timing, ((id, observed_at), recording)).await?;
         let rejudged = Rejudged { asset, id, undecided: &judged.undecided };
         Ok(store::inspection::set_undecided(tx, &[rejudged], &hash).await?)
     }

@@ -29,7 +29,7 @@ pub use many::{
     ComponentList, Rejudged, component_lists, component_lists_of, latest_of_these, latest_without_components,
     list_digests, matched_otherwise, set_knowledge, set_knowledge_of_others, set_undecided, undecided_counts,
 };
-pub use past::{at, before};
+pub use past::{at, before, identity_before};
 
 /// What to record of one reading.
 #[derive(Debug, Clone, Copy)]

@@ -237,7 +237,7 @@ export const en = {
       range_widened: "affected range widened",
       resurrected: "retired asset is back",
       reinstated: "advisory counts again",
-      rolled_back: "earlier release is back",
+      rolled_back: "there again after a new installation",
       parted: "parted from another asset",
       decision_lapsed: "your statement does not hold any more",
     } as Record<string, string>,

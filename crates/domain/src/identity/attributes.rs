@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{Kind, Record, Seen, Source};
+use super::{Identifier, Kind, Record, Seen, Source, tell};
 use crate::ids::RecordId;
+use crate::inventory::Identity;
 
 /// What one record says of one attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,19 @@ pub fn installations(records: &[Record]) -> Option<usize> {
     let seen = records.iter().flat_map(|record| record.of(Kind::MachineId));
     let count = seen.map(|seen| &seen.identifier.value).collect::<BTreeSet<_>>().len();
     (count > 0).then_some(count)
+}
+
+/// Whether of two readings of one asset the later one is of another installation of its system: its identifier is another one, and
+/// so are the keys of its SSH server, where both were read. A copied or renewed identifier alone makes no new system.
+pub fn is_new_installation(before: &Identity, now: &Identity) -> bool {
+    let of = |identity: &Identity, kind: Kind| -> BTreeSet<Identifier> {
+        tell::of_identity(identity).into_iter().filter(|identifier| identifier.kind == kind).collect()
+    };
+    let differs = |kind: Kind| {
+        let (before, now) = (of(before, kind), of(now, kind));
+        (!before.is_empty() && !now.is_empty()).then(|| before.is_disjoint(&now))
+    };
+    differs(Kind::MachineId) == Some(true) && differs(Kind::SshHostKey) != Some(false)
 }
 
 /// Every claim about an attribute, the one that counts first: by the rank of its source, then the newest.

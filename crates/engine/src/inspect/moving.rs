@@ -5,16 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::clock::When;
 use domain::component::Component;
 use domain::finding::{Change, Evidence, Fact, Finding, FindingKey};
-use domain::ids::AssetId;
+use domain::identity::attributes;
+use domain::ids::{AssetId, InspectionId};
 use domain::inventory::Inventory;
 use domain::vulnerability::VulnerabilityId;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use knowledge::{Knowledge, Matches};
 use store::Tx;
 use store::finding::{Recording, Save, StoredFinding};
 
 use super::{Clocks, Judgement, Outcome};
-use crate::detect::{Moved, Standing, detect};
+use crate::detect::{Moved, Reading, Standing, detect};
 
 /// Moves the findings of one asset by what an evaluation proves, inside a transaction that holds the asset.
 pub(super) async fn take_in(
@@ -23,12 +24,16 @@ pub(super) async fn take_in(
     inventory: &Inventory,
     judged: &Judgement<'_>,
     (when, clocks): (When, &Clocks),
-    recording: Recording<'_>,
+    (read, recording): (Read, Recording<'_>),
 ) -> anyhow::Result<Outcome> {
     let stored = store::finding::of_asset(&mut *tx, asset).await?;
     let was_active = stored.iter().filter(|stored| stored.finding.detection.is_active()).map(|s| s.finding.key.clone());
     let mut active: BTreeSet<FindingKey> = was_active.collect();
-    let mut moved = moves(asset, &stored, inventory, (&judged.matches, judged.knowledge), when);
+    let said = (&judged.matches, judged.knowledge);
+    let mut moved = moves(asset, &stored, inventory, said, when, false);
+    if !when.is_past() && are_remedied(&moved) && is_new_installation(tx, asset, inventory, read).await? {
+        moved = moves(asset, &stored, inventory, said, when, true);
+    }
     if when.is_past() {
         // It adds to the past, and neither opens nor ends anything in the present.
         let known: BTreeSet<&FindingKey> = stored.iter().map(|stored| &stored.finding.key).collect();
@@ -51,6 +56,25 @@ pub(super) async fn take_in(
     Ok(outcome)
 }
 
+/// Which inspection an inventory is of, and its place among those of the asset.
+pub(super) type Read = (InspectionId, Timestamp);
+
+/// Whether anything counts as remediated: only then does it matter whether the system was installed anew.
+pub(super) fn are_remedied(moved: &[Moved]) -> bool {
+    moved.iter().flat_map(|moved| &moved.evidence).any(|(evidence, _)| matches!(evidence.fact, Fact::Absent { .. }))
+}
+
+/// Whether the system was installed anew since its packages were read whole before.
+pub(super) async fn is_new_installation(
+    tx: &mut Tx,
+    asset: AssetId,
+    inventory: &Inventory,
+    read: Read,
+) -> anyhow::Result<bool> {
+    let before = store::inspection::identity_before(&mut *tx, asset, read).await?;
+    Ok(before.is_some_and(|before| attributes::is_new_installation(&before, &inventory.identity)))
+}
+
 /// What an evaluation does to the findings of one asset, of those that it changes.
 pub(crate) fn moves(
     asset: AssetId,
@@ -58,6 +82,7 @@ pub(crate) fn moves(
     inventory: &Inventory,
     (matches, knowledge): (&Matches, Option<&Knowledge>),
     when: When,
+    is_new_installation: bool,
 ) -> Vec<Moved> {
     let known: BTreeMap<&FindingKey, &StoredFinding> = stored.iter().map(|s| (&s.finding.key, s)).collect();
     let prior: Vec<Finding> = stored.iter().map(|stored| stored.finding.clone()).collect();
@@ -73,7 +98,8 @@ pub(crate) fn moves(
             .is_some_and(|(knowledge, by)| !knowledge.is_spoken_of(&by.source, package, &binaries, vulnerability))
     };
     let standing = Standing { is_rejected: &is_rejected, is_gone: &is_gone };
-    let mut moved = detect(asset, prior, inventory, matches, standing, when);
+    let reading = Reading { inventory, is_new_installation };
+    let mut moved = detect(asset, prior, reading, matches, standing, when);
     moved.retain(|moved| match known.get(&moved.finding.key) {
         Some(old) => !moved.evidence.is_empty() || old.matched.as_ref() != moved.matched.as_ref(),
         None => true,

@@ -30,6 +30,7 @@ use tracing::warn;
 
 use self::parts::About;
 use self::whole::Known;
+use super::moving::{are_remedied, is_new_installation};
 use super::{judged_at, moves, save};
 use crate::Engine;
 use crate::detect::Moved;
@@ -223,10 +224,10 @@ impl Judge {
         judged_at(stored.summary.observed_at, self.now)
     }
 
-    fn moved(&self, stored: &Stored, findings: &[StoredFinding], matches: &Matches) -> Vec<Moved> {
+    fn moved(&self, stored: &Stored, findings: &[StoredFinding], matches: &Matches, is_anew: bool) -> Vec<Moved> {
         let asset = stored.summary.asset;
         let when = When::present(self.at(stored), self.now);
-        moves(asset, findings, &stored.inventory, (matches, Some(&*self.knowledge)), when)
+        moves(asset, findings, &stored.inventory, (matches, Some(&*self.knowledge)), when, is_anew)
     }
 
     /// Notes what was judged, and what is undecided where that is something else than before.
@@ -252,16 +253,26 @@ impl Judge {
     ) -> anyhow::Result<u32> {
         let judge = self.clone();
         let compared = spawn_blocking(move || {
-            let mut findings = by_asset(findings);
+            let findings = by_asset(findings);
             let one = |judged: &Judged| {
-                let findings = findings.remove(&judged.asset()).unwrap_or_default();
-                judge.moved(&judged.stored, &findings, &judged.matches)
+                let findings = findings.get(&judged.asset()).map(Vec::as_slice).unwrap_or_default();
+                judge.moved(&judged.stored, findings, &judged.matches, false)
             };
             let is_moving = |judged: &&Judged| moving.contains(&judged.asset());
             let moved: Vec<Vec<Moved>> = judged.iter().filter(is_moving).map(one).collect();
-            (judged, moving, moved)
+            (judged, moving, findings, moved)
         });
-        let (judged, moving, moved) = compared.await.context("compare a batch")?;
+        let (judged, moving, findings, mut moved) = compared.await.context("compare a batch")?;
+        let is_moving = |judged: &&Judged| moving.contains(&judged.asset());
+        for (judged, moved) in judged.iter().filter(is_moving).zip(&mut moved).filter(|(_, moved)| are_remedied(moved))
+        {
+            let Judged { stored, matches, .. } = judged;
+            let read = (stored.summary.id, stored.summary.observed_at);
+            if is_new_installation(&mut tx, judged.asset(), &stored.inventory, read).await? {
+                let findings = findings.get(&judged.asset()).map(Vec::as_slice).unwrap_or_default();
+                *moved = self.moved(stored, findings, matches, true);
+            }
+        }
         let stored = judged.iter().map(|judged| &judged.stored);
         let stored = stored.filter(|stored| moving.contains(&stored.summary.asset));
         self.save(&mut tx, stored.zip(&moved)).await?;

@@ -7,7 +7,7 @@ use domain::component::Package;
 use domain::verdict::Acquittal;
 use domain::vulnerability::VulnerabilityId;
 
-use super::installed::{Installed, Set};
+use super::installed::Installed;
 use super::verdict::{Said, decide};
 use super::{Claim, Finder};
 use crate::error::Damaged;
@@ -77,7 +77,8 @@ impl<'a> Finder<'a> {
         let decision = decide(&self.surroundings, &others, installed, &feed)?;
         let against = !decision.affected.is_empty() || decision.open.is_some();
         // Where nobody else says anything, a range of the operator's is a range like any other.
-        if !against && !(is_outright(row) && decision.silent != Set::default()) {
+        let alone = is_outright(row) && !decision.silent.is_empty();
+        if !against && !alone {
             return Ok(None);
         }
         Ok(Some(Acquittal {

@@ -2,11 +2,12 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::asset::{Service, Sighting};
-use crate::identity::attributes::{claims, installations};
+use crate::identity::attributes::{claims, installations, is_new_installation};
 use crate::identity::cluster::{Case, Question};
 use crate::identity::common::machines;
 use crate::identity::compare::Rule;
 use crate::identity::phantom::phantoms;
+use crate::inventory::Identity;
 
 const MACHINE: [&str; 3] =
     ["0a000000000000000000000000000001", "0a000000000000000000000000000002", "0a000000000000000000000000000003"];
@@ -203,6 +204,19 @@ fn a_new_installation_is_the_same_machine() {
     assert_eq!(installations(&records), Some(2), "the second generation");
     assert_eq!(installations(&records[..1]), Some(1));
     assert_eq!(installations(&[sighted(4, "", (0, 9), &[(Kind::Mac, MAC[0])])]), None, "nobody looked inside");
+    // What was read last tells whether it is another one than before.
+    let read = |machine: Option<usize>, keys: &[&str]| Identity {
+        machine_id: machine.map(|machine| MACHINE[machine].to_owned()),
+        ssh_host_keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+        serial: Some("Dell/ABC1234".to_owned()),
+        ..Identity::default()
+    };
+    let (one, two) = (["SHA256:one"], ["SHA256:two"]);
+    assert!(is_new_installation(&read(Some(0), &one), &read(Some(1), &two)));
+    assert!(is_new_installation(&read(Some(0), &one), &read(Some(1), &[])), "its keys were not read");
+    assert!(!is_new_installation(&read(Some(0), &one), &read(Some(1), &one)), "only the identifier was renewed");
+    assert!(!is_new_installation(&read(Some(0), &one), &read(Some(0), &two)), "only the keys were");
+    assert!(!is_new_installation(&read(Some(0), &one), &read(None, &two)), "nobody knows");
     // Both alive at one time are two: one serial number is wrong.
     let both = clusters(&[installed(1, (0, 7), 0), installed(2, (6, 9), 1)]);
     assert_eq!(both.assets.len(), 2);

@@ -111,7 +111,7 @@ impl Judge {
     async fn expect_to_stay(&self, tx: &mut Tx, staying: &[&Judged]) -> anyhow::Result<()> {
         for judged in staying {
             let findings = store::finding::of_asset(&mut *tx, judged.asset()).await?;
-            let moved = self.moved(&judged.stored, &findings, &judged.matches);
+            let moved = self.moved(&judged.stored, &findings, &judged.matches, false);
             assert!(moved.is_empty(), "asset {} was taken to stay as it is, and does not: {moved:?}", judged.asset());
         }
         Ok(())

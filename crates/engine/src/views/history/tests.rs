@@ -7,7 +7,7 @@ use domain::advisory::{Advisory, Rank, Statement, Versions};
 use domain::component::Ecosystem;
 use domain::feed::FeedSnapshot;
 use domain::finding::{ClosedCause, Detection, FixedCause, OpenedBy};
-use domain::inventory::Identity;
+use domain::inventory::{Area, Gap, Identity};
 use domain::record::Record;
 use domain::vulnerability::VulnerabilityId;
 use knowledge::Builder;
@@ -22,6 +22,7 @@ testkit::contract!(
     what_advisories_take_back_is_said,
     what_the_operator_decides_and_takes_back_is_said,
     a_decision_is_about_what_was_found,
+    a_system_that_was_installed_anew_was_not_remediated,
     what_happens_to_assets_is_no_matter_of_knowledge,
     who_retired_it_is_said,
 );
@@ -154,7 +155,7 @@ async fn what_the_operator_decides_and_takes_back_is_said(db: &Db) {
             decided(statement);
             match is_inspected {
                 false => assert_eq!(world.engine.rematch().await.unwrap(), 1),
-                true => drop(world.inspected(&asset, whom(), "1-1").await),
+                true => world.inspected(&asset, whom(), "1-1").await,
             }
             let (detection, told, by) = told(&world, asset.id).await;
             assert_eq!((told, by), (why, own()));
@@ -200,6 +201,59 @@ async fn a_decision_is_about_what_was_found(db: &Db) {
     let (detection, why, _) = told(&world, asset.id).await;
     assert!(matches!(detection, Detection::Fixed { cause: FixedCause::Upgraded, .. }), "{detection:?}");
     assert_eq!(why, Why::NewInventory);
+}
+
+/// The same release on the same machine, with other code: nobody has upgraded anything.
+async fn a_system_that_was_installed_anew_was_not_remediated(db: &Db) {
+    let world = World::new(db);
+    let asset = world.known("ssh://root@10.0.0.7").await;
+    let installed = |machine: usize| Identity {
+        serial: Some("Dell/ABC1234".to_owned()),
+        ..identity("web", Some(machine), Some(machine), "10.0.0.7")
+    };
+    let reimaged = |detection| matches!(detection, Detection::Closed { cause: ClosedCause::Reimaged, .. });
+    world.inspected(&asset, installed(0), "1-1").await;
+    // What is read in part proves nothing, and does not make the system an old one.
+    world.wait(1);
+    let gap = Gap { area: Area::Packages, subject: "status".to_owned(), reason: "truncated".to_owned() };
+    let half = Inventory { gaps: vec![gap], ..crate::identify::tests::inventory(installed(1), "2-1") };
+    world.engine.keep(&asset, &half, world.engine.now(), None).await.unwrap();
+    assert_eq!(told(&world, asset.id).await.0, Detection::Open);
+    world.inspected(&asset, installed(1), "2-1").await;
+    assert_eq!(world.living().await.len(), 1, "it is the same machine");
+    let (detection, why, by) = told(&world, asset.id).await;
+    assert!(reimaged(detection), "{detection:?}");
+    assert_eq!((why, by), (Why::NewInventory, None));
+    // From here on it is this system that is upgraded.
+    world.inspected(&asset, installed(1), "1-1").await;
+    assert_eq!(told(&world, asset.id).await.0, Detection::Open);
+    world.inspected(&asset, installed(1), "2-1").await;
+    let (detection, ..) = told(&world, asset.id).await;
+    assert!(matches!(detection, Detection::Fixed { cause: FixedCause::Upgraded, .. }), "{detection:?}");
+
+    // Nobody knows at first whether the new system has it, and the knowledge decides later.
+    let other = world.known("ssh://root@10.0.0.8").await;
+    let installed = |machine: usize| Identity {
+        serial: Some("Dell/XYZ9876".to_owned()),
+        machine_id: Some(["89abcdef01234567", "76543210fedcba98"][machine].repeat(2)),
+        ..identity("db", None, None, "10.0.0.8")
+    };
+    world.inspected(&other, installed(0), "1-1").await;
+    world.wait(1);
+    world.said(Some(Statement::Undetermined));
+    world.inspected(&other, installed(1), "2-1").await;
+    assert_eq!(told(&world, other.id).await.0, Detection::Open);
+    world.wait(1);
+    world.said(fixed_in("2-1"));
+    world.engine.rematch().await.unwrap();
+    let (detection, ..) = told(&world, other.id).await;
+    assert!(reimaged(detection), "{detection:?}");
+    // Judging all of it anew gives the same.
+    let checked = world.engine.check_next(&crate::work::Report::default()).await.unwrap();
+    assert_eq!(checked.differing, []);
+    for asset in [asset.id, other.id] {
+        assert_eq!(store::finding::replay_check(db, asset).await.unwrap(), []);
+    }
 }
 
 async fn what_happens_to_assets_is_no_matter_of_knowledge(db: &Db) {
