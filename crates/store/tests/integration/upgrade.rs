@@ -227,12 +227,12 @@ fn moved(numbers: &[u128]) -> Vec<String> {
     numbers.iter().map(|number| format!("moved {}", asset(*number).name)).collect()
 }
 
-/// Upgrades in a task of its own; `tell` hears of it in the middle, and the upgrade goes on when it returns.
+/// Upgrades in a task of its own; `tell` hears of it at the first step, and the upgrade goes on when it returns.
 fn upgrading(test: &TestDb, tell: impl Fn() + Send + Sync + 'static) -> JoinHandle<Result<Db, StoreError>> {
     let place = test.place.clone();
     tokio::spawn(async move {
         let told = |step: UpgradeStep<'_>| {
-            if matches!(step, UpgradeStep::Migrating { .. }) {
+            if matches!(step, UpgradeStep::Migrating { number: 1, .. }) {
                 tokio::task::block_in_place(&tell);
             }
         };
