@@ -83,21 +83,6 @@ impl Bits {
         trim(&mut self.0, count);
     }
 
-    /// First and last of each run of neighbouring numbers, where they are few: up to `max` of them.
-    pub(crate) fn runs(&self, max: usize) -> Option<Vec<(u32, u32)>> {
-        let mut runs: Vec<(u32, u32)> = Vec::with_capacity(max);
-        for number in self.numbers() {
-            if let Some((_, last)) = runs.last_mut().filter(|(_, last)| *last + 1 == number) {
-                *last = number;
-            } else if runs.len() < max {
-                runs.push((number, number));
-            } else {
-                return None;
-            }
-        }
-        Some(runs)
-    }
-
     /// In ascending order.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = u32> {
         let rest = |word: u64| (word != 0).then_some(word);
@@ -106,6 +91,25 @@ impl Bits {
                 .map(move |word| base + word.trailing_zeros())
         })
     }
+}
+
+/// First and last of each run of neighbouring numbers, upwards or downwards, where they are few: up to `max` of them.
+pub(crate) fn runs(numbers: impl Iterator<Item = u32>, max: usize) -> Option<Vec<(u32, u32)>> {
+    let mut runs: Vec<(u32, u32)> = Vec::with_capacity(max);
+    for number in numbers {
+        match runs.pop() {
+            Some((first, last)) if last + 1 == number => runs.push((first, number)),
+            Some((first, last)) if number + 1 == first => runs.push((number, last)),
+            before => {
+                runs.extend(before);
+                if runs.len() == max {
+                    return None;
+                }
+                runs.push((number, number));
+            }
+        }
+    }
+    Some(runs)
 }
 
 /// Sets the bits of a range.
@@ -212,11 +216,12 @@ mod tests {
         let mut bits = Bits::of(&RoaringBitmap::from_iter([3, 64, 129, 500]), 130);
         assert!(bits.contains(129) && !bits.contains(500) && !bits.contains(4));
         assert!(bits.has_any(4, 64) && !bits.has_any(4, 63) && bits.has_any(129, 900) && !bits.has_any(130, 900));
-        assert_eq!(bits.runs(3), Some(vec![(3, 3), (64, 64), (129, 129)]));
-        assert_eq!(bits.runs(2), None);
-        assert_eq!(Bits::with_room_for(9).runs(0), Some(Vec::new()));
+        assert_eq!(runs(bits.numbers(), 3), Some(vec![(3, 3), (64, 64), (129, 129)]));
+        assert_eq!(runs(bits.numbers(), 2), None);
+        assert_eq!(runs(Bits::with_room_for(9).numbers(), 0), Some(Vec::new()));
         (60..=70).for_each(|number| bits.insert(number));
-        assert_eq!(bits.runs(3), Some(vec![(3, 3), (60, 70), (129, 129)]));
+        assert_eq!(runs(bits.numbers(), 3), Some(vec![(3, 3), (60, 70), (129, 129)]));
+        assert_eq!(runs([9, 8, 7, 3, 4].into_iter(), 2), Some(vec![(7, 9), (3, 4)]));
         bits.negate(130);
         assert!(!bits.contains(129) && bits.contains(4) && !bits.contains(130));
     }

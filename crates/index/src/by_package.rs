@@ -82,10 +82,11 @@ impl Snapshot {
         let mut plan = self.plan(saying)?;
         let mut wanted = Bits::with_room_for(self.packages.len());
         let mut group_of = vec![usize::MAX; self.packages.len()];
-        for (group, package) in groups.iter().zip(0..).flat_map(|(all, group)| all.iter().map(move |one| (group, one)))
-        {
-            wanted.insert(package.0);
-            group_of[package.0 as usize] = group;
+        for (group, packages) in groups.iter().enumerate() {
+            for package in packages {
+                wanted.insert(package.0);
+                group_of[package.0 as usize] = group;
+            }
         }
         plan.tests.insert(0, RowTest::Packages(Numbers::of(wanted)));
         let mut found = vec![Found::default(); groups.len()];
@@ -105,8 +106,8 @@ impl Snapshot {
     fn plan(&self, saying: &Saying<'_>) -> Result<Plan, QueryError> {
         self.check(saying.visible)?;
         let mut plan = Plan::of(self, saying.visible, saying.filter, saying.today);
-        let mut words = Bits::with_room_for(saying.words.iter().max().map_or(0, |last| *last as usize + 1));
-        saying.words.iter().for_each(|number| words.insert(*number));
+        let mut words = Bits::default();
+        saying.words.iter().for_each(|number| words.put(*number));
         plan.tests.push(RowTest::Words(Numbers::of(words)));
         Ok(plan)
     }
@@ -119,8 +120,8 @@ struct Found {
     assets: Vec<AssetNo>,
     /// Rows of an asset come one after the other.
     last: Option<u32>,
-    /// By tier, the sixth for unknown.
-    vulnerabilities: [Bits; 6],
+    /// By tier, the last one for unknown.
+    vulnerabilities: [Bits; TIER_UNKNOWN + 1],
     words: Bits,
 }
 

@@ -8,7 +8,7 @@ use domain::pattern::Pattern;
 use jiff::civil::Date;
 use roaring::RoaringBitmap;
 
-use crate::bits::Bits;
+use crate::bits::{Bits, runs};
 use crate::row::{TIER_UNKNOWN, day, epss};
 use crate::scan::{Part, keep_all};
 use crate::snapshot::Snapshot;
@@ -94,7 +94,7 @@ pub(crate) enum Numbers {
 
 impl Numbers {
     pub(crate) fn of(set: Bits) -> Self {
-        set.runs(FEW_RUNS).map_or(Self::Set(set), Self::Runs)
+        runs(set.numbers(), FEW_RUNS).map_or(Self::Set(set), Self::Runs)
     }
 
     fn cost(&self) -> u32 {

@@ -105,8 +105,9 @@ impl Loader {
         let (vulnerabilities, packages) = (snapshot.vulnerabilities.settle(), snapshot.packages.settle());
         vulnerability_names.renumber(vulnerabilities.rank());
         package_names.renumber(packages.rank());
+        let [vulnerabilities, packages] = [&vulnerabilities, &packages].map(|before| before.moved());
         for at in snapshot.segments.places_backwards() {
-            snapshot.segments.get_mut(at).renumber(&vulnerabilities, &packages);
+            snapshot.segments.get_mut(at).renumber(vulnerabilities, packages);
         }
     }
 

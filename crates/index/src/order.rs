@@ -50,9 +50,9 @@ impl Order {
         Self { sorted: Arc::clone(&numbers), rank: numbers }
     }
 
-    /// Whether every number stands at the place that it names.
-    pub(crate) fn is_natural(&self) -> bool {
-        self.sorted.iter().zip(0..).all(|(number, place)| *number == place)
+    /// The place of each number. `None`: each stands at the place that it names.
+    pub(crate) fn moved(&self) -> Option<&[u32]> {
+        self.rank.iter().zip(0..).any(|(place, number)| *place != number).then_some(&*self.rank)
     }
 
     /// Makes every place the number of what stands there. Gives how it stood before: what was at each place, and where each

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use domain::finding::State;
 use domain::ids::AssetId;
 
-use crate::order::Order;
 use crate::row::{Packed, Signals, TIER_UNKNOWN, epss, score, tier};
 use crate::tables::vulnerabilities::Vulnerabilities;
 
@@ -162,14 +161,14 @@ impl Segment {
         self.kev_unknown = Arc::new(unknown);
     }
 
-    /// Follows tables whose numbers have changed.
-    pub(crate) fn renumber(&mut self, vulnerabilities: &Order, packages: &Order) {
+    /// Follows tables whose numbers have changed, by the new number of each old one. `None`: they have not.
+    pub(crate) fn renumber(&mut self, vulnerabilities: Option<&[u32]>, packages: Option<&[u32]>) {
         let rows = self.row_count();
-        if !vulnerabilities.is_natural() {
-            self.vulnerability = self.vulnerability.renumbered(rows, vulnerabilities.rank());
+        if let Some(new) = vulnerabilities {
+            self.vulnerability = self.vulnerability.renumbered(rows, new);
         }
-        if !packages.is_natural() {
-            self.package = self.package.renumbered(rows, packages.rank());
+        if let Some(new) = packages {
+            self.package = self.package.renumbered(rows, new);
         }
     }
 

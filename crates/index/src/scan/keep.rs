@@ -3,7 +3,7 @@
 use super::lanes::{Lane, Span, keep_within};
 use super::{Part, words};
 use crate::bits::{fill, for_each_in};
-use crate::compile::{Bounds, FEW_RUNS, Numbers, Ranged, RowTest};
+use crate::compile::{Bounds, Numbers, Ranged, RowTest};
 use crate::segment::column::{Code, Column, Number, with_rows};
 use crate::segment::{RowSet, ZONE_WORDS};
 
@@ -130,15 +130,7 @@ fn keep_between<T: Code + Lane>(column: &Column<T>, bounds: Bounds, part: &Part<
 /// Keeps the rows whose number is in a set.
 fn keep_members<N: Number>(words: &[[N; 64]], numbers: &Numbers, mask: &mut [u64]) {
     match numbers {
-        Numbers::Runs(runs) => {
-            let mut spans = [Span::one(N::default()); FEW_RUNS];
-            let mut count = 0;
-            for span in runs.iter().filter_map(|(first, last)| N::span(*first, *last)) {
-                spans[count] = span;
-                count += 1;
-            }
-            keep_within(words, &spans[..count], mask);
-        }
+        Numbers::Runs(runs) => keep_runs(words, runs, mask),
         Numbers::Set(set) => {
             for (word, values) in mask.iter_mut().zip(words) {
                 let mut found = 0;
@@ -147,4 +139,10 @@ fn keep_members<N: Number>(words: &[[N; 64]], numbers: &Numbers, mask: &mut [u64
             }
         }
     }
+}
+
+/// Keeps the rows whose number is in one of a few runs.
+pub(super) fn keep_runs<N: Number>(words: &[[N; 64]], runs: &[(u32, u32)], mask: &mut [u64]) {
+    let spans: Vec<Span<N>> = runs.iter().filter_map(|(first, last)| N::span(*first, *last)).collect();
+    keep_within(words, &spans, mask);
 }

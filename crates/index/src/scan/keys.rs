@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use super::lanes::{Lane, Span, keep_within};
+use super::keep::keep_runs;
+use super::lanes::{Span, keep_within};
 use super::top::{Hit, Top};
 use super::{Part, ZONE_WORDS, words};
-use crate::bits::{count, fill, for_each, for_each_within};
+use crate::bits::{count, fill, for_each, for_each_within, runs};
 use crate::compile::FEW_RUNS;
 use crate::numbers::next;
 use crate::segment::column::{Code, Column, Number, with_rows};
@@ -131,23 +132,11 @@ impl Places<'_> {
     }
 
     /// What stands at some places, as runs of neighbouring numbers. `None`: they are many.
-    fn runs(self, keys: Range<u32>) -> Option<[Option<(u32, u32)>; FEW_RUNS]> {
-        let mut runs = [None; FEW_RUNS];
-        let mut count = 0;
+    fn runs(self, keys: Range<u32>) -> Option<Vec<(u32, u32)>> {
         if keys.len() > FEW_PLACES {
             return None;
         }
-        for number in keys.filter_map(|key| self.number(key)) {
-            match runs[..count].last_mut() {
-                Some(Some((_, last))) if *last + 1 == number => *last = number,
-                Some(Some((first, _))) if number + 1 == *first => *first = number,
-                _ => {
-                    *runs.get_mut(count)? = Some((number, number));
-                    count += 1;
-                }
-            }
-        }
-        Some(runs)
+        runs(keys.filter_map(|key| self.number(key)), FEW_RUNS)
     }
 
     /// The number's place, counted from the end that stands first.
@@ -177,18 +166,19 @@ fn values<T: Code>(column: &Column<T>, direction: Direction, part: &Part<'_>, ma
         Direction::Down => Span::turned_between(floor, ceiling),
     };
     let words = &column.words()[part.first_word..];
-    for_each_kept(words, span.as_slice(), mask, |row| {
+    let keep = |mask: &mut [u64]| keep_within(words, span.as_slice(), mask);
+    for_each_kept(mask, keep, |row| {
         let key = key(words[row / 64][row % 64], direction);
         top.offer(hit(part, part.base() + row, key));
     });
 }
 
-/// Visits the rows of the mask whose value lies in any of the spans.
-fn for_each_kept<T: Lane>(words: &[[T; 64]], spans: &[Span<T>], mask: &[u64], visit: impl FnMut(usize)) {
+/// Visits the rows of the mask that are kept.
+fn for_each_kept(mask: &[u64], keep: impl FnOnce(&mut [u64]), visit: impl FnMut(usize)) {
     let mut kept = [0; ZONE_WORDS];
     let kept = &mut kept[..mask.len()];
     kept.copy_from_slice(mask);
-    keep_within(words, spans, kept);
+    keep(kept);
     for_each(kept, visit);
 }
 
@@ -213,7 +203,7 @@ fn assets(places: Places<'_>, part: &Part<'_>, mask: &[u64], low: u32, top: &mut
 /// Looks the place of every row up, unless so few places can still win that comparing with their numbers is faster.
 fn gathered<N: Number>(words: &[[N; 64]], places: Places<'_>, part: &Part<'_>, mask: &[u64], low: u32, top: &mut Top) {
     let keys = low..top.bar();
-    let mut offer = |row: usize| {
+    let offer = |row: usize| {
         let key = places.key(words[row / 64][row % 64].number());
         if key >= low && key < top.bar() {
             top.offer(hit(part, part.base() + row, key));
@@ -223,13 +213,7 @@ fn gathered<N: Number>(words: &[[N; 64]], places: Places<'_>, part: &Part<'_>, m
         return for_each(mask, offer);
     }
     let Some(runs) = places.runs(keys) else { return for_each(mask, offer) };
-    let mut spans = [Span::one(N::default()); FEW_RUNS];
-    let mut few = 0;
-    for span in runs.into_iter().flatten().filter_map(|(first, last)| N::span(first, last)) {
-        spans[few] = span;
-        few += 1;
-    }
-    for_each_kept(words, &spans[..few], mask, &mut offer);
+    for_each_kept(mask, |mask| keep_runs(words, &runs, mask), offer);
 }
 
 fn hit(part: &Part<'_>, row: usize, key: u32) -> Hit {

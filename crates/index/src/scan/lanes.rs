@@ -13,11 +13,6 @@ pub(crate) struct Span<T> {
 }
 
 impl<T: Lane> Span<T> {
-    /// One value.
-    pub(crate) fn one(value: T) -> Self {
-        Self { shift: value.negated(), width: T::default() }
-    }
-
     /// From one value to another, both of them in. `None`: there are none.
     pub(crate) fn between(low: T, high: T) -> Option<Self> {
         (low <= high).then(|| Self { shift: low.negated(), width: high.plus(low.negated()) })
@@ -78,8 +73,8 @@ pub(crate) fn keep_within<T: Lane>(words: &[[T; 64]], spans: &[Span<T>], mask: &
     dispatch!(Level::new(), simd => keep(simd, words, spans, mask));
 }
 
-/// Words without rows need not be read. Where they are few, they are read all the same: memory is read fastest in one go. These are
-/// plain loops, since what closures do would not be made of the same instructions.
+/// Words without rows need not be read; unless they are most, they are read all the same, since memory is read fastest in one go. These
+/// are plain loops, since what closures do would not be made of the same instructions.
 #[inline(always)]
 fn keep<S: Simd, T: Lane>(simd: S, words: &[[T; 64]], spans: &[Span<T>], mask: &mut [u64]) {
     let filled = mask.iter().filter(|word| **word != 0).count();
@@ -98,6 +93,10 @@ fn keep<S: Simd, T: Lane>(simd: S, words: &[[T; 64]], spans: &[Span<T>], mask: &
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn one<T: Lane>(value: T) -> Span<T> {
+        Span::between(value, value).expect("it is there")
+    }
 
     /// The same by all instructions that this machine has.
     fn kept<T: Lane>(values: &[T; 64], spans: &[Span<T>]) -> u64 {
@@ -125,11 +124,11 @@ mod tests {
         assert_eq!(kept(&bytes, Span::between(0, u8::MAX).as_slice()), !0);
         assert_eq!(kept(&bytes, &[]), 0);
         for lane in 0..64 {
-            assert_eq!(kept(&bytes, &[Span::one(bytes[lane])]), 1 << lane);
+            assert_eq!(kept(&bytes, &[one(bytes[lane])]), 1 << lane);
         }
         let wide: [u32; 64] = std::array::from_fn(|lane| u32::try_from(lane % 3).expect("small"));
-        assert_eq!(kept(&wide, &[Span::one(0)]).count_ones(), 22);
-        assert_eq!(kept(&wide, &[Span::one(1), Span::one(0)]) & 0b111, 0b011);
+        assert_eq!(kept(&wide, &[one(0)]).count_ones(), 22);
+        assert_eq!(kept(&wide, &[one(1), one(0)]) & 0b111, 0b011);
     }
 
     #[test]

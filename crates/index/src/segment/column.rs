@@ -124,7 +124,7 @@ pub(crate) enum NumberColumn {
 }
 
 /// A number as a column has it.
-pub(crate) trait Number: Lane + TryFrom<u32> {
+pub(crate) trait Number: Lane {
     fn number(self) -> u32;
 
     /// From one number to another, as far as a column has them. `None`: it has none of them.
@@ -193,14 +193,13 @@ impl NumberColumn {
         if self.get(row) == value {
             return;
         }
-        match (self, u16::try_from(value)) {
+        match (&mut *self, u16::try_from(value)) {
             (Self::Wide(rows), _) => Arc::make_mut(rows)[row] = value,
             (Self::Narrow(rows), Ok(value)) => Arc::make_mut(rows)[row] = value,
-            (column, Err(_)) => {
-                let Self::Narrow(rows) = &*column else { return };
-                let mut rows: Vec<u32> = rows.iter().copied().map(u32::from).collect();
+            (Self::Narrow(rows), Err(_)) => {
+                let mut rows = widened(rows);
                 rows[row] = value;
-                *column = Self::Wide(Arc::new(rows));
+                *self = Self::Wide(Arc::new(rows));
             }
         }
     }
@@ -212,10 +211,7 @@ impl NumberColumn {
             Self::Narrow(old) if added.iter().all(|added| narrow(&added.row).is_some()) => {
                 Self::Narrow(padded(spliced(&old[..rows], added, |row| narrow(row).unwrap_or_default())))
             }
-            Self::Narrow(old) => {
-                let old: Vec<u32> = old[..rows].iter().copied().map(u32::from).collect();
-                Self::Wide(padded(spliced(&old, added, part)))
-            }
+            Self::Narrow(old) => Self::Wide(padded(spliced(&widened(&old[..rows]), added, part))),
             Self::Wide(old) => Self::Wide(padded(spliced(&old[..rows], added, part))),
         }
     }
@@ -226,6 +222,10 @@ impl NumberColumn {
             Self::Wide(rows) => rows.capacity() * 4,
         }
     }
+}
+
+fn widened(rows: &[u16]) -> Vec<u32> {
+    rows.iter().copied().map(u32::from).collect()
 }
 
 fn padded<N: Number>(mut rows: Vec<N>) -> Arc<Vec<N>> {

@@ -100,15 +100,12 @@ impl Chunk {
     fn with_part(&self, finder: &Finder<'_>) -> impl Iterator<Item = usize> {
         let mut from = 0;
         std::iter::from_fn(move || {
-            let place = if from >= self.ends.len() {
+            if from == self.ends.len() {
                 return None;
-            } else {
-                let start = self.start(from);
-                let at = start + finder.find(&self.text.as_bytes()[start..])?;
-                self.ends.partition_point(|end| (*end as usize) < at)
-            };
-            // Nothing is an empty part of the end as well.
-            let place = place.min(self.ends.len() - 1);
+            }
+            let start = self.start(from);
+            let at = start + finder.find(&self.text.as_bytes()[start..])?;
+            let place = self.ends.partition_point(|end| (*end as usize) < at);
             from = place + 1;
             Some(place)
         })
