@@ -88,11 +88,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
         return prepare(work, options.workload.as_deref());
     }
     let target = target_dir(root);
-    let work = target.join("bench-work");
-    if work.exists() {
-        fs::remove_dir_all(&work).with_context(|| format!("clear {}", work.display()))?;
-    }
-    fs::create_dir_all(&work)?;
+    let work = empty(target.join("bench-work"))?;
     let vigie = match &options.vigie {
         Some(vigie) => vigie.clone(),
         None => build(root, &target)?,
@@ -171,6 +167,15 @@ fn prepare(work: &Path, workload: Option<&Path>) -> anyhow::Result<()> {
     let facts = Facts { origin, package_count, row_count: rows.len(), tracker_bytes };
     fs::write(work.join("facts.json"), serde_json::to_vec(&facts)?)?;
     Ok(())
+}
+
+/// A folder for what is measured, without what was in it.
+fn empty(folder: PathBuf) -> anyhow::Result<PathBuf> {
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("clear {}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
 }
 
 fn target_dir(root: &Path) -> PathBuf {

@@ -39,8 +39,7 @@ const RESCORED: usize = 350_000;
 #[expect(clippy::cast_precision_loss, reason = "counts, for people")]
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
-    let mut argument = || arguments.next().context("say: DATA HOSTS INSTANT");
+    let mut argument = testkit::bench::arguments("say: DATA HOSTS INSTANT");
     let knowledge = Arc::new(Knowledge::open(&PathBuf::from(argument()?).join(engine::ingest::KNOWLEDGE_FILE))?);
     let paths = files(&PathBuf::from(argument()?))?;
     let at: Timestamp = argument()?.parse()?;

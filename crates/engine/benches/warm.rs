@@ -4,7 +4,6 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::Context as _;
 use domain::scope::Context;
 use engine::evaluate::evaluate;
 use jiff::Timestamp;
@@ -16,8 +15,7 @@ const ROUNDS: usize = 201;
 /// Arguments: data folder, root directory of the host, instant. Cargo adds `--bench`.
 #[expect(clippy::print_stdout, reason = "the values go to whoever runs this")]
 fn main() -> anyhow::Result<()> {
-    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
-    let mut argument = || arguments.next().context("say: DATA HOST INSTANT");
+    let mut argument = testkit::bench::arguments("say: DATA HOST INSTANT");
     let path = PathBuf::from(argument()?).join(engine::ingest::KNOWLEDGE_FILE);
     let host = PathBuf::from(argument()?);
     let at: Timestamp = argument()?.parse()?;

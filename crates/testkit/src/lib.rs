@@ -1,5 +1,6 @@
 //! Development only: builders, databases, the test mirror, the lab, real images, a running server.
 
+pub mod bench;
 pub mod db;
 pub mod estate;
 pub mod image;

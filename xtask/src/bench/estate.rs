@@ -10,7 +10,7 @@ use std::process::Stdio;
 use anyhow::{Context as _, ensure};
 use clap::Args;
 
-use super::{Value, build, cargo, imports, report, target_dir};
+use super::{Value, build, cargo, empty, imports, report, target_dir};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -110,11 +110,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
         Some(vigie) => vigie.clone(),
         None => build(root, &target)?,
     };
-    let work = target.join("bench-estate");
-    if work.exists() {
-        fs::remove_dir_all(&work).with_context(|| format!("clear {}", work.display()))?;
-    }
-    fs::create_dir_all(&work)?;
+    let work = empty(target.join("bench-estate"))?;
     let mut values = imports::measure(root, &work, &vigie)?;
     let vigie = vigie.display().to_string();
     let mut sizes: BTreeMap<u64, Figures> = BTreeMap::new();

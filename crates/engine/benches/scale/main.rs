@@ -55,8 +55,7 @@ const SETTINGS: &str = "-c shared_buffers=2GB -c max_wal_size=8GB -c checkpoint_
 #[expect(clippy::print_stdout, reason = "the values go to whoever runs this")]
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
-    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
-    let mut argument = || arguments.next().context("say: ESTATE MACHINES sqlite|postgres VIGIE, or top VIGIE DATA");
+    let mut argument = testkit::bench::arguments("say: ESTATE MACHINES sqlite|postgres VIGIE, or top VIGIE DATA");
     let (first, second, engine) = (argument()?, argument()?, argument()?);
     if first == TOP {
         let mut values = Values::default();
