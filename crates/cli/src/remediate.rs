@@ -70,7 +70,9 @@ async fn chosen(engine: &Engine, args: &Remediate) -> anyhow::Result<Upgrades> {
     }
     let extent = Extent { upgrades: usize::MAX, assets: if args.list { server::wire::NAMED_MAX } else { usize::MAX } };
     let mut chosen = engine.upgrades(&Visible::All, &Filter::all(parts), extent).await?;
+    // A filter does not tell upper from lower case, and a package's name does.
     chosen.upgrades.retain(|upgrade| args.package.is_empty() || args.package.contains(&upgrade.package));
+    chosen.total = chosen.upgrades.len() as u64;
     Ok(chosen)
 }
 

@@ -273,7 +273,7 @@ pub fn status(view: &StatusView, version: &str, now: Timestamp) -> Status {
 pub const NAMED_MAX: usize = 100;
 
 /// An action over several assets.
-pub fn action(upgrade: &Upgrade) -> Action {
+fn action(upgrade: &Upgrade) -> Action {
     let asset = |(id, name): &(AssetId, String)| AssetRef { id: id.to_string(), name: name.clone() };
     let release = Some(&upgrade.release).filter(|release| !release.is_none());
     Action {

@@ -157,11 +157,10 @@ pub async fn matches<'a>(on: impl Into<On<'a>>, ids: &[i64]) -> Result<HashMap<i
     let mut on = on.into();
     let mut found = HashMap::with_capacity(ids.len());
     for chunk in ids.chunks(IDS_MAX) {
-        let rows = query("read matches", "select id, source, status, urgency, case when restart_needed then null else fixed_version end as fixed_version
-             from match where id {in numbers $1}")
-            .bind(json(chunk))
-            .all(on.again())
-            .await?;
+        let text = "select id, source, status, urgency,
+                        case when restart_needed then null else fixed_version end as fixed_version
+                    from match where id {in numbers $1}";
+        let rows = query("read matches", text).bind(json(chunk)).all(on.again()).await?;
         for row in &rows {
             let (source, urgency) = (row.text("source")?, row.text("urgency")?);
             let fixed_version = row.get::<Option<String>>("fixed_version")?.map(Arc::from);
