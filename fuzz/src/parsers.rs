@@ -360,6 +360,23 @@ pub(crate) fn report(seed: &Seed) -> String {
     say(parsed)
 }
 
+/// What owners list.
+pub(crate) const LISTINGS: [&str; 1] = [
+    r#"{"format":"vigie-listing","version":1,"source":"s","taken_at":"2099-01-01T00:00:00Z","network":"n","whole":["instance"],"things":[{"kind":"instance","id":"aws/i-0abc","addresses":["10.0.0.5"],"macs":["3c:52:82:11:22:33"],"tags":["a"],"fleet":"f","started_at":"2098-01-01T00:00:00Z"},{"kind":"name","id":"a.example","ended_at":"2098-01-01T00:00:00Z"}]}"#,
+];
+
+/// What could not be read is missed by nobody.
+pub(crate) fn listing(seed: &Seed) -> String {
+    let parsed = integrations::listings::parse(&seed.bytes);
+    if let Ok(read) = &parsed {
+        assert!(read.problems.count == 0 || read.listing.whole.is_empty(), "whole, with a hole");
+        for thing in &read.listing.things {
+            assert!(thing.ended_at.is_none_or(|ended_at| ended_at <= read.listing.taken_at), "it ends in the future");
+        }
+    }
+    say(parsed)
+}
+
 pub(crate) fn sbom(seed: &Seed) -> String {
     say(ecosystems::sbom::parse("bom", &seed.bytes))
 }

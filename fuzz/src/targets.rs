@@ -53,6 +53,7 @@ pub(crate) fn targets(root: &Path) -> anyhow::Result<Vec<Target>> {
         Target::new("image", parsers::images(), parsers::image),
         Target::new("sbom", texts(&parsers::BILLS), parsers::sbom),
         Target::new("report", texts(&parsers::REPORTS), parsers::report),
+        Target::new("listing", texts(&parsers::LISTINGS), parsers::listing),
         Target::new("filter", texts(&read_model::FILTERS), read_model::filter),
         Target::new("index-checkpoint", vec![Seed::at("", read_model::checkpoint_file()?)], read_model::checkpoint),
         Target::new("image-reference", texts(&registry::REFERENCES), registry::reference),

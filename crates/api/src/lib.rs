@@ -16,6 +16,7 @@ pub mod credential;
 pub mod remediation;
 pub mod job;
 pub mod import;
+pub mod listing;
 pub mod event;
 pub mod webhook;
 pub mod view;

@@ -383,6 +383,11 @@ pub(crate) enum Discover {
         #[arg(long, value_name = "NAME")]
         credential: Option<String>,
     },
+    /// Take in what a cloud, a container platform or a resolver lists, in Vigie's own form
+    Listing {
+        /// File, packed or not
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,5 +1,6 @@
 //! `vigie asset`: what is known, and making more known.
 
+mod hours;
 mod identity;
 mod inventory;
 
@@ -29,6 +30,7 @@ pub(crate) async fn run(common: &Common, command: Asset) -> anyhow::Result<Exit>
         Asset::Show { asset } => show(&engine, common.format, &asset).await?,
         Asset::Retire { asset, because } => retire(&engine, common.format, &asset, because.as_deref()).await?,
         Asset::Inventory { asset, since } => inventory::show(&engine, common.format, &asset, since).await?,
+        Asset::Hours { by, from, to } => hours::show(&engine, common.format, by, (from, to)).await?,
         Asset::Records { asset } => identity::records(&engine, common.format, &asset).await?,
         Asset::Merge { asset, other } => identity::merge(&engine, common.format, [&asset, &other]).await?,
         Asset::Split { asset, records } => identity::split(&engine, common.format, &asset, &records).await?,

@@ -1,18 +1,55 @@
 //! `vigie discover`: what is seen from outside becomes assets.
 
+use std::path::Path;
+
+use anyhow::Context as _;
+use api::listing::ListingTaken;
 use collect::discovery::net;
 use domain::asset::Sighting;
 use engine::Engine;
-use engine::discover::Phantom;
+use engine::discover::{Phantom, listing};
+use ipnet::IpNet;
 use serde_json::json;
 
 use crate::args::{Common, Discover, Format};
 use crate::context;
 use crate::exit::{Exit, Usage};
-use crate::output;
+use crate::{output, scan};
 
 pub(crate) async fn run(common: &Common, command: Discover) -> anyhow::Result<Exit> {
-    let Discover::Net { ranges, ports, rate, credential } = command;
+    match command {
+        Discover::Net { ranges, ports, rate, credential } => net(common, ranges, ports, rate, credential).await,
+        Discover::Listing { file } => listing(common, &file).await,
+    }
+}
+
+async fn listing(common: &Common, file: &Path) -> anyhow::Result<Exit> {
+    let read = listing::read(scan::bounded(file)?).await.with_context(|| file.display().to_string())?;
+    let engine = context::engine(common).await?;
+    let taken = server::wire::listing(engine.take_listing(&engine.db, read).await?);
+    engine.db.close().await;
+    if common.format == Format::Json {
+        output::json(&taken)?;
+    } else {
+        let ListingTaken { source, taken_at, things, new, back, ended, outdated, .. } = &taken;
+        output::line(format_args!(
+            "{source} at {taken_at}: {things} things, {new} new, {back} back, {ended} ended, {outdated} outdated"
+        ))?;
+        if let Some(why) = &taken.partial {
+            output::line(format_args!("! nothing is missing by it: {why}"))?;
+        }
+        output::warnings(&taken.problems)?;
+    }
+    Ok(if taken.problem_count > 0 { Exit::Unknown } else { Exit::Clean })
+}
+
+async fn net(
+    common: &Common,
+    ranges: Vec<IpNet>,
+    ports: Option<Vec<u16>>,
+    rate: u32,
+    credential: Option<String>,
+) -> anyhow::Result<Exit> {
     let engine = context::engine(common).await?;
     let credential = match &credential {
         Some(name) => Some(context::credential(&engine, name).await?),

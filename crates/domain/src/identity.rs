@@ -38,6 +38,8 @@ pub enum Kind {
     /// Identifier of a node or pod in its cluster.
     ClusterObject,
     Container,
+    /// A version of a function, by what its platform calls it.
+    Function,
     /// UUID of the SMBIOS.
     SystemUuid,
     /// Serial number of the chassis or board, with its vendor.
@@ -95,11 +97,13 @@ pub struct Seen {
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     Agent,
+    /// Who owns the thing and lists it: a cloud, a container platform.
     CloudApi,
     Inspection,
     /// A person, or a list that people keep.
     Operator,
     NetworkScan,
+    /// A resolver, or whoever else only heard of it.
     Passive,
 }
 
@@ -117,9 +121,12 @@ impl Kind {
     pub const fn tier(self) -> Tier {
         match self {
             Self::Way | Self::Target => Tier::Declared,
-            Self::AgentKey | Self::CloudInstance | Self::VirtualMachine | Self::ClusterObject | Self::Container => {
-                Tier::One
-            }
+            Self::AgentKey
+            | Self::CloudInstance
+            | Self::VirtualMachine
+            | Self::ClusterObject
+            | Self::Container
+            | Self::Function => Tier::One,
             Self::SystemUuid | Self::Serial | Self::MachineId | Self::DirectoryObject | Self::SshHostKey => Tier::Two,
             Self::Mac | Self::Fqdn | Self::TlsKey => Tier::Three,
             Self::Hostname => Tier::Four,

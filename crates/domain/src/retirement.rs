@@ -10,15 +10,15 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::identity;
 use crate::sweep::Miss;
+use crate::{identity, listing};
 
 /// What kind of thing an asset is, as far as its end is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// A virtual machine that its owner's interface lists.
+    /// A virtual machine that its owner lists.
     Instance,
-    /// A container or an image that its platform lists.
+    /// A container that its platform lists.
     Container,
     /// A version of a function that its platform lists.
     Function,
@@ -31,7 +31,7 @@ pub enum Kind {
     /// Made for one job, as a tag says.
     ShortLived,
     /// Only people, or other tools, tell of it: their word stands until they take it back.
-    Listed,
+    Declared,
 }
 
 /// How an asset ended.
@@ -66,8 +66,8 @@ pub enum Standing {
 pub struct Traits {
     /// Who made its records.
     pub sources: BTreeSet<identity::Source>,
-    /// What its records showed.
-    pub identifiers: BTreeSet<identity::Kind>,
+    /// What it is listed as.
+    pub listed: BTreeSet<listing::Kind>,
     pub tags: Vec<String>,
     /// An inspection read its software.
     pub is_inspected: bool,
@@ -80,10 +80,14 @@ pub struct Traits {
 pub struct Contacts {
     /// The latest time that anything was in touch with it.
     pub last_at: Timestamp,
+    /// The latest listing that had it. Its owner says that it is there, which is not that it answers.
+    pub listed_at: Option<Timestamp>,
     /// Whoever owns it said then that it has ended.
     pub gone_at: Option<Timestamp>,
-    /// Whole looks, by a sweep, a full listing or a resolver, that did not meet it.
+    /// Whole sweeps that did not meet it.
     pub misses: Vec<Miss>,
+    /// Full listings of its kind, by all that had listed it, in which it is missing.
+    pub unlisted: Vec<Miss>,
     /// Tries to look inside at which nothing answered.
     pub tries: Tries,
 }
@@ -141,24 +145,32 @@ impl Default for Policy {
 impl Kind {
     /// The kind of an asset: what people say of it first, then whoever knows best when it ends.
     pub fn of(traits: &Traits) -> Self {
-        use identity::{Kind as Shown, Source};
-        let told_by = |source: Source| traits.sources.contains(&source);
-        let shows = |kinds: &[Shown]| kinds.iter().any(|kind| traits.identifiers.contains(kind));
+        let told_by = |source: identity::Source| traits.sources.contains(&source);
+        let is_listed_as = |kind: listing::Kind| traits.listed.contains(&kind);
         if traits.tags.iter().any(|tag| SHORT_LIVED_TAGS.contains(&tag.as_str())) {
             Self::ShortLived
-        } else if shows(&[Shown::Container]) {
+        } else if is_listed_as(listing::Kind::Container) {
             Self::Container
-        } else if told_by(Source::CloudApi) && shows(&[Shown::CloudInstance, Shown::VirtualMachine]) {
+        } else if is_listed_as(listing::Kind::Function) {
+            Self::Function
+        } else if is_listed_as(listing::Kind::Instance) {
             Self::Instance
-        } else if traits.is_inspected || told_by(Source::Agent) || told_by(Source::Inspection) {
+        } else if traits.is_inspected || told_by(identity::Source::Agent) || told_by(identity::Source::Inspection) {
             Self::Inspected
-        } else if traits.is_sighted || told_by(Source::NetworkScan) {
+        } else if traits.is_sighted || told_by(identity::Source::NetworkScan) {
             Self::Scanned
-        } else if told_by(Source::Passive) && shows(&[Shown::Fqdn]) {
+        } else if is_listed_as(listing::Kind::Name) {
             Self::Name
         } else {
-            Self::Listed
+            Self::Declared
         }
+    }
+}
+
+impl Kind {
+    /// Whether its owner's listings prove its end, and nothing else does.
+    const fn ends_by_listings(self) -> bool {
+        matches!(self, Self::Instance | Self::Container | Self::Function | Self::Name)
     }
 }
 
@@ -169,10 +181,10 @@ impl Contacts {
         if self.gone_at.is_some_and(|gone_at| gone_at >= self.last_at && gone_at <= now) {
             return gone("its owner says that it has ended".to_owned());
         }
-        let missed: Vec<Timestamp> = self.missed(now, |_| true);
-        let proven: Vec<Timestamp> = self.missed(now, |miss| miss.others_answered);
+        let looks = if kind.ends_by_listings() { &self.unlisted } else { &self.misses };
+        let proven = self.since_contact(looks, now, |miss| miss.others_answered);
         let span = proven.first().zip(proven.last()).map(|(first, last)| last.duration_since(*first));
-        let silence = now.duration_since(self.last_at);
+        let silence = now.duration_since(self.heard_at());
         let ended = match kind {
             Kind::Instance | Kind::Function => (proven.len() >= LISTINGS_MIN)
                 .then(|| gone(format!("it is missing in {} full listings in a row", proven.len()))),
@@ -193,20 +205,27 @@ impl Contacts {
                 (is_over && proven.len() >= policy.scanned_sweeps.max(LISTINGS_MIN))
                     .then(|| expired(format!("no answer to {} sweeps in a row, for {}", proven.len(), Time(silence))))
             }
-            Kind::Listed => None,
+            Kind::Declared => None,
         };
         let tried = matches!(self.tries, Tries::Unanswered { last_at, .. } if last_at > self.last_at && last_at <= now);
         let silent = kind == Kind::Inspected && silence >= policy.inspected_unreachable;
+        let missed =
+            [&self.misses, &self.unlisted].iter().any(|looks| !self.since_contact(looks, now, |_| true).is_empty());
         match ended {
             Some(ended) => ended,
-            None if !missed.is_empty() || tried || silent => Standing::Unreachable { since: self.last_at },
+            None if missed || tried || silent => Standing::Unreachable { since: self.last_at },
             None => Standing::Present,
         }
     }
 
+    /// When anything last told that it is there.
+    fn heard_at(&self) -> Timestamp {
+        self.listed_at.map_or(self.last_at, |listed_at| listed_at.max(self.last_at))
+    }
+
     /// Looks since the last contact, oldest first.
-    fn missed(&self, now: Timestamp, counts: fn(&Miss) -> bool) -> Vec<Timestamp> {
-        let since = self.misses.iter().filter(|miss| miss.at > self.last_at && miss.at <= now && counts(miss));
+    fn since_contact(&self, looks: &[Miss], now: Timestamp, counts: fn(&Miss) -> bool) -> Vec<Timestamp> {
+        let since = looks.iter().filter(|miss| miss.at > self.last_at && miss.at <= now && counts(miss));
         let mut missed: Vec<Timestamp> = since.map(|miss| miss.at).collect();
         missed.sort();
         missed
@@ -215,7 +234,7 @@ impl Contacts {
     /// Whether the time is over and, where there is a way in, it was tried for long enough, and after that time too. Where nobody
     /// tried, as after a server has stood still, nobody knows.
     fn over(&self, time: Option<SignedDuration>, tried_min: SignedDuration, now: Timestamp) -> bool {
-        let Some(over_at) = time.and_then(|time| self.last_at.checked_add(time).ok()) else { return false };
+        let Some(over_at) = time.and_then(|time| self.heard_at().checked_add(time).ok()) else { return false };
         let tried = match self.tries {
             Tries::Nobody => true,
             Tries::None => false,

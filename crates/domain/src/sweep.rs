@@ -58,24 +58,22 @@ fn is_host(range: &IpNet, address: IpAddr) -> bool {
 /// The rounds in which a thing was missed at all of the places where it was seen, oldest first. A place that nobody looks
 /// at any more leaves open whether it is there. Rounds in which nobody answered stand only where there are no others.
 pub fn misses(places: &[Sighting], sweeps: &[Sweep], since: Timestamp) -> Vec<Miss> {
-    let proven = rounds(places, sweeps, since, |sweep| sweep.answered > 0);
-    if !proven.is_empty() {
-        return proven.into_iter().map(|at| Miss { at, others_answered: true }).collect();
-    }
-    let any = rounds(places, sweeps, since, |_| true);
-    any.into_iter().map(|at| Miss { at, others_answered: false }).collect()
+    let missed = |counts: fn(&Sweep) -> bool| {
+        let at = |place: &Sighting| {
+            let later = sweeps.iter().filter(|sweep| sweep.started_at > since && counts(sweep));
+            later.filter(|sweep| sweep.would_meet(place)).map(|sweep| sweep.started_at).collect()
+        };
+        rounds(places.iter().map(at).collect())
+    };
+    let proven = missed(|sweep| sweep.answered > 0);
+    let others_answered = !proven.is_empty();
+    let missed = if others_answered { proven } else { missed(|_| true) };
+    missed.into_iter().map(|at| Miss { at, others_answered }).collect()
 }
 
-/// When each round of such sweeps had come to the last of the places.
-fn rounds(places: &[Sighting], sweeps: &[Sweep], since: Timestamp, counts: fn(&Sweep) -> bool) -> Vec<Timestamp> {
-    let missed_at = |place: &Sighting| {
-        let later = sweeps.iter().filter(|sweep| sweep.started_at > since && counts(sweep));
-        let mut missed: Vec<Timestamp> =
-            later.filter(|sweep| sweep.would_meet(place)).map(|sweep| sweep.started_at).collect();
-        missed.sort();
-        missed
-    };
-    let each: Vec<Vec<Timestamp>> = places.iter().map(missed_at).collect();
+/// When each round of looks had come to the last of the places, of the looks that missed a thing at each of them.
+pub(crate) fn rounds(mut each: Vec<Vec<Timestamp>>) -> Vec<Timestamp> {
+    each.iter_mut().for_each(|missed| missed.sort());
     let count = each.iter().map(Vec::len).min().unwrap_or(0);
     (0..count).filter_map(|round| each.iter().map(|missed| missed[round]).max()).collect()
 }

@@ -1,5 +1,6 @@
 //! Discover: what is seen from outside becomes assets, and joins those that are known already.
 
+pub mod listing;
 mod sweep;
 
 use std::net::IpAddr;

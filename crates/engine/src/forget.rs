@@ -17,7 +17,7 @@ use crate::work::Report;
 pub struct Retention {
     /// Findings that are fixed or closed, with their evidence, since they ended.
     pub findings: Option<SignedDuration>,
-    /// Inventories, and looks at ranges. Of what an asset was like at any time since then nothing is lost.
+    /// Inventories, and that ranges were swept and everything was listed. Of what an asset was like at any time since then nothing is lost.
     pub inspections: Option<SignedDuration>,
     /// Jobs that have ended.
     pub jobs: Option<SignedDuration>,
@@ -28,7 +28,8 @@ pub struct Retention {
 pub struct Forgotten {
     pub findings: u64,
     pub inspections: u64,
-    pub sweeps: u64,
+    /// Sweeps and listings.
+    pub looks: u64,
     pub jobs: u64,
     pub sessions: u64,
 }
@@ -53,6 +54,14 @@ enum Kind {
     Inspections,
 }
 
+/// Kinds of what belongs to no asset.
+#[derive(Debug, Clone, Copy)]
+enum Rows {
+    Sweeps,
+    Listings,
+    Jobs,
+}
+
 impl Engine {
     /// Forgets everything whose time has passed.
     pub async fn forget(&self, retention: &Retention, report: &Report) -> anyhow::Result<Forgotten> {
@@ -64,31 +73,33 @@ impl Engine {
         }
         if let Some(before) = before(retention.inspections) {
             forgotten.inspections = self.forget_of_assets(Kind::Inspections, before, report).await?;
-            loop {
-                let mut tx = self.db.begin().await?;
-                let gone = store::sweep::forget(&mut tx, before, ROWS_MAX).await?;
-                tx.commit().await?;
-                forgotten.sweeps += gone;
-                if gone < ROWS_MAX as u64 {
-                    break;
-                }
-            }
+            forgotten.looks =
+                self.forget_rows(Rows::Sweeps, before).await? + self.forget_rows(Rows::Listings, before).await?;
         }
         if let Some(before) = before(retention.jobs) {
-            loop {
-                let mut tx = self.db.begin().await?;
-                let gone = store::queue::forget(&mut tx, before, ROWS_MAX).await?;
-                tx.commit().await?;
-                forgotten.jobs += gone;
-                if gone < ROWS_MAX as u64 {
-                    break;
-                }
-            }
+            forgotten.jobs = self.forget_rows(Rows::Jobs, before).await?;
         }
         let mut tx = self.db.begin().await?;
         forgotten.sessions = store::session::sweep(&mut tx, now).await?;
         tx.commit().await?;
         Ok(forgotten)
+    }
+
+    async fn forget_rows(&self, rows: Rows, before: Timestamp) -> anyhow::Result<u64> {
+        let mut all = 0;
+        loop {
+            let mut tx = self.db.begin().await?;
+            let gone = match rows {
+                Rows::Sweeps => store::sweep::forget(&mut tx, before, ROWS_MAX).await?,
+                Rows::Listings => store::listing::forget(&mut tx, before, ROWS_MAX).await?,
+                Rows::Jobs => store::queue::forget(&mut tx, before, ROWS_MAX).await?,
+            };
+            tx.commit().await?;
+            all += gone;
+            if gone < ROWS_MAX as u64 {
+                return Ok(all);
+            }
+        }
     }
 
     async fn forget_of_assets(&self, kind: Kind, before: Timestamp, report: &Report) -> anyhow::Result<u64> {
@@ -144,10 +155,10 @@ impl fmt::Display for Kind {
 
 impl fmt::Display for Forgotten {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { findings, inspections, sweeps, jobs, sessions } = self;
+        let Self { findings, inspections, looks, jobs, sessions } = self;
         write!(
             f,
-            "forgot {findings} findings, {inspections} inspections, {sweeps} sweeps, {jobs} jobs, {sessions} sessions"
+            "forgot {findings} findings, {inspections} inspections, {looks} sweeps and listings, {jobs} jobs, {sessions} sessions"
         )
     }
 }

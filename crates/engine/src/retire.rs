@@ -11,6 +11,7 @@ use domain::cause::Cause;
 use domain::clock::When;
 use domain::finding::{Change, ClosedCause, Evidence, Fact, Finding};
 use domain::ids::AssetId;
+use domain::listing::{self, Whole};
 use domain::retirement::{Contacts, Ending, Kind, Policy, Standing};
 use domain::sweep::{self, Sweep};
 use jiff::{SignedDuration, Timestamp};
@@ -38,11 +39,22 @@ pub struct Retirements {
     pub stale: u64,
 }
 
+/// Whole looks at what there is.
+struct Looks {
+    sweeps: Vec<Sweep>,
+    listings: Vec<Whole>,
+}
+
 /// Assets that are looked at at once.
 const ASSETS_PAGE: usize = 500;
 
 /// An asset that was at several addresses within this time before it was last met is looked for at each of them.
 const MOVING: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// Listings since this time before now are all counted, so that they tell for how long a thing has been missing; of sources that
+/// list more seldom, the latest ones.
+const LISTINGS_KEPT: SignedDuration = SignedDuration::from_hours(8 * 24);
+const LISTINGS_OF_EACH: usize = 3;
 
 /// Longest reason of a person.
 const BECAUSE_CHARS_MAX: usize = 500;
@@ -50,18 +62,18 @@ const BECAUSE_CHARS_MAX: usize = 500;
 impl Engine {
     /// Retires every asset that has ended, and notes which do not answer.
     pub async fn retire(&self, policy: &Policy, report: &Report) -> anyhow::Result<Retirements> {
-        let sweeps = store::sweep::latest(&self.db, policy.scanned_sweeps).await?;
+        let looks = self.looks(policy).await?;
         let (mut done, mut after) = (Retirements::default(), None);
         loop {
             let page = store::contact::page(&self.db, after, ASSETS_PAGE).await?;
             for known in &page {
                 done.assets += 1;
-                match standing(known, &sweeps, policy, self.now()) {
+                match standing(known, &looks, policy, self.now()) {
                     Standing::Present if known.asset.unreachable_since.is_none() => {}
                     Standing::Unreachable { since } if known.asset.unreachable_since == Some(since) => {
                         done.unreachable += 1;
                     }
-                    _ => match self.settle_standing(known.asset.id, &sweeps, policy, &mut done).await {
+                    _ => match self.settle_standing(known.asset.id, &looks, policy, &mut done).await {
                         Err(error) if crate::is_of_an_asset(&error) => {
                             let why = crate::with_causes(&error);
                             tracing::warn!(asset = known.asset.name, "it cannot be said whether it has ended: {why}");
@@ -78,11 +90,17 @@ impl Engine {
         }
     }
 
+    async fn looks(&self, policy: &Policy) -> anyhow::Result<Looks> {
+        let since = self.now().checked_sub(LISTINGS_KEPT)?;
+        let sweeps = store::sweep::latest(&self.db, policy.scanned_sweeps).await?;
+        Ok(Looks { sweeps, listings: store::listing::wholes(&self.db, since, LISTINGS_OF_EACH).await? })
+    }
+
     /// Does what the standing of an asset asks for, as it is with the asset locked.
     async fn settle_standing(
         &self,
         id: AssetId,
-        sweeps: &[Sweep],
+        looks: &Looks,
         policy: &Policy,
         done: &mut Retirements,
     ) -> anyhow::Result<()> {
@@ -91,7 +109,7 @@ impl Engine {
         store::asset::lock(&mut tx, id).await?;
         let Some(known) = store::contact::of_asset(&mut tx, id).await? else { return Ok(()) };
         let asset = &known.asset;
-        match standing(&known, sweeps, policy, now) {
+        match standing(&known, looks, policy, now) {
             Standing::Present => {
                 if asset.unreachable_since.is_some() {
                     store::asset::set_unreachable(&mut tx, id, None).await?;
@@ -185,13 +203,18 @@ fn evidence(finding: &Finding, ending: Ending, at: Timestamp) -> Evidence {
     Evidence { observed_at: When::present(at, at).after(finding.shown_at()), fact }
 }
 
-fn standing(known: &Known, sweeps: &[Sweep], policy: &Policy, now: Timestamp) -> Standing {
+fn standing(known: &Known, looks: &Looks, policy: &Policy, now: Timestamp) -> Standing {
     let last_at = known.asset.last_seen_at.max(known.asset.last_inspected_at.unwrap_or(known.asset.last_seen_at));
     let is_place = |seen: &&Sighting| last_at.duration_since(seen.observed_at) <= MOVING;
     let places: Vec<Sighting> = known.sightings.iter().filter(is_place).cloned().collect();
-    // No source tells yet that a thing has ended, or lists all that there are: those that do name it here.
-    let contacts =
-        Contacts { last_at, gone_at: None, misses: sweep::misses(&places, sweeps, last_at), tries: known.tries };
+    let contacts = Contacts {
+        last_at,
+        listed_at: known.listed.iter().filter(|listed| listed.ended_at.is_none()).map(|listed| listed.listed_at).max(),
+        gone_at: listing::ended_at(&known.listed),
+        misses: sweep::misses(&places, &looks.sweeps, last_at),
+        unlisted: listing::misses(&known.listed, &looks.listings, last_at),
+        tries: known.tries,
+    };
     contacts.standing(Kind::of(&known.traits), policy, now)
 }
 

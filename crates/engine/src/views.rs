@@ -10,6 +10,7 @@ mod components;
 mod history;
 mod inventory;
 mod nodes;
+mod presence;
 mod saved;
 
 use std::collections::BTreeSet;
@@ -40,6 +41,7 @@ pub use inventory::PastInventory;
 pub(crate) use lists::{About, scan};
 pub use lists::{AssetPage, Facets, GroupCount, Groups, Page, Query, active};
 pub use nodes::{NodeView, silence_warnings};
+pub use presence::UsageView;
 pub use saved::{NewView, asked};
 
 use store::finding::StoredFinding;

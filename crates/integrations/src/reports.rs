@@ -21,7 +21,7 @@ pub const FILE_BYTES_MAX: u64 = 512 << 20;
 /// The file cannot be read at all; the text says where and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct ReportError(String);
+pub struct ReportError(pub(crate) String);
 
 /// What tells the forms apart.
 #[derive(Deserialize)]
@@ -57,12 +57,12 @@ fn bare(version: &serde_json::Value) -> String {
 }
 
 /// Reads JSON; an error says where in the file.
-fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ReportError> {
+pub(crate) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ReportError> {
     serde_json::from_slice(bytes).map_err(|error| ReportError(format!("it cannot be read as JSON: {error}")))
 }
 
 /// Reads records one by one, so that one that is damaged costs no other.
-fn records<'a, T: Deserialize<'a>>(
+pub(crate) fn records<'a, T: Deserialize<'a>>(
     name: &str,
     records: &[&'a RawValue],
     problems: &mut Problems,
@@ -91,7 +91,7 @@ fn finish(mut report: Report, results: Vec<Reported>) -> Report {
 }
 
 /// An instant as people and tools write it; the store keeps milliseconds.
-fn instant(text: &str) -> Option<Timestamp> {
+pub(crate) fn instant(text: &str) -> Option<Timestamp> {
     let at: Timestamp = text.trim().parse().ok()?;
     Timestamp::from_millisecond(at.as_millisecond()).ok()
 }

@@ -14,7 +14,7 @@ use engine::Visible;
 use jiff::{SignedDuration, Timestamp};
 use store::session::Session;
 use store::user::Role;
-use store::{SecretString, StoreError, Tx};
+use store::{Db, SecretString, StoreError, Tx};
 
 use crate::State;
 use crate::auth;
@@ -51,9 +51,13 @@ impl Principal {
         }
     }
 
-    /// Begins a transaction whose changes are noted under the name of who asks.
+    /// The database, in which changes are noted under the name of who asks.
+    pub(crate) fn db(&self, state: &State) -> Db {
+        state.engine().db.acting_as(&self.name)
+    }
+
     pub(crate) async fn begin(&self, state: &State) -> Result<Tx, StoreError> {
-        state.engine().db.acting_as(&self.name).begin().await
+        self.db(state).begin().await
     }
 }
 

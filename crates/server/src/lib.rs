@@ -29,6 +29,7 @@ mod api {
     pub(crate) mod remediation;
     pub(crate) mod job;
     pub(crate) mod identity;
+    pub(crate) mod listing;
     pub(crate) mod import;
     pub(crate) mod event;
     pub(crate) mod webhook;

@@ -73,6 +73,7 @@ pub(crate) fn closed() -> OpenApiRouter<State> {
         .routes(routes!(api::finding::group_findings))
         .routes(routes!(api::finding::get_finding))
         .routes(routes!(api::asset::list_assets, api::asset::add_asset))
+        .routes(routes!(api::listing::count_hours))
         .routes(routes!(api::asset::get_asset))
         .routes(routes!(api::asset::get_inventory))
         .routes(routes!(api::identity::list_records))
@@ -104,9 +105,11 @@ pub(crate) fn closed() -> OpenApiRouter<State> {
 /// The same, where the answer takes its time.
 pub(crate) fn slow() -> OpenApiRouter<State> {
     let imports = OpenApiRouter::new().routes(routes!(api::import::import_report));
+    let listings = OpenApiRouter::new().routes(routes!(api::listing::take_listing));
     OpenApiRouter::new()
         .routes(routes!(api::asset::inspect_asset))
         .merge(imports.layer(DefaultBodyLimit::max(REPORT_BYTES_MAX)))
+        .merge(listings.layer(DefaultBodyLimit::max(engine::discover::listing::FILE_BYTES_MAX)))
 }
 
 /// What is answered to scanner nodes. What they read is larger than what people send.

@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::asset::{Asset, Sighting};
-use domain::identity::{Kind, Source};
+use domain::identity::Source;
 use domain::ids::AssetId;
+use domain::listing::Listed;
 use domain::retirement::{Traits, Tries};
 use jiff::Timestamp;
 
 use crate::db::On;
 use crate::error::StoreError;
 use crate::sql::{IDS_MAX, Row, query};
-use crate::{asset, sighting};
+use crate::{asset, listing, sighting};
 
 /// An asset that is not retired, with what tells whether it is still there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,7 @@ pub struct Known {
     pub asset: Asset,
     pub traits: Traits,
     pub sightings: Vec<Sighting>,
+    pub listed: Vec<Listed>,
     /// Tries to look inside that nothing answered, where it has a way in.
     pub tries: Tries,
 }
@@ -45,15 +47,16 @@ async fn known(mut on: On<'_>, assets: Vec<Asset>) -> Result<Vec<Known>, StoreEr
     while assets.peek().is_some() {
         let chunk: Vec<Asset> = assets.by_ref().take(IDS_MAX).collect();
         let ids: Vec<AssetId> = chunk.iter().map(|asset| asset.id).collect();
-        let mut told = told(on.again(), &ids).await?;
+        let mut sources = sources(on.again(), &ids).await?;
         let mut seen = sighting::of_assets(on.again(), &ids).await?;
+        let mut listed = listing::of_assets(on.again(), &ids).await?;
         let tried = tried(on.again(), &ids).await?;
         all.extend(chunk.into_iter().map(|asset| {
-            let (sources, identifiers) = told.remove(&asset.id).unwrap_or_default();
             let sightings = seen.remove(&asset.id).unwrap_or_default();
+            let listed = listed.remove(&asset.id).unwrap_or_default();
             let traits = Traits {
-                sources,
-                identifiers,
+                sources: sources.remove(&asset.id).unwrap_or_default(),
+                listed: listed.iter().map(|listed| listed.kind).collect(),
                 tags: asset.tags.clone(),
                 is_inspected: asset.last_inspected_at.is_some(),
                 is_sighted: !sightings.is_empty(),
@@ -63,28 +66,20 @@ async fn known(mut on: On<'_>, assets: Vec<Asset>) -> Result<Vec<Known>, StoreEr
                 (Some(_), None) => Tries::None,
                 (Some(_), Some((first_at, last_at))) => Tries::Unanswered { first_at: *first_at, last_at: *last_at },
             };
-            Known { traits, sightings, tries, asset }
+            Known { traits, sightings, listed, tries, asset }
         }));
     }
     Ok(all)
 }
 
-/// Who made the records of each asset, and what they showed.
-async fn told(
-    mut on: On<'_>,
-    ids: &[AssetId],
-) -> Result<BTreeMap<AssetId, (BTreeSet<Source>, BTreeSet<Kind>)>, StoreError> {
-    let mut told: BTreeMap<AssetId, (BTreeSet<Source>, BTreeSet<Kind>)> = BTreeMap::new();
+/// Who made the records of each asset.
+async fn sources(on: On<'_>, ids: &[AssetId]) -> Result<BTreeMap<AssetId, BTreeSet<Source>>, StoreError> {
+    let mut sources: BTreeMap<AssetId, BTreeSet<Source>> = BTreeMap::new();
     let text = "select distinct asset_id, source from record where asset_id {in rows}";
-    for row in &query(DOING, text).each(ids).all(on.again()).await? {
-        told.entry(id(row, "asset_id")?).or_default().0.insert(row.word("source")?);
-    }
-    let text = "select distinct record.asset_id, record_identifier.kind from record
-                join record_identifier on record_identifier.record_id = record.id where record.asset_id {in rows}";
     for row in &query(DOING, text).each(ids).all(on).await? {
-        told.entry(id(row, "asset_id")?).or_default().1.insert(row.word("kind")?);
+        sources.entry(id(row, "asset_id")?).or_default().insert(row.word("source")?);
     }
-    Ok(told)
+    Ok(sources)
 }
 
 /// The first and the latest try that nothing answered.

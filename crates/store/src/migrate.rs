@@ -30,6 +30,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0015_node_version.sql"),
     include_str!("../migrations/0016_room.sql"),
     include_str!("../migrations/0017_decisions.sql"),
+    include_str!("../migrations/0018_listings.sql"),
 ];
 
 /// The schema that this program writes.

@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 use domain::ids::RecordId;
+use domain::presence::Grouping;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Asset {
@@ -52,6 +53,18 @@ pub(crate) enum Asset {
         #[arg(long, value_name = "TEXT")]
         because: Option<String>,
     },
+    /// Show how long assets were there: of what comes and goes that tells more than how many there were
+    Hours {
+        /// What is counted together: fleet, tag
+        #[arg(long, value_name = "WHAT", default_value = "fleet", value_parser = grouping)]
+        by: Grouping,
+        /// First instant (RFC 3339, or a date) of the period; default is 30 days before its end
+        #[arg(long, value_name = "INSTANT", value_parser = super::parse_instant)]
+        from: Option<jiff::Timestamp>,
+        /// Its end; default is now
+        #[arg(long, value_name = "INSTANT", value_parser = super::parse_instant)]
+        to: Option<jiff::Timestamp>,
+    },
     /// Show what each source says of an asset, and what tells it from others
     Records {
         /// Name or id
@@ -74,4 +87,9 @@ pub(crate) enum Asset {
     },
     /// List pairs of assets that may be one, or copies of each other
     Cases,
+}
+
+fn grouping(word: &str) -> Result<Grouping, String> {
+    let known = Grouping::ALL.into_iter().find(|grouping| grouping.as_str() == word);
+    known.ok_or_else(|| "choose one of fleet, tag".to_owned())
 }

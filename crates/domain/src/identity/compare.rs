@@ -349,7 +349,7 @@ fn bits(ratio: f64) -> Centibits {
 }
 
 /// Every kind, strongest first.
-const KINDS: [Kind; 17] = [
+const KINDS: [Kind; 18] = [
     Kind::Way,
     Kind::Target,
     Kind::AgentKey,
@@ -357,6 +357,7 @@ const KINDS: [Kind; 17] = [
     Kind::VirtualMachine,
     Kind::ClusterObject,
     Kind::Container,
+    Kind::Function,
     Kind::SystemUuid,
     Kind::Serial,
     Kind::MachineId,

@@ -90,7 +90,12 @@ pub fn normalise(kind: Kind, value: &str) -> Option<String> {
         Kind::Mac => mac(value),
         Kind::Hostname => hostname(value),
         Kind::Fqdn => fqdn(value),
-        Kind::CloudInstance | Kind::VirtualMachine | Kind::ClusterObject | Kind::Container | Kind::AgentKey => {
+        Kind::CloudInstance
+        | Kind::VirtualMachine
+        | Kind::ClusterObject
+        | Kind::Container
+        | Kind::Function
+        | Kind::AgentKey => {
             let value = value.to_ascii_lowercase();
             (!is_repeated(&value)).then_some(value)
         }

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::{Identifier, Kind};
+use super::{Identifier, Kind, Source};
 use crate::asset::{Sighting, SshTarget, Way};
 use crate::inventory::Identity;
+use crate::listing::{self, Listing, Thing};
 
 /// What a way in tells: itself, and the address that it leads to.
 pub fn of_way(way: &Way) -> Vec<Identifier> {
@@ -50,6 +51,40 @@ pub fn of_sighting(sighting: &Sighting) -> Vec<Identifier> {
     let address = Identifier::new(Kind::Address, &sighting.site, &sighting.address.to_string());
     let key = sighting.ssh_host_key.as_deref().and_then(|key| Identifier::new(Kind::SshHostKey, "", key));
     address.into_iter().chain(key).collect()
+}
+
+/// What a listing tells of one of its things: its owner's identifier for it, and what it can be met by. `None`: the identifier is
+/// none.
+pub fn of_thing(listing: &Listing, thing: &Thing) -> Option<Vec<Identifier>> {
+    let own = match thing.kind {
+        listing::Kind::Instance => Kind::CloudInstance,
+        listing::Kind::Container => Kind::Container,
+        listing::Kind::Function => Kind::Function,
+        listing::Kind::Name => Kind::Fqdn,
+    };
+    let one = |kind: Kind, value: &Option<String>| value.as_deref().and_then(|value| Identifier::new(kind, "", value));
+    let mut told = vec![Identifier::new(own, "", &thing.id)?];
+    told.extend(one(Kind::SystemUuid, &thing.system_uuid));
+    told.extend(one(Kind::Fqdn, &thing.fqdn));
+    told.extend(one(Kind::Hostname, &thing.hostname));
+    told.extend(thing.macs.iter().filter_map(|mac| Identifier::new(Kind::Mac, &listing.network, mac)));
+    let address = |address: &IpAddr| Identifier::new(Kind::Address, &listing.network, &address.to_string());
+    told.extend(thing.addresses.iter().filter(|address| !address.is_loopback()).filter_map(address));
+    Some(told)
+}
+
+/// Whose word a listing of such things is.
+pub const fn lister(kind: listing::Kind) -> Source {
+    match kind {
+        listing::Kind::Instance | listing::Kind::Container | listing::Kind::Function => Source::CloudApi,
+        // Who resolves a name does not own what is behind it.
+        listing::Kind::Name => Source::Passive,
+    }
+}
+
+/// What a source calls a thing that it lists.
+pub fn thing_key(listing: &Listing, thing: &Thing) -> String {
+    format!("{} {} {}", listing.source, thing.kind.as_str(), thing.id)
 }
 
 /// What an inspection by a way calls what it read: the way may lead to another machine the next time.

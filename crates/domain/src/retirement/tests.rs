@@ -12,17 +12,18 @@ const KINDS: [Kind; 8] = [
     Kind::Scanned,
     Kind::Name,
     Kind::ShortLived,
-    Kind::Listed,
+    Kind::Declared,
 ];
 
 fn at(hour: i64) -> Timestamp {
     Timestamp::from_second(4_000_000_000 + hour * 3600).unwrap()
 }
 
-/// The last contact is at hour 0.
+/// The last contact is at hour 0. It is missed in sweeps and in listings alike: of which the kind's end is, is a test of its own.
 fn contacts(misses: &[i64]) -> Contacts {
     let miss = |hour: &i64| Miss { at: at(*hour), others_answered: true };
-    Contacts { last_at: at(0), gone_at: None, misses: misses.iter().map(miss).collect(), tries: Tries::None }
+    let misses: Vec<Miss> = misses.iter().map(miss).collect();
+    Contacts { last_at: at(0), listed_at: None, gone_at: None, unlisted: misses.clone(), misses, tries: Tries::None }
 }
 
 fn tried(first: i64, last: i64) -> Contacts {
@@ -39,7 +40,7 @@ fn ended_by_owner(hour: i64) -> Contacts {
 
 fn unproven(misses: &[i64]) -> Contacts {
     let mut contacts = contacts(misses);
-    contacts.misses.iter_mut().for_each(|miss| miss.others_answered = false);
+    contacts.misses.iter_mut().chain(&mut contacts.unlisted).for_each(|miss| miss.others_answered = false);
     contacts
 }
 
@@ -71,6 +72,7 @@ fn each_kind_ends_in_its_own_way() {
         (Kind::Instance, contacts(&[1, 2]), 2, "gone: it is missing in 2 full listings in a row"),
         (Kind::Instance, contacts(&[1, 2]), 1, UNREACHABLE),
         (Kind::Instance, contacts(&[-2, -1, 1]), 9000, UNREACHABLE),
+        (Kind::Instance, unproven(&[1, 2, 3]), 9000, UNREACHABLE),
         // A container: neither run nor offered for a week.
         (Kind::Container, contacts(&[1]), 9000, UNREACHABLE),
         (Kind::Container, contacts(&[1, 7 * DAY]), 9000, UNREACHABLE),
@@ -116,15 +118,40 @@ fn each_kind_ends_in_its_own_way() {
         (Kind::ShortLived, tried(DAY, DAY), 9000, UNREACHABLE),
         (Kind::ShortLived, tried(DAY - 1, DAY), DAY, "expired: made for one job, and no contact for 24 hours"),
         // What people say stands.
-        (Kind::Listed, contacts(&[]), 90_000, PRESENT),
-        (Kind::Listed, tried(1, 9000), 90_000, UNREACHABLE),
-        (Kind::Listed, ended_by_owner(1), 1, owner),
+        (Kind::Declared, contacts(&[]), 90_000, PRESENT),
+        (Kind::Declared, tried(1, 9000), 90_000, UNREACHABLE),
+        (Kind::Declared, ended_by_owner(1), 1, owner),
     ];
     for (kind, contacts, hour, expected) in rows {
         assert_eq!(standing(*kind, contacts, *hour), *expected, "{kind:?} at {hour}: {contacts:?}");
     }
     let kinds: BTreeSet<Kind> = rows.iter().map(|(kind, ..)| *kind).collect();
     assert_eq!(kinds, KINDS.into(), "every kind has its rows");
+}
+
+#[test]
+fn sweeps_end_what_is_scanned_and_listings_what_is_listed() {
+    let many = || contacts(&[1, 2, 8 * DAY, 15 * DAY]);
+    for kind in KINDS {
+        let sweeps = Contacts { unlisted: Vec::new(), ..many() };
+        let listings = Contacts { misses: Vec::new(), ..many() };
+        let ends = [sweeps, listings].map(|contacts| standing(kind, &contacts, 15 * DAY) != UNREACHABLE);
+        let expected = match kind {
+            Kind::Instance | Kind::Container | Kind::Function | Kind::Name => [false, true],
+            Kind::Scanned => [true, false],
+            Kind::Inspected | Kind::ShortLived | Kind::Declared => [false, false],
+        };
+        assert_eq!(ends, expected, "{kind:?}");
+    }
+}
+
+#[test]
+fn what_its_owner_lists_does_not_expire_and_need_not_answer() {
+    for kind in [Kind::Inspected, Kind::ShortLived] {
+        let listed = |hour| Contacts { listed_at: Some(at(hour)), ..tried(1, 100 * DAY) };
+        assert!(standing(kind, &listed(-1), 100 * DAY).starts_with("expired"), "{kind:?}");
+        assert_eq!(standing(kind, &listed(100 * DAY), 100 * DAY), UNREACHABLE, "{kind:?}");
+    }
 }
 
 #[test]
@@ -147,28 +174,35 @@ fn fewer_than_two_sweeps_are_never_enough() {
 
 #[test]
 fn the_kind_is_what_the_records_say() {
-    use identity::{Kind as Shown, Source};
-    let of = |sources: &[Source], identifiers: &[Shown], tags: &[&str]| {
+    use identity::Source;
+    use listing::Kind::{Container, Function, Instance, Name};
+    let of = |sources: &[Source], listed: &[listing::Kind], tags: &[&str]| {
         Kind::of(&Traits {
             sources: sources.iter().copied().collect(),
-            identifiers: identifiers.iter().copied().collect(),
+            listed: listed.iter().copied().collect(),
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
             ..Traits::default()
         })
     };
-    assert_eq!(of(&[Source::Operator], &[Shown::Way, Shown::Target], &["web"]), Kind::Listed);
-    assert_eq!(of(&[Source::Operator, Source::NetworkScan], &[Shown::Address], &[]), Kind::Scanned);
-    assert_eq!(of(&[Source::NetworkScan, Source::Inspection], &[Shown::Address], &[]), Kind::Inspected);
-    assert_eq!(of(&[Source::Agent], &[Shown::AgentKey], &[]), Kind::Inspected);
+    assert_eq!(of(&[Source::Operator], &[], &["web"]), Kind::Declared);
+    assert_eq!(of(&[Source::Operator, Source::NetworkScan], &[], &[]), Kind::Scanned);
+    assert_eq!(of(&[Source::NetworkScan, Source::Inspection], &[], &[]), Kind::Inspected);
+    assert_eq!(of(&[Source::Agent], &[], &[]), Kind::Inspected);
     // Read on the machine, and listed by nobody: nobody would miss it in a listing.
-    assert_eq!(of(&[Source::Inspection], &[Shown::CloudInstance], &[]), Kind::Inspected);
-    assert_eq!(of(&[Source::Inspection, Source::CloudApi], &[Shown::CloudInstance], &[]), Kind::Instance);
-    assert_eq!(of(&[Source::CloudApi], &[Shown::Container], &[]), Kind::Container);
-    assert_eq!(of(&[Source::Passive], &[Shown::Fqdn], &[]), Kind::Name);
-    assert_eq!(of(&[Source::Inspection], &[Shown::MachineId], &["test-vm"]), Kind::ShortLived);
+    assert_eq!(of(&[Source::Inspection], &[], &[]), Kind::Inspected);
+    assert_eq!(of(&[Source::Inspection, Source::CloudApi], &[Instance], &[]), Kind::Instance);
+    assert_eq!(of(&[Source::CloudApi], &[Container], &[]), Kind::Container);
+    assert_eq!(of(&[Source::CloudApi], &[Function], &[]), Kind::Function);
+    assert_eq!(of(&[Source::Passive], &[Name], &[]), Kind::Name);
+    // A name that leads to a host is no reason to take the host for gone when the name is.
+    assert_eq!(of(&[Source::Passive, Source::Inspection], &[Name], &[]), Kind::Inspected);
+    assert_eq!(of(&[Source::Inspection], &[Instance], &["test-vm"]), Kind::ShortLived);
     // Before there were records, only the asset itself told.
     let was = |is_inspected, is_sighted| Kind::of(&Traits { is_inspected, is_sighted, ..Traits::default() });
-    assert_eq!([was(true, true), was(false, true), was(false, false)], [Kind::Inspected, Kind::Scanned, Kind::Listed]);
+    assert_eq!(
+        [was(true, true), was(false, true), was(false, false)],
+        [Kind::Inspected, Kind::Scanned, Kind::Declared]
+    );
 }
 
 fn rank(standing: &Standing) -> u8 {
@@ -188,12 +222,19 @@ fn any_contacts() -> impl Strategy<Value = Contacts> {
             .prop_map(|(first, more)| Tries::Unanswered { first_at: at(first), last_at: at(first + more) }),
     ];
     let misses = proptest::collection::vec((hour(), any::<bool>()), 0..8);
-    (misses, tries, proptest::option::weighted(0.1, hour())).prop_map(|(misses, tries, gone)| Contacts {
-        last_at: at(0),
-        gone_at: gone.map(at),
-        misses: misses.into_iter().map(|(hour, others_answered)| Miss { at: at(hour), others_answered }).collect(),
-        tries,
-    })
+    let missed = |misses: Vec<(i64, bool)>| -> Vec<Miss> {
+        misses.into_iter().map(|(hour, others_answered)| Miss { at: at(hour), others_answered }).collect()
+    };
+    (misses.clone(), misses, tries, proptest::option::weighted(0.1, hour())).prop_map(
+        move |(misses, unlisted, tries, gone)| Contacts {
+            last_at: at(0),
+            listed_at: None,
+            gone_at: gone.map(at),
+            misses: missed(misses),
+            unlisted: missed(unlisted),
+            tries,
+        },
+    )
 }
 
 proptest! {
@@ -211,7 +252,7 @@ proptest! {
     ) {
         for tries in [Tries::None, Tries::Unanswered { first_at: at(look), last_at: at(look) }] {
             let misses = vec![Miss { at: at(look), others_answered }];
-            let one = Contacts { gone_at: None, misses, tries, ..contacts.clone() };
+            let one = Contacts { gone_at: None, unlisted: misses.clone(), misses, tries, ..contacts.clone() };
             let standing = one.standing(KINDS[kind], &Policy::default(), at(hour));
             prop_assert!(rank(&standing) < 2, "{standing:?}");
         }
@@ -226,12 +267,12 @@ proptest! {
 
     #[test]
     fn what_nobody_looked_for_is_not_gone(contacts in any_contacts(), kind in 0..KINDS.len(), hour in 0_i64..90_000) {
-        let unsought = Contacts { gone_at: None, misses: Vec::new(), tries: Tries::None, ..contacts };
+        let unsought = Contacts { gone_at: None, misses: Vec::new(), unlisted: Vec::new(), tries: Tries::None, ..contacts };
         let standing = unsought.standing(KINDS[kind], &Policy::default(), at(hour));
         prop_assert!(rank(&standing) < 2, "{standing:?}");
         // Looks that prove nothing, and those that failed, which are no looks, change nothing of that.
-        let misses = (1..9).map(|hour| Miss { at: at(hour), others_answered: false }).collect();
-        let standing = Contacts { misses, ..unsought }.standing(KINDS[kind], &Policy::default(), at(hour));
+        let misses: Vec<Miss> = (1..9).map(|hour| Miss { at: at(hour), others_answered: false }).collect();
+        let standing = Contacts { unlisted: misses.clone(), misses, ..unsought }.standing(KINDS[kind], &Policy::default(), at(hour));
         prop_assert!(rank(&standing) < 2, "{standing:?}");
     }
 

@@ -8,6 +8,7 @@ mod gate;
 mod identity;
 mod imports;
 mod jobs;
+mod listings;
 mod nodes;
 mod openapi;
 mod pages;

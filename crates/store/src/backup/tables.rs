@@ -480,6 +480,27 @@ pub(super) const TABLES: &[Table] = &[
         key: "id",
         identity: None,
     },
+    Table {
+        name: "listing",
+        columns: &[("source", Text), ("kind", Text), ("taken_at", Int), ("things", Int)],
+        key: "source, kind, taken_at",
+        identity: None,
+    },
+    Table {
+        name: "listed",
+        columns: &[
+            ("record_id", Uuid),
+            ("source", Text),
+            ("kind", Text),
+            ("fleet", Text),
+            ("image", Text),
+            ("started_at", Int),
+            ("listed_at", Int),
+            ("ended_at", Int),
+        ],
+        key: "record_id",
+        identity: None,
+    },
 ];
 
 impl Table {

@@ -4,18 +4,23 @@ use domain::asset::{Asset, Service, Sighting};
 use domain::event::EventKind;
 use domain::identity::{Identifier, Kind, Record, Seen, Source};
 use domain::ids::RecordId;
+use domain::listing::{self as lists, Listed, Whole};
+use domain::presence::{Period, Presence};
 use domain::retirement::{Traits, Tries};
 use domain::sweep::Sweep;
 use jiff::Timestamp;
 use store::contact::Known;
 use store::sweep::{self, End};
-use store::{Db, asset, change, contact, outbox, record, sighting};
+use store::{Db, asset, change, contact, listing, outbox, presence, record, sighting};
 
 use crate::sample::{at, insert_asset, inventory, retired};
 
 contract!(
     only_whole_sweeps_count_and_the_latest_of_each_kind,
     old_sweeps_go_in_batches,
+    whole_listings_are_kept_and_the_latest_of_each_kind_for_longer,
+    what_was_listed_later_counts,
+    presence_is_read_of_everything_that_was_there,
     what_is_known_of_many_assets_is_read_at_once,
     tries_that_nothing_answers_are_noted_until_something_does,
     an_asset_is_retired_once_and_comes_back_clean,
@@ -73,6 +78,95 @@ async fn old_sweeps_go_in_batches(db: &Db) {
     assert_eq!(gone, [2, 1, 0]);
 }
 
+fn listed(hour: i64, ended: Option<i64>) -> Listed {
+    Listed {
+        source: "aws/1".to_owned(),
+        kind: lists::Kind::Instance,
+        fleet: Some("web".to_owned()),
+        image: Some("ami-1".to_owned()),
+        started_at: Some(at(-2)),
+        listed_at: at(hour),
+        ended_at: ended.map(at),
+    }
+}
+
+fn whole(kind: lists::Kind, hour: i64, things: u64) -> Whole {
+    Whole { source: "aws/1".to_owned(), kind, taken_at: at(hour), things }
+}
+
+async fn whole_listings_are_kept_and_the_latest_of_each_kind_for_longer(db: &Db) {
+    use lists::Kind::{Container, Instance};
+    let all = [
+        whole(Container, 1, 7),
+        whole(Instance, 1, 7),
+        whole(Instance, 2, 0),
+        whole(Instance, 3, 7),
+        whole(Instance, 4, 0),
+        whole(Instance, 5, 0),
+    ];
+    let mut tx = db.begin().await.unwrap();
+    for whole in all.iter().chain(&all[..2]) {
+        listing::note(&mut tx, whole).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let told = async |since, of_each| {
+        let mut told = listing::wholes(db, at(since), of_each).await.unwrap();
+        told.sort_by_key(|whole| (whole.taken_at, std::cmp::Reverse(whole.kind)));
+        told
+    };
+    assert_eq!(told(9, 1).await, [all[0].clone(), all[3].clone(), all[5].clone()]);
+    assert_eq!(told(4, 1).await, [all[0].clone(), all[3].clone(), all[4].clone(), all[5].clone()]);
+    assert_eq!(told(0, 0).await.len(), all.len());
+    let mut gone = Vec::new();
+    for _ in 0..3 {
+        let mut tx = db.begin().await.unwrap();
+        gone.push(listing::forget(&mut tx, at(3), 2).await.unwrap());
+        tx.commit().await.unwrap();
+    }
+    assert_eq!((gone, told(0, 0).await.len()), (vec![2, 1, 0], 3));
+}
+
+async fn what_was_listed_later_counts(db: &Db) {
+    let asset = insert_asset(db, 1).await;
+    let by = told(db, &asset, Source::CloudApi, Kind::CloudInstance, "aws/i-0a1b2c3d").await;
+    let says = async |what: &Listed| {
+        let mut tx = db.begin().await.unwrap();
+        let counts = listing::record(&mut tx, by, what, at(9)).await.unwrap();
+        tx.commit().await.unwrap();
+        (counts, listing::of_asset(db, asset.id).await.unwrap().pop().unwrap())
+    };
+    assert_eq!(says(&listed(2, Some(1))).await, (true, listed(2, Some(1))));
+    assert_eq!(says(&listed(1, None)).await, (false, listed(2, Some(1))));
+    assert_eq!(says(&listed(2, None)).await, (true, listed(2, None)), "the same listing, once more");
+    let silent = Listed { started_at: None, ..listed(3, None) };
+    assert_eq!(says(&silent).await, (true, listed(3, None)), "when it started stays known");
+    // What was said while a clock was ahead is not waited for.
+    assert!(says(&listed(50, Some(50))).await.0);
+    assert_eq!(says(&listed(4, None)).await, (true, listed(4, None)));
+}
+
+async fn presence_is_read_of_everything_that_was_there(db: &Db) {
+    let [there, gone, silent] = [insert_asset(db, 1).await, insert_asset(db, 2).await, insert_asset(db, 3).await];
+    let by = told(db, &gone, Source::CloudApi, Kind::CloudInstance, "aws/i-0a1b2c3d").await;
+    let mut tx = db.begin().await.unwrap();
+    listing::record(&mut tx, by, &listed(7, Some(5)), at(9)).await.unwrap();
+    asset::retire(&mut tx, gone.id, &retired(), at(8)).await.unwrap();
+    asset::set_unreachable(&mut tx, silent.id, Some(silent.last_seen_at)).await.unwrap();
+    tx.commit().await.unwrap();
+    let within = async |from, to| presence::within(db, Period { from: at(from), to: at(to) }).await.unwrap();
+    let found: std::collections::BTreeMap<_, _> = within(0, 9).await.into_iter().collect();
+    assert_eq!(found.len(), 3);
+    let Presence { began_at, ended_at, fleets, tags, read_at } = &found[&gone.id];
+    assert_eq!(
+        (*began_at, *ended_at, *read_at),
+        (at(-2).min(gone.first_seen_at), Some(at(5).max(gone.last_seen_at)), None)
+    );
+    assert_eq!((fleets.as_slice(), tags.as_slice()), (&["web".to_owned()][..], &["web".to_owned()][..]));
+    assert_eq!((found[&there.id].ended_at, found[&there.id].began_at), (None, there.first_seen_at));
+    assert_eq!(found[&silent.id].ended_at, Some(silent.last_seen_at));
+    assert_eq!(within(9, 10).await.len(), 2, "what was retired before is not of that time");
+}
+
 fn seen(address: &str, hour: i64) -> Sighting {
     let address = address.parse().unwrap();
     let service = Service { address, port: 22, protocol: Some("ssh".to_owned()), banner: None, seen_at: at(hour) };
@@ -108,6 +202,7 @@ async fn what_is_known_of_many_assets_is_read_at_once(db: &Db) {
     for (address, hour) in [("10.0.0.7", 1), ("10.0.0.8", 2)] {
         sighting::record(&mut tx, by, &seen(address, hour)).await.unwrap();
     }
+    assert!(listing::record(&mut tx, by, &listed(3, None), at(9)).await.unwrap());
     asset::set_way(&mut tx, second.id, None).await.unwrap();
     asset::retire(&mut tx, gone.id, &retired(), at(1)).await.unwrap();
     tx.commit().await.unwrap();
@@ -116,12 +211,13 @@ async fn what_is_known_of_many_assets_is_read_at_once(db: &Db) {
     assert_eq!(known.iter().map(|known| known.asset.id).collect::<Vec<_>>(), [first.id, second.id]);
     let traits = Traits {
         sources: [Source::Inspection, Source::NetworkScan].into(),
-        identifiers: [Kind::MachineId, Kind::Address].into(),
+        listed: [lists::Kind::Instance].into(),
         tags: vec!["web".to_owned()],
         is_inspected: false,
         is_sighted: true,
     };
     assert_eq!(known[0].traits, traits);
+    assert_eq!(known[0].listed, [listed(3, None)]);
     let mut places: Vec<_> = known[0].sightings.iter().map(|seen| seen.address.to_string()).collect();
     places.sort();
     assert_eq!(places, ["10.0.0.7", "10.0.0.8"]);

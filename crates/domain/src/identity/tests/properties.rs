@@ -78,17 +78,18 @@ proptest! {
         prop_assert_eq!(assets, parts(&clusters(&list)));
     }
 
+    /// That everything is as it was afterwards is a matter of what is kept, and proven there.
     #[test]
-    fn parting_undoes_joining(list in records(), a in any::<usize>(), b in any::<usize>()) {
-        let before = clusters(&list);
+    fn what_people_say_of_two_records_holds(list in records(), a in any::<usize>(), b in any::<usize>()) {
         let (a, b) = (list[a % list.len()].id, list[b % list.len()].id);
-        let joined = Links { joined: BTreeSet::from([(a, b)]), ..Links::default() };
-        let merged = cluster(&list, &BTreeSet::new(), &joined);
-        let holds = |clusters: &Clusters| parts(clusters).iter().any(|part| part.contains(&a) && part.contains(&b));
-        prop_assert!(holds(&merged));
-        prop_assert_eq!(clusters(&list), before.clone());
-        let parted = Links { parted: BTreeSet::from([(a, b)]), ..Links::default() };
-        prop_assert!(a == b || !holds(&cluster(&list, &BTreeSet::new(), &parted)));
+        let holds = |links: Links| {
+            let clusters = cluster(&list, &BTreeSet::new(), &links);
+            parts(&clusters).iter().any(|part| part.contains(&a) && part.contains(&b))
+        };
+        let pair = BTreeSet::from([(a, b)]);
+        let joined = holds(Links { joined: pair.clone(), ..Links::default() });
+        let parted = !holds(Links { parted: pair, ..Links::default() });
+        prop_assert!(joined && (parted || a == b), "joined {joined}, parted {parted}");
     }
 
     #[test]
