@@ -57,6 +57,11 @@ impl Asset {
             retired: None,
         }
     }
+
+    /// The latest time that anything was in touch with it.
+    pub fn last_contact_at(&self) -> Timestamp {
+        self.last_inspected_at.map_or(self.last_seen_at, |inspected_at| inspected_at.max(self.last_seen_at))
+    }
 }
 
 /// How and why an asset was retired.

@@ -127,9 +127,13 @@ pub fn ended_at(listed: &[Listed]) -> Option<Timestamp> {
 }
 
 /// The listings of everything in which an asset was missing wherever it had been listed, oldest first. One in which there is nothing
-/// at all proves little: whoever took it may have lost the right to see.
+/// at all proves little: whoever took it may have lost the right to see. What ended only ended there, where another source goes on
+/// listing it; and where it was met after all of its ends, those that have it no longer say more than the ends did.
 pub fn misses(listed: &[Listed], wholes: &[Whole], since: Timestamp) -> Vec<Miss> {
-    let there: Vec<&Listed> = listed.iter().filter(|listed| listed.ended_at.is_none()).collect();
+    let mut there: Vec<&Listed> = listed.iter().filter(|listed| listed.ended_at.is_none()).collect();
+    if there.is_empty() {
+        there = listed.iter().collect();
+    }
     let missed = |counts: fn(&Whole) -> bool| {
         let by = |listed: &&Listed| {
             let after = since.max(listed.listed_at);
@@ -194,6 +198,8 @@ mod tests {
         assert_eq!(misses(&both, &all, at(0)), [Miss { at: at(3), others_answered: true }]);
         let one_ended = [listed("paris", 1, None), listed("cluster", 1, Some(1))];
         assert_eq!(misses(&one_ended, &paris, at(0)).len(), 2, "the other one has nothing more to miss");
+        let all_ended = [listed("paris", 1, Some(0))];
+        assert_eq!(misses(&all_ended, &paris, at(1)).len(), 2, "it was met after its end, and is missing since");
     }
 
     #[test]

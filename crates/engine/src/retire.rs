@@ -204,13 +204,13 @@ fn evidence(finding: &Finding, ending: Ending, at: Timestamp) -> Evidence {
 }
 
 fn standing(known: &Known, looks: &Looks, policy: &Policy, now: Timestamp) -> Standing {
-    let last_at = known.asset.last_seen_at.max(known.asset.last_inspected_at.unwrap_or(known.asset.last_seen_at));
+    let last_at = known.asset.last_contact_at();
     let is_place = |seen: &&Sighting| last_at.duration_since(seen.observed_at) <= MOVING;
     let places: Vec<Sighting> = known.sightings.iter().filter(is_place).cloned().collect();
     let contacts = Contacts {
         last_at,
         listed_at: known.listed.iter().filter(|listed| listed.ended_at.is_none()).map(|listed| listed.listed_at).max(),
-        gone_at: listing::ended_at(&known.listed),
+        gone_at: crate::discover::listing::ended_at(&known.asset, &known.listed),
         misses: sweep::misses(&places, &looks.sweeps, last_at),
         unlisted: listing::misses(&known.listed, &looks.listings, last_at),
         tries: known.tries,

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use domain::asset::{Asset, Retired};
 use domain::cause::Cause;
 use domain::identity::tell;
-use domain::listing::{Listing, Thing, Whole};
+use domain::listing::{Listed, Listing, Thing, Whole};
 use domain::report::Problems;
 use domain::retirement::Ending;
 pub use integrations::listings::FILE_BYTES_MAX;
@@ -128,6 +128,9 @@ impl Engine {
             counts.back += 1;
             asset = self.reinstated(tx, asset.id).await?;
         }
+        if is_only_listed(&asset) {
+            store::asset::record_contact(tx, asset.id, at).await?;
+        }
         let tags = with_tags(&asset.tags, &thing.tags);
         if tags != asset.tags {
             store::asset::set_tags(tx, asset.id, &tags).await?;
@@ -140,8 +143,7 @@ impl Engine {
     /// this moment. Says whether it did.
     async fn end_listed(&self, tx: &mut Tx, asset: Asset) -> anyhow::Result<bool> {
         let listed = store::listing::of_asset(&mut *tx, asset.id).await?;
-        let last_at = asset.last_seen_at.max(asset.last_inspected_at.unwrap_or(asset.last_seen_at));
-        let has_ended = domain::listing::ended_at(&listed).is_some_and(|ended_at| ended_at >= last_at);
+        let has_ended = ended_at(&asset, &listed).is_some_and(|ended_at| ended_at >= asset.last_contact_at());
         let is_gone = asset.retired.as_ref().is_some_and(|retired| retired.ending == Ending::Gone);
         if !has_ended || is_gone {
             return Ok(false);
@@ -154,6 +156,18 @@ impl Engine {
         self.end_asset(tx, &asset, retired, self.now(), &cause).await?;
         Ok(true)
     }
+}
+
+/// Whether nobody else is in touch with an asset, so that its owner's listings are all that is known of it.
+fn is_only_listed(asset: &Asset) -> bool {
+    asset.way.is_none() && asset.last_inspected_at.is_none() && asset.services.is_empty()
+}
+
+/// When an asset has ended by its owners' word. They may say after the end that it is there, where nothing else is known of it; what
+/// they said last counts.
+pub(crate) fn ended_at(asset: &Asset, listed: &[Listed]) -> Option<Timestamp> {
+    let ended_at = domain::listing::ended_at(listed)?;
+    Some(if is_only_listed(asset) { ended_at.max(asset.last_seen_at) } else { ended_at })
 }
 
 /// A new asset as it is listed.

@@ -129,7 +129,10 @@ async fn two_nodes_share_what_is_due(db: &Db) {
     // Each start asks for it, and the one before may have ended already.
     let forgot = async || jobs(db, Verb::Forget).await.into_iter().find(|job| job.state == JobState::Done);
     until("old things were forgotten", async || forgot().await.is_some()).await;
-    assert_eq!(forgot().await.unwrap().progress.text, "forgot 0 findings, 0 inspections, 0 sweeps, 0 jobs, 0 sessions");
+    assert_eq!(
+        forgot().await.unwrap().progress.text,
+        "forgot 0 findings, 0 inspections, 0 sweeps and listings, 0 jobs, 0 sessions"
+    );
     let retired = async || jobs(db, Verb::Retire).await.into_iter().find(|job| job.state == JobState::Done);
     until("it was looked for what has ended", async || retired().await.is_some()).await;
     let said = retired().await.unwrap().progress.text;

@@ -17,10 +17,11 @@ pub(super) struct Table {
 }
 
 pub(super) const TABLES: &[Table] = &[
-    Table { name: "meta", columns: &[("key", Text), ("value", Text)], key: "key", identity: None },
-    Table {
-        name: "asset",
-        columns: &[
+    table("meta", "key", &[("key", Text), ("value", Text)]),
+    table(
+        "asset",
+        "id",
+        &[
             ("id", Uuid),
             ("tail", Int),
             ("name", Text),
@@ -42,18 +43,16 @@ pub(super) const TABLES: &[Table] = &[
             ("unanswered_first_at", Int),
             ("unanswered_at", Int),
         ],
-        key: "id",
-        identity: None,
-    },
-    Table {
-        name: "asset_identifier",
-        columns: &[("asset_id", Uuid), ("kind", Text), ("value", Text), ("first_seen_at", Int), ("last_seen_at", Int)],
-        key: "asset_id, kind, value",
-        identity: None,
-    },
-    Table {
-        name: "sighting",
-        columns: &[
+    ),
+    table(
+        "asset_identifier",
+        "asset_id, kind, value",
+        &[("asset_id", Uuid), ("kind", Text), ("value", Text), ("first_seen_at", Int), ("last_seen_at", Int)],
+    ),
+    table(
+        "sighting",
+        "asset_id, source, address",
+        &[
             ("asset_id", Uuid),
             ("source", Text),
             ("address", Text),
@@ -63,9 +62,7 @@ pub(super) const TABLES: &[Table] = &[
             ("observed_at", Int),
             ("record_id", Uuid),
         ],
-        key: "asset_id, source, address",
-        identity: None,
-    },
+    ),
     Table {
         name: "component",
         columns: &[
@@ -103,15 +100,11 @@ pub(super) const TABLES: &[Table] = &[
         identity: Some("id"),
     },
     Table { name: "vulnerability", columns: &[("id", Int), ("public_id", Text)], key: "id", identity: Some("id") },
-    Table {
-        name: "inspection_part",
-        columns: &[("asset_id", Uuid), ("digest", Text), ("bytes", Bytes)],
-        key: "asset_id, digest",
-        identity: None,
-    },
-    Table {
-        name: "inspection",
-        columns: &[
+    table("inspection_part", "asset_id, digest", &[("asset_id", Uuid), ("digest", Text), ("bytes", Bytes)]),
+    table(
+        "inspection",
+        "asset_id, id",
+        &[
             ("asset_id", Uuid),
             ("id", Uuid),
             ("observed_at", Int),
@@ -125,9 +118,7 @@ pub(super) const TABLES: &[Table] = &[
             ("undecided_count", Int),
             ("record_id", Uuid),
         ],
-        key: "asset_id, id",
-        identity: None,
-    },
+    ),
     Table {
         name: "defect",
         columns: &[("id", Int), ("digest", Text), ("code", Int), ("package_id", Int), ("vulnerability_id", Int)],
@@ -152,15 +143,15 @@ pub(super) const TABLES: &[Table] = &[
         key: "id",
         identity: Some("id"),
     },
-    Table {
-        name: "recording",
-        columns: &[("asset_id", Uuid), ("seq", Int), ("at", Int), ("cause", Text), ("record_id", Uuid)],
-        key: "asset_id, seq",
-        identity: None,
-    },
-    Table {
-        name: "finding",
-        columns: &[
+    table(
+        "recording",
+        "asset_id, seq",
+        &[("asset_id", Uuid), ("seq", Int), ("at", Int), ("cause", Text), ("record_id", Uuid)],
+    ),
+    table(
+        "finding",
+        "asset_id, defect_id",
+        &[
             ("asset_id", Uuid),
             ("defect_id", Int),
             ("match_id", Int),
@@ -170,12 +161,11 @@ pub(super) const TABLES: &[Table] = &[
             ("recording", Int),
             ("more", Text),
         ],
-        key: "asset_id, defect_id",
-        identity: None,
-    },
-    Table {
-        name: "episode",
-        columns: &[
+    ),
+    table(
+        "episode",
+        "asset_id, defect_id, number",
+        &[
             ("asset_id", Uuid),
             ("defect_id", Int),
             ("number", Int),
@@ -184,12 +174,11 @@ pub(super) const TABLES: &[Table] = &[
             ("confirmed_at", Int),
             ("ended_at", Int),
         ],
-        key: "asset_id, defect_id, number",
-        identity: None,
-    },
-    Table {
-        name: "finding_event",
-        columns: &[
+    ),
+    table(
+        "finding_event",
+        "asset_id, defect_id, seq",
+        &[
             ("asset_id", Uuid),
             ("defect_id", Int),
             ("seq", Int),
@@ -198,12 +187,11 @@ pub(super) const TABLES: &[Table] = &[
             ("change", Text),
             ("fact", Text),
         ],
-        key: "asset_id, defect_id, seq",
-        identity: None,
-    },
-    Table {
-        name: "scope",
-        columns: &[
+    ),
+    table(
+        "scope",
+        "id",
+        &[
             ("id", Uuid),
             ("name", Text),
             ("selector", Text),
@@ -214,12 +202,11 @@ pub(super) const TABLES: &[Table] = &[
             ("cadence_seconds", Int),
             ("threshold_tenths", Int),
         ],
-        key: "id",
-        identity: None,
-    },
-    Table {
-        name: "credential",
-        columns: &[
+    ),
+    table(
+        "credential",
+        "id",
+        &[
             ("id", Uuid),
             ("name", Text),
             ("kind", Text),
@@ -229,36 +216,19 @@ pub(super) const TABLES: &[Table] = &[
             ("sealed_secret", Bytes),
             ("sealed_passphrase", Bytes),
         ],
-        key: "id",
-        identity: None,
-    },
-    Table {
-        name: "host_key",
-        columns: &[("destination", Text), ("public_key", Text), ("pinned_at", Int)],
-        key: "destination",
-        identity: None,
-    },
-    Table {
-        name: "user",
-        columns: &[("id", Uuid), ("name", Text), ("password_hash", Text), ("role", Text), ("created_at", Int)],
-        key: "id",
-        identity: None,
-    },
-    Table {
-        name: "session",
-        columns: &[("id", Uuid), ("token_hash", Text), ("user_id", Uuid), ("created_at", Int), ("expires_at", Int)],
-        key: "id",
-        identity: None,
-    },
-    Table {
-        name: "setup_token",
-        columns: &[("token_hash", Text), ("expires_at", Int)],
-        key: "token_hash",
-        identity: None,
-    },
-    Table {
-        name: "job",
-        columns: &[
+    ),
+    table("host_key", "destination", &[("destination", Text), ("public_key", Text), ("pinned_at", Int)]),
+    table("user", "id", &[("id", Uuid), ("name", Text), ("password_hash", Text), ("role", Text), ("created_at", Int)]),
+    table(
+        "session",
+        "id",
+        &[("id", Uuid), ("token_hash", Text), ("user_id", Uuid), ("created_at", Int), ("expires_at", Int)],
+    ),
+    table("setup_token", "token_hash", &[("token_hash", Text), ("expires_at", Int)]),
+    table(
+        "job",
+        "id",
+        &[
             ("id", Uuid),
             ("kind", Text),
             ("key", Text),
@@ -282,18 +252,16 @@ pub(super) const TABLES: &[Table] = &[
             ("progress_total", Int),
             ("progress_text", Text),
         ],
-        key: "id",
-        identity: None,
-    },
-    Table {
-        name: "schedule",
-        columns: &[("name", Text), ("kind", Text), ("payload", Text), ("every_seconds", Int), ("next_at", Int)],
-        key: "name",
-        identity: None,
-    },
-    Table {
-        name: "run",
-        columns: &[
+    ),
+    table(
+        "schedule",
+        "name",
+        &[("name", Text), ("kind", Text), ("payload", Text), ("every_seconds", Int), ("next_at", Int)],
+    ),
+    table(
+        "run",
+        "asset_id, id",
+        &[
             ("asset_id", Uuid),
             ("id", Uuid),
             ("action", Text),
@@ -304,15 +272,12 @@ pub(super) const TABLES: &[Table] = &[
             ("created_at", Int),
             ("output", Text),
         ],
-        key: "asset_id, id",
-        identity: None,
-    },
-    Table {
-        name: "run_event",
-        columns: &[("asset_id", Uuid), ("run_id", Uuid), ("seq", Int), ("at", Int), ("detail", Text)],
-        key: "asset_id, run_id, seq",
-        identity: None,
-    },
+    ),
+    table(
+        "run_event",
+        "asset_id, run_id, seq",
+        &[("asset_id", Uuid), ("run_id", Uuid), ("seq", Int), ("at", Int), ("detail", Text)],
+    ),
     Table {
         name: "audit",
         columns: &[
@@ -329,10 +294,11 @@ pub(super) const TABLES: &[Table] = &[
         key: "seq",
         identity: Some("seq"),
     },
-    Table { name: "audit_head", columns: &[("id", Int), ("seq", Int), ("hash", Text)], key: "id", identity: None },
-    Table {
-        name: "node",
-        columns: &[
+    table("audit_head", "id", &[("id", Int), ("seq", Int), ("hash", Text)]),
+    table(
+        "node",
+        "id",
+        &[
             ("id", Uuid),
             ("name", Text),
             ("scope_id", Uuid),
@@ -343,12 +309,11 @@ pub(super) const TABLES: &[Table] = &[
             ("removed_at", Int),
             ("version", Text),
         ],
-        key: "id",
-        identity: None,
-    },
-    Table {
-        name: "report_scope",
-        columns: &[
+    ),
+    table(
+        "report_scope",
+        "asset_id, id",
+        &[
             ("asset_id", Uuid),
             ("id", Uuid),
             ("digest", Text),
@@ -360,12 +325,11 @@ pub(super) const TABLES: &[Table] = &[
             ("recorded_at", Int),
             ("record_id", Uuid),
         ],
-        key: "asset_id, id",
-        identity: None,
-    },
-    Table {
-        name: "report_entry",
-        columns: &[
+    ),
+    table(
+        "report_entry",
+        "asset_id, scope_id, identity",
+        &[
             ("asset_id", Uuid),
             ("scope_id", Uuid),
             ("identity", Text),
@@ -381,18 +345,16 @@ pub(super) const TABLES: &[Table] = &[
             ("first_at", Int),
             ("gone_at", Int),
         ],
-        key: "asset_id, scope_id, identity",
-        identity: None,
-    },
-    Table {
-        name: "record",
-        columns: &[("id", Uuid), ("asset_id", Uuid), ("digest", Text), ("source", Text), ("native_key", Text)],
-        key: "id",
-        identity: None,
-    },
-    Table {
-        name: "record_identifier",
-        columns: &[
+    ),
+    table(
+        "record",
+        "id",
+        &[("id", Uuid), ("asset_id", Uuid), ("digest", Text), ("source", Text), ("native_key", Text)],
+    ),
+    table(
+        "record_identifier",
+        "record_id, kind, scope, value",
+        &[
             ("record_id", Uuid),
             ("kind", Text),
             ("scope", Text),
@@ -400,25 +362,18 @@ pub(super) const TABLES: &[Table] = &[
             ("first_seen_at", Int),
             ("last_seen_at", Int),
         ],
-        key: "record_id, kind, scope, value",
-        identity: None,
-    },
-    Table { name: "record_link", columns: &[("a", Uuid), ("b", Uuid), ("joined", Bool)], key: "a, b", identity: None },
-    Table {
-        name: "identity_case",
-        columns: &[("a", Uuid), ("b", Uuid), ("question", Text), ("proof", Text), ("since_at", Int)],
-        key: "a, b, question",
-        identity: None,
-    },
-    Table {
-        name: "finding_alias",
-        columns: &[("id", Uuid), ("asset_id", Uuid), ("defect_id", Int)],
-        key: "id",
-        identity: None,
-    },
-    Table {
-        name: "webhook",
-        columns: &[
+    ),
+    table("record_link", "a, b", &[("a", Uuid), ("b", Uuid), ("joined", Bool)]),
+    table(
+        "identity_case",
+        "a, b, question",
+        &[("a", Uuid), ("b", Uuid), ("question", Text), ("proof", Text), ("since_at", Int)],
+    ),
+    table("finding_alias", "id", &[("id", Uuid), ("asset_id", Uuid), ("defect_id", Int)]),
+    table(
+        "webhook",
+        "id",
+        &[
             ("id", Uuid),
             ("url", Text),
             ("kinds", Text),
@@ -429,12 +384,11 @@ pub(super) const TABLES: &[Table] = &[
             ("last_error", Text),
             ("filter", Text),
         ],
-        key: "id",
-        identity: None,
-    },
-    Table {
-        name: "sweep",
-        columns: &[
+    ),
+    table(
+        "sweep",
+        "id",
+        &[
             ("id", Uuid),
             ("source", Text),
             ("site", Text),
@@ -447,12 +401,11 @@ pub(super) const TABLES: &[Table] = &[
             ("reason", Text),
             ("answered", Int),
         ],
-        key: "id",
-        identity: None,
-    },
-    Table {
-        name: "observation",
-        columns: &[
+    ),
+    table(
+        "observation",
+        "record_id, digest",
+        &[
             ("record_id", Uuid),
             ("digest", Text),
             ("source", Text),
@@ -463,12 +416,11 @@ pub(super) const TABLES: &[Table] = &[
             ("first_observed_at", Int),
             ("observed_at", Int),
         ],
-        key: "record_id, digest",
-        identity: None,
-    },
-    Table {
-        name: "saved_view",
-        columns: &[
+    ),
+    table(
+        "saved_view",
+        "id",
+        &[
             ("id", Uuid),
             ("name", Text),
             ("filter", Text),
@@ -477,18 +429,12 @@ pub(super) const TABLES: &[Table] = &[
             ("shared", Bool),
             ("created_at", Int),
         ],
-        key: "id",
-        identity: None,
-    },
-    Table {
-        name: "listing",
-        columns: &[("source", Text), ("kind", Text), ("taken_at", Int), ("things", Int)],
-        key: "source, kind, taken_at",
-        identity: None,
-    },
-    Table {
-        name: "listed",
-        columns: &[
+    ),
+    table("listing", "source, kind, taken_at", &[("source", Text), ("kind", Text), ("taken_at", Int), ("things", Int)]),
+    table(
+        "listed",
+        "record_id",
+        &[
             ("record_id", Uuid),
             ("source", Text),
             ("kind", Text),
@@ -498,10 +444,13 @@ pub(super) const TABLES: &[Table] = &[
             ("listed_at", Int),
             ("ended_at", Int),
         ],
-        key: "record_id",
-        identity: None,
-    },
+    ),
 ];
+
+/// A table that numbers nothing by itself.
+const fn table(name: &'static str, key: &'static str, columns: &'static [Column]) -> Table {
+    Table { name, columns, key, identity: None }
+}
 
 impl Table {
     /// The name as SQL text: one of them is a reserved word.

@@ -124,6 +124,23 @@ async fn an_end_by_its_owners_word_ends_it_at_once(db: &Db) {
 
 async fn what_two_whole_listings_miss_is_gone(db: &Db) {
     let world = World::new(db);
+    // Its owner's clock is behind: it ended before it was last listed, or read.
+    for (number, is_read) in [(5, false), (6, true)] {
+        world.lists("aws/0", &["instance"], &[instance(number)]).await;
+        if is_read {
+            let host = world.known("ssh://root@10.0.0.7").await;
+            world.inspected(&host, with(number, true), "1-1").await;
+        }
+        let ended_at = world.engine.now().checked_sub(jiff::SignedDuration::from_mins(1)).unwrap();
+        let told = world.lists("aws/0", &[], &[ended(instance(number), ended_at)]).await;
+        assert_eq!(told.counts.ended, u64::from(!is_read), "whoever read it after that knows better");
+    }
+    for round in 0..2 {
+        world.wait(1);
+        world.lists("aws/0", &["instance"], &[instance(7)]).await;
+        assert_eq!(world.retires().await.gone, round, "no longer listed at all, it has ended");
+    }
+    world.lists("aws/0", &[], &[ended(instance(7), world.engine.now())]).await;
     world.lists("aws/1", &["instance"], &[instance(1), instance(2)]).await;
     let id = world.named("web-1").await.id;
     world.wait(1);
