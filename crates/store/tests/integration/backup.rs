@@ -1,15 +1,18 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
+use store::audit::{self, Note};
 use store::backup::{self, BackupError};
 use store::inspection::NewInspection;
-use store::{Db, asset, finding, inspection};
+use store::{Db, Tx, asset, finding, inspection};
 
 use crate::db;
 use crate::finding::learn;
 use crate::sample::{at, component, detected, insert_asset, inventory, key, matched, undecided, upgraded};
 
-contract!(a_restored_database_is_the_same_and_goes_on);
+contract!(a_restored_database_is_the_same_and_goes_on, a_backup_beside_a_writer_is_of_one_instant);
 
 pub(crate) async fn fill(db: &Db) {
     for number in 1..=2 {
@@ -24,6 +27,12 @@ pub(crate) async fn fill(db: &Db) {
 }
 
 pub(crate) async fn record(db: &Db, number: u128, hour: i64) {
+    let mut tx = db.begin().await.unwrap();
+    record_in(&mut tx, number, hour).await;
+    tx.commit().await.unwrap();
+}
+
+async fn record_in(tx: &mut Tx, number: u128, hour: i64) {
     let mut inventory = inventory();
     inventory.components.as_mut().unwrap().push(component("curl", &hour.to_string()));
     let new = NewInspection {
@@ -36,9 +45,7 @@ pub(crate) async fn record(db: &Db, number: u128, hour: i64) {
         observed_at: at(hour),
         recorded_at: at(hour),
     };
-    let mut tx = db.begin().await.unwrap();
-    inspection::record(&mut tx, &new).await.unwrap();
-    tx.commit().await.unwrap();
+    inspection::record(tx, &new).await.unwrap();
 }
 
 pub(crate) async fn expect_same(a: &Db, b: &Db) {
@@ -72,6 +79,52 @@ async fn a_restored_database_is_the_same_and_goes_on(db: &Db) {
         let refused = backup::restore(&target.db, &file, at(0)).await.unwrap_err();
         assert!(matches!(refused, BackupError::NotEmpty { .. }), "{refused}");
     }
+}
+
+/// Each transaction inspects both assets and notes it: whatever a backup has of one, it has of the other.
+async fn a_backup_beside_a_writer_is_of_one_instant(db: &Db) {
+    fill(db).await;
+    let (hours, stop) = (Arc::new(AtomicI64::new(1)), Arc::new(AtomicBool::new(false)));
+    let writer = tokio::spawn({
+        let (db, hours, stop) = (db.clone(), Arc::clone(&hours), Arc::clone(&stop));
+        async move {
+            while !stop.load(Ordering::Relaxed) {
+                let hour = hours.load(Ordering::Relaxed) + 1;
+                let mut tx = db.begin().await.unwrap();
+                for number in 1..=2 {
+                    record_in(&mut tx, number, hour).await;
+                }
+                tx.note(Note::new(at(hour), "asset.inspect", hour));
+                tx.commit().await.unwrap();
+                hours.store(hour, Ordering::Relaxed);
+            }
+        }
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("vigie.backup");
+    let mut caught = 0;
+    while caught < 3 {
+        let before = hours.load(Ordering::Relaxed);
+        backup::backup(db, &file).await.unwrap();
+        let after = hours.load(Ordering::Relaxed);
+        if after == before {
+            continue;
+        }
+        caught += 1;
+        let target = db::sqlite().await;
+        backup::restore(&target.db, &file, at(0)).await.unwrap();
+        let mut last = Vec::new();
+        for number in 1..=2 {
+            let stored = inspection::latest(&target.db, crate::sample::asset(number).id).await.unwrap().unwrap();
+            last.push(stored.summary.observed_at);
+        }
+        assert_eq!(last[0], last[1], "both are of one instant");
+        // What the writer kept before the backup began is in it. Of what it keeps meanwhile, its own word may be late by one.
+        assert!(at(before) <= last[0] && last[0] <= at(after + 1), "{before} {} {after}", last[0]);
+        assert_eq!(audit::verify(&target.db, None).await.unwrap().broken, []);
+    }
+    stop.store(true, Ordering::Relaxed);
+    writer.await.unwrap();
 }
 
 #[tokio::test]
