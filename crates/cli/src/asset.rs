@@ -75,7 +75,7 @@ async fn list(engine: &Engine, format: Format, mut query: AssetQuery) -> anyhow:
         let tier = |pick: fn(api::asset::TierCounts) -> u64| output::or_unknown(asset.counts.map(pick));
         table.add_row(vec![
             asset.name.clone(),
-            asset.way.clone().unwrap_or_else(|| "seen from outside".to_owned()),
+            asset.way.clone().unwrap_or_else(|| "none yet".to_owned()),
             output::or_unknown(asset.platform.as_deref()),
             tier(|counts| counts.p0),
             tier(|counts| counts.p1),
