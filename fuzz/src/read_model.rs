@@ -1,10 +1,11 @@
-//! What the read model reads from outside: filters that people write, checkpoints from disk.
+//! What the read model reads from outside: filters and policies that people write, checkpoints from disk.
 
 use domain::component::{Ecosystem, Package, Release};
-use domain::filter::Filter;
+use domain::filter::{Filter, Tree};
 use domain::finding::State;
 use domain::ids::AssetId;
 use domain::priority::Tier;
+use domain::priority::policy::Policy;
 use domain::vulnerability::VulnerabilityId;
 use index::{Asset, Index, Judged, Loader, Query, Row, Signals, Sort, SortBy, Visible};
 use jiff::civil::date;
@@ -35,6 +36,27 @@ pub(crate) fn filter(seed: &Seed) -> String {
             // Without what it quotes of the text.
             error.message.split('"').step_by(2).collect()
         }
+    }
+}
+
+/// Reads a policy; the conditions that were read are printed and read again.
+pub(crate) fn policy(seed: &Seed) -> String {
+    match Policy::read(&String::from_utf8_lossy(&seed.bytes)) {
+        Ok(policy) => {
+            for rule in &policy.rules {
+                let printed = rule.when.to_string();
+                if printed.len() <= domain::filter::BYTES_MAX {
+                    assert_eq!(printed.parse(), Ok(rule.when.clone()), "{printed}");
+                }
+            }
+            assert!(
+                policy.rules.last().is_some_and(|rule| rule.when == Tree::Everything),
+                "some findings have no tier"
+            );
+            "read".to_owned()
+        }
+        // Without what it quotes of the text.
+        Err(error) => error.to_string().lines().next().unwrap_or_default().split('"').step_by(2).collect(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use domain::priority::policy::Policy;
 use ecosystems::Scheme;
 use ecosystems::manifest::manifests;
 use feeds::FEEDS;
@@ -55,6 +56,7 @@ pub(crate) fn targets(root: &Path) -> anyhow::Result<Vec<Target>> {
         Target::new("report", texts(&parsers::REPORTS), parsers::report),
         Target::new("listing", texts(&parsers::LISTINGS), parsers::listing),
         Target::new("filter", texts(&read_model::FILTERS), read_model::filter),
+        Target::new("policy", texts(&[Policy::DEFAULT_TEXT]), read_model::policy),
         Target::new("index-checkpoint", vec![Seed::at("", read_model::checkpoint_file()?)], read_model::checkpoint),
         Target::new("image-reference", texts(&registry::REFERENCES), registry::reference),
         Target::new("registry-challenge", texts(&registry::CHALLENGES), registry::challenge),

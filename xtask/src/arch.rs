@@ -85,8 +85,8 @@ const RESERVED: &[Reserved] = &[
     reserved("tracing-subscriber", &["cli"], "only cli decides where the log goes"),
     reserved(
         "toml",
-        &["cli", "feeds", "ecosystems"],
-        "only cli reads configuration; feeds and lockfiles are written in it",
+        &["cli", "feeds", "ecosystems", "domain"],
+        "only cli reads configuration; feeds, lockfiles and policies are written in it",
     ),
     reserved("memmap2", &["knowledge"], "only knowledge maps files"),
     reserved("anyhow", &["engine", "server", "cli"], "libraries say what failed in an enum of their own"),

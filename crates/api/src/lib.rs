@@ -17,6 +17,7 @@ pub mod remediation;
 pub mod job;
 pub mod import;
 pub mod listing;
+pub mod policy;
 pub mod event;
 pub mod webhook;
 pub mod view;

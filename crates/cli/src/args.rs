@@ -2,6 +2,7 @@
 
 mod asset;
 mod listing;
+mod policy;
 mod scope;
 mod view;
 mod webhook;
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 
 pub(crate) use asset::Asset;
 pub(crate) use listing::{Findings, ImportArgs};
+pub(crate) use policy::Policy;
 pub(crate) use scope::Scope;
 pub(crate) use view::View;
 pub(crate) use webhook::Webhook;
@@ -120,6 +122,9 @@ pub(crate) enum Command {
     /// Perimeters and their rules
     #[command(subcommand)]
     Scope(Scope),
+    /// How priorities are set: the policy in use, what another one would change
+    #[command(subcommand)]
+    Policy(Policy),
     /// Sealed ways to log in
     #[command(subcommand)]
     Credential(Credential),

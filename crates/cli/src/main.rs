@@ -27,6 +27,7 @@ mod view;
 mod webhook;
 mod host_key;
 mod discover;
+mod policy;
 mod remediate;
 mod backup;
 mod migrate_to;
@@ -101,6 +102,7 @@ fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Jobs { command } => context::block_on(jobs::run(&common, command)),
         Command::Asset(command) => context::block_on(asset::run(&common, command)),
         Command::Scope(command) => context::block_on(scope::run(&common, command)),
+        Command::Policy(command) => context::block_on(policy::run(&common, command)),
         Command::Credential(command) => context::block_on(credential::run(&common, command)),
         Command::View(command) => context::block_on(view::run(&common, command)),
         Command::Webhook(command) => context::block_on(webhook::run(&common, command)),

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use api::scan::{REPORT_VERSION, Report};
 use domain::inventory::Inventory;
 use domain::priority::Tier;
+use domain::priority::policy::Policy;
 use domain::scope::Context;
 use engine::evaluate::{Evaluation, evaluate};
 use jiff::Timestamp;
@@ -22,7 +23,7 @@ pub(crate) fn run(common: &Common, args: Scan) -> anyhow::Result<Exit> {
     let (name, inventory) = read(common, &args)?;
     let knowledge = open_knowledge(&common.knowledge_path())?;
     note_past(common, knowledge.as_ref())?;
-    let evaluation = evaluate(knowledge.as_ref(), &inventory, &Context::none(), at);
+    let evaluation = evaluate((knowledge.as_ref(), Policy::built_in()), &inventory, &Context::none(), at);
     let exit = exit_of(&inventory, &evaluation, args.fail_on);
     let report = report(&name, &inventory, knowledge.as_ref(), &evaluation, at);
     match common.format {

@@ -26,12 +26,14 @@ pub enum EventKind {
     ImportDone,
     /// Verdicts are made from other knowledge now.
     KnowledgeActivated,
+    /// Priorities are set by another policy now.
+    PolicyActivated,
     /// Work failed for good: a person has to look.
     JobDead,
 }
 
 impl EventKind {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::FindingOpened,
         Self::FindingEnded,
         Self::FindingBack,
@@ -45,6 +47,7 @@ impl EventKind {
         Self::InspectionFailed,
         Self::ImportDone,
         Self::KnowledgeActivated,
+        Self::PolicyActivated,
         Self::JobDead,
     ];
 
@@ -63,6 +66,7 @@ impl EventKind {
             Self::InspectionFailed => "asset.inspection_failed",
             Self::ImportDone => "import.done",
             Self::KnowledgeActivated => "knowledge.activated",
+            Self::PolicyActivated => "policy.activated",
             Self::JobDead => "job.dead",
         }
     }

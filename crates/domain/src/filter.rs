@@ -12,7 +12,6 @@
 //! ```
 
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
 
 use crate::component::Ecosystem;
 use crate::cvss::Score;
@@ -21,16 +20,21 @@ use crate::ids::AssetId;
 use crate::pattern::Pattern;
 use crate::priority::Tier;
 
+mod tree;
 mod assets;
 mod field;
 mod parse;
 mod value;
+pub(crate) mod values;
 mod print;
 mod error;
 
 pub use assets::{AssetFilter, ScopeFilter};
 pub use error::FilterError;
 pub use field::Field;
+pub(crate) use parse::{Vocabulary, Written};
+pub use tree::Tree;
+pub(crate) use value::Operator;
 
 /// Longest text of a filter.
 pub const BYTES_MAX: usize = 4096;
@@ -42,19 +46,7 @@ pub const CONDITIONS_MAX: usize = 200;
 pub const VALUES_MAX: usize = 200;
 
 /// A set of findings. [`Filter::all`] and [`Filter::any`] build the form in which texts are read.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Filter {
-    /// Every finding; also the empty text.
-    Everything,
-    /// What all of them hold.
-    All(Vec<Filter>),
-    /// What any of them holds.
-    Any(Vec<Filter>),
-    /// What it does not hold. A comparison holds only known values, so its negation holds the unknown ones too.
-    Not(Box<Filter>),
-    Where(Condition),
-}
+pub type Filter = Tree<Condition>;
 
 /// One thing that is asked of a finding. Of several values any will do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -122,46 +114,6 @@ pub enum Day {
     Date(Date),
     /// Days from the day of asking on: `today` is 0, `today-7d` is -7.
     Today(i16),
-}
-
-impl Filter {
-    /// What all of the parts hold.
-    pub fn all(parts: impl IntoIterator<Item = Self>) -> Self {
-        let mut flat = Vec::new();
-        for part in parts {
-            match part {
-                Self::Everything => {}
-                Self::All(parts) => flat.extend(parts),
-                part => flat.push(part),
-            }
-        }
-        match flat.len() {
-            0 => Self::Everything,
-            1 => flat.remove(0),
-            _ => Self::All(flat),
-        }
-    }
-
-    /// What any of the parts holds: nothing, where there are none.
-    pub fn any(parts: impl IntoIterator<Item = Self>) -> Self {
-        let mut flat = Vec::new();
-        for part in parts {
-            match part {
-                Self::Any(parts) => flat.extend(parts),
-                part => flat.push(part),
-            }
-        }
-        match flat.len() {
-            0 => Self::negated(Self::Everything),
-            1 => flat.remove(0),
-            _ => Self::Any(flat),
-        }
-    }
-
-    /// What the filter does not hold.
-    pub fn negated(filter: Self) -> Self {
-        Self::Not(Box::new(filter))
-    }
 }
 
 impl Condition {

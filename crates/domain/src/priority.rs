@@ -19,6 +19,7 @@ pub mod context;
 pub mod ssvc;
 pub mod bod;
 pub mod report;
+pub mod policy;
 pub mod tier;
 mod order;
 
@@ -26,11 +27,11 @@ use crate::advisory::VendorStatus;
 use crate::cvss::{Score, Version};
 use crate::feed::FeedState;
 use crate::scope::Context;
-use crate::vulnerability::Vulnerability;
+use crate::vulnerability::{ExploitEvidence, ExploitKind, Vulnerability};
 
 use kev::Listing;
-use maturity::{Profile, Rank};
-use tier::Facts;
+use maturity::Rank;
+use policy::{Facts, Policy};
 
 /// Everything a priority depends on, apart from the asset's context and the instant.
 #[derive(Debug, Clone, Copy)]
@@ -105,14 +106,6 @@ pub struct ContextualCvss {
     pub bte: Score,
 }
 
-/// The choices that a policy may make otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
-    pub profile: Profile,
-    /// The version to rank by where a flaw has vectors of several, best first.
-    pub versions: [Version; 4],
-}
-
 /// One input or one rule behind a priority.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
@@ -125,18 +118,8 @@ pub struct Reason {
     pub date: Option<Date>,
 }
 
-impl Policy {
-    pub const DEFAULT: Self =
-        Self { profile: Profile::FirstText, versions: [Version::V40, Version::V31, Version::V30, Version::V2] };
-}
-
-/// Judges one finding by the default policy.
-pub fn prioritize(signals: &Signals<'_>, context: &Context, at: Timestamp) -> Priority {
-    prioritize_by(&Policy::DEFAULT, signals, context, at)
-}
-
 /// Judges one finding. Evidence dated after the instant does not count.
-pub fn prioritize_by(policy: &Policy, signals: &Signals<'_>, context: &Context, at: Timestamp) -> Priority {
+pub fn prioritize(policy: &Policy, signals: &Signals<'_>, context: &Context, at: Timestamp) -> Priority {
     let vulnerability = signals.vulnerability;
     let today = Offset::UTC.to_datetime(at).date();
     let mut reasons = Vec::with_capacity(12);
@@ -149,34 +132,34 @@ pub fn prioritize_by(policy: &Policy, signals: &Signals<'_>, context: &Context, 
     let exploits = exploits::strongest(vulnerability, today, &mut reasons).and_then(exploits::rank);
     let rank = maturity::rank(&listing, published, exploits, vulnerability.published_at, at);
     maturity::explain(rank, &listing, policy.profile, &mut reasons);
-    let epss = epss::read(vulnerability, signals.evidence.epss, today, &mut reasons);
+    let epss = epss::read(policy, vulnerability, signals.evidence.epss, today, &mut reasons);
     let scored = context::score(policy, vulnerability, context, rank, &mut reasons);
     let vector = scored.as_ref().map(|scored| &scored.base);
     let answers = ssvc::answers(published, vector, &mut reasons);
     context::explain_exposure(context, &mut reasons);
     explain_vendor(signals, &mut reasons);
 
+    let in_lists = lists(vulnerability, &listing, today);
     let facts = Facts {
-        listed: match listing {
-            Listing::Listed(_) => true,
-            Listing::NotListed => false,
+        listed: in_lists.iter().any(|list| policy.exploited_lists.contains(*list))
             // The list cannot be asked, so the other word of exploitation stands for it.
-            Listing::Unknown => rank >= Rank::Reported,
-        },
+            || (listing == Listing::Unknown && rank >= Rank::Reported),
+        lists: in_lists,
         rank,
         answers,
         network: vector.map(context::is_network),
         exposure: context.exposure,
         human_impact: ssvc::human_impact(context),
         contextual: scored.as_ref().map(|scored| scored.cvss.bte),
+        published: scored.as_ref().map(|scored| scored.cvss.b),
         threshold_tenths: context.threshold_tenths,
         epss,
-        unimportant: signals.urgency == "unimportant",
+        vendor_status: signals.vendor_status,
+        urgency: signals.urgency,
+        report: report::of_own_rule(signals),
+        scopes: &context.scopes,
     };
-    let (tier, due_days) = match report::decide(signals, &facts, &mut reasons) {
-        Some(decided) => decided,
-        None => tier::decide(&facts, signals.advisory_source, &mut reasons),
-    };
+    let (tier, due_days) = tier::decide(policy, &facts, signals.advisory_source, &mut reasons);
     let order_key = order::key(tier, due_days, &facts, &vulnerability.id);
     Priority {
         tier,
@@ -186,6 +169,21 @@ pub fn prioritize_by(policy: &Policy, signals: &Signals<'_>, context: &Context, 
         reasons,
         order_key,
     }
+}
+
+/// The lists that named a flaw on a day, and the other sources that knew of exploits.
+fn lists<'a>(vulnerability: &'a Vulnerability, listing: &Listing<'_>, today: Date) -> Vec<&'a str> {
+    let known = |exploit: &&ExploitEvidence| {
+        exploit.kind != ExploitKind::Notice && exploit.since.is_none_or(|since| since <= today)
+    };
+    let mut lists: Vec<&str> =
+        vulnerability.exploits.iter().filter(known).map(|exploit| exploit.source.as_str()).collect();
+    if matches!(listing, Listing::Listed(_)) {
+        lists.push(kev::SOURCE);
+    }
+    lists.sort_unstable();
+    lists.dedup();
+    lists
 }
 
 fn explain_vendor(signals: &Signals<'_>, reasons: &mut Vec<Reason>) {

@@ -16,6 +16,7 @@ use domain::component::Component;
 use domain::feed::FeedState;
 use domain::ids::AssetId;
 use domain::inventory::Inventory;
+use domain::priority::policy::Policy;
 use domain::priority::{EvidenceState, Signals, prioritize};
 use domain::scope::Context;
 use domain::vulnerability::Vulnerability;
@@ -234,7 +235,7 @@ fn rescore(knowledge: &Arc<Knowledge>, hosts: &[Inventory], at: Timestamp) -> f6
                 urgency: "",
                 evidence: EvidenceState { kev: FeedState::Fresh, epss: FeedState::Fresh },
             };
-            black_box(prioritize(&signals, black_box(&Context::none()), at));
+            black_box(prioritize(Policy::built_in(), &signals, black_box(&Context::none()), at));
         }
     })
 }

@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use domain::priority::policy::Policy;
 use domain::scope::Context;
 use engine::evaluate::evaluate;
 use jiff::Timestamp;
@@ -27,7 +28,7 @@ fn main() -> anyhow::Result<()> {
     let inventory = engine::inspect::root(&host)?;
     let knowledge = Knowledge::open(&path)?;
     let warm = median(|| {
-        black_box(evaluate(Some(&knowledge), black_box(&inventory), &Context::none(), at));
+        black_box(evaluate((Some(&knowledge), Policy::built_in()), black_box(&inventory), &Context::none(), at));
         Ok(())
     })?;
     let find = median(|| {

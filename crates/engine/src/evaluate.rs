@@ -1,6 +1,7 @@
 //! One evaluation: an inventory against the knowledge, without the store. What `vigie scan` prints is this.
 
 use domain::inventory::Inventory;
+use domain::priority::policy::Policy;
 use domain::scope::Context;
 use domain::verdict::{Undecided, UndecidedKind};
 use jiff::Timestamp;
@@ -16,7 +17,12 @@ pub struct Evaluation {
 }
 
 /// Matches and judges one inventory. Without a knowledge file everything is undecided.
-pub fn evaluate(knowledge: Option<&Knowledge>, inventory: &Inventory, context: &Context, at: Timestamp) -> Evaluation {
+pub fn evaluate(
+    (knowledge, policy): (Option<&Knowledge>, &Policy),
+    inventory: &Inventory,
+    context: &Context,
+    at: Timestamp,
+) -> Evaluation {
     let Some(knowledge) = knowledge else {
         let mut undecided = undecided(&[], inventory, &Matches::default(), at);
         undecided.insert(0, nothing_known());
@@ -24,7 +30,7 @@ pub fn evaluate(knowledge: Option<&Knowledge>, inventory: &Inventory, context: &
     };
     let matches = knowledge.find(inventory);
     let mut undecided = undecided(knowledge.feeds(), inventory, &matches, at);
-    let mut judge = Judge::new(Some(knowledge), at);
+    let mut judge = Judge::new(Some(knowledge), policy, at);
     let mut judged: Vec<Judged> = matches.into_matched().map(|matched| judge.judge(matched, context)).collect();
     sort(&mut judged);
     // What a lookup did not find may be what is damaged.

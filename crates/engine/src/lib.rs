@@ -11,6 +11,7 @@ pub mod inspect;
 pub mod import;
 pub mod assign;
 pub mod detect;
+pub mod policy;
 pub mod prioritize;
 pub mod evaluate;
 pub mod mobilize;
@@ -87,6 +88,8 @@ pub struct Engine {
     knowledge: RwLock<Option<Loaded>>,
     /// What inventories that are read now have in common.
     components: Mutex<Pool>,
+    /// How priorities are set, as it was read last.
+    policy: RwLock<policy::Known>,
     /// What lists are answered from.
     lists: ReadModel,
     /// Why nobody can work on the database now. `None`: all is well, as far as anybody has tried.
@@ -118,7 +121,7 @@ impl Engine {
     /// Opens the engine over a migrated store.
     pub fn new(db: Db, data_dir: PathBuf, never_touch: NeverTouch, clock: Clock) -> Self {
         let (wake, knowledge, components) = (Notify::new(), RwLock::new(None), Mutex::default());
-        let lists = ReadModel::default();
+        let (lists, policy) = (ReadModel::default(), RwLock::default());
         let destinations = Destinations { never_touch: never_touch.clone(), ..Destinations::default() };
         Self {
             db,
@@ -129,6 +132,7 @@ impl Engine {
             wake,
             knowledge,
             components,
+            policy,
             lists,
             trouble: Mutex::default(),
         }

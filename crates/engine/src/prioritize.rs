@@ -9,6 +9,7 @@ use domain::advisory::VendorStatus;
 use domain::component::{Ecosystem, Release};
 use domain::feed::{FeedSnapshot, FeedState};
 use domain::inventory::Inventory;
+use domain::priority::policy::Policy;
 use domain::priority::{EvidenceState, Priority, Signals, prioritize};
 use domain::scope::Context;
 use domain::verdict::{Match, Undecided, UndecidedKind};
@@ -44,6 +45,7 @@ pub struct Words<'a> {
 /// Judges many matches; verdicts on the same flaw in the same context are made once.
 pub struct Judge<'a> {
     knowledge: Option<&'a Knowledge>,
+    policy: &'a Policy,
     evidence: EvidenceState,
     at: Timestamp,
     flaws: HashMap<VulnerabilityId, Arc<Vulnerability>>,
@@ -52,9 +54,9 @@ pub struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     /// Without a knowledge file nothing is known of any flaw, which is a normal state.
-    pub fn new(knowledge: Option<&'a Knowledge>, at: Timestamp) -> Self {
+    pub fn new(knowledge: Option<&'a Knowledge>, policy: &'a Policy, at: Timestamp) -> Self {
         let evidence = evidence(knowledge, at);
-        Self { knowledge, evidence, at, flaws: HashMap::new(), verdicts: HashMap::new() }
+        Self { knowledge, policy, evidence, at, flaws: HashMap::new(), verdicts: HashMap::new() }
     }
 
     pub fn judge(&mut self, matched: Match, context: &Context) -> Judged {
@@ -101,11 +103,13 @@ impl<'a> Judge<'a> {
     pub fn verdict(&self, vulnerability: &Vulnerability, words: Words<'_>, context: &Context) -> Priority {
         let Words { source, vendor_status, urgency } = words;
         let evidence = self.evidence;
-        prioritize(
-            &Signals { vulnerability, advisory_source: source, vendor_status, urgency, evidence },
-            context,
-            self.at,
-        )
+        let signals = Signals { vulnerability, advisory_source: source, vendor_status, urgency, evidence };
+        prioritize(self.policy, &signals, context, self.at)
+    }
+
+    /// By which rules it judges.
+    pub const fn policy(&self) -> &Policy {
+        self.policy
     }
 
     /// As of when it judges.

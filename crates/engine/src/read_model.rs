@@ -25,8 +25,10 @@ use tokio::time::timeout;
 #[cfg(test)]
 pub(crate) use model::is_unknown;
 pub(crate) use model::{Estate, Fixes, Known, Model};
+pub(crate) use verdicts::AllWords;
 
 use crate::Engine;
+use crate::policy::By;
 use holders::Held;
 use model::Basis;
 
@@ -120,13 +122,18 @@ impl Engine {
             tokio::pin!(fresh);
             // From here on none is missed.
             fresh.as_mut().enable();
-            let basis = Basis::of(self.knowledge()?.as_deref(), self.now());
+            let basis = Basis::of(&self.by(head).await?);
             if let Some(model) = self.lists.fitting(&basis, head) {
                 return Ok(model);
             }
             self.lists.unfit.notify_one();
             fresh.await;
         }
+    }
+
+    /// What would be judged by now.
+    async fn by(&self, head: &Head) -> anyhow::Result<By> {
+        Ok(By { knowledge: self.knowledge()?, policy: self.policy_of(head).await?, at: self.now() })
     }
 
     async fn up_to_date(&self) -> anyhow::Result<Arc<Model>> {
@@ -138,9 +145,8 @@ impl Engine {
 
     /// The published model, or a new one where that was judged by something else than would be used now.
     async fn renewed(&self, head: &Head) -> anyhow::Result<Arc<Model>> {
-        let knowledge = self.knowledge()?;
-        let now = self.now();
-        let basis = Basis::of(knowledge.as_deref(), now);
+        let by = self.by(head).await?;
+        let basis = Basis::of(&by);
         if let Some(model) = self.lists.fitting(&basis, head) {
             return Ok(model);
         }
@@ -149,15 +155,13 @@ impl Engine {
             return Ok(model);
         }
         let known = match self.lists.published() {
-            Some(old) if old.epoch == head.epoch => {
-                renew::from_memory(&old, basis.clone(), knowledge.clone(), now).await?
-            }
+            Some(old) if old.epoch == head.epoch => renew::from_memory(&old, basis.clone(), by.clone()).await?,
             Some(_) => None,
-            None => checkpoint::read(&self.db, &self.data_dir, &basis, knowledge.as_ref(), now).await,
+            None => checkpoint::read(&self.db, &self.data_dir, &basis, &by).await,
         };
         let model = match known {
             Some(model) => model,
-            None => load::from_store(&self.db, basis.clone(), knowledge, now).await?,
+            None => load::from_store(&self.db, basis.clone(), by).await?,
         };
         // What was committed while it was being loaded is followed before anybody asks it.
         model.follow(&self.db, &change::head(&self.db).await?).await?;

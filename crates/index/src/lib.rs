@@ -22,6 +22,7 @@ mod scan;
 mod list;
 mod count;
 mod by_package;
+mod tally;
 mod write;
 mod judge;
 mod load;

@@ -97,6 +97,9 @@ impl From<anyhow::Error> for ApiError {
         if let Some(StoreError::Taken { .. }) = error.downcast_ref::<StoreError>() {
             return Self::conflict("the name is taken");
         }
+        if let Some(StoreError::Refused { reason, .. }) = error.downcast_ref::<StoreError>() {
+            return Self::conflict(reason.clone());
+        }
         let stored = error.downcast_ref::<StoreError>();
         tracing::error!("a request failed: {}", engine::with_causes(&error));
         if matches!(stored, Some(StoreError::Away { .. })) {

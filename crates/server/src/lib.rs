@@ -30,6 +30,7 @@ mod api {
     pub(crate) mod job;
     pub(crate) mod identity;
     pub(crate) mod listing;
+    pub(crate) mod policy;
     pub(crate) mod import;
     pub(crate) mod event;
     pub(crate) mod webhook;

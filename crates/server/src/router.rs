@@ -84,6 +84,10 @@ pub(crate) fn closed() -> OpenApiRouter<State> {
         .routes(routes!(api::component::list_components))
         .routes(routes!(api::vulnerability::get_vulnerability))
         .routes(routes!(api::scope::list_scopes, api::scope::add_scope))
+        .routes(routes!(api::policy::get_policy, api::policy::save_policy))
+        .routes(routes!(api::policy::list_policy_versions))
+        .routes(routes!(api::policy::get_policy_version))
+        .routes(routes!(api::policy::list_packs))
         .routes(routes!(api::scanner::list_nodes))
         .routes(routes!(api::credential::list_credentials, api::credential::add_credential))
         .routes(routes!(api::feed::list_feeds))
@@ -108,6 +112,7 @@ pub(crate) fn slow() -> OpenApiRouter<State> {
     let listings = OpenApiRouter::new().routes(routes!(api::listing::take_listing));
     OpenApiRouter::new()
         .routes(routes!(api::asset::inspect_asset))
+        .routes(routes!(api::policy::simulate_policy))
         .merge(imports.layer(DefaultBodyLimit::max(REPORT_BYTES_MAX)))
         .merge(listings.layer(DefaultBodyLimit::max(engine::discover::listing::FILE_BYTES_MAX)))
 }

@@ -22,6 +22,8 @@ pub struct Head {
     pub epoch: String,
     /// The number of the latest change.
     pub seq: u64,
+    /// The version of the policy in use. Zero: nobody has saved one.
+    pub policy: u64,
 }
 
 /// A place in the order of all changes.
@@ -119,11 +121,11 @@ const HEAD: i64 = 1;
 
 /// Where the log ends now: cheap enough to be asked before every answer.
 pub async fn head<'a>(on: impl Into<On<'a>>) -> Result<Head, StoreError> {
-    let text = "select seq, epoch from change_head where id = $1";
-    match query("read the head of the change log", text).bind(HEAD).optional(on).await? {
-        Some(row) => Ok(Head { epoch: row.text("epoch")?, seq: row.number("seq")? }),
-        None => Ok(Head { epoch: String::new(), seq: 0 }),
-    }
+    let text = "select coalesce((select max(version) from policy), 0) as policy,
+                    coalesce((select seq from change_head where id = $1), 0) as seq,
+                    coalesce((select epoch from change_head where id = $1), '') as epoch";
+    let row = query("read the head of the change log", text).bind(HEAD).one(on).await?;
+    Ok(Head { epoch: row.text("epoch")?, seq: row.number("seq")?, policy: row.number("policy")? })
 }
 
 /// One page of what has changed after a position, oldest change first. `since` is the number up to which the reader knows

@@ -39,6 +39,7 @@ pub mod node;
 pub mod meta;
 pub mod change;
 pub mod outbox;
+pub mod policy;
 pub mod webhook;
 pub mod view;
 pub mod audit;

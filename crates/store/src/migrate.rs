@@ -31,6 +31,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0016_room.sql"),
     include_str!("../migrations/0017_decisions.sql"),
     include_str!("../migrations/0018_listings.sql"),
+    include_str!("../migrations/0019_policy.sql"),
 ];
 
 /// The schema that this program writes.

@@ -59,7 +59,9 @@ fn not_ready(server: &Server, path: &str) -> Option<String> {
 async fn an_upgrade_is_seen_by_whoever_asks_meanwhile() {
     let Some(test) = db::postgres().await else { return };
     // Step 16 changes what a table is made of, and may be made again; what later ones made is in the way.
-    test.run_sql("drop table listed; drop table listing; delete from schema_version where version >= 16");
+    test.run_sql(
+        "drop table policy; drop table listed; drop table listing; delete from schema_version where version >= 16",
+    );
     let step = test.hold("lock table asset in share update exclusive mode");
     let backup = test.hold("lock table scope in access exclusive mode");
     let vigie = Vigie::new();
@@ -73,7 +75,7 @@ async fn an_upgrade_is_seen_by_whoever_asks_meanwhile() {
     };
     says(&server, "the store is backed up before its upgrade").await;
     drop(backup);
-    says(&server, "the store is being upgraded, step 1 of 3").await;
+    says(&server, "the store is being upgraded, step 1 of 4").await;
     assert!(server.process().try_wait().unwrap().is_none());
     drop(step);
     until("it serves", async || server.answers("/readyz")).await;
@@ -81,7 +83,7 @@ async fn an_upgrade_is_seen_by_whoever_asks_meanwhile() {
     assert!(server.ask("GET", "/api/v1/status", "").starts_with("HTTP/1.1 401"));
     server.process().kill().unwrap();
     let log = rest(&mut log);
-    for line in ["backing the store up before its upgrade: ", "upgrading the store: 1 of 3", "the store is upgraded"] {
+    for line in ["backing the store up before its upgrade: ", "upgrading the store: 1 of 4", "the store is upgraded"] {
         assert!(log.contains(line), "{log}");
     }
 }
@@ -89,7 +91,9 @@ async fn an_upgrade_is_seen_by_whoever_asks_meanwhile() {
 #[tokio::test]
 async fn a_store_that_cannot_be_opened_ends_the_server_as_ever() {
     let Some(test) = db::postgres().await else { return };
-    test.run_sql("drop table listed; drop table listing; delete from schema_version where version >= 16");
+    test.run_sql(
+        "drop table policy; drop table listed; drop table listing; delete from schema_version where version >= 16",
+    );
     let vigie = Vigie::new();
     std::fs::create_dir(vigie.data_dir()).unwrap();
     std::fs::write(vigie.data_dir().join("backups"), "in the way").unwrap();

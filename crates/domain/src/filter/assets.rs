@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::parse::Subject;
+use super::parse::Vocabulary as _;
+use super::value::Findings;
 use super::{Condition, Field, Filter, FilterError, Known};
 use crate::asset::Asset;
 use crate::pattern::Pattern;
@@ -36,7 +37,7 @@ impl FromStr for AssetFilter {
     type Err = FilterError;
 
     fn from_str(text: &str) -> Result<Self, FilterError> {
-        Filter::parse_about(text, Subject { fields: &OF_ASSETS, of: "assets" }).map(Self)
+        Findings { fields: &OF_ASSETS, of: "assets" }.read(text).map(Self)
     }
 }
 
@@ -44,14 +45,14 @@ impl FromStr for ScopeFilter {
     type Err = FilterError;
 
     fn from_str(text: &str) -> Result<Self, FilterError> {
-        Filter::parse_about(text, Subject { fields: &OF_SCOPE, of: "the assets of a scope" }).map(Self)
+        Findings { fields: &OF_SCOPE, of: "the assets of a scope" }.read(text).map(Self)
     }
 }
 
 impl AssetFilter {
     /// Whether it holds an asset that is in these scopes.
     pub fn holds(&self, asset: &Asset, scopes: &[String]) -> bool {
-        holds(&self.0, asset, scopes)
+        self.0.holds(&|condition| passes(condition, asset, scopes))
     }
 
     /// The same as a filter of findings: those on the assets that it holds, but for words, which findings have more of.
@@ -63,7 +64,7 @@ impl AssetFilter {
 impl ScopeFilter {
     /// Whether it holds an asset.
     pub fn holds(&self, asset: &Asset) -> bool {
-        holds(&self.0, asset, &[])
+        self.0.holds(&|condition| passes(condition, asset, &[]))
     }
 
     /// The same as a filter of findings: those on the assets that it holds.
@@ -89,16 +90,6 @@ impl TryFrom<String> for ScopeFilter {
 impl From<ScopeFilter> for String {
     fn from(filter: ScopeFilter) -> Self {
         filter.0.to_string()
-    }
-}
-
-fn holds(filter: &Filter, asset: &Asset, scopes: &[String]) -> bool {
-    match filter {
-        Filter::Everything => true,
-        Filter::All(parts) => parts.iter().all(|part| holds(part, asset, scopes)),
-        Filter::Any(parts) => parts.iter().any(|part| holds(part, asset, scopes)),
-        Filter::Not(part) => !holds(part, asset, scopes),
-        Filter::Where(condition) => passes(condition, asset, scopes),
     }
 }
 

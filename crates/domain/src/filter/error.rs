@@ -16,13 +16,13 @@ pub struct FilterError {
 }
 
 impl FilterError {
-    pub(super) fn new(text: &str, at: Range<usize>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(text: &str, at: Range<usize>, message: impl Into<String>) -> Self {
         let column = text.get(..at.start).map_or(1, |before| before.chars().count() + 1);
         Self { at, column, message: message.into(), suggestion: None }
     }
 
     /// Adds the known word that is closest to the one that was written, if one is close.
-    pub(super) fn suggest<'a>(self, written: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn suggest<'a>(self, written: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         let suggestion = closest(written, known).map(str::to_owned);
         Self { suggestion, ..self }
     }

@@ -11,47 +11,55 @@
 //! ```
 
 use std::ops::Range;
-use std::str::FromStr;
 
-use super::field::Field;
-use super::value::{Operator, condition};
-use super::{BYTES_MAX, CONDITIONS_MAX, Condition, DEPTH_MAX, Filter, FilterError, VALUES_MAX};
+use super::value::Operator;
+use super::{BYTES_MAX, CONDITIONS_MAX, DEPTH_MAX, FilterError, Tree, VALUES_MAX};
 
 /// A value as it was written.
 #[derive(Debug, Clone)]
-pub(super) struct Written {
-    pub(super) text: String,
+pub(crate) struct Written {
+    pub(crate) text: String,
     /// A quoted word is never a keyword.
-    pub(super) quoted: bool,
-    pub(super) at: Range<usize>,
+    pub(crate) quoted: bool,
+    pub(crate) at: Range<usize>,
 }
 
-/// Which fields a filter may ask for, and what it is a filter of, for messages.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Subject {
-    pub(super) fields: &'static [Field],
-    pub(super) of: &'static str,
-}
+/// What conditions of one language ask for: its fields and their values.
+pub(crate) trait Vocabulary {
+    type Field: Copy;
+    type Condition;
 
-impl FromStr for Filter {
-    type Err = FilterError;
+    /// The field with this name, or why there is none here.
+    fn field(&self, text: &str, at: Range<usize>) -> Result<Self::Field, FilterError>;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::parse_about(text, Subject { fields: &Field::ALL, of: "findings" })
-    }
-}
+    /// What the values of a field look like, for messages.
+    fn values(&self, field: Self::Field) -> &'static str;
 
-impl Filter {
-    /// Reads a filter that asks for some fields only.
-    pub(super) fn parse_about(text: &str, subject: Subject) -> Result<Self, FilterError> {
+    /// A condition with one value or more.
+    fn condition(
+        &self,
+        text: &str,
+        field: Self::Field,
+        operator: (Operator, Range<usize>),
+        values: &[Written],
+    ) -> Result<Tree<Self::Condition>, FilterError>;
+
+    /// A word without a field.
+    fn word(&self, text: &str, written: Written) -> Result<Tree<Self::Condition>, FilterError>;
+
+    /// Reads a whole text.
+    fn read(&self, text: &str) -> Result<Tree<Self::Condition>, FilterError>
+    where
+        Self: Sized,
+    {
         if text.len() > BYTES_MAX {
             let message = format!("a filter has at most {BYTES_MAX} bytes, and this one has {}", text.len());
             return Err(FilterError::new(text, 0..text.len(), message));
         }
-        let mut parser = Parser { text, at: 0, conditions: 0, subject };
+        let mut parser = Parser { text, at: 0, conditions: 0, vocabulary: self };
         parser.skip_space();
         if parser.rest().is_empty() {
-            return Ok(Self::Everything);
+            return Ok(Tree::Everything);
         }
         let filter = parser.any(0)?;
         match parser.peek() {
@@ -61,48 +69,40 @@ impl Filter {
     }
 }
 
-impl TryFrom<String> for Filter {
-    type Error = FilterError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
 /// Reads on from a place in the text.
-struct Parser<'a> {
+struct Parser<'a, V> {
     text: &'a str,
     at: usize,
     conditions: usize,
-    subject: Subject,
+    vocabulary: &'a V,
 }
 
-impl<'a> Parser<'a> {
-    fn any(&mut self, depth: usize) -> Result<Filter, FilterError> {
+impl<'a, V: Vocabulary> Parser<'a, V> {
+    fn any(&mut self, depth: usize) -> Result<Tree<V::Condition>, FilterError> {
         let mut parts = vec![self.all(depth)?];
         while self.keyword("or") {
             parts.push(self.all(depth)?);
         }
-        Ok(Filter::any(parts))
+        Ok(Tree::any(parts))
     }
 
-    fn all(&mut self, depth: usize) -> Result<Filter, FilterError> {
+    fn all(&mut self, depth: usize) -> Result<Tree<V::Condition>, FilterError> {
         let mut parts = vec![self.unit(depth)?];
         loop {
             let said = self.keyword("and");
             if !said && (self.peek().is_none_or(|c| c == ')') || self.at_keyword("or")) {
-                return Ok(Filter::all(parts));
+                return Ok(Tree::all(parts));
             }
             parts.push(self.unit(depth)?);
         }
     }
 
-    fn unit(&mut self, depth: usize) -> Result<Filter, FilterError> {
+    fn unit(&mut self, depth: usize) -> Result<Tree<V::Condition>, FilterError> {
         if depth > DEPTH_MAX {
             return Err(self.wrong(1, format!("parentheses and \"not\" are nested more than {DEPTH_MAX} deep")));
         }
         if self.keyword("not") {
-            return self.unit(depth + 1).map(Filter::negated);
+            return self.unit(depth + 1).map(Tree::negated);
         }
         if self.peek() == Some('(') {
             let open = self.at;
@@ -115,7 +115,7 @@ impl<'a> Parser<'a> {
             return Ok(filter);
         }
         if self.keyword("everything") {
-            return Ok(Filter::Everything);
+            return Ok(Tree::Everything);
         }
         self.conditions += 1;
         if self.conditions > CONDITIONS_MAX {
@@ -124,46 +124,31 @@ impl<'a> Parser<'a> {
         self.condition()
     }
 
-    fn condition(&mut self) -> Result<Filter, FilterError> {
+    fn condition(&mut self) -> Result<Tree<V::Condition>, FilterError> {
         let name = self.rest().split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-')).next();
         let name = name.unwrap_or_default();
         let start = self.at;
         let after = &self.rest()[name.len()..];
         let operator = Operator::ALL.into_iter().find(|operator| after.starts_with(operator.as_str()));
         let Some(operator) = operator.filter(|_| !name.is_empty()) else { return self.word() };
-        let Some(field) = Field::named(&name.to_ascii_lowercase()) else {
-            let error = FilterError::new(self.text, start..start + name.len(), format!("there is no field {name:?}"));
-            return Err(error.suggest(name, self.subject.fields.iter().map(|field| field.as_str())));
-        };
-        self.expect(field, start..start + name.len())?;
+        let field = self.vocabulary.field(self.text, start..start + name.len())?;
         self.at += name.len() + operator.as_str().len();
         let operator_at = start + name.len()..self.at;
-        let mut values = vec![self.value(field)?];
+        let hint = self.vocabulary.values(field);
+        let mut values = vec![self.value(hint)?];
         while self.peek() == Some(',') {
             self.step(',');
-            values.push(self.value(field)?);
+            values.push(self.value(hint)?);
             if values.len() > VALUES_MAX {
-                let message = format!("{} has at most {VALUES_MAX} values here", field.as_str());
+                let message = format!("{name} has at most {VALUES_MAX} values here");
                 return Err(FilterError::new(self.text, start..self.at, message));
             }
         }
-        condition(self.text, field, (operator, operator_at), &values)
+        self.vocabulary.condition(self.text, field, (operator, operator_at), &values)
     }
 
-    /// Refuses a field that this filter may not ask for.
-    fn expect(&self, field: Field, at: Range<usize>) -> Result<(), FilterError> {
-        let Subject { fields, of } = self.subject;
-        if fields.contains(&field) {
-            return Ok(());
-        }
-        let known: Vec<&str> = fields.iter().map(|field| field.as_str()).collect();
-        let what = if field == Field::Text { "a word without a field" } else { field.as_str() };
-        let message = format!("{what} says nothing of {of}: ask for {}", known.join(", "));
-        Err(FilterError::new(self.text, at, message))
-    }
-
-    /// A word without a field is searched in names.
-    fn word(&mut self) -> Result<Filter, FilterError> {
+    /// A word without a field.
+    fn word(&mut self) -> Result<Tree<V::Condition>, FilterError> {
         if self.at_keyword("and") || self.at_keyword("or") {
             let word = self.rest().split(is_end).next().unwrap_or_default();
             return Err(self.wrong(word.len(), format!("{word:?} has nothing on its left")));
@@ -171,20 +156,19 @@ impl<'a> Parser<'a> {
         let written = match self.peek() {
             None => return Err(self.wrong(1, "a condition is missing here")),
             Some(')') => return Err(self.wrong(1, "a condition is missing in front of this parenthesis")),
-            Some(_) => self.value(Field::Text)?,
+            Some(_) => self.value("a word")?,
         };
-        self.expect(Field::Text, written.at.clone())?;
-        Ok(Filter::Where(Condition::Text(written.text)))
+        self.vocabulary.word(self.text, written)
     }
 
-    fn value(&mut self, field: Field) -> Result<Written, FilterError> {
+    fn value(&mut self, hint: &str) -> Result<Written, FilterError> {
         self.skip_space();
         if self.rest().starts_with('"') {
             return self.quoted();
         }
         let word = self.rest().split(is_end).next().unwrap_or_default();
         if word.is_empty() {
-            let message = format!("a value is missing here: {}", field.values());
+            let message = format!("a value is missing here: {hint}");
             return Err(self.wrong(self.rest().chars().next().map_or(0, char::len_utf8), message));
         }
         let at = self.at..self.at + word.len();

@@ -1,54 +1,56 @@
 //! From tree to text: what is printed is read back as the same tree.
 
-use std::fmt::{self, Display, Formatter, Write as _};
+use std::fmt::{self, Display, Formatter};
 
-use super::parse::{KEYWORDS, is_end};
+use serde::{Serialize, Serializer};
+
+use super::parse::KEYWORDS;
 use super::value::Operator;
-use super::{Condition, Day, Filter, Known, Probability, Test};
+use super::{Condition, Day, Known, Probability, Tree, values};
 
-impl Display for Filter {
+impl<C: Display> Display for Tree<C> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Everything => f.write_str("everything"),
             Self::Where(condition) => condition.fmt(f),
             Self::Not(filter) if matches!(**filter, Self::All(_) | Self::Any(_)) => write!(f, "not ({filter})"),
             Self::Not(filter) => write!(f, "not {filter}"),
-            Self::All(parts) => separated(f, parts, " ", |f, part| match part {
+            Self::All(parts) => values::separated(f, parts, " ", |f, part| match part {
                 Self::Any(_) => write!(f, "({part})"),
                 part => part.fmt(f),
             }),
-            Self::Any(parts) => separated(f, parts, " or ", |f, part| part.fmt(f)),
+            Self::Any(parts) => values::separated(f, parts, " or ", |f, part| part.fmt(f)),
         }
     }
 }
 
-impl From<Filter> for String {
-    fn from(filter: Filter) -> Self {
-        filter.to_string()
+impl<C: Display> Serialize for Tree<C> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
 impl Display for Condition {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(text) => return word(f, text, is_bare_text(text)),
+            Self::Text(text) => return values::word(f, text, is_bare_text(text)),
             _ => f.write_str(self.field().as_str())?,
         }
         match self {
-            Self::Score(test) | Self::Cvss(test) => self.test(f, test),
-            Self::Epss(test) => self.test(f, test),
-            Self::Due(test) | Self::FirstSeen(test) => self.test(f, test),
+            Self::Score(test) | Self::Cvss(test) => values::test(f, self.unknown(), test),
+            Self::Epss(test) => values::test(f, self.unknown(), test),
+            Self::Due(test) | Self::FirstSeen(test) => values::test(f, self.unknown(), test),
             Self::Tier(tiers) => self.known(f, tiers, |f, tier| tier.fmt(f)),
-            Self::State(states) => list(f, states, |f, state| f.write_str(state.as_str())),
+            Self::State(states) => values::list(f, states, |f, state| f.write_str(state.as_str())),
             Self::Kev(answers) => self.known(f, answers, |f, answer| f.write_str(yes_or_no(*answer))),
             Self::Retired(is) | Self::Unreachable(is) => write!(f, ":{}", yes_or_no(*is)),
-            Self::AssetId(ids) => list(f, ids, |f, id| id.fmt(f)),
-            Self::Ecosystem(ecosystems) => list(f, ecosystems, |f, ecosystem| ecosystem.fmt(f)),
+            Self::AssetId(ids) => values::list(f, ids, |f, id| id.fmt(f)),
+            Self::Ecosystem(ecosystems) => values::list(f, ecosystems, |f, ecosystem| ecosystem.fmt(f)),
             Self::Os(names) | Self::Scope(names) | Self::Tag(names) => {
-                self.known(f, names, |f, name| word(f, name.as_str(), self.is_bare(name.as_str())))
+                self.known(f, names, |f, name| values::word(f, name.as_str(), self.is_bare(name.as_str())))
             }
             Self::Asset(names) | Self::Vulnerability(names) | Self::Package(names) => {
-                list(f, names, |f, name| word(f, name.as_str(), self.is_bare(name.as_str())))
+                values::list(f, names, |f, name| values::word(f, name.as_str(), self.is_bare(name.as_str())))
             }
             Self::Text(_) => Ok(()),
         }
@@ -60,27 +62,20 @@ impl Condition {
         self.field().unknown().unwrap_or("unknown")
     }
 
-    fn test<T: Display>(&self, f: &mut Formatter<'_>, test: &Test<T>) -> fmt::Result {
-        match test {
-            Test::Unknown => write!(f, ":{}", self.unknown()),
-            Test::Is(comparison, value) => write!(f, "{}{value}", comparison.as_str()),
-        }
-    }
-
     fn known<T>(
         &self,
         f: &mut Formatter<'_>,
         values: &[Known<T>],
         print: impl Fn(&mut Formatter<'_>, &T) -> fmt::Result,
     ) -> fmt::Result {
-        list(f, values, |f, value| match value {
+        values::list(f, values, |f, value| match value {
             Known::Unknown => f.write_str(self.unknown()),
             Known::Is(value) => print(f, value),
         })
     }
 
     fn is_bare(&self, text: &str) -> bool {
-        is_plain(text) && self.field().unknown().is_none_or(|word| !text.eq_ignore_ascii_case(word))
+        values::is_plain(text) && self.field().unknown().is_none_or(|word| !text.eq_ignore_ascii_case(word))
     }
 }
 
@@ -110,46 +105,8 @@ const fn yes_or_no(answer: bool) -> &'static str {
     if answer { "yes" } else { "no" }
 }
 
-fn separated<T>(
-    f: &mut Formatter<'_>,
-    parts: &[T],
-    separator: &str,
-    print: impl Fn(&mut Formatter<'_>, &T) -> fmt::Result,
-) -> fmt::Result {
-    for (place, part) in parts.iter().enumerate() {
-        if place > 0 {
-            f.write_str(separator)?;
-        }
-        print(f, part)?;
-    }
-    Ok(())
-}
-
-fn list<T>(f: &mut Formatter<'_>, values: &[T], print: impl Fn(&mut Formatter<'_>, &T) -> fmt::Result) -> fmt::Result {
-    f.write_str(":")?;
-    separated(f, values, ",", print)
-}
-
-fn word(f: &mut Formatter<'_>, text: &str, bare: bool) -> fmt::Result {
-    if bare {
-        return f.write_str(text);
-    }
-    f.write_char('"')?;
-    for c in text.chars() {
-        if matches!(c, '"' | '\\') {
-            f.write_char('\\')?;
-        }
-        f.write_char(c)?;
-    }
-    f.write_char('"')
-}
-
-fn is_plain(text: &str) -> bool {
-    !text.is_empty() && !text.contains(is_end)
-}
-
 /// Whether a word without a field can stand without quotation marks.
 fn is_bare_text(text: &str) -> bool {
     let keyword = KEYWORDS.iter().any(|keyword| text.eq_ignore_ascii_case(keyword));
-    is_plain(text) && !keyword && !Operator::ALL.iter().any(|operator| text.contains(operator.as_str()))
+    values::is_plain(text) && !keyword && !Operator::ALL.iter().any(|operator| text.contains(operator.as_str()))
 }

@@ -1,20 +1,23 @@
 //! From written values to typed ones, field by field.
 
 use std::ops::Range;
+use std::str::FromStr;
 
 use jiff::civil::Date;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
-use super::parse::Written;
-use super::{Comparison, Condition, Day, Field, Filter, FilterError, Known, Probability, Test};
+use super::parse::{Vocabulary, Written};
+use super::values::{probability, score};
+use super::{Comparison, Condition, Day, Field, Filter, FilterError, Known, Test};
 use crate::component::Ecosystem;
-use crate::cvss::Score;
 use crate::finding::State;
 use crate::pattern::Pattern;
 use crate::priority::Tier;
 
 /// Between field and value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operator {
+pub(crate) enum Operator {
     AtMost,
     AtLeast,
     NotEqual,
@@ -26,10 +29,10 @@ pub(super) enum Operator {
 
 impl Operator {
     /// The longer ones first, so that `<=` is not read as `<`.
-    pub(super) const ALL: [Self; 7] =
+    pub(crate) const ALL: [Self; 7] =
         [Self::AtMost, Self::AtLeast, Self::NotEqual, Self::Less, Self::More, Self::Colon, Self::Equal];
 
-    pub(super) const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::AtMost => "<=",
             Self::AtLeast => ">=",
@@ -41,7 +44,7 @@ impl Operator {
         }
     }
 
-    const fn comparison(self) -> Comparison {
+    pub(crate) const fn comparison(self) -> Comparison {
         match self {
             Self::AtMost => Comparison::AtMost,
             Self::AtLeast => Comparison::AtLeast,
@@ -49,6 +52,75 @@ impl Operator {
             Self::More => Comparison::More,
             Self::Colon | Self::Equal | Self::NotEqual => Comparison::Equal,
         }
+    }
+}
+
+/// The language of findings, or what of it says something of assets alone.
+pub(super) struct Findings {
+    pub(super) fields: &'static [Field],
+    /// What it is a filter of, for messages.
+    pub(super) of: &'static str,
+}
+
+impl FromStr for Filter {
+    type Err = FilterError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Findings { fields: &Field::ALL, of: "findings" }.read(text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Filter {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl Vocabulary for Findings {
+    type Field = Field;
+    type Condition = Condition;
+
+    fn field(&self, text: &str, at: Range<usize>) -> Result<Field, FilterError> {
+        let name = &text[at.clone()];
+        let Some(field) = Field::named(&name.to_ascii_lowercase()) else {
+            let error = FilterError::new(text, at.clone(), format!("there is no field {name:?}"));
+            return Err(error.suggest(name, self.fields.iter().map(|field| field.as_str())));
+        };
+        self.expect(text, field, at).map(|()| field)
+    }
+
+    fn values(&self, field: Field) -> &'static str {
+        field.values()
+    }
+
+    fn condition(
+        &self,
+        text: &str,
+        field: Field,
+        operator: (Operator, Range<usize>),
+        values: &[Written],
+    ) -> Result<Filter, FilterError> {
+        condition(text, field, operator, values)
+    }
+
+    /// Searched in names.
+    fn word(&self, text: &str, written: Written) -> Result<Filter, FilterError> {
+        self.expect(text, Field::Text, written.at.clone())?;
+        Ok(Filter::Where(Condition::Text(written.text)))
+    }
+}
+
+impl Findings {
+    /// Refuses a field that this filter may not ask for.
+    fn expect(&self, text: &str, field: Field, at: Range<usize>) -> Result<(), FilterError> {
+        let Self { fields, of } = self;
+        if fields.contains(&field) {
+            return Ok(());
+        }
+        let known: Vec<&str> = fields.iter().map(|field| field.as_str()).collect();
+        let what = if field == Field::Text { "a word without a field" } else { field.as_str() };
+        let message = format!("{what} says nothing of {of}: ask for {}", known.join(", "));
+        Err(FilterError::new(text, at, message))
     }
 }
 
@@ -61,7 +133,7 @@ struct Reader<'a> {
 }
 
 /// A condition of this field. `!=` becomes a negation.
-pub(super) fn condition(
+fn condition(
     text: &str,
     field: Field,
     (operator, operator_at): (Operator, Range<usize>),
@@ -202,24 +274,6 @@ fn yes_or_no(text: &str) -> Option<bool> {
         "no" => Some(false),
         _ => None,
     }
-}
-
-/// Digits, and at most so many after a point, as a whole number of the last place.
-fn decimal(text: &str, places: usize) -> Option<u32> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let digits = |text: &str| !text.is_empty() && text.len() <= 6 && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) || fraction.len() > places {
-        return None;
-    }
-    format!("{whole}{fraction:0<places$}").parse().ok()
-}
-
-fn score(text: &str) -> Option<Score> {
-    Score::try_from(u8::try_from(decimal(text, 1)?).ok()?).ok()
-}
-
-fn probability(text: &str) -> Option<Probability> {
-    Probability::from_ten_thousandths(u16::try_from(decimal(text, 4)?).ok()?)
 }
 
 /// `2026-01-31`, `today`, `today+7d`, `today-30d`.

@@ -1,7 +1,8 @@
 //! Signal: the vector that counts, scored for this asset.
 
 use super::maturity::Rank;
-use super::{ContextualCvss, Policy, Reason};
+use super::policy::Policy;
+use super::{ContextualCvss, Reason};
 use crate::cvss::{Score, Vector, Version};
 use crate::exposure::Exposure;
 use crate::scope::{Context, Requirement};
@@ -61,8 +62,8 @@ pub fn score(
 }
 
 /// The score of a vulnerability as it is published, the same in every context.
-pub fn published_score(vulnerability: &Vulnerability) -> Option<Score> {
-    choose(&Policy::DEFAULT, &vulnerability.vectors, &mut Vec::new()).map(|(_, base)| base.overall())
+pub fn published_score(policy: &Policy, vulnerability: &Vulnerability) -> Option<Score> {
+    choose(policy, &vulnerability.vectors, &mut Vec::new()).map(|(_, base)| base.overall())
 }
 
 /// Whether the flaw is attacked over a network.

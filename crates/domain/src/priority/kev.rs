@@ -6,7 +6,7 @@ use super::Reason;
 use crate::feed::FeedState;
 use crate::vulnerability::{Kev, Vulnerability};
 
-const SOURCE: &str = "kev";
+pub(super) const SOURCE: &str = "kev";
 
 /// What the list says at an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -81,6 +81,8 @@ pub(super) fn explain(rank: Rank, listing: &Listing<'_>, profile: Profile, reaso
 }
 
 impl Profile {
+    pub const ALL: [Self; 2] = [Self::FirstText, Self::ReportedAttacksOnly];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::FirstText => "first-text",

@@ -1,14 +1,14 @@
 //! The order of work inside and across tiers, as a text that sorts byte by byte.
 
 use super::Tier;
-use super::tier::Facts;
+use super::policy::Facts;
 use crate::vulnerability::VulnerabilityId;
 
 /// Tier, due days, contextual score, EPSS, identifier.
 ///
 /// An unscored flaw stands right behind those known to reach the scope's threshold: never at the place of a zero. A flaw
 /// that EPSS has not scored stands before those that it scored below its threshold.
-pub(super) fn key(tier: Tier, due_days: Option<u16>, facts: &Facts, id: &VulnerabilityId) -> String {
+pub(super) fn key(tier: Tier, due_days: Option<u16>, facts: &Facts<'_>, id: &VulnerabilityId) -> String {
     let due = due_days.map_or(99_999, u32::from);
     let score = match facts.contextual {
         Some(score) => u32::from(score.tenths()) * 2 + 1,

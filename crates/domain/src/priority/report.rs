@@ -3,9 +3,7 @@
 //! Where the finding is about a known flaw, the flaw's own signals decide. Where it is about a rule of the tool, nobody but
 //! the tool says how bad it is, so its word decides.
 
-use super::maturity::Rank;
-use super::tier::Facts;
-use super::{Reason, Signals, Tier};
+use super::{Reason, Signals};
 use crate::advisory::VendorStatus;
 use crate::cvss::Severity;
 
@@ -46,29 +44,12 @@ pub(super) fn explain(signals: &Signals<'_>, reasons: &mut Vec<Reason>) {
     }
 }
 
-/// The tier where the tool's word decides. `None`: it does not, because the finding is no report, or is about a known flaw.
-pub(super) fn decide(signals: &Signals<'_>, facts: &Facts, reasons: &mut Vec<Reason>) -> Option<(Tier, Option<u16>)> {
-    if !signals.vendor_status.is_report() {
-        return None;
-    }
-    if signals.vendor_status == VendorStatus::Suppressed && !facts.listed && facts.rank < Rank::Reported {
-        let text = "P4: suppressed in the tool that reports it, and no attack is reported";
-        reasons.push(Reason::rule("tier.report_suppressed", text));
-        return Some((Tier::P4, None));
-    }
+/// How bad the tool calls it that reports it by a rule of its own. `None`: no tool does, or it is about a known flaw, whose own
+/// signals decide.
+pub(super) fn of_own_rule(signals: &Signals<'_>) -> Option<Option<Severity>> {
     let flaw = signals.vulnerability;
-    if flaw.id.is_cve() || flaw.published_at.is_some() || !flaw.vectors.is_empty() {
-        return None;
-    }
-    let (tier, days, rule, text) = match severity(signals.urgency) {
-        Some(Severity::Critical) => (Tier::P1, Some(14), "tier.p1.report", "P1: the tool calls it critical"),
-        Some(Severity::High) => (Tier::P2, Some(30), "tier.p2.report", "P2: the tool calls it high"),
-        Some(Severity::Medium) => (Tier::P3, Some(90), "tier.p3.report", "P3: the tool calls it medium"),
-        None => (Tier::P3, Some(90), "tier.p3.report_unknown", "P3: the tool does not say how bad it is"),
-        Some(Severity::Low | Severity::None) => (Tier::P4, None, "tier.p4.report", "P4: the tool calls it low or less"),
-    };
-    reasons.push(Reason::rule(rule, text));
-    Some((tier, days))
+    let is_known = flaw.id.is_cve() || flaw.published_at.is_some() || !flaw.vectors.is_empty();
+    (signals.vendor_status.is_report() && !is_known).then(|| severity(signals.urgency))
 }
 
 #[cfg(test)]

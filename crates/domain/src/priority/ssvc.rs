@@ -140,6 +140,63 @@ pub fn deployer(rank: Rank, exposure: Exposure, automatable: Option<bool>, human
     }
 }
 
+/// The answer of CISA's coordinator tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Coordinated {
+    Track,
+    TrackStar,
+    Attend,
+    Act,
+}
+
+/// CISA's coordinator tree, in its version 2.0.3. Human impact stands for mission and well-being; what is unknown takes the worse
+/// answer, and "not searched" is read as a public proof of concept.
+pub fn coordinator(rank: Rank, answers: Answers, human_impact: HumanImpact) -> Coordinated {
+    // A row for each exploitation and automatable; the columns are technical impact partial and total, each with mission and
+    // well-being low to high.
+    const TREE: [[&[u8; 6]; 2]; 3] = [[b"TTTTTR", b"TTATTA"], [b"TTRTRA", b"TTATRA"], [b"TTATAX", b"AAXAXX"]];
+    let exploitation = match rank {
+        Rank::NothingFound => 0,
+        Rank::NotSearched | Rank::PublicProof | Rank::Weaponised => 1,
+        Rank::Reported | Rank::Mass => 2,
+    };
+    let well_being = match human_impact {
+        HumanImpact::Low => 0,
+        HumanImpact::Medium => 1,
+        HumanImpact::High | HumanImpact::VeryHigh => 2,
+    };
+    let automatable = usize::from(answers.automatable.unwrap_or(true));
+    let total = usize::from(answers.technical_impact_total.unwrap_or(true));
+    match TREE[exploitation][automatable][total * 3 + well_being] {
+        b'T' => Coordinated::Track,
+        b'R' => Coordinated::TrackStar,
+        b'A' => Coordinated::Attend,
+        _ => Coordinated::Act,
+    }
+}
+
+impl Outcome {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Defer => "defer",
+            Self::Scheduled => "scheduled",
+            Self::OutOfCycle => "out_of_cycle",
+            Self::Immediate => "immediate",
+        }
+    }
+}
+
+impl Coordinated {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Track => "track",
+            Self::TrackStar => "track_star",
+            Self::Attend => "attend",
+            Self::Act => "act",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,5 +258,29 @@ mod tests {
         ] {
             assert_eq!(derive(&Vector::parse(text).expect("a legal vector")), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn the_36_rows_of_the_coordinator_tree_are_as_published() {
+        let published = ["TTTTTR TTATTA", "TTRTRA TTATRA", "TTATAX AAXAXX"];
+        for (rank, expected) in RANKS.into_iter().zip(published) {
+            let rows = [false, true].map(|automatable| {
+                let cells = [false, true].into_iter().flat_map(|total| {
+                    let answers = Answers { automatable: Some(automatable), technical_impact_total: Some(total) };
+                    [HumanImpact::Low, HumanImpact::Medium, HumanImpact::High]
+                        .map(|impact| coordinator(rank, answers, impact))
+                });
+                let letter = |answer| match answer {
+                    Coordinated::Track => 'T',
+                    Coordinated::TrackStar => 'R',
+                    Coordinated::Attend => 'A',
+                    Coordinated::Act => 'X',
+                };
+                cells.map(letter).collect::<String>()
+            });
+            assert_eq!(rows.join(" "), expected, "{rank:?}");
+        }
+        let unknown = Answers { automatable: None, technical_impact_total: None };
+        assert_eq!(coordinator(Rank::NotSearched, unknown, HumanImpact::VeryHigh), Coordinated::Attend);
     }
 }

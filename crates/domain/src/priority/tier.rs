@@ -1,88 +1,55 @@
-//! The rule: which tier, and by when.
+//! The tier, and by when: the policy's rules, and then what duties ask for on top.
 
-use super::bod::{self, Outcome};
-use super::epss::Scored;
-use super::maturity::Rank;
-use super::ssvc::{self, Answers, HumanImpact};
+use super::policy::{Duty, Facts, Pack, Policy};
 use super::{Reason, Tier};
-use crate::cvss::Score;
-use crate::exposure::Exposure;
 
-/// What the signals came to.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Facts {
-    /// In a list of exploited vulnerabilities.
-    pub listed: bool,
-    pub rank: Rank,
-    pub answers: Answers,
-    /// Whether the flaw is attacked over a network. `None`: no vector says.
-    pub network: Option<bool>,
-    pub exposure: Exposure,
-    pub human_impact: HumanImpact,
-    pub contextual: Option<Score>,
-    pub threshold_tenths: u8,
-    pub epss: Option<Scored>,
-    /// The vendor calls it unimportant in this package.
-    pub unimportant: bool,
-}
-
-/// The first condition that holds decides. Days are calendar days.
-pub fn decide(facts: &Facts, vendor: &str, reasons: &mut Vec<Reason>) -> (Tier, Option<u16>) {
-    let row = bod::judge(facts.listed, facts.exposure, facts.network, facts.answers);
-    let tree = ssvc::deployer(facts.rank, facts.exposure, facts.answers.automatable, facts.human_impact);
-    reasons.push(Reason::rule("bod_26_04", format!("BOD 26-04 row: {}", row.as_str())));
-    let attacked = facts.rank >= Rank::Reported;
-    if facts.unimportant && !facts.listed && !attacked {
-        let text = format!("P4: {vendor} calls it unimportant in this package, and no attack is reported");
-        reasons.push(Reason::input("tier.vendor_unimportant", text, vendor.to_owned(), None));
-        return (Tier::P4, None);
+/// The first rule that holds decides. Packs tighten what it says, and never loosen it. Days are calendar days.
+pub fn decide(policy: &Policy, facts: &Facts<'_>, vendor: &str, reasons: &mut Vec<Reason>) -> (Tier, Option<u16>) {
+    if facts.report.is_none() {
+        reasons.push(Reason::rule("bod_26_04", format!("BOD 26-04 row: {}", facts.row().as_str())));
     }
-    let (tier, days, rule, text) = first_match(facts, row, tree);
-    reasons.push(Reason::rule(rule, text));
-    (tier, days)
-}
-
-type Decision = (Tier, Option<u16>, &'static str, &'static str);
-
-fn first_match(facts: &Facts, row: Outcome, tree: ssvc::Outcome) -> Decision {
-    let likely = facts.epss.is_some_and(|scored| scored.at_threshold);
-    let reaches_threshold = facts.contextual.is_some_and(|score| score.tenths() >= facts.threshold_tenths);
-    match row {
-        Outcome::ThreeDaysWithTriage | Outcome::ThreeDays => {
-            (Tier::P0, Some(3), "tier.p0.bod_three_days", "P0: the BOD 26-04 row gives 3 days")
+    let rule = policy.rules.iter().find(|rule| rule.when.holds(&|ask| ask.passes(facts)));
+    let (mut tier, mut due_days) = match rule {
+        Some(rule) => {
+            reasons.push(Reason {
+                rule: format!("tier.{}", rule.id).into(),
+                text: format!("{}: {}", rule.tier, rule.why).into(),
+                source: rule.asks_the_vendor().then(|| vendor.to_owned().into()),
+                date: None,
+            });
+            (rule.tier, rule.due_days)
         }
-        Outcome::FourteenDays if facts.rank >= Rank::Weaponised => {
-            (Tier::P1, Some(14), "tier.p1.attacked", "P1: a 14 day row, and attacks or attack tools are known")
+        // A policy whose last rule does not hold always is refused.
+        None => (Tier::P4, None),
+    };
+    for pack in policy.packs.iter().filter(|pack| pack.when.holds(&|ask| ask.passes(facts))) {
+        let Some(duty) = pack.rules.iter().find(|duty| duty.when.holds(&|ask| ask.passes(facts))) else { continue };
+        let tighter = (duty.tier.map_or(tier, |least| least.min(tier)), earlier(due_days, duty.due_days));
+        if tighter != (tier, due_days) {
+            (tier, due_days) = tighter;
+            reasons.push(Reason {
+                rule: format!("pack.{}.{}", pack.id, duty.id).into(),
+                text: words(pack, duty).into(),
+                source: Some(pack.title.clone().into()),
+                date: None,
+            });
         }
-        Outcome::FourteenDays if likely => {
-            (Tier::P1, Some(14), "tier.p1.epss", "P1: a 14 day row, and EPSS reaches its threshold")
-        }
-        Outcome::FourteenDays => (Tier::P2, Some(30), "tier.p2.bod_fourteen_days", "P2: a 14 day row"),
-        _ if likely => (Tier::P2, Some(30), "tier.p2.epss", "P2: EPSS reaches its threshold"),
-        _ if facts.rank >= Rank::Weaponised && is_reachable(facts.exposure) => (
-            Tier::P2,
-            Some(30),
-            "tier.p2.attacked",
-            "P2: attacks or attack tools are known, and the asset can be reached",
-        ),
-        _ if tree >= ssvc::Outcome::OutOfCycle => {
-            (Tier::P2, Some(30), "tier.p2.ssvc", "P2: the SSVC deployer tree says out of cycle")
-        }
-        Outcome::SixtyDays => (Tier::P3, Some(60), "tier.p3.bod_sixty_days", "P3: a 60 day row"),
-        Outcome::SystemUpgrade if reaches_threshold => {
-            (Tier::P3, Some(90), "tier.p3.threshold", "P3: the contextual score reaches the scope's threshold")
-        }
-        Outcome::SystemUpgrade if tree == ssvc::Outcome::Scheduled => {
-            (Tier::P3, Some(90), "tier.p3.ssvc", "P3: the SSVC deployer tree says scheduled")
-        }
-        Outcome::SystemUpgrade => (Tier::P4, None, "tier.p4.rest", "P4: no rule asks for more than the next upgrade"),
     }
+    (tier, due_days)
 }
 
-/// Reachable from the routed internal network at least.
-const fn is_reachable(exposure: Exposure) -> bool {
-    match exposure {
-        Exposure::Internet | Exposure::Partner | Exposure::Internal | Exposure::Unknown => true,
-        Exposure::Restricted | Exposure::Isolated | Exposure::Offline => false,
+/// The earlier of two; without days is with the next upgrade, which is the latest.
+fn earlier(a: Option<u16>, b: Option<u16>) -> Option<u16> {
+    a.into_iter().chain(b).min()
+}
+
+fn words(pack: &Pack, duty: &Duty) -> String {
+    let Pack { title, .. } = pack;
+    let Duty { why, .. } = duty;
+    match (duty.tier, duty.due_days) {
+        (Some(tier), Some(days)) => format!("{title}: at least {tier}, within {days} days: {why}"),
+        (Some(tier), None) => format!("{title}: at least {tier}: {why}"),
+        (None, Some(days)) => format!("{title}: within {days} days: {why}"),
+        (None, None) => format!("{title}: {why}"),
     }
 }

@@ -3,6 +3,7 @@
 use domain::advisory::VendorStatus;
 use domain::exposure::Exposure;
 use domain::feed::FeedState;
+use domain::priority::policy::Policy;
 use domain::priority::{EvidenceState, Maturity, Priority, Signals, Tier, prioritize};
 use domain::scope::{Context, Requirement};
 use domain::vulnerability::{
@@ -84,7 +85,7 @@ impl Case {
             urgency: self.urgency,
             evidence: self.evidence,
         };
-        prioritize(&signals, &self.context, self.at)
+        prioritize(Policy::built_in(), &signals, &self.context, self.at)
     }
 
     /// Tier, due days and the rule that decided.
@@ -205,7 +206,7 @@ fn what_the_vendor_calls_unimportant_waits_unless_exploited() {
     let priority = case().judge();
     let decided = reason(&priority, "tier.vendor_unimportant");
     assert_eq!(decided.source.as_deref(), Some("debian"));
-    assert!(decided.text.contains("debian calls it unimportant"), "{}", decided.text);
+    assert!(decided.text.contains("the vendor calls it unimportant"), "{}", decided.text);
     case().listed(date(2024, 1, 2)).check(Tier::P0, Some(3), "tier.p0.bod_three_days");
     case().ssvc(Exploitation::Active, true, true).check(Tier::P0, Some(3), "tier.p0.bod_three_days");
 }

@@ -3,6 +3,7 @@
 use domain::advisory::VendorStatus;
 use domain::exposure::Exposure;
 use domain::feed::FeedState;
+use domain::priority::policy::Policy;
 use domain::priority::{EvidenceState, Priority, Signals, Tier, prioritize};
 use domain::scope::{Context, Requirement};
 use domain::vulnerability::{
@@ -93,7 +94,7 @@ fn judge(flaw: &Vulnerability, context: &Context, evidence: EvidenceState, urgen
         urgency,
         evidence,
     };
-    prioritize(&signals, context, AT)
+    prioritize(Policy::built_in(), &signals, context, AT)
 }
 
 proptest! {

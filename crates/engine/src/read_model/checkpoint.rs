@@ -7,13 +7,11 @@
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
 use domain::scope::Scope;
 use index::{Index, Snapshot};
 use jiff::Timestamp;
-use knowledge::Knowledge;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use store::change::Head;
@@ -24,6 +22,7 @@ use super::load;
 use super::model::{Basis, Model, Working};
 use super::renew::judged_anew;
 use super::verdicts::AllWords;
+use crate::policy::By;
 
 const FILE: &str = "lists.checkpoint";
 /// Followed by the number of the process; becomes [`FILE`] when it is whole. Several servers may share the folder.
@@ -44,18 +43,12 @@ struct Envelope {
 }
 
 /// The model of the checkpoint. `None`: there is none that can be used, and the log says why.
-pub(super) async fn read(
-    db: &Db,
-    data_dir: &Path,
-    basis: &Basis,
-    knowledge: Option<&Arc<Knowledge>>,
-    now: Timestamp,
-) -> Option<Model> {
+pub(super) async fn read(db: &Db, data_dir: &Path, basis: &Basis, by: &By) -> Option<Model> {
     let path = data_dir.join(FILE);
     if !path.exists() {
         return None;
     }
-    match model(db, path, basis, knowledge, now).await {
+    match model(db, path, basis, by).await {
         Ok(model) => Some(model),
         Err(error) => {
             warn!("the checkpoint of the lists is not used: {}", crate::with_causes(&error));
@@ -64,13 +57,7 @@ pub(super) async fn read(
     }
 }
 
-async fn model(
-    db: &Db,
-    path: PathBuf,
-    basis: &Basis,
-    knowledge: Option<&Arc<Knowledge>>,
-    now: Timestamp,
-) -> anyhow::Result<Model> {
+async fn model(db: &Db, path: PathBuf, basis: &Basis, by: &By) -> anyhow::Result<Model> {
     let head = change::head(db).await?;
     let scopes = store::scope::list(db).await?;
     let scopes_hash = fingerprint(&scopes);
@@ -82,14 +69,14 @@ async fn model(
     let (index, estate) = if is_so_still {
         (index, estate)
     } else {
-        let judged = judged_anew(index, estate, envelope.words, (knowledge.cloned(), now), None).await?;
+        let judged = judged_anew(index, estate, envelope.words, by.clone(), None).await?;
         judged.context("some of it would be judged otherwise now, and it does not say by what")?
     };
     let snapshot = index.snapshot();
     let (findings, position) = (snapshot.finding_count(), snapshot.log());
     info!(findings, position, anew = !is_so_still, "the lists were loaded from the checkpoint");
-    let at = if is_so_still { envelope.at } else { now };
-    Ok(Model::new(index, estate, (basis.clone(), knowledge.cloned(), at), envelope.epoch, working))
+    let at = if is_so_still { envelope.at } else { by.at };
+    Ok(Model::new(index, estate, (basis.clone(), By { at, ..by.clone() }), envelope.epoch, working))
 }
 
 fn open(path: &Path, head: &Head, scopes: &str) -> anyhow::Result<(Index, Envelope)> {
@@ -112,7 +99,7 @@ pub(super) async fn write(model: &Model, data_dir: &Path) -> anyhow::Result<()> 
     let (snapshot, envelope) = {
         let working = model.working.lock().await;
         let (epoch, basis, scopes) = (model.epoch.clone(), model.basis.clone(), fingerprint(&working.scopes));
-        (model.snapshot(), Envelope { epoch, basis, scopes, at: model.at, words: working.words.clone() })
+        (model.snapshot(), Envelope { epoch, basis, scopes, at: model.by.at, words: working.words.clone() })
     };
     // Without an epoch nothing would tell this database from another.
     if envelope.epoch.is_empty() {

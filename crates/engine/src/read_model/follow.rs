@@ -217,7 +217,7 @@ impl Model {
         change: impl FnOnce(&mut Publishing<'_>, &mut Batch<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         self.learn_fixes(&working.words);
-        let judge = Judge::new(self.knowledge.as_deref(), self.at);
+        let judge = self.by.judge();
         let position = working.position;
         let mut publishing = Publishing { working, judge };
         self.index.update(position, |batch| change(&mut publishing, batch))

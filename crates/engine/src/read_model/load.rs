@@ -1,30 +1,21 @@
 //! Building a model from the store: every asset with its findings, in the order of the assets' ids.
 
-use std::sync::Arc;
-
 use anyhow::Context as _;
 use domain::asset::Asset;
 use domain::ids::AssetId;
 use index::Loader;
-use jiff::Timestamp;
-use knowledge::Knowledge;
 use store::{Db, change, finding, inspection};
 use tracing::info;
 
 use super::model::{Basis, Estate, Model, Working};
 use super::verdicts::AllWords;
-use crate::prioritize::Judge;
+use crate::policy::By;
 
 /// Assets that are read at once.
 const PAGE: usize = 128;
 
 /// Reads everything. The model is as of the change log's end before the first row was read: what came after is followed.
-pub(super) async fn from_store(
-    db: &Db,
-    basis: Basis,
-    knowledge: Option<Arc<Knowledge>>,
-    at: Timestamp,
-) -> anyhow::Result<Model> {
+pub(super) async fn from_store(db: &Db, basis: Basis, by: By) -> anyhow::Result<Model> {
     let head = change::head(db).await?;
     let mut working = Working::new(head.seq, store::scope::list(db).await?, AllWords::default());
     let (mut estate, mut loader, mut after) = (Estate::default(), Loader::new(), None);
@@ -36,7 +27,7 @@ pub(super) async fn from_store(
         let undecided = inspection::undecided_counts(db, &ids).await?;
         let listed = finding::listed(db, &ids).await?;
         working.texts.read(db, &mut working.words, listed.values().flatten()).await?;
-        let judge = Judge::new(knowledge.as_deref(), at);
+        let judge = by.judge();
         for asset in page {
             let undecided = undecided.get(&asset.id).copied();
             let known = working.known(asset, undecided);
@@ -51,7 +42,7 @@ pub(super) async fn from_store(
     let index = tokio::task::spawn_blocking(move || loader.finish(position)).await.context("sort the lists")?;
     let snapshot = index.snapshot();
     info!(assets = snapshot.asset_count(), findings = snapshot.finding_count(), "the lists were loaded from the store");
-    Ok(Model::new(index, estate, (basis, knowledge, at), head.epoch, working))
+    Ok(Model::new(index, estate, (basis, by), head.epoch, working))
 }
 
 /// Every asset as it is kept, for an index that was read from elsewhere.

@@ -8,15 +8,14 @@ use domain::ids::AssetId;
 use domain::retirement::Ending;
 use domain::scope::{Context, Scope};
 use index::Index;
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
-use knowledge::Knowledge;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use super::verdicts::{AllWords, Texts, Verdicts};
 use crate::assign::context_of;
+use crate::policy::By;
 use crate::prioritize::evidence;
 
 /// The index with the assets behind it.
@@ -28,8 +27,7 @@ pub(crate) struct Model {
     /// The log that it follows.
     pub(super) epoch: String,
     /// What everything in it was judged by, and as of when. Rows that are shown are judged by the same.
-    pub(crate) knowledge: Option<Arc<Knowledge>>,
-    pub(crate) at: Timestamp,
+    pub(crate) by: By,
     /// Has as many words as rows of the index refer to, or more.
     fixes: RwLock<Fixes>,
     pub(super) working: Mutex<Working>,
@@ -44,6 +42,8 @@ pub(crate) struct Fixes(Vec<Option<Arc<str>>>);
 pub(crate) struct Basis {
     /// Hash of the knowledge. Empty: there is none.
     knowledge: String,
+    /// Hash of the policy.
+    policy: String,
     /// How far the lists of exploit evidence can be trusted.
     kev: String,
     epss: String,
@@ -86,17 +86,11 @@ pub(super) struct Working {
 }
 
 impl Model {
-    pub(super) fn new(
-        index: Index,
-        estate: Estate,
-        judged: (Basis, Option<Arc<Knowledge>>, Timestamp),
-        epoch: String,
-        working: Working,
-    ) -> Self {
-        let (basis, knowledge, at) = judged;
+    pub(super) fn new(index: Index, estate: Estate, judged: (Basis, By), epoch: String, working: Working) -> Self {
+        let (basis, by) = judged;
         let fixes = Fixes(working.words.fixes_from(0).collect());
         let (estate, fixes, working) = (RwLock::new(estate), RwLock::new(fixes), Mutex::new(working));
-        Self { index, estate, basis, epoch, knowledge, at, fixes, working }
+        Self { index, estate, basis, epoch, by, fixes, working }
     }
 
     /// As of now. Ask a snapshot that was taken before.
@@ -109,6 +103,11 @@ impl Model {
         let mut fixes = self.fixes.write().unwrap_or_else(PoisonError::into_inner);
         let known = fixes.0.len();
         fixes.0.extend(words.fixes_from(known));
+    }
+
+    /// What matches say, by the numbers that rows have for it. Ask for a snapshot before.
+    pub(crate) async fn words(&self) -> AllWords {
+        self.working.lock().await.words.clone()
     }
 
     pub(crate) fn estate(&self) -> RwLockReadGuard<'_, Estate> {
@@ -137,13 +136,14 @@ impl Fixes {
 }
 
 impl Basis {
-    pub(super) fn of(knowledge: Option<&Knowledge>, at: Timestamp) -> Self {
-        let evidence = evidence(knowledge, at);
+    pub(super) fn of(by: &By) -> Self {
+        let evidence = evidence(by.knowledge.as_deref(), by.at);
         Self {
-            knowledge: knowledge.map(Knowledge::hash).unwrap_or_default(),
+            knowledge: by.knowledge.as_ref().map(|knowledge| knowledge.hash()).unwrap_or_default(),
+            policy: by.policy.hash.to_string(),
             kev: evidence.kev.as_str().to_owned(),
             epss: evidence.epss.as_str().to_owned(),
-            today: Offset::UTC.to_datetime(at).date(),
+            today: Offset::UTC.to_datetime(by.at).date(),
         }
     }
 

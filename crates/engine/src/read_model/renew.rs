@@ -9,37 +9,28 @@ use domain::scope::Context;
 use domain::vulnerability::Vulnerability;
 use foldhash::fast::FixedState;
 use index::{AssetNo, Index, Judged, Snapshot, VulnerabilityNo};
-use jiff::Timestamp;
-use knowledge::Knowledge;
 use tracing::info;
 
 use super::model::{Basis, Estate, Model};
 use super::verdicts::{AllWords, judged, signals};
+use crate::policy::By;
 use crate::prioritize::Judge;
 
 /// The same findings as a model has them, by other knowledge or as of another instant. `None`: the store has to be read.
-pub(super) async fn from_memory(
-    old: &Arc<Model>,
-    basis: Basis,
-    knowledge: Option<Arc<Knowledge>>,
-    at: Timestamp,
-) -> anyhow::Result<Option<Model>> {
+pub(super) async fn from_memory(old: &Arc<Model>, basis: Basis, by: By) -> anyhow::Result<Option<Model>> {
     // As of one position of the log. Who follows it waits no longer than this takes, and the old model goes on meanwhile.
     let (working, estate, index) = {
         let mut following = old.working.lock().await;
         (following.successor(), old.estate().clone(), old.index.fork())
     };
-    let (by, words) = ((knowledge.clone(), at), working.words.clone());
+    let words = working.words.clone();
     // What is said of most vulnerabilities is what was said before, and then so is the verdict.
-    let before = basis.differs_in_knowledge_alone(&old.basis).then(|| (old.knowledge.clone(), old.at));
-    let judged = judged_anew(index, estate, words, by, before).await?;
+    let before = basis.differs_in_knowledge_alone(&old.basis).then(|| old.by.clone());
+    let judged = judged_anew(index, estate, words, by.clone(), before).await?;
     let Some((index, estate)) = judged else { return Ok(None) };
     info!(findings = index.snapshot().finding_count(), "the lists were judged anew");
-    Ok(Some(Model::new(index, estate, (basis, knowledge, at), old.epoch.clone(), working)))
+    Ok(Some(Model::new(index, estate, (basis, by), old.epoch.clone(), working)))
 }
-
-/// What verdicts are made by: the knowledge, as of an instant.
-pub(super) type By = (Option<Arc<Knowledge>>, Timestamp);
 
 /// The same findings by other verdicts, with the estate that they were judged in. Those of an asset that is gone meanwhile have
 /// none: it is taken out when the log is followed. `before` is what they were judged by, where no more than the knowledge differs.
@@ -48,14 +39,14 @@ pub(super) async fn judged_anew(
     index: Index,
     estate: Estate,
     words: AllWords,
-    (knowledge, at): By,
+    by: By,
     before: Option<By>,
 ) -> anyhow::Result<Option<(Index, Estate)>> {
     let judging = tokio::task::spawn_blocking(move || {
-        let judge = Judge::new(knowledge.as_deref(), at);
+        let judge = by.judge();
         let snapshot = index.snapshot();
         let mut verdicts = Verdicts::new(&snapshot, &estate, &words, &judge);
-        let before = before.as_ref().map(|(knowledge, at)| Judge::new(knowledge.as_deref(), *at));
+        let before = before.as_ref().map(By::judge);
         let anew = index.judged_anew(
             |id| before.as_ref().is_none_or(|before| before.known(id) != judge.known(id)),
             |id| signals(&judge, &judge.known(id)),

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use domain::filter::Filter;
 use domain::ids::AssetId;
+use domain::priority::policy::Policy;
 use index::Visible;
 use jiff::SignedDuration;
 use store::{Db, change};
@@ -30,6 +31,8 @@ testkit::contract!(
     a_restart_goes_on_from_the_checkpoint,
     another_node_sees_a_change_within_a_moment,
     who_has_what_is_what_the_store_says,
+    another_policy_judges_as_it_was_simulated,
+    a_policy_that_cannot_be_read_does_not_judge,
 );
 
 async fn lists_say_what_the_store_says(db: &Db) {
@@ -198,6 +201,89 @@ async fn a_restored_database_is_another_one() {
     oracle::check(&engine).await;
 }
 
+async fn tiers(engine: &Engine) -> [u64; 5] {
+    engine.facets(&Visible::All, &active(), 1).await.unwrap().tiers
+}
+
+async fn save(engine: &Engine, based_on: u64, text: &str) -> u64 {
+    let mut tx = engine.db.begin().await.unwrap();
+    let saved = engine.save_policy(&mut tx, based_on, text, "a test").await.unwrap();
+    tx.commit().await.unwrap();
+    saved.version
+}
+
+/// The built-in policy with other words.
+fn policy_with(pairs: &[(&str, &str)]) -> String {
+    pairs.iter().fold(Policy::DEFAULT_TEXT.to_owned(), |text, (old, new)| {
+        assert!(text.contains(old), "{old}");
+        text.replacen(old, new, 1)
+    })
+}
+
+async fn another_policy_judges_as_it_was_simulated(db: &Db) {
+    let mut world = World::new(db, 31).await;
+    for _ in 0..16 {
+        world.step().await;
+    }
+    let (here, there) = (&world.engine, world.node());
+    let before = tiers(here).await;
+    assert!(before.iter().sum::<u64>() > 10, "{before:?}");
+    assert_eq!(tiers(&there).await, before);
+    let same = here.simulate_policy(Policy::DEFAULT_TEXT).await.unwrap();
+    assert_eq!((same.findings, same.change_count, same.earlier + same.later), (before.iter().sum(), 0, 0));
+    assert_eq!([0, 1, 2, 3, 4].map(|tier| same.moves[tier][tier]), before);
+
+    let text = policy_with(&[
+        ("tier = \"P2\"\ndue_days = 30\nwhen = \"bod:14d\"", "tier = \"P0\"\ndue_days = 7\nwhen = \"bod:14d\""),
+        ("when = \"everything\"\n", "when = \"everything\"\ndue_days = 365\n"),
+    ]);
+    let simulated = here.simulate_policy(&text).await.unwrap();
+    assert_eq!(tiers(here).await, before, "a simulation changes nothing");
+    assert_eq!(save(here, 0, &text).await, 1);
+    let after = [0, 1, 2, 3, 4].map(|to| simulated.moves.iter().map(|from| from[to]).sum::<u64>());
+    assert_ne!(after, before);
+    assert_eq!(tiers(here).await, after);
+    assert_eq!(tiers(&there).await, after, "the other node judges by it too");
+    assert_eq!(simulated.earlier, simulated.changes.iter().map(|change| change.findings).sum::<u64>());
+    oracle::check(here).await;
+    // What changes afterwards is judged by it, too.
+    for _ in 0..4 {
+        let what = world.step().await;
+        said_where_it_fails(&what, oracle::check(&world.engine)).await;
+    }
+    let again = world.engine.simulate_policy(&text).await.unwrap();
+    assert_eq!((again.change_count, again.earlier + again.later), (0, 0));
+}
+
+async fn a_policy_that_cannot_be_read_does_not_judge(db: &Db) {
+    let mut world = World::new(db, 32).await;
+    for _ in 0..8 {
+        world.step().await;
+    }
+    let engine = &world.engine;
+    let text = policy_with(&[("tier = \"P0\"", "tier = \"P3\"")]);
+    save(engine, 0, &text).await;
+    let before = tiers(engine).await;
+    // As a newer Vigie may write it.
+    let mut tx = db.begin().await.unwrap();
+    store::policy::save(&mut tx, 1, "format = 9", "", engine.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(tiers(engine).await, before);
+    let in_use = engine.policy().await.unwrap();
+    assert_eq!(in_use.version, 1);
+    let warnings = engine.facets(&Visible::All, &active(), 1).await.unwrap().warnings;
+    let said = "The policy: version 2 of the policy cannot be read here, version 1 judges: ";
+    assert!(warnings.iter().any(|warning| warning.starts_with(said)), "{warnings:?}");
+    // The next good one judges.
+    let mut tx = db.begin().await.unwrap();
+    let refused = engine.save_policy(&mut tx, 1, &text, "").await.unwrap_err().to_string();
+    assert!(refused.contains("it was made from version 1, and version 2 is in use"), "{refused}");
+    drop(tx);
+    save(engine, 2, Policy::DEFAULT_TEXT).await;
+    assert_eq!(engine.policy().await.unwrap().version, 3);
+    oracle::check(engine).await;
+}
+
 #[tokio::test]
 async fn what_is_still_loading_is_said_and_never_empty() {
     let test = db::sqlite().await;
@@ -214,9 +300,8 @@ async fn what_is_still_loading_is_said_and_never_empty() {
 }
 
 async fn read(engine: &Engine) -> Option<Model> {
-    let knowledge = engine.knowledge().unwrap();
-    let basis = super::model::Basis::of(knowledge.as_deref(), engine.now());
-    checkpoint::read(&engine.db, &engine.data_dir, &basis, knowledge.as_ref(), engine.now()).await
+    let by = engine.by(&change::head(&engine.db).await.unwrap()).await.unwrap();
+    checkpoint::read(&engine.db, &engine.data_dir, &super::model::Basis::of(&by), &by).await
 }
 
 /// Starts keeping the lists, waits until they are there, and stops cleanly.

@@ -28,7 +28,7 @@ pub(super) struct Texts {
 /// What matches say that verdicts depend on, by the numbers that rows of the index have for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<ListedMatch>", into = "Vec<ListedMatch>")]
-pub(super) struct AllWords {
+pub(crate) struct AllWords {
     all: Vec<ListedMatch>,
     numbers: HashMap<ListedMatch, u32>,
 }
@@ -123,7 +123,7 @@ impl AllWords {
         said.iter().map(|said| said.fixed_version.clone().filter(|_| !said.vendor_status.is_report()))
     }
 
-    pub(super) fn get(&self, number: u32) -> Option<Words<'_>> {
+    pub(crate) fn get(&self, number: u32) -> Option<Words<'_>> {
         let ListedMatch { source, vendor_status, urgency, .. } = self.all.get(number as usize)?;
         Some(Words { source, vendor_status: *vendor_status, urgency })
     }
@@ -202,7 +202,7 @@ pub(super) fn signals(judge: &Judge<'_>, flaw: &Vulnerability) -> Signals {
     let epss = flaw.epss.filter(|epss| epss.date <= today);
     Signals {
         epss: epss.map(|epss| (epss.probability.clamp(0.0, 1.0) * 100_000.0).round() as u32),
-        cvss: published_score(flaw),
+        cvss: published_score(judge.policy(), flaw),
         kev: if listed { Some(true) } else { judge.kev_known().then_some(false) },
     }
 }

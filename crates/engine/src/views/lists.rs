@@ -20,7 +20,6 @@ use store::queue::JobState;
 
 use super::assets::AssetCursor;
 use super::{AssetSummary, PAGE_ROWS_MAX, Row, StatusView};
-use crate::prioritize::Judge;
 use crate::read_model::{Current, Known, Model};
 use crate::{Engine, Invalid};
 
@@ -339,7 +338,7 @@ impl Engine {
 fn rows(model: &Model, stored: Vec<StoredFinding>) -> Vec<Row> {
     let estate = model.estate();
     let of = |id| estate.assets.get(&id).map(|Known { asset, context, .. }| (Arc::clone(asset), Arc::clone(context)));
-    super::judged(&mut Judge::new(model.knowledge.as_deref(), model.at), stored, of)
+    super::judged(&mut model.by.judge(), stored, of)
 }
 
 /// Asks the findings something that may take a while, beside what else is going on.

@@ -17,7 +17,8 @@ use super::nodes::silence_warnings;
 use super::{AssetSummary, Row};
 use crate::Engine;
 use crate::assign::context_of;
-use crate::prioritize::{Judge, undecided};
+use crate::policy::InUse;
+use crate::prioritize::{Judge, state_of, undecided};
 
 /// Rows that are read from the store at once.
 const READ_ROWS: usize = 2000;
@@ -27,6 +28,7 @@ pub(crate) struct World {
     pub(crate) assets: BTreeMap<AssetId, Arc<Asset>>,
     pub(crate) scopes: Vec<Scope>,
     pub(crate) knowledge: Option<Arc<Knowledge>>,
+    pub(crate) policy: InUse,
     pub(crate) feeds: Vec<FeedSnapshot>,
 }
 
@@ -34,7 +36,7 @@ impl World {
     /// Judges stored findings as of `now`, each in the context of its asset.
     pub(crate) fn rows(&self, stored: Vec<StoredFinding>, now: Timestamp) -> Vec<Row> {
         let mut contexts: HashMap<AssetId, Arc<Context>> = HashMap::new();
-        judged(&mut Judge::new(self.knowledge.as_deref(), now), stored, |id| {
+        judged(&mut Judge::new(self.knowledge.as_deref(), &self.policy.policy, now), stored, |id| {
             let asset = self.assets.get(&id)?;
             let context = contexts.entry(id).or_insert_with(|| Arc::new(context_of(asset, &self.scopes)));
             Some((Arc::clone(asset), Arc::clone(context)))
@@ -91,7 +93,8 @@ impl Engine {
     async fn world_with(&self, assets: BTreeMap<AssetId, Arc<Asset>>) -> anyhow::Result<World> {
         let knowledge = self.knowledge()?;
         let feeds = crate::ingest::known(knowledge.as_deref());
-        Ok(World { assets, scopes: store::scope::list(&self.db).await?, knowledge, feeds })
+        let (scopes, policy) = (store::scope::list(&self.db).await?, self.policy().await?);
+        Ok(World { assets, scopes, knowledge, policy, feeds })
     }
 
     /// What is undecided about one asset now: the last inventory against the knowledge in use.
@@ -125,6 +128,7 @@ impl Engine {
             warnings.push(format!("The knowledge file is damaged, so verdicts may be missing: {damage}."));
         }
         warnings.extend(feed_warnings(&feeds, now));
+        warnings.extend(policy_warnings(&self.policy().await?, &feeds, now));
         match store::queue::count(&self.db, JobState::Dead).await? {
             0 => {}
             1 => warnings.push(
@@ -145,6 +149,23 @@ impl Engine {
         }
         Ok(warnings)
     }
+}
+
+/// What keeps the policy from meaning what it says.
+fn policy_warnings(in_use: &InUse, feeds: &[FeedSnapshot], now: Timestamp) -> Vec<String> {
+    let lists = in_use.policy.exploited_lists.iter().map(String::as_str);
+    // Of CISA's list every finding says so itself.
+    let missing = |list: &&str| *list != "kev" && state_of(feeds, list, now) != FeedState::Fresh;
+    let missing: Vec<&str> = lists.filter(missing).collect();
+    let mut warnings: Vec<String> = in_use.trouble.iter().map(|trouble| format!("The policy: {trouble}.")).collect();
+    if !missing.is_empty() {
+        warnings.push(format!(
+            "The policy counts as exploited what {} lists, and that feed is missing or not fresh: what it does not list may be \
+             exploited all the same.",
+            missing.join(", ")
+        ));
+    }
+    warnings
 }
 
 /// The feeds that cannot be fully trusted, those of one kind in one sentence. What the operator may bring and has not is

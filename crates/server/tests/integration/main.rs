@@ -12,6 +12,7 @@ mod listings;
 mod nodes;
 mod openapi;
 mod pages;
+mod policies;
 mod queue;
 mod refusals;
 mod scanners;

@@ -445,6 +445,11 @@ pub(super) const TABLES: &[Table] = &[
             ("ended_at", Int),
         ],
     ),
+    table(
+        "policy",
+        "version",
+        &[("version", Int), ("text", Text), ("note", Text), ("created_at", Int), ("created_by", Text)],
+    ),
 ];
 
 /// A table that numbers nothing by itself.

@@ -195,6 +195,7 @@ macro_rules! undo_records {
             alter table asset_change drop column whole_seq;
             alter table asset_change drop column defects;
             drop index finding_pending;
+            drop table policy;
             drop table listed;
             drop table listing;
             drop table observation;

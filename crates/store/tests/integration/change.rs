@@ -40,7 +40,7 @@ async fn touch(db: &Db, numbers: impl IntoIterator<Item = u128>) {
 }
 
 async fn what_is_written_is_touched(db: &Db) {
-    assert_eq!(change::head(db).await.unwrap(), Head { epoch: String::new(), seq: 0 });
+    assert_eq!(change::head(db).await.unwrap(), Head { epoch: String::new(), seq: 0, policy: 0 });
     touch(db, [1]).await;
     let id = asset(1).id;
     let inventory = inventory();

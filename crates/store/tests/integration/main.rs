@@ -30,6 +30,7 @@ mod credential;
 mod access;
 mod audit;
 mod run;
+mod policy;
 mod queue;
 mod clock;
 mod backup;

@@ -293,7 +293,7 @@ impl Oracle {
             rows.extend(world.rows(stored, now));
         }
         let today = day(now);
-        let mut judge = Judge::new(world.knowledge.as_deref(), now);
+        let mut judge = Judge::new(world.knowledge.as_deref(), &world.policy.policy, now);
         let rows = rows.into_iter().map(|row| {
             let flaw = judge.flaw(&row.finding.key.vulnerability);
             let listed = flaw.kev.as_ref().is_some_and(|kev| kev.added <= today);
