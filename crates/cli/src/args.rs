@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 pub(crate) use asset::Asset;
 pub(crate) use listing::{Findings, ImportArgs};
-pub(crate) use policy::Policy;
+pub(crate) use policy::{Label, Policy, Population, Replay};
 pub(crate) use scope::Scope;
 pub(crate) use view::View;
 pub(crate) use webhook::Webhook;

@@ -1,5 +1,7 @@
 //! `vigie policy`: how priorities are set.
 
+mod replay;
+
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -29,6 +31,13 @@ pub(crate) async fn run(common: &Common, command: Policy) -> anyhow::Result<Exit
         Policy::Simulate { file } => {
             let simulation = engine.simulate_policy(&text(&file)?).await.map_err(|error| of_file(&file, error))?;
             simulated(common.format, server::wire::simulation(simulation))?;
+        }
+        Policy::Replay(asked) => {
+            let policy = match &asked.policy {
+                Some(file) => Record::read(&text(file)?).map_err(|error| of_file(file, error.into()))?,
+                None => engine.policy().await?.policy.as_ref().clone(),
+            };
+            replay::run(&engine, common.format, &policy, &asked)?;
         }
         Policy::Save { file, note, based_on } => save(&engine, common.format, &file, (&note, based_on)).await?,
         Policy::Packs | Policy::Check { .. } => {}

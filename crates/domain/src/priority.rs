@@ -20,6 +20,7 @@ pub mod ssvc;
 pub mod bod;
 pub mod report;
 pub mod policy;
+pub mod replay;
 pub mod tier;
 mod order;
 

@@ -1,5 +1,6 @@
 //! The policy in use: which one it is, what another one would change, and saving it.
 
+pub mod replay;
 mod simulate;
 
 pub use simulate::{Judgement, Move, Simulation};

@@ -120,6 +120,20 @@ impl Knowledge {
         Some(vulnerability)
     }
 
+    /// Everything that was known of every flaw at an instant, in no order that means anything.
+    pub fn vulnerabilities_at(&self, at: Timestamp) -> Result<Vec<Vulnerability>, Damaged> {
+        let all = self.all::<VulnerabilityRow>(Section::Vulnerabilities);
+        let rows = self.image.rows::<VulnerabilityRow>(Section::Vulnerabilities, all)?;
+        let mut known = Vec::with_capacity(rows.len());
+        for row in rows {
+            let mut vulnerability = self.read_vulnerability(row)?;
+            let past = self.find_past(vulnerability.id.as_str())?;
+            past::put_back(&mut vulnerability, &past, at);
+            known.push(vulnerability);
+        }
+        Ok(known)
+    }
+
     /// The feeds that speak for a release. `None`: none, so nothing about it is known, or damaged (then noted).
     pub fn coverage(&self, ecosystem: Ecosystem, release: &Release) -> Option<Coverage> {
         let found = self.release(ecosystem, release).and_then(|row| match row {

@@ -63,7 +63,12 @@ pub fn score(
 
 /// The score of a vulnerability as it is published, the same in every context.
 pub fn published_score(policy: &Policy, vulnerability: &Vulnerability) -> Option<Score> {
-    choose(policy, &vulnerability.vectors, &mut Vec::new()).map(|(_, base)| base.overall())
+    best(policy, vulnerability).map(|base| base.overall())
+}
+
+/// The vector that counts, as it is published. `None`: none is usable.
+pub fn best(policy: &Policy, vulnerability: &Vulnerability) -> Option<Vector> {
+    choose(policy, &vulnerability.vectors, &mut Vec::new()).map(|(_, base)| base)
 }
 
 /// Whether the flaw is attacked over a network.
