@@ -42,8 +42,8 @@ pub(crate) struct Fixes(Vec<Option<Arc<str>>>);
 pub(crate) struct Basis {
     /// Hash of the knowledge. Empty: there is none.
     knowledge: String,
-    /// Hash of the policy.
-    policy: String,
+    /// Hash of the policy, and why a later one is not used: a model says so beside its lists.
+    policy: (String, Option<String>),
     /// How far the lists of exploit evidence can be trusted.
     kev: String,
     epss: String,
@@ -140,7 +140,7 @@ impl Basis {
         let evidence = evidence(by.knowledge.as_deref(), by.at);
         Self {
             knowledge: by.knowledge.as_ref().map(|knowledge| knowledge.hash()).unwrap_or_default(),
-            policy: by.policy.hash.to_string(),
+            policy: (by.policy.hash.to_string(), by.policy.trouble.as_deref().map(str::to_owned)),
             kev: evidence.kev.as_str().to_owned(),
             epss: evidence.epss.as_str().to_owned(),
             today: Offset::UTC.to_datetime(by.at).date(),

@@ -301,7 +301,7 @@ impl Engine {
                 !estate.expired.is_empty(),
             )
         };
-        let mut warnings = self.warnings(self.now()).await?;
+        let mut warnings = self.warnings(&current.model.by.policy, self.now()).await?;
         if any_expired {
             let (today, visible) = (self.today(), visible.clone());
             let count = scan(&current.model, move |snapshot| {

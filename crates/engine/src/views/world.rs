@@ -110,7 +110,7 @@ impl Engine {
     }
 
     /// What no list may hide: said beside every one of them.
-    pub(super) async fn warnings(&self, now: Timestamp) -> anyhow::Result<Vec<String>> {
+    pub(super) async fn warnings(&self, policy: &InUse, now: Timestamp) -> anyhow::Result<Vec<String>> {
         let knowledge = self.knowledge()?;
         let feeds = crate::ingest::known(knowledge.as_deref());
         let mut warnings = Vec::new();
@@ -128,7 +128,7 @@ impl Engine {
             warnings.push(format!("The knowledge file is damaged, so verdicts may be missing: {damage}."));
         }
         warnings.extend(feed_warnings(&feeds, now));
-        warnings.extend(policy_warnings(&self.policy().await?, &feeds, now));
+        warnings.extend(policy_warnings(policy, &feeds, now));
         match store::queue::count(&self.db, JobState::Dead).await? {
             0 => {}
             1 => warnings.push(

@@ -27,7 +27,7 @@ pub enum PolicyError {
 }
 
 /// Longest text of a policy.
-pub const TEXT_BYTES_MAX: usize = 256 * 1024;
+pub const TEXT_BYTES_MAX: usize = 100 * 1024;
 /// The form that is read.
 const FORMAT: u32 = 1;
 const RULES_MAX: usize = 200;

@@ -91,7 +91,7 @@ fn what_a_policy_cannot_mean_is_refused_with_its_place() {
             format!("{}\n[[pack]]\nid = \"hipaa\"\n", Policy::DEFAULT_TEXT),
             "pack \"hipaa\": has no rules, and is none of",
         ),
-        ("x".repeat(300_000), "at most 262144 bytes"),
+        ("x".repeat(300_000), "at most 102400 bytes"),
         ("format = ".to_owned(), "line 1"),
     ] {
         let error = refused(&text);
