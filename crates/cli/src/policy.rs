@@ -26,7 +26,7 @@ pub(crate) async fn run(common: &Common, command: Policy) -> anyhow::Result<Exit
     }
     let engine = context::engine(common).await?;
     match command {
-        Policy::Show { version } => show(&engine, common.format, version).await?,
+        Policy::Show { number } => show(&engine, common.format, number).await?,
         Policy::History => history(&engine, common.format).await?,
         Policy::Simulate { file } => {
             let simulation = engine.simulate_policy(&text(&file)?).await.map_err(|error| of_file(&file, error))?;
@@ -190,8 +190,10 @@ fn text(path: &Path) -> anyhow::Result<String> {
 }
 
 fn of_file(path: &Path, error: anyhow::Error) -> anyhow::Error {
-    if error.is::<store::StoreError>() {
-        return error;
+    match error.downcast_ref::<store::StoreError>() {
+        Some(store::StoreError::Refused { reason, .. }) => return Usage(reason.clone()).into(),
+        Some(_) => return error,
+        None => {}
     }
     Usage(format!("{}: {error}", path.display())).into()
 }

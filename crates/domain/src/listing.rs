@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::sweep::{Miss, rounds};
@@ -120,6 +120,10 @@ impl Listing {
     }
 }
 
+/// Listings that lie closer together are one look: one that was sent twice, by a clock that was corrected meanwhile, or two that found
+/// the same interface out of order.
+const APART: SignedDuration = SignedDuration::from_mins(5);
+
 /// When everything that is listed of an asset had ended. `None`: it has not, or nothing is listed of it.
 pub fn ended_at(listed: &[Listed]) -> Option<Timestamp> {
     let all: Option<Vec<Timestamp>> = listed.iter().map(|listed| listed.ended_at).collect();
@@ -145,7 +149,13 @@ pub fn misses(listed: &[Listed], wholes: &[Whole], since: Timestamp) -> Vec<Miss
     let proven = missed(|whole| whole.things > 0);
     let others_answered = !proven.is_empty();
     let missed = if others_answered { proven } else { missed(|_| true) };
-    missed.into_iter().map(|at| Miss { at, others_answered }).collect()
+    let mut apart: Vec<Timestamp> = Vec::with_capacity(missed.len());
+    for at in missed {
+        if apart.last().is_none_or(|last| at.duration_since(*last) >= APART) {
+            apart.push(at);
+        }
+    }
+    apart.into_iter().map(|at| Miss { at, others_answered }).collect()
 }
 
 #[cfg(test)]
@@ -200,6 +210,14 @@ mod tests {
         assert_eq!(misses(&one_ended, &paris, at(0)).len(), 2, "the other one has nothing more to miss");
         let all_ended = [listed("paris", 1, Some(0))];
         assert_eq!(misses(&all_ended, &paris, at(1)).len(), 2, "it was met after its end, and is missing since");
+    }
+
+    #[test]
+    fn what_was_sent_twice_is_one_look() {
+        let here = [listed("paris", 1, None)];
+        let again = Whole { taken_at: at(2) + SignedDuration::from_secs(10), ..whole("paris", 2, 7) };
+        assert_eq!(misses(&here, &[whole("paris", 2, 7), again], at(0)).len(), 1);
+        assert_eq!(misses(&here, &[whole("paris", 2, 7), whole("paris", 3, 7)], at(0)).len(), 2);
     }
 
     #[test]

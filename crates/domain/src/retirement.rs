@@ -168,6 +168,12 @@ impl Kind {
 }
 
 impl Kind {
+    /// Whether what is listed as such says anything of its end. A name may outlive what it leads to, and the other way round: of
+    /// anything but a name it says nothing.
+    pub fn ends_with(self, listed: listing::Kind) -> bool {
+        listed != listing::Kind::Name || self == Self::Name
+    }
+
     /// Whether its owner's listings prove its end, and nothing else does.
     const fn ends_by_listings(self) -> bool {
         matches!(self, Self::Instance | Self::Container | Self::Function | Self::Name)

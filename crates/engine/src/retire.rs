@@ -11,7 +11,7 @@ use domain::cause::Cause;
 use domain::clock::When;
 use domain::finding::{Change, ClosedCause, Evidence, Fact, Finding};
 use domain::ids::AssetId;
-use domain::listing::{self, Whole};
+use domain::listing::{self, Listed, Whole};
 use domain::retirement::{Contacts, Ending, Kind, Policy, Standing};
 use domain::sweep::{self, Sweep};
 use jiff::{SignedDuration, Timestamp};
@@ -204,18 +204,20 @@ fn evidence(finding: &Finding, ending: Ending, at: Timestamp) -> Evidence {
 }
 
 fn standing(known: &Known, looks: &Looks, policy: &Policy, now: Timestamp) -> Standing {
+    let kind = Kind::of(&known.traits);
+    let listed: Vec<Listed> = known.listed.iter().filter(|listed| kind.ends_with(listed.kind)).cloned().collect();
     let last_at = known.asset.last_contact_at();
     let is_place = |seen: &&Sighting| last_at.duration_since(seen.observed_at) <= MOVING;
     let places: Vec<Sighting> = known.sightings.iter().filter(is_place).cloned().collect();
     let contacts = Contacts {
         last_at,
-        listed_at: known.listed.iter().filter(|listed| listed.ended_at.is_none()).map(|listed| listed.listed_at).max(),
-        gone_at: crate::discover::listing::ended_at(&known.asset, &known.listed),
+        listed_at: listed.iter().filter(|listed| listed.ended_at.is_none()).map(|listed| listed.listed_at).max(),
+        gone_at: crate::discover::listing::ended_at(&known.asset, &listed),
         misses: sweep::misses(&places, &looks.sweeps, last_at),
-        unlisted: listing::misses(&known.listed, &looks.listings, last_at),
+        unlisted: listing::misses(&listed, &looks.listings, last_at),
         tries: known.tries,
     };
-    contacts.standing(Kind::of(&known.traits), policy, now)
+    contacts.standing(kind, policy, now)
 }
 
 impl fmt::Display for Retirements {

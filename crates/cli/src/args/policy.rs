@@ -40,8 +40,8 @@ pub(crate) enum Policy {
     /// Print the policy in use, as a text to edit
     Show {
         /// Print this version instead
-        #[arg(long, value_name = "NUMBER")]
-        version: Option<u64>,
+        #[arg(value_name = "VERSION")]
+        number: Option<u64>,
     },
     /// List the versions that were saved
     History,

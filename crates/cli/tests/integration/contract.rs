@@ -1,5 +1,6 @@
 //! The command line's contract: commands, exit codes, output.
 
+use std::fs;
 use std::io::Write as _;
 use std::process::Stdio;
 
@@ -150,6 +151,27 @@ fn a_view_is_saved_and_used_by_its_name() {
     vigie.expect(64, AT, &["findings", "--view", "Urgent", "--filter", "tier:P0"]);
     vigie.expect(0, AT, &["view", "remove", "Urgent"]);
     vigie.expect(64, AT, &["view", "remove", "Urgent"]);
+}
+
+#[test]
+fn a_policy_is_shown_tried_and_saved() {
+    let vigie = Vigie::new();
+    let shown = vigie.expect(0, AT, &["policy", "show"]);
+    assert!(shown.starts_with("# version 0, built in\n"), "{shown}");
+    let file = vigie.path("policy.toml");
+    fs::write(&file, shown.replace("due_days = 90", "due_days = 45")).expect("it is written");
+    let file = file.to_str().expect("a path in UTF-8");
+    assert!(vigie.expect(0, AT, &["policy", "check", file]).starts_with("Vigie: 18 rules, 0 packs"));
+    assert_eq!(vigie.json(0, AT, &["policy", "simulate", file])["change_count"], 0);
+    assert_eq!(vigie.json(0, AT, &["policy", "save", file, "--note", "sooner"])["version"], 1);
+    vigie.expect(64, AT, &["policy", "save", file, "--based-on", "0"]);
+    assert_eq!(vigie.json(0, AT, &["policy", "history"])[0]["note"], "sooner");
+    assert!(vigie.expect(0, AT, &["policy", "show", "1"]).contains("due_days = 45"));
+    assert!(vigie.expect(0, AT, &["policy", "show", "0"]).contains("due_days = 90"));
+    vigie.expect(64, AT, &["policy", "show", "2"]);
+    assert_eq!(vigie.json(0, AT, &["policy", "packs"])[1]["id"], "bod-26-04");
+    fs::write(file, "format = 1").expect("it is written");
+    vigie.expect(64, AT, &["policy", "check", file]);
 }
 
 #[test]

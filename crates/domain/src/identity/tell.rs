@@ -70,6 +70,9 @@ pub fn of_thing(listing: &Listing, thing: &Thing) -> Option<Vec<Identifier>> {
     told.extend(thing.macs.iter().filter_map(|mac| Identifier::new(Kind::Mac, &listing.network, mac)));
     let address = |address: &IpAddr| Identifier::new(Kind::Address, &listing.network, &address.to_string());
     told.extend(thing.addresses.iter().filter(|address| !address.is_loopback()).filter_map(address));
+    // A name is its own name, and lists repeat themselves: each is told once.
+    told.sort();
+    told.dedup();
     Some(told)
 }
 

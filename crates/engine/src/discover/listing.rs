@@ -8,7 +8,7 @@ use domain::cause::Cause;
 use domain::identity::tell;
 use domain::listing::{Listed, Listing, Thing, Whole};
 use domain::report::Problems;
-use domain::retirement::Ending;
+use domain::retirement::{self, Ending};
 pub use integrations::listings::FILE_BYTES_MAX;
 use integrations::listings::Read;
 use jiff::Timestamp;
@@ -142,7 +142,9 @@ impl Engine {
     /// Retires an asset of which everything that is listed has ended, unless something was in touch with it later, or reads it at
     /// this moment. Says whether it did.
     async fn end_listed(&self, tx: &mut Tx, asset: Asset) -> anyhow::Result<bool> {
-        let listed = store::listing::of_asset(&mut *tx, asset.id).await?;
+        let Some(known) = store::contact::of_asset(&mut *tx, asset.id).await? else { return Ok(false) };
+        let kind = retirement::Kind::of(&known.traits);
+        let listed: Vec<Listed> = known.listed.into_iter().filter(|listed| kind.ends_with(listed.kind)).collect();
         let has_ended = ended_at(&asset, &listed).is_some_and(|ended_at| ended_at >= asset.last_contact_at());
         let is_gone = asset.retired.as_ref().is_some_and(|retired| retired.ending == Ending::Gone);
         if !has_ended || is_gone {
@@ -163,11 +165,12 @@ fn is_only_listed(asset: &Asset) -> bool {
     asset.way.is_none() && asset.last_inspected_at.is_none() && asset.services.is_empty()
 }
 
-/// When an asset has ended by its owners' word. They may say after the end that it is there, where nothing else is known of it; what
-/// they said last counts.
+/// When an asset has ended by its owners' word. They may have said after the end that it is there; where that is the only contact,
+/// what they said last counts. A report or a sighting after that is another contact.
 pub(crate) fn ended_at(asset: &Asset, listed: &[Listed]) -> Option<Timestamp> {
     let ended_at = domain::listing::ended_at(listed)?;
-    Some(if is_only_listed(asset) { ended_at.max(asset.last_seen_at) } else { ended_at })
+    let said_at = listed.iter().map(|listed| listed.listed_at).max().filter(|_| is_only_listed(asset));
+    Some(said_at.map_or(ended_at, |said_at| said_at.max(ended_at)))
 }
 
 /// A new asset as it is listed.

@@ -25,6 +25,8 @@ testkit::contract!(
     the_same_address_in_another_network_is_another_thing,
     what_is_merged_has_ended_when_both_have,
     hours_are_counted_by_what_owners_say,
+    a_name_says_nothing_of_what_it_leads_to,
+    a_report_after_the_end_is_a_contact,
 );
 
 const DAY: i64 = 24;
@@ -297,6 +299,47 @@ async fn what_is_merged_has_ended_when_both_have(db: &Db) {
     world.split(one.id, &[node].into()).await.unwrap();
     assert_eq!(world.retires().await.gone, 1);
     assert_eq!(world.living().await.keys().collect::<Vec<_>>(), ["node"]);
+}
+
+async fn a_name_says_nothing_of_what_it_leads_to(db: &Db) {
+    let world = World::new(db);
+    let name = json!({ "kind": "name", "id": "shop.example", "fqdn": "shop.example" });
+    world.lists("aws/1", &["instance"], &[instance(1), instance(2)]).await;
+    world.wait(1);
+    world.lists("dns", &["name"], &[name.clone()]).await;
+    let (host, dns) = (world.named("web-1").await, world.named("shop.example").await);
+    world.merge(host.id, dns.id).await.unwrap();
+    world.wait(1);
+    // The name ends, and the machine does not.
+    let told = world.lists("dns", &["name"], &[ended(name, world.engine.now())]).await;
+    assert_eq!((told.counts.ended, world.retires().await.gone), (0, 0));
+    assert_eq!(world.asset(host.id).await.retired_at, None);
+    // The machine ends, whatever is listed of the name.
+    let again = json!({ "kind": "name", "id": "shop.example", "fqdn": "shop.example" });
+    world.wait(1);
+    world.lists("dns", &["name"], &[again]).await;
+    for _ in 0..2 {
+        world.wait(1);
+        world.lists("aws/1", &["instance"], &[instance(2)]).await;
+    }
+    assert_eq!(world.retires().await.gone, 1);
+    assert!(world.asset(host.id).await.retired_at.is_some());
+}
+
+async fn a_report_after_the_end_is_a_contact(db: &Db) {
+    let world = World::new(db);
+    world.lists("aws/1", &[], &[instance(1)]).await;
+    let id = world.named("web-1").await.id;
+    world.wait(1);
+    world.lists("aws/1", &[], &[ended(instance(1), world.engine.now())]).await;
+    assert!(world.asset(id).await.retired_at.is_some());
+    world.wait(3);
+    let mut tx = db.begin().await.unwrap();
+    world.engine.reinstated(&mut tx, id).await.unwrap();
+    store::asset::record_contact(&mut tx, id, world.engine.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(world.retires().await.gone, 0);
+    assert_eq!(world.asset(id).await.retired_at, None);
 }
 
 async fn hours_are_counted_by_what_owners_say(db: &Db) {
