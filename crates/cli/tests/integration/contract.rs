@@ -188,10 +188,10 @@ fn a_backup_brings_everything_back() {
     assert!(whole["row_count"].as_u64().unwrap() > 0, "{whole}");
     assert!(vigie.expect(0, AT, &["verify", backup.to_str().unwrap()]).contains(": whole, "));
     let damaged = vigie.path("damaged.backup");
-    let mut bytes = std::fs::read(&backup).unwrap();
+    let mut bytes = fs::read(&backup).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    std::fs::write(&damaged, &bytes).unwrap();
+    fs::write(&damaged, &bytes).unwrap();
     let refused = vigie.run(AT, &["verify", damaged.to_str().unwrap()]);
     assert_eq!(refused.status.code(), Some(70));
     let said = String::from_utf8_lossy(&refused.stderr);
