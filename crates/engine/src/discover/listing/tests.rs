@@ -306,7 +306,7 @@ async fn a_name_says_nothing_of_what_it_leads_to(db: &Db) {
     let name = json!({ "kind": "name", "id": "shop.example", "fqdn": "shop.example" });
     world.lists("aws/1", &["instance"], &[instance(1), instance(2)]).await;
     world.wait(1);
-    world.lists("dns", &["name"], &[name.clone()]).await;
+    world.lists("dns", &["name"], std::slice::from_ref(&name)).await;
     let (host, dns) = (world.named("web-1").await, world.named("shop.example").await);
     world.merge(host.id, dns.id).await.unwrap();
     world.wait(1);
